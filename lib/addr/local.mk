@@ -1,0 +1,1 @@
+# lib/addr: sources of this layer's folder.

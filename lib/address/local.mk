@@ -1,0 +1,1 @@
+# lib/address: sources of this layer's folder.

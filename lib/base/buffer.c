@@ -1,0 +1,147 @@
+/* base/buffer - see buffer.h. */
+#include "base/buffer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/number.h"
+
+enum { BUFFER_FIRST_BYTES = 256 };
+
+void buffer_init(struct buffer *buffer, struct arena *arena, size_t limit_bytes)
+{
+    *buffer = (struct buffer){.arena = arena, .limit = limit_bytes};
+}
+
+void buffer_release(struct buffer *buffer)
+{
+    if (!buffer->arena)
+        free(buffer->bytes);
+    buffer_init(buffer, buffer->arena, buffer->limit);
+}
+
+void buffer_reset(struct buffer *buffer)
+{
+    buffer->length = 0;
+    buffer->has_failed = false;
+}
+
+static bool grow_to(struct buffer *buffer, size_t needed)
+{
+    size_t size = buffer->allocated ? buffer->allocated : BUFFER_FIRST_BYTES;
+    while (size < needed)
+        size = size > SIZE_MAX / 2 ? needed : size * 2;
+    if (size > buffer->limit)
+        size = buffer->limit;
+    uint8_t *bytes;
+    if (buffer->arena) {
+        bytes = arena_alloc(buffer->arena, size);
+        if (bytes && buffer->length)
+            memcpy(bytes, buffer->bytes, buffer->length);
+    } else {
+        bytes = realloc(buffer->bytes, size);
+    }
+    if (!bytes)
+        return false;
+    buffer->bytes = bytes;
+    buffer->allocated = size;
+    return true;
+}
+
+uint8_t *buffer_reserve(struct buffer *buffer, size_t count)
+{
+    if (buffer->has_failed)
+        return NULL;
+    if (count > buffer->limit - buffer->length ||
+        (count > buffer->allocated - buffer->length && !grow_to(buffer, buffer->length + count))) {
+        buffer->has_failed = true;
+        return NULL;
+    }
+    return buffer->bytes + buffer->length;
+}
+
+void buffer_extend(struct buffer *buffer, size_t count)
+{
+    ASSERT(count <= buffer->allocated - buffer->length);
+    buffer->length += count;
+}
+
+void buffer_append(struct buffer *buffer, const void *bytes, size_t length)
+{
+    uint8_t *room;
+    if (length == 0 || !(room = buffer_reserve(buffer, length)))
+        return;
+    memcpy(room, bytes, length);
+    buffer->length += length;
+}
+
+void buffer_append_span(struct buffer *buffer, struct span span)
+{
+    buffer_append(buffer, span.bytes, span.length);
+}
+
+void buffer_append_string(struct buffer *buffer, const char *string)
+{
+    buffer_append(buffer, string, strlen(string));
+}
+
+void buffer_append_byte(struct buffer *buffer, uint8_t byte)
+{
+    buffer_append(buffer, &byte, 1);
+}
+
+void buffer_append_uint16(struct buffer *buffer, uint16_t value)
+{
+    uint8_t bytes[2];
+    number_put_uint16(bytes, value);
+    buffer_append(buffer, bytes, sizeof(bytes));
+}
+
+void buffer_append_uint32(struct buffer *buffer, uint32_t value)
+{
+    uint8_t bytes[4];
+    number_put_uint32(bytes, value);
+    buffer_append(buffer, bytes, sizeof(bytes));
+}
+
+void buffer_append_uint64(struct buffer *buffer, uint64_t value)
+{
+    uint8_t bytes[8];
+    number_put_uint64(bytes, value);
+    buffer_append(buffer, bytes, sizeof(bytes));
+}
+
+void buffer_append_format(struct buffer *buffer, const char *format, ...)
+{
+    char first[256];
+    va_list arguments;
+    va_start(arguments, format);
+    const int length = vsnprintf(first, sizeof(first), format, arguments);
+    va_end(arguments);
+    if (length < 0) {
+        buffer->has_failed = true;
+        return;
+    }
+    const size_t size = (size_t)length;
+    if (size < sizeof(first)) {
+        buffer_append(buffer, first, size);
+        return;
+    }
+    char *room = (char *)buffer_reserve(buffer, size + 1);
+    if (!room)
+        return;
+    va_start(arguments, format);
+    (void)vsnprintf(room, size + 1, format, arguments);
+    va_end(arguments);
+    buffer->length += size;
+}
+
+void buffer_consume(struct buffer *buffer, size_t count)
+{
+    if (count > buffer->length)
+        count = buffer->length;
+    buffer->length -= count;
+    if (count && buffer->length)
+        memmove(buffer->bytes, buffer->bytes + count, buffer->length);
+}

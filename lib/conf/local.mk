@@ -1,0 +1,1 @@
+# lib/conf: sources of this layer's folder.

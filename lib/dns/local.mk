@@ -1,0 +1,1 @@
+# lib/dns: sources of this layer's folder.

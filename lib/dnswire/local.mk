@@ -1,0 +1,1 @@
+# lib/dnswire: sources of this layer's folder.

@@ -1,0 +1,1 @@
+# lib/dsn: sources of this layer's folder.

@@ -1,0 +1,1 @@
+# lib/intake: sources of this layer's folder.

@@ -1,0 +1,1 @@
+# lib/ipc: sources of this layer's folder.

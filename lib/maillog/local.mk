@@ -1,0 +1,1 @@
+# lib/maillog: sources of this layer's folder.

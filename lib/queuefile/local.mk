@@ -1,0 +1,1 @@
+# lib/queuefile: sources of this layer's folder.

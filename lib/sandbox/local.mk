@@ -1,0 +1,1 @@
+# lib/sandbox: sources of this layer's folder.

@@ -1,0 +1,1 @@
+# lib/service: sources of this layer's folder.

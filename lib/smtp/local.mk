@@ -1,0 +1,1 @@
+# lib/smtp: sources of this layer's folder.

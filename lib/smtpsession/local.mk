@@ -1,0 +1,1 @@
+# lib/smtpsession: sources of this layer's folder.

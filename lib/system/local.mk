@@ -1,0 +1,1 @@
+# lib/system: sources of this layer's folder.

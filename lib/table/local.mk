@@ -1,0 +1,1 @@
+# lib/table: sources of this layer's folder.
