@@ -85,8 +85,13 @@ static inline struct list_link *list_pop(struct list *list)
     return link;
 }
 
-/* item: a pointer to the containing type, NULL-tolerant. */
-#define LIST_ITEM(link, type, member) ((link) ? CONTAINER_OF(link, type, member) : NULL)
+static inline void *list_item_at(struct list_link *link, size_t offset)
+{
+    return link ? (char *)link - offset : NULL;
+}
+
+/* The structure that a link belongs to; NULL for NULL. Evaluates link once. */
+#define LIST_ITEM(link, type, member) ((type *)list_item_at(link, offsetof(type, member)))
 
 /* Walks the links; the body may remove the current one. */
 #define LIST_FOR_EACH(list, link)                                                                  \

@@ -1,1 +1,11 @@
-# lib/system: sources of this layer's folder.
+# lib/system: layer 4, the only folder that meets the operating system's calls for everybody else.
+lib_libposthouse_a_SOURCES += \
+	lib/system/clock.c lib/system/clock.h \
+	lib/system/file.c lib/system/file.h \
+	lib/system/loop.c lib/system/loop.h \
+	lib/system/pool.c lib/system/pool.h \
+	lib/system/random.c lib/system/random.h \
+	lib/system/stream.c lib/system/stream.h \
+	lib/system/task.c lib/system/task.h \
+	lib/system/task_stack.c lib/system/task_stack.h \
+	lib/system/watch.c lib/system/watch.h

@@ -1,1 +1,7 @@
 # tests of lib/system
+if HAVE_CMOCKA
+check_PROGRAMS += tests/lib/system/system_test
+TESTS += tests/lib/system/system_test
+tests_lib_system_system_test_SOURCES = tests/lib/system/system_test.c tests/test.h
+tests_lib_system_system_test_LDADD = $(test_libs)
+endif
