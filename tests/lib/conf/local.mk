@@ -1,1 +1,7 @@
 # tests of lib/conf
+if HAVE_CMOCKA
+check_PROGRAMS += tests/lib/conf/conf_test
+TESTS += tests/lib/conf/conf_test
+tests_lib_conf_conf_test_SOURCES = tests/lib/conf/conf_test.c tests/test.h
+tests_lib_conf_conf_test_LDADD = $(test_libs)
+endif

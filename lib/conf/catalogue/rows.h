@@ -1,0 +1,30 @@
+/* conf/catalogue/rows - each row becomes a struct conf_parameter. CONF_STRUCT names the part's
+ * struct. No guard: included once per part, before its .def file. */
+#include "conf/catalogue/shared.h"
+#define CONF_ROW(name, kind, default_text, meaning, ...)                                           \
+    {#name, default_text, meaning, .type = CONF_TYPE_##kind, __VA_ARGS__},
+#define CONF_AT(field) .offset = offsetof(struct CONF_STRUCT, field)
+#define CONF_TEXT(name, default_text, min, max, meaning)                                           \
+    CONF_ROW(name, TEXT, default_text, meaning, .minimum = min, .maximum = max, CONF_AT(name))
+#define CONF_CHOICE(name, default_text, words, meaning)                                            \
+    CONF_ROW(name, CHOICE, default_text, meaning, .choices = words, CONF_AT(name))
+#define CONF_WORDS(name, default_text, words, meaning)                                             \
+    CONF_ROW(name, WORDS, default_text, meaning, .choices = words, CONF_AT(name))
+#define CONF_BOOL(name, default_text, meaning)                                                     \
+    CONF_ROW(name, BOOL, default_text, meaning, CONF_AT(name))
+#define CONF_NUMBER(name, default_text, min, max, meaning)                                         \
+    CONF_ROW(name, NUMBER, default_text, meaning, .minimum = min, .maximum = max, CONF_AT(name))
+#define CONF_SIZE(name, default_text, min, max, meaning)                                           \
+    CONF_ROW(name, SIZE, default_text, meaning, .minimum = min, .maximum = max, CONF_AT(name))
+#define CONF_TIME(name, default_text, letter, min, max, meaning)                                   \
+    CONF_ROW(name, TIME, default_text, meaning, .unit = letter, .minimum = min, .maximum = max,    \
+             CONF_AT(name##_ms))
+#define CONF_FAMILY_NUMBER(name, default_text, min, max, meaning)                                  \
+    CONF_ROW(name, NUMBER, default_text, meaning, .family = CONF_FAMILY_SUFFIX, .minimum = min,    \
+             .maximum = max, CONF_AT(transport_##name))
+#define CONF_FAMILY_TIME(name, default_text, letter, min, max, meaning)                            \
+    CONF_ROW(name, TIME, default_text, meaning, .family = CONF_FAMILY_SUFFIX, .unit = letter,      \
+             .minimum = min, .maximum = max, CONF_AT(transport_##name))
+#define CONF_FAMILY_MEMBER(transport_name, name, default_text)                                     \
+    CONF_ROW(name, TEXT, default_text, NULL, .family = CONF_FAMILY_MEMBER,                         \
+             .transport = #transport_name)

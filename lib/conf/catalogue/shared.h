@@ -1,0 +1,90 @@
+/* conf/catalogue/shared - rows that several parts have, written once. A .def file takes one with
+ * CONF_SHARED(name). */
+#ifndef CONF_CATALOGUE_SHARED_H
+#define CONF_CATALOGUE_SHARED_H
+
+/* clang-format off */
+#define CONF_SHARED(name) CONF_SHARED_##name
+
+/* Who we are. */
+#define CONF_SHARED_myhostname CONF_TEXT(myhostname, "", 1, 255, \
+    "This machine's name in SMTP and in Received headers. Unset: the system's, completed with $mydomain.")
+#define CONF_SHARED_mydomain CONF_TEXT(mydomain, "", 1, 255, \
+    "The domain of this machine. Unset: $myhostname without its first label.")
+#define CONF_SHARED_myorigin CONF_TEXT(myorigin, "$myhostname", 1, 255, \
+    "The domain that completes addresses without one.")
+#define CONF_SHARED_mail_name CONF_TEXT(mail_name, "Posthouse", 1, 255, \
+    "The name of the mail system in greetings, headers and bounces.")
+#define CONF_SHARED_mail_version CONF_TEXT(mail_version, POSTHOUSE_VERSION, 1, 255, \
+    "The version of the mail system.")
+#define CONF_SHARED_double_bounce_sender CONF_TEXT(double_bounce_sender, "double-bounce", 1, 255, \
+    "Local part of the sender of notifications whose own failure is not reported again.")
+#define CONF_SHARED_empty_address_recipient CONF_TEXT(empty_address_recipient, "MAILER-DAEMON", 1, 255, \
+    "Who receives mail for the null address.")
+#define CONF_SHARED_recipient_delimiter CONF_TEXT(recipient_delimiter, "", 0, 16, \
+    "Characters that separate a user's name from an address extension (user+extension).")
+
+/* Networks. */
+#define CONF_SHARED_mynetworks CONF_TEXT(mynetworks, "", 0, CONF_TEXT_MAX, \
+    "Clients that may relay: networks, !exclusions, /files. Unset: from mynetworks_style.")
+#define CONF_SHARED_inet_interfaces CONF_TEXT(inet_interfaces, "all", 1, CONF_TEXT_MAX, \
+    "Addresses on which mail is received: all, loopback-only, names or addresses.")
+#define CONF_SHARED_inet_protocols CONF_WORDS(inet_protocols, "all", "all|ipv4|ipv6", \
+    "Internet protocols that are used.")
+#define CONF_SHARED_proxy_interfaces CONF_TEXT(proxy_interfaces, "", 0, CONF_TEXT_MAX, \
+    "Further addresses on which mail for this machine arrives through a proxy or address translation.")
+
+/* Places. */
+#define CONF_SHARED_config_directory CONF_TEXT(config_directory, POSTHOUSE_CONFIG_DIRECTORY, 1, 4096, \
+    "Where main.cf and master.cf are; set by -c or MAIL_CONFIG.")
+#define CONF_SHARED_queue_directory CONF_TEXT(queue_directory, POSTHOUSE_QUEUE_DIRECTORY, 1, 4096, \
+    "The queue, and public/ with the sockets of the command-line tools.")
+#define CONF_SHARED_data_directory CONF_TEXT(data_directory, POSTHOUSE_DATA_DIRECTORY, 1, 4096, \
+    "Files that the daemons keep: the queue's key, caches.")
+#define CONF_SHARED_run_directory CONF_TEXT(run_directory, POSTHOUSE_RUN_DIRECTORY, 1, 4096, \
+    "The master's pid file.")
+
+/* Logging. */
+#define CONF_SHARED_syslog_name CONF_TEXT(syslog_name, \
+    "${multi_instance_name?{$multi_instance_name}:{posthouse}}", 1, 255, \
+    "What stands before /program in the tag of a log line.")
+#define CONF_SHARED_delay_logging_resolution_limit CONF_NUMBER(delay_logging_resolution_limit, "2", 0, 6, \
+    "Digits after the point in delay= and delays= of log lines.")
+
+/* Limits that several programs keep. */
+#define CONF_SHARED_message_size_limit CONF_SIZE(message_size_limit, "10240000", 0, CONF_SIZE_MAX, \
+    "Largest message in bytes; 0: no limit.")
+#define CONF_SHARED_header_size_limit CONF_SIZE(header_size_limit, "102400", 1024, 16 * 1024 * 1024, \
+    "Largest header block in bytes.")
+#define CONF_SHARED_line_length_limit CONF_NUMBER(line_length_limit, "2048", 512, 1024 * 1024, \
+    "Longest line in bytes that is handled in one piece.")
+#define CONF_SHARED_hopcount_limit CONF_NUMBER(hopcount_limit, "50", 1, CONF_NUMBER_MAX, \
+    "Received headers above which a message is taken to be in a loop.")
+#define CONF_SHARED_soft_bounce CONF_BOOL(soft_bounce, "no", \
+    "Turn every permanent failure into a temporary one, while testing a configuration.")
+#define CONF_SHARED_ipc_timeout CONF_TIME(ipc_timeout, "3600s", 's', 1, CONF_TIME_MAX_S, \
+    "How long one daemon waits for the answer of another.")
+#define CONF_SHARED_mailbox_size_limit CONF_SIZE(mailbox_size_limit, "51200000", 0, CONF_SIZE_MAX, \
+    "Largest mailbox, and largest Maildir file, in bytes; 0: no limit.")
+#define CONF_SHARED_mailbox_sync CONF_CHOICE(mailbox_sync, "auto", "auto|fsync|syncfs|no", \
+    "How a delivered message reaches the disk: fsync each file, syncfs a group, auto: what is faster; no: not before success is reported.")
+#define CONF_SHARED_last_valid_uid CONF_NUMBER(last_valid_uid, "0", 0, CONF_NUMBER_MAX, \
+    "Largest uid that a table may name as a mailbox owner; 0: no limit.")
+#define CONF_SHARED_bounce_notice_recipient CONF_TEXT(bounce_notice_recipient, "postmaster", 1, 255, \
+    "Who receives copies of bounces, where notify_classes has bounce.")
+#define CONF_SHARED_notify_classes CONF_WORDS(notify_classes, "resource, software", \
+    "bounce|2bounce|data|delay|policy|protocol|resource|software", \
+    "Classes of trouble that the postmaster is told of.")
+
+/* Tables. */
+#define CONF_SHARED_alias_maps CONF_TEXT(alias_maps, "hash:/etc/aliases", 0, CONF_TEXT_MAX, \
+    "Tables of local aliases, aliases(5).")
+#define CONF_SHARED_virtual_mailbox_maps CONF_TEXT(virtual_mailbox_maps, "", 0, CONF_TEXT_MAX, \
+    "Tables of the mailbox path of each virtual recipient.")
+#define CONF_SHARED_virtual_uid_maps CONF_TEXT(virtual_uid_maps, "", 0, CONF_TEXT_MAX, \
+    "Tables of the uid of each virtual recipient.")
+#define CONF_SHARED_virtual_gid_maps CONF_TEXT(virtual_gid_maps, "", 0, CONF_TEXT_MAX, \
+    "Tables of the gid of each virtual recipient.")
+/* clang-format on */
+
+#endif

@@ -1,0 +1,147 @@
+/* conf/main_cf - the text of main.cf as a sorted list of names with raw values. */
+#include "conf/main_cf.h"
+
+#include <stdlib.h>
+
+#include "base/ascii.h"
+#include "base/buffer.h"
+#include "conf/lines.h"
+
+static struct span trim(struct span text)
+{
+    while (text.length > 0 && ascii_is_space(text.bytes[0]))
+        text = span_after(text, 1);
+    while (text.length > 0 && ascii_is_space(text.bytes[text.length - 1]))
+        text = span_first(text, text.length - 1);
+    return text;
+}
+
+bool conf_split_assignment(struct span text, struct span *name, struct span *value,
+                           const char **reason)
+{
+    struct span left, right;
+    const bool has_sign = span_split_once(text, '=', &left, &right);
+
+    left = trim(left);
+    if (has_sign && span_is_empty(left)) {
+        *reason = "a parameter name is missing before '='";
+        return false;
+    }
+    bool has_space = false;
+    for (size_t i = 0; i < left.length; i++)
+        has_space = has_space || ascii_is_space(left.bytes[i]);
+    if (!has_sign || has_space) {
+        *reason = "expected \"name = value\"; '=' is missing after the name";
+        return false;
+    }
+    if (memchr(text.bytes, 0, text.length)) {
+        *reason = "a NUL byte is not allowed";
+        return false;
+    }
+    *name = left;
+    *value = trim(right);
+    return true;
+}
+
+/* Entries of one name keep the order of their lines: qsort is not stable, so the line decides. */
+static int compare_entries(const void *left, const void *right)
+{
+    const struct conf_entry *a = left, *b = right;
+    const int order = span_compare(a->name, b->name);
+    return order ? order : (a->line > b->line) - (a->line < b->line);
+}
+
+static void keep_last_of_each(struct conf_main *main, struct conf_notices *notices)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < main->entry_count; i++) {
+        const bool is_first =
+            kept == 0 || !span_equals(main->entries[kept - 1].name, main->entries[i].name);
+        if (!is_first)
+            conf_notice_add(notices, CONF_NOTICE_WARNING,
+                            "%.*s, line %u: overriding earlier entry: %.*s=%.*s",
+                            SPAN_PRINTF(main->file), main->entries[i].line,
+                            SPAN_PRINTF(main->entries[kept - 1].name),
+                            SPAN_PRINTF(span_first(main->entries[kept - 1].value, 200)));
+        main->entries[is_first ? kept++ : kept - 1] = main->entries[i];
+    }
+    main->entry_count = kept;
+}
+
+static bool count_lines(struct span text, struct buffer *line, size_t *count)
+{
+    struct conf_lines lines;
+    uint32_t first_line;
+    *count = 0;
+    conf_lines_init(&lines, text);
+    while (conf_lines_next(&lines, line, &first_line)) {
+        if (!buffer_ok(line))
+            return false;
+        (*count)++;
+    }
+    return *count <= CONF_MAIN_MAX_ENTRIES;
+}
+
+bool conf_main_parse(struct span text, struct span file, struct arena *arena,
+                     struct conf_main *main, struct conf_notices *notices)
+{
+    const size_t errors_before = notices->error_count;
+    struct buffer line;
+    struct conf_lines lines;
+    uint32_t number = 0;
+    size_t count;
+
+    *main = (struct conf_main){.file = file};
+    buffer_init(&line, NULL, CONF_LINE_MAX_BYTES);
+    if (!count_lines(text, &line, &count) ||
+        !(main->entries = arena_alloc(arena, (count ? count : 1) * sizeof(*main->entries)))) {
+        conf_notice_add(notices, CONF_NOTICE_ERROR,
+                        "%.*s: too large: a line may have %d bytes, the file %d parameters",
+                        SPAN_PRINTF(file), CONF_LINE_MAX_BYTES, CONF_MAIN_MAX_ENTRIES);
+        goto done;
+    }
+    conf_lines_init(&lines, text);
+    while (conf_lines_next(&lines, &line, &number)) {
+        struct span name, value;
+        const char *reason = "a parameter starts in the first column: this line continues nothing";
+        const struct span content = buffer_span(&line);
+        if (ascii_is_space(content.bytes[0]) ||
+            !conf_split_assignment(content, &name, &value, &reason)) {
+            conf_notice_add(notices, CONF_NOTICE_ERROR, "%.*s, line %u: %s: \"%.*s\"",
+                            SPAN_PRINTF(file), number, reason,
+                            SPAN_PRINTF(span_first(content, 100)));
+            continue;
+        }
+        struct conf_entry *entry = &main->entries[main->entry_count];
+        entry->name = arena_copy(arena, name);
+        entry->value = arena_copy(arena, value);
+        entry->line = number;
+        if (!entry->name.bytes || !entry->value.bytes) {
+            conf_notice_add(notices, CONF_NOTICE_ERROR, "%.*s: too large for the memory set aside",
+                            SPAN_PRINTF(file));
+            break;
+        }
+        main->entry_count++;
+    }
+    qsort(main->entries, main->entry_count, sizeof(*main->entries), compare_entries);
+    keep_last_of_each(main, notices);
+done:
+    buffer_release(&line);
+    return notices->error_count == errors_before;
+}
+
+struct conf_entry *conf_main_find(const struct conf_main *main, struct span name)
+{
+    size_t low = 0, high = main->entry_count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const int order = span_compare(main->entries[middle].name, name);
+        if (order == 0)
+            return &main->entries[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}

@@ -1,0 +1,98 @@
+/* conf/part - the parameter catalogue: what each program's settings are.
+ * Every program has a file catalogue/NAME.def with one row per parameter. From it come
+ * struct conf_NAME and conf_part_NAME (conf/NAME.h), the loader, the listing of postconf and the
+ * check. Kinds of rows, and the field each makes:
+ *
+ *   CONF_TEXT(name, default, min_bytes, max_bytes, meaning)       struct span name
+ *   CONF_CHOICE(name, default, "a|b", meaning)                    struct span name; one of them
+ *   CONF_WORDS(name, default, "a|b", meaning)                     struct span name; a list of them
+ *   CONF_BOOL(name, default, meaning)                             bool name
+ *   CONF_NUMBER(name, default, min, max, meaning)                 uint32_t name
+ *   CONF_SIZE(name, default, min_bytes, max_bytes, meaning)       uint64_t name
+ *   CONF_TIME(name, default, unit, min_s, max_s, meaning)         int64_t name_ms
+ *   CONF_FAMILY_NUMBER(suffix, default, min, max, meaning)        struct conf_family
+ * transport_suffix CONF_FAMILY_TIME(suffix, default, unit, min_s, max_s, meaning)  the same, in
+ * milliseconds CONF_FAMILY_MEMBER(transport, suffix, default)                no field
+ *   CONF_SHARED(name)                                             a row of catalogue/shared.h
+ *
+ * A family is TRANSPORT_suffix for whatever transports master.cf names. The default is Postfix's
+ * text and may contain $name. */
+#ifndef CONF_PART_H
+#define CONF_PART_H
+
+#include "base/arena.h"
+#include "conf/notice.h"
+
+enum conf_type {
+    CONF_TYPE_TEXT,
+    CONF_TYPE_CHOICE,
+    CONF_TYPE_WORDS,
+    CONF_TYPE_BOOL,
+    CONF_TYPE_NUMBER,
+    CONF_TYPE_SIZE,
+    CONF_TYPE_TIME,
+};
+
+enum conf_family_role { CONF_FAMILY_NONE, CONF_FAMILY_SUFFIX, CONF_FAMILY_MEMBER };
+
+/* Upper ends for rows that need no other. */
+enum { CONF_TEXT_MAX = 65536, CONF_NUMBER_MAX = 2147483647, CONF_DAY_S = 24 * 3600 };
+#define CONF_TIME_MAX_S ((int64_t)3650 * CONF_DAY_S)
+#define CONF_SIZE_MAX INT64_MAX
+
+struct conf_parameter {
+    const char *name; /* of a family: the suffix */
+    const char *default_text;
+    const char *meaning;
+    const char *choices;   /* CHOICE and WORDS */
+    const char *transport; /* CONF_FAMILY_MEMBER */
+    enum conf_type type;
+    enum conf_family_role family;
+    char unit;       /* TIME without a letter */
+    int64_t minimum; /* TEXT: bytes; TIME: seconds */
+    int64_t maximum;
+    size_t offset; /* of the field */
+};
+
+struct conf_part {
+    const char *name;
+    size_t settings_size;
+    const struct conf_parameter *parameters;
+    size_t parameter_count;
+};
+
+struct conf_family_value {
+    struct span transport;
+    int64_t value;
+};
+
+struct conf_family {
+    int64_t otherwise; /* for transports that have no value of their own */
+    struct conf_family_value *values;
+    size_t value_count;
+};
+
+MUST_USE int64_t conf_family_get(const struct conf_family *family, struct span transport);
+
+/* All parts, for tools and checks. */
+extern const struct conf_part *const conf_parts[];
+extern const size_t conf_part_count;
+/* NULL when no program has that name. */
+MUST_USE const struct conf_part *conf_part_find(struct span program);
+/* The catalogue's row for a name, whatever the part; for TRANSPORT_suffix with a transport that has
+ * a default of its own the member row, else the suffix row with *transport set. NULL when unknown.
+ */
+MUST_USE const struct conf_parameter *conf_parameter_find(struct span name, struct span *transport);
+
+/* A sealed settings descriptor (or any file with its text), read into the part's struct. Texts live
+ * in the arena. Takes only complete settings: a missing, unknown or repeated name is an error. */
+MUST_USE bool conf_load(const struct conf_part *part, int fd, struct arena *arena, void *settings,
+                        struct conf_error *error);
+/* The same from text in memory. */
+MUST_USE bool conf_load_text(const struct conf_part *part, struct span text, struct arena *arena,
+                             void *settings, struct conf_error *error);
+/* Checks an expanded value against its row: false with the reason, which says what is allowed. */
+MUST_USE bool conf_parameter_accepts(const struct conf_parameter *parameter, struct span value,
+                                     struct conf_error *error);
+
+#endif

@@ -1,0 +1,186 @@
+/* conf/parts - the catalogue's tables, one per program, and finding rows in them. */
+#include "config.h"
+
+#include "conf/addrd.h"
+#include "conf/bounce.h"
+#include "conf/dnsd.h"
+#include "conf/local.h"
+#include "conf/logd.h"
+#include "conf/master.h"
+#include "conf/qmgr.h"
+#include "conf/smtp.h"
+#include "conf/smtpd.h"
+#include "conf/tools.h"
+#include "conf/virtual.h"
+
+#define POSTHOUSE_VERSION PACKAGE_VERSION
+
+#define CONF_STRUCT conf_addrd
+static const struct conf_parameter parameters_of_addrd[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/addrd.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
+#define CONF_STRUCT conf_bounce
+static const struct conf_parameter parameters_of_bounce[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/bounce.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
+#define CONF_STRUCT conf_dnsd
+static const struct conf_parameter parameters_of_dnsd[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/dnsd.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
+#define CONF_STRUCT conf_local
+static const struct conf_parameter parameters_of_local[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/local.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
+#define CONF_STRUCT conf_logd
+static const struct conf_parameter parameters_of_logd[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/logd.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
+#define CONF_STRUCT conf_master
+static const struct conf_parameter parameters_of_master[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/master.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
+#define CONF_STRUCT conf_qmgr
+static const struct conf_parameter parameters_of_qmgr[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/qmgr.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
+#define CONF_STRUCT conf_smtp
+static const struct conf_parameter parameters_of_smtp[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/smtp.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
+#define CONF_STRUCT conf_smtpd
+static const struct conf_parameter parameters_of_smtpd[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/smtpd.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
+#define CONF_STRUCT conf_tools
+static const struct conf_parameter parameters_of_tools[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/tools.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
+#define CONF_STRUCT conf_virtual
+static const struct conf_parameter parameters_of_virtual[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/virtual.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
+#define PART(part_name)                                                                            \
+    const struct conf_part conf_part_##part_name = {#part_name, sizeof(struct conf_##part_name),   \
+                                                    parameters_of_##part_name,                     \
+                                                    ARRAY_LENGTH(parameters_of_##part_name)};
+PART(addrd)
+PART(bounce)
+PART(dnsd)
+PART(local)
+PART(logd)
+PART(master)
+PART(qmgr)
+PART(smtp)
+PART(smtpd)
+PART(tools)
+PART(virtual)
+
+const struct conf_part *const conf_parts[] = {
+    &conf_part_addrd, &conf_part_bounce, &conf_part_dnsd,    &conf_part_local,
+    &conf_part_logd,  &conf_part_master, &conf_part_qmgr,    &conf_part_smtp,
+    &conf_part_smtpd, &conf_part_tools,  &conf_part_virtual,
+};
+const size_t conf_part_count = ARRAY_LENGTH(conf_parts);
+
+const struct conf_part *conf_part_find(struct span program)
+{
+    for (size_t i = 0; i < conf_part_count; i++)
+        if (span_equals(program, span_from_string(conf_parts[i]->name)))
+            return conf_parts[i];
+    return NULL;
+}
+
+/* Is the name "TRANSPORT_suffix" of this row? */
+static bool is_in_family(const struct conf_parameter *parameter, struct span name,
+                         struct span *transport)
+{
+    const struct span suffix = span_from_string(parameter->name);
+    if (name.length < suffix.length + 2 || !span_ends_with(name, suffix) ||
+        name.bytes[name.length - suffix.length - 1] != '_')
+        return false;
+    *transport = span_first(name, name.length - suffix.length - 1);
+    return true;
+}
+
+const struct conf_parameter *conf_parameter_find(struct span name, struct span *transport)
+{
+    const struct conf_parameter *found = NULL;
+
+    *transport = span_empty();
+    for (size_t i = 0; i < conf_part_count; i++) {
+        for (size_t row = 0; row < conf_parts[i]->parameter_count; row++) {
+            const struct conf_parameter *parameter = &conf_parts[i]->parameters[row];
+            struct span prefix;
+            if (parameter->family == CONF_FAMILY_NONE) {
+                if (span_equals(name, span_from_string(parameter->name))) {
+                    *transport = span_empty();
+                    return parameter; /* a name of its own comes before a family */
+                }
+            } else if (is_in_family(parameter, name, &prefix)) {
+                const bool is_member = parameter->family == CONF_FAMILY_MEMBER;
+                if (is_member && !span_equals(prefix, span_from_string(parameter->transport)))
+                    continue;
+                /* the longest suffix: a_destination_recipient_limit is no a_destination's
+                 * recipient_limit; then the transport's own default */
+                if (!found || prefix.length < transport->length ||
+                    (is_member && prefix.length == transport->length)) {
+                    found = parameter;
+                    *transport = prefix;
+                }
+            }
+        }
+    }
+    return found;
+}
+
+int64_t conf_family_get(const struct conf_family *family, struct span transport)
+{
+    for (size_t i = 0; i < family->value_count; i++)
+        if (span_equals(family->values[i].transport, transport))
+            return family->values[i].value;
+    return family->otherwise;
+}
