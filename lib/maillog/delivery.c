@@ -1,0 +1,59 @@
+/* maillog/delivery - see delivery.h. */
+#include "maillog/delivery.h"
+
+enum { HUNDREDTH_US = 10000, TENTH_US = 100000, SECOND_US = 1000000 };
+
+void maillog_put_delay(struct buffer *line, uint64_t delay_us)
+{
+    const uint64_t ten_seconds_us = 10 * SECOND_US;
+    const uint64_t longest_us = UINT64_MAX - SECOND_US;
+    /* Below a second both digits are behind the point, below ten seconds one, above none. */
+    const uint64_t unit_us = delay_us >= ten_seconds_us ? SECOND_US
+                             : delay_us >= SECOND_US    ? TENTH_US
+                                                        : HUNDREDTH_US;
+    const uint64_t capped_us = delay_us < longest_us ? delay_us : longest_us;
+    const uint64_t rounded_us = (capped_us + unit_us / 2) / unit_us * unit_us;
+    const unsigned hundredths = (unsigned)(rounded_us % SECOND_US / HUNDREDTH_US);
+    buffer_append_format(line, "%llu", (unsigned long long)(rounded_us / SECOND_US));
+    if (hundredths % 10 != 0)
+        buffer_append_format(line, ".%02u", hundredths);
+    else if (hundredths != 0)
+        buffer_append_format(line, ".%u", hundredths / 10);
+}
+
+void maillog_delivery(struct maillog *log, struct span queue_id,
+                      const struct log_delivery *delivery)
+{
+    static const char *const statuses[] = {
+        [LOG_DELIVERY_SENT] = "sent",
+        [LOG_DELIVERY_DEFERRED] = "deferred",
+        [LOG_DELIVERY_BOUNCED] = "bounced",
+        [LOG_DELIVERY_SOFT_BOUNCED] = "SOFTBOUNCE",
+    };
+    const uint64_t parts_us[] = {delivery->before_queue_us, delivery->in_queue_us,
+                                 delivery->connection_us, delivery->transmission_us};
+    uint64_t sum_us = 0;
+    struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, queue_id);
+    maillog_put_address(line, "to", delivery->recipient);
+    if (!span_is_empty(delivery->original_recipient) &&
+        !span_equals(delivery->original_recipient, delivery->recipient))
+        maillog_put_address(line, ", orig_to", delivery->original_recipient);
+    buffer_append_string(line, ", relay=");
+    buffer_append_span(line, span_is_empty(delivery->relay) ? SPAN("none") : delivery->relay);
+    if (delivery->connection_use > 1)
+        buffer_append_format(line, ", conn_use=%u", delivery->connection_use);
+    for (size_t i = 0; i < ARRAY_LENGTH(parts_us); i++)
+        sum_us += parts_us[i];
+    buffer_append_string(line, ", delay=");
+    maillog_put_delay(line, sum_us);
+    for (size_t i = 0; i < ARRAY_LENGTH(parts_us); i++) {
+        buffer_append_string(line, i == 0 ? ", delays=" : "/");
+        maillog_put_delay(line, parts_us[i]);
+    }
+    buffer_append_format(line, ", dsn=%u.%u.%u, status=%s (", (unsigned)delivery->dsn.class,
+                         (unsigned)delivery->dsn.subject, (unsigned)delivery->dsn.detail,
+                         statuses[delivery->status]);
+    buffer_append_span(line, delivery->text);
+    buffer_append_byte(line, ')');
+    maillog_end(log);
+}

@@ -1,0 +1,147 @@
+/* maillog/receive - see receive.h. */
+#include "maillog/receive.h"
+
+void maillog_connect(struct maillog *log, const struct log_peer *peer)
+{
+    struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, span_empty());
+    buffer_append_string(line, "connect from ");
+    maillog_put_peer(line, peer);
+    maillog_end(log);
+}
+
+static void put_count(struct buffer *line, const char *name, unsigned accepted, unsigned total)
+{
+    if (accepted == total)
+        buffer_append_format(line, " %s=%u", name, total);
+    else
+        buffer_append_format(line, " %s=%u/%u", name, accepted, total);
+}
+
+void maillog_disconnect(struct maillog *log, const struct log_peer *peer,
+                        const struct log_command_count *counts, size_t count_count)
+{
+    unsigned accepted = 0, total = 0;
+    struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, span_empty());
+    buffer_append_string(line, "disconnect from ");
+    maillog_put_peer(line, peer);
+    for (size_t i = 0; i < count_count; i++) {
+        if (counts[i].total == 0)
+            continue;
+        put_count(line, counts[i].name, counts[i].accepted, counts[i].total);
+        accepted += counts[i].accepted;
+        total += counts[i].total;
+    }
+    put_count(line, "commands", accepted, total);
+    maillog_end(log);
+}
+
+static void put_field(struct buffer *line, const char *before, struct span value)
+{
+    if (span_is_empty(value))
+        return;
+    buffer_append_string(line, before);
+    buffer_append_span(line, value);
+}
+
+void maillog_client(struct maillog *log, struct span queue_id, const struct log_peer *peer,
+                    const struct log_sasl *sasl)
+{
+    struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, queue_id);
+    buffer_append_string(line, "client=");
+    maillog_put_peer(line, peer);
+    if (sasl) {
+        put_field(line, ", sasl_method=", sasl->method);
+        put_field(line, ", sasl_username=", sasl->username);
+        put_field(line, ", sasl_sender=", sasl->sender);
+    }
+    maillog_end(log);
+}
+
+static struct span id_or_noqueue(struct span queue_id)
+{
+    return span_is_empty(queue_id) ? SPAN("NOQUEUE") : queue_id;
+}
+
+void maillog_refusal(struct maillog *log, struct span queue_id, const struct log_refusal *refusal)
+{
+    struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, id_or_noqueue(queue_id));
+    buffer_append_format(line, "%s: %s from ", refusal->action, refusal->stage);
+    maillog_put_peer(line, refusal->peer);
+    buffer_append_string(line, ": ");
+    buffer_append_span(line, refusal->text);
+    buffer_append_byte(line, ';');
+    if (refusal->has_sender)
+        maillog_put_address(line, " from", refusal->sender);
+    if (refusal->has_recipient)
+        maillog_put_address(line, " to", refusal->recipient);
+    put_field(line, " proto=", refusal->protocol);
+    if (!span_is_empty(refusal->helo))
+        maillog_put_address(line, " helo", refusal->helo);
+    if (refusal->sasl) {
+        put_field(line, " sasl_method=", refusal->sasl->method);
+        put_field(line, " sasl_username=", refusal->sasl->username);
+        put_field(line, " sasl_sender=", refusal->sasl->sender);
+    }
+    maillog_end(log);
+}
+
+void maillog_session_end(struct maillog *log, struct span queue_id, const char *what,
+                         const char *stage, uint64_t byte_count, const struct log_peer *peer)
+{
+    struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, id_or_noqueue(queue_id));
+    buffer_append_format(line, "%s after %s", what, stage);
+    if (byte_count)
+        buffer_append_format(line, " (%llu bytes)", (unsigned long long)byte_count);
+    buffer_append_string(line, " from ");
+    maillog_put_peer(line, peer);
+    maillog_end(log);
+}
+
+void maillog_improper_pipelining(struct maillog *log, const char *command,
+                                 const struct log_peer *peer, struct span text)
+{
+    struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, span_empty());
+    buffer_append_format(line, "improper command pipelining after %s from ", command);
+    maillog_put_peer(line, peer);
+    put_field(line, ": ", text);
+    maillog_end(log);
+}
+
+void maillog_hostname_mismatch(struct maillog *log, struct span hostname, struct span address,
+                               struct span error)
+{
+    struct buffer *line = maillog_begin(log, LOG_LEVEL_WARNING, span_empty());
+    buffer_append_string(line, "hostname ");
+    buffer_append_span(line, hostname);
+    buffer_append_string(line, " does not resolve to address ");
+    buffer_append_span(line, address);
+    put_field(line, ": ", error);
+    maillog_end(log);
+}
+
+void maillog_limit_exceeded(struct maillog *log, const char *what, uint64_t count,
+                            const struct log_peer *peer, struct span service)
+{
+    struct buffer *line = maillog_begin(log, LOG_LEVEL_WARNING, span_empty());
+    buffer_append_format(line, "%s limit exceeded: %llu from ", what, (unsigned long long)count);
+    maillog_put_peer(line, peer);
+    buffer_append_string(line, " for service ");
+    buffer_append_span(line, service);
+    maillog_end(log);
+}
+
+void maillog_pickup(struct maillog *log, struct span queue_id, unsigned uid, struct span sender)
+{
+    struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, queue_id);
+    buffer_append_format(line, "uid=%u", uid);
+    maillog_put_address(line, " from", sender);
+    maillog_end(log);
+}
+
+void maillog_message_id(struct maillog *log, struct span queue_id, struct span message_id)
+{
+    struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, queue_id);
+    buffer_append_string(line, "message-id=");
+    buffer_append_span(line, message_id);
+    maillog_end(log);
+}

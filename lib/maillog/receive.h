@@ -1,0 +1,69 @@
+/* maillog/receive - the lines of those who take mail in: smtpd, submitd, pickup and what Postfix's
+ * cleanup says. Shapes as Postfix writes them. */
+#ifndef MAILLOG_RECEIVE_H
+#define MAILLOG_RECEIVE_H
+
+#include "maillog/log.h"
+
+/* connect from N[A] */
+void maillog_connect(struct maillog *log, const struct log_peer *peer);
+
+/* How often a command was given, and how often it was accepted. */
+struct log_command_count {
+    const char *name; /* lower case */
+    unsigned accepted;
+    unsigned total;
+};
+/* disconnect from N[A] ehlo=1 mail=1 rcpt=0/1 quit=1 commands=3/4. Commands that were not given are
+ * left out. */
+void maillog_disconnect(struct maillog *log, const struct log_peer *peer,
+                        const struct log_command_count *counts, size_t count_count);
+
+/* Who authenticated; method empty: nobody did. */
+struct log_sasl {
+    struct span method;
+    struct span username;
+    struct span sender;
+};
+/* QID: client=N[A], sasl_method=M, sasl_username=U */
+void maillog_client(struct maillog *log, struct span queue_id, const struct log_peer *peer,
+                    const struct log_sasl *sasl);
+
+/* What a session knew when a command was refused (or warned about ...). */
+struct log_refusal {
+    const char *action; /* reject, reject_warning, warn, hold ... */
+    const char *stage;  /* CONNECT, HELO, EHLO, MAIL, RCPT, DATA, END-OF-MESSAGE ... */
+    const struct log_peer *peer;
+    struct span text; /* "554 5.7.1 <b@example.net>: Relay access denied" */
+    bool has_sender;
+    bool has_recipient;
+    struct span sender;
+    struct span recipient;
+    struct span protocol; /* empty: not known yet */
+    struct span helo;     /* empty: not known yet */
+    const struct log_sasl *sasl;
+};
+/* QID: reject: RCPT from N[A]: TEXT; from=<S> to=<R> proto=ESMTP helo=<H>; NOQUEUE without an id.
+ */
+void maillog_refusal(struct maillog *log, struct span queue_id, const struct log_refusal *refusal);
+
+/* QID: lost connection after DATA (120 bytes) from N[A]. what: "lost connection", "timeout", "too
+ * many errors". byte_count: how far DATA or BDAT got; 0 is not shown. */
+void maillog_session_end(struct maillog *log, struct span queue_id, const char *what,
+                         const char *stage, uint64_t byte_count, const struct log_peer *peer);
+/* improper command pipelining after CMD from N[A]: TEXT */
+void maillog_improper_pipelining(struct maillog *log, const char *command,
+                                 const struct log_peer *peer, struct span text);
+/* warning: hostname H does not resolve to address A: ERROR; error may be empty. */
+void maillog_hostname_mismatch(struct maillog *log, struct span hostname, struct span address,
+                               struct span error);
+/* warning: Connection rate limit exceeded: N from N[A] for service S. what is the beginning. */
+void maillog_limit_exceeded(struct maillog *log, const char *what, uint64_t count,
+                            const struct log_peer *peer, struct span service);
+
+/* QID: uid=N from=<S> */
+void maillog_pickup(struct maillog *log, struct span queue_id, unsigned uid, struct span sender);
+/* QID: message-id=<...>; the text includes the angle brackets. */
+void maillog_message_id(struct maillog *log, struct span queue_id, struct span message_id);
+
+#endif

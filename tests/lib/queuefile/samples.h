@@ -1,0 +1,56 @@
+/* tests/lib/queuefile/samples - one message of two recipients, as a queue file holds it. */
+#ifndef TESTS_QUEUEFILE_SAMPLES_H
+#define TESTS_QUEUEFILE_SAMPLES_H
+
+#include "../../test.h"
+
+#include "queuefile/envelope.h"
+#include "queuefile/id.h"
+#include "queuefile/preamble.h"
+#include "queuefile/state.h"
+
+static const uint8_t sample_key[QUEUE_KEY_BYTES] = {1, 2, 3, 4, 5};
+#define SAMPLE_ID "1RpQ0P0000z00000000000000000"
+
+static inline void sample_envelope_bytes(struct buffer *out)
+{
+    const struct queue_envelope envelope = {
+        .arrival_us = 1790000000123456,
+        .origin = QUEUE_ORIGIN_SMTP,
+        .reverse_path = SPAN("a@example.org"),
+        .facts = {2048, 300, 78, 1, QUEUE_FACT_8BIT_BODY},
+        .flags = QUEUE_FLAG_BODY_8BITMIME,
+        .envid = SPAN("QQ314159"),
+        .ret = QUEUE_RETURN_HEADERS,
+        .client_name = SPAN("mail.example.org"),
+        .client_address = SPAN("192.0.2.7"),
+        .client_port = 40000,
+        .helo = SPAN("mail.example.org"),
+        .protocol = SPAN("ESMTP"),
+    };
+    const struct queue_recipient recipients[] = {
+        {.forward_path = SPAN("b@example.net"), .notify = QUEUE_NOTIFY_FAILURE},
+        {.forward_path = SPAN("c@example.net"),
+         .original_recipient = SPAN("sales@example.com"),
+         .orcpt = SPAN("rfc822;sales@example.com"),
+         .notify = QUEUE_NOTIFY_NEVER},
+    };
+    queue_envelope_encode_header(&envelope, out);
+    for (size_t i = 0; i < ARRAY_LENGTH(recipients); i++)
+        queue_envelope_append_recipient(&recipients[i], out);
+    assert_true(buffer_ok(out));
+}
+
+/* Body first in the file, header first in the content. */
+static inline void sample_preamble(struct queue_preamble *preamble, size_t envelope_length)
+{
+    *preamble = (struct queue_preamble){.extent_count = 0};
+    const struct queue_extent header = {QUEUE_FILE_CONTENT_OFFSET + 1748, 300, {0xaa}};
+    const struct queue_extent body = {QUEUE_FILE_CONTENT_OFFSET, 1748, {0xbb}};
+    assert_true(queue_preamble_add_extent(preamble, &header));
+    assert_true(queue_preamble_add_extent(preamble, &body));
+    assert_true(
+        queue_preamble_place(preamble, QUEUE_FILE_CONTENT_OFFSET + 2048, envelope_length, 2));
+}
+
+#endif
