@@ -47,7 +47,7 @@ static size_t run_directory(const char *path)
     if (!directory)
         return 0;
     for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        char name[4096];
+        char name[1024];
         if (entry->d_name[0] == '.' ||
             snprintf(name, sizeof(name), "%s/%s", path, entry->d_name) >= (int)sizeof(name))
             continue;
@@ -69,7 +69,7 @@ int main(int argc, char **argv)
     const char *slash = strrchr(argv[0], '/');
     const char *name = slash ? slash + 1 : argv[0];
     const char *source = getenv("top_srcdir");
-    char path[4096];
+    char path[1024];
     if (snprintf(path, sizeof(path), "%s/tests/fuzz/corpus/%s", source ? source : ".", name) >=
         (int)sizeof(path))
         return 1;
