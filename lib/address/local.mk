@@ -1,1 +1,5 @@
-# lib/address: sources of this layer's folder.
+# lib/address: mail addresses and IP addresses.
+lib_libposthouse_a_SOURCES += \
+	lib/address/ip.c lib/address/ip.h \
+	lib/address/mailbox.c lib/address/mailbox.h \
+	lib/address/rewrite.c lib/address/rewrite.h

@@ -1,1 +1,12 @@
-# lib/smtp: sources of this layer's folder.
+# lib/smtp: the grammar of SMTP, both sides; no order of commands.
+lib_libposthouse_a_SOURCES += \
+	lib/smtp/command.c lib/smtp/command.h \
+	lib/smtp/content.c lib/smtp/content.h \
+	lib/smtp/data.c lib/smtp/data.h \
+	lib/smtp/date.c lib/smtp/date.h \
+	lib/smtp/ehlo.c lib/smtp/ehlo.h \
+	lib/smtp/header.c lib/smtp/header.h \
+	lib/smtp/parameter.c lib/smtp/parameter.h \
+	lib/smtp/received.c lib/smtp/received.h \
+	lib/smtp/reply.c lib/smtp/reply.h \
+	lib/smtp/verb.c lib/smtp/verb.h

@@ -1,1 +1,23 @@
 # tests of lib/smtp
+if HAVE_CMOCKA
+check_PROGRAMS += tests/lib/smtp/grammar_test tests/lib/smtp/content_test
+TESTS += tests/lib/smtp/grammar_test tests/lib/smtp/content_test
+tests_lib_smtp_grammar_test_SOURCES = tests/lib/smtp/grammar_test.c tests/test.h
+tests_lib_smtp_grammar_test_LDADD = $(test_libs)
+tests_lib_smtp_content_test_SOURCES = tests/lib/smtp/content_test.c tests/test.h
+tests_lib_smtp_content_test_LDADD = $(test_libs)
+endif
+fuzz_targets += tests/fuzz/smtp_command_fuzz tests/fuzz/smtp_reply_fuzz tests/fuzz/smtp_data_fuzz \
+	tests/fuzz/smtp_header_fuzz
+tests_fuzz_smtp_command_fuzz_SOURCES = tests/fuzz/smtp_command_fuzz.c $(fuzz_main)
+tests_fuzz_smtp_command_fuzz_LDADD = $(posthouse_libs)
+tests_fuzz_smtp_command_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_smtp_reply_fuzz_SOURCES = tests/fuzz/smtp_reply_fuzz.c $(fuzz_main)
+tests_fuzz_smtp_reply_fuzz_LDADD = $(posthouse_libs)
+tests_fuzz_smtp_reply_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_smtp_data_fuzz_SOURCES = tests/fuzz/smtp_data_fuzz.c $(fuzz_main)
+tests_fuzz_smtp_data_fuzz_LDADD = $(posthouse_libs)
+tests_fuzz_smtp_data_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_smtp_header_fuzz_SOURCES = tests/fuzz/smtp_header_fuzz.c $(fuzz_main)
+tests_fuzz_smtp_header_fuzz_LDADD = $(posthouse_libs)
+tests_fuzz_smtp_header_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)

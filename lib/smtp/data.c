@@ -1,0 +1,136 @@
+/* smtp/data - see data.h. */
+#include "smtp/data.h"
+
+static struct span take(struct span *input, size_t count)
+{
+    const struct span taken = span_first(*input, count);
+    *input = span_after(*input, count);
+    return taken;
+}
+
+/* How far the content reaches from within a line without a break: to the end of the input, to a
+ * CR that ends it, or to a line that begins with a dot. */
+static size_t scan_lines(struct smtp_data_decoder *decoder, struct span input)
+{
+    size_t at = 0;
+    for (;;) {
+        const size_t cr = at + span_find_byte(span_after(input, at), '\r');
+        const struct span segment = span_between(input, at, cr);
+        if (span_find_byte(segment, '\n') < segment.length)
+            decoder->has_bare_lf = true;
+        if (cr == input.length) {
+            decoder->state = SMTP_DATA_IN_LINE;
+            return cr;
+        }
+        if (cr + 1 == input.length) {
+            decoder->state = SMTP_DATA_AFTER_CR;
+            return cr;
+        }
+        if (input.bytes[cr + 1] != '\n') {
+            decoder->has_bare_cr = true;
+            at = cr + 1;
+            continue;
+        }
+        at = cr + 2;
+        if (at == input.length || input.bytes[at] == '.') {
+            decoder->state = SMTP_DATA_AT_LINE_START;
+            return at;
+        }
+    }
+}
+
+enum smtp_data_event smtp_data_decoder_next(struct smtp_data_decoder *decoder, struct span *input,
+                                            struct span *content)
+{
+    while (input->length) {
+        const uint8_t byte = input->bytes[0];
+        switch (decoder->state) {
+        case SMTP_DATA_AT_LINE_START:
+            if (byte == '.') {
+                (void)take(input, 1);
+                decoder->state = SMTP_DATA_AFTER_DOT;
+                break;
+            }
+            decoder->state = SMTP_DATA_IN_LINE;
+            break;
+        case SMTP_DATA_AFTER_DOT:
+            /* The dot is dropped, whatever follows but the end: RFC 5321 section 4.5.2. */
+            decoder->state = SMTP_DATA_IN_LINE;
+            if (byte == '\r') {
+                (void)take(input, 1);
+                decoder->state = SMTP_DATA_AFTER_DOT_CR;
+            }
+            break;
+        case SMTP_DATA_AFTER_DOT_CR:
+            if (byte == '\n') {
+                (void)take(input, 1);
+                decoder->state = SMTP_DATA_AT_END;
+                return SMTP_DATA_END;
+            }
+            decoder->has_bare_cr = true;
+            decoder->state = SMTP_DATA_IN_LINE;
+            *content = SPAN("\r");
+            return SMTP_DATA_CONTENT;
+        case SMTP_DATA_AFTER_CR:
+            if (byte == '\n') {
+                (void)take(input, 1);
+                decoder->state = SMTP_DATA_AT_LINE_START;
+                *content = SPAN("\r\n");
+                return SMTP_DATA_CONTENT;
+            }
+            decoder->has_bare_cr = true;
+            decoder->state = SMTP_DATA_IN_LINE;
+            *content = SPAN("\r");
+            return SMTP_DATA_CONTENT;
+        case SMTP_DATA_IN_LINE: {
+            *content = take(input, scan_lines(decoder, *input));
+            if (decoder->state == SMTP_DATA_AFTER_CR)
+                (void)take(input, 1);
+            if (span_find_byte(*content, 0) < content->length)
+                decoder->has_nul = true;
+            if (content->length)
+                return SMTP_DATA_CONTENT;
+            break;
+        }
+        case SMTP_DATA_AT_END:
+            return SMTP_DATA_END;
+        }
+    }
+    return decoder->state == SMTP_DATA_AT_END ? SMTP_DATA_END : SMTP_DATA_NEED_MORE;
+}
+
+bool smtp_data_encoder_next(struct smtp_data_encoder *encoder, struct span *input,
+                            struct span *piece)
+{
+    if (input->length == 0)
+        return false;
+    if (encoder->state == SMTP_DATA_AT_LINE_START && input->bytes[0] == '.') {
+        /* Two dots for one: this one, and the next piece starts with the other. */
+        encoder->state = SMTP_DATA_IN_LINE;
+        *piece = SPAN(".");
+        return true;
+    }
+    bool was_cr = encoder->state == SMTP_DATA_AFTER_CR;
+    size_t at = 0;
+    while (at < input->length) {
+        const size_t lf = at + span_find_byte(span_after(*input, at), '\n');
+        if (lf == input->length) {
+            was_cr = input->bytes[lf - 1] == '\r';
+            encoder->state = was_cr ? SMTP_DATA_AFTER_CR : SMTP_DATA_IN_LINE;
+            *piece = take(input, lf);
+            return true;
+        }
+        const bool is_line_end = lf > 0 ? input->bytes[lf - 1] == '\r' : was_cr;
+        at = lf + 1;
+        encoder->state = is_line_end ? SMTP_DATA_AT_LINE_START : SMTP_DATA_IN_LINE;
+        if (is_line_end && at < input->length && input->bytes[at] == '.')
+            break;
+    }
+    *piece = take(input, at);
+    return true;
+}
+
+struct span smtp_data_encoder_end(const struct smtp_data_encoder *encoder)
+{
+    return encoder->state == SMTP_DATA_AT_LINE_START ? SPAN(".\r\n") : SPAN("\r\n.\r\n");
+}

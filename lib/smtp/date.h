@@ -1,0 +1,12 @@
+/* smtp/date - the date of a header field (RFC 5322 section 3.3).
+ * Pure: the caller says what time it is and where. Callers: smtp/received, lib/dsn, pickup. */
+#ifndef SMTP_DATE_H
+#define SMTP_DATE_H
+
+#include "base/buffer.h"
+
+/* "Sun, 22 Nov 2026 01:48:31 +0100 (CET)"; zone_name may be empty. offset_minutes: east of UTC. */
+void smtp_date_append(struct buffer *output, int64_t unix_time_s, int offset_minutes,
+                      struct span zone_name);
+
+#endif

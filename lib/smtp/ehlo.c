@@ -1,0 +1,60 @@
+/* smtp/ehlo - see ehlo.h. */
+#include "smtp/ehlo.h"
+
+#include "base/number.h"
+
+static const struct {
+    struct span keyword;
+    size_t offset; /* of the flag */
+} flags[] = {
+    {SPAN_LITERAL("PIPELINING"), offsetof(struct smtp_extensions, has_pipelining)},
+    {SPAN_LITERAL("8BITMIME"), offsetof(struct smtp_extensions, has_8bitmime)},
+    {SPAN_LITERAL("ENHANCEDSTATUSCODES"), offsetof(struct smtp_extensions, has_status_codes)},
+    {SPAN_LITERAL("STARTTLS"), offsetof(struct smtp_extensions, has_starttls)},
+    {SPAN_LITERAL("DSN"), offsetof(struct smtp_extensions, has_dsn)},
+    {SPAN_LITERAL("SMTPUTF8"), offsetof(struct smtp_extensions, has_smtputf8)},
+    {SPAN_LITERAL("CHUNKING"), offsetof(struct smtp_extensions, has_chunking)},
+};
+
+static void parse_keyword_line(struct span line, struct smtp_extensions *extensions)
+{
+    struct span keyword;
+    struct span argument = line;
+    if (!span_next_word(&argument, " \t", &keyword))
+        return;
+    argument = span_trim_spaces(argument);
+    for (size_t i = 0; i < ARRAY_LENGTH(flags); i++)
+        if (span_equals_ascii_nocase(keyword, flags[i].keyword))
+            *(bool *)(void *)((char *)extensions + flags[i].offset) = true;
+    if (span_equals_ascii_nocase(keyword, SPAN("SIZE"))) {
+        extensions->has_size = true;
+        if (!number_parse_uint64(argument, UINT64_MAX, &extensions->size_limit))
+            extensions->size_limit = 0;
+    } else if (span_equals_ascii_nocase(keyword, SPAN("AUTH"))) {
+        extensions->has_auth = true;
+        extensions->auth_mechanisms = argument;
+    } else if (span_starts_with_ascii_nocase(keyword, SPAN("AUTH=")) && !extensions->has_auth) {
+        /* "AUTH=LOGIN PLAIN" of servers older than RFC 2554. */
+        extensions->has_auth = true;
+        extensions->auth_mechanisms = span_after(span_trim_spaces(line), 5);
+    }
+}
+
+void smtp_extensions_parse(const struct smtp_reply *reply, struct smtp_extensions *extensions)
+{
+    struct span rest = reply->lines;
+    *extensions = (struct smtp_extensions){.auth_mechanisms = span_empty()};
+    for (size_t i = 0; i < reply->line_count; i++) {
+        struct span line;
+        (void)span_split_once(rest, '\n', &line, &rest);
+        if (line.length && line.bytes[line.length - 1] == '\r')
+            line.length--;
+        line = span_after(line, 4);
+        if (i == 0) {
+            if (!span_next_word(&line, " \t", &extensions->server_name))
+                extensions->server_name = span_empty();
+        } else {
+            parse_keyword_line(line, extensions);
+        }
+    }
+}

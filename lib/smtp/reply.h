@@ -1,0 +1,43 @@
+/* smtp/reply - SMTP replies: build them (server), read them (client); RFC 5321 section 4.2,
+ * enhanced status codes RFC 2034.
+ * Pure. Callers: lib/smtpsession writes, smtp reads. */
+#ifndef SMTP_REPLY_H
+#define SMTP_REPLY_H
+
+#include "base/buffer.h"
+#include "base/outcome.h"
+#include "base/parse.h"
+
+enum {
+    SMTP_REPLY_LINE_MAX_BYTES = 512,  /* written: RFC 5321 section 4.5.3.1.5 */
+    SMTP_REPLY_READ_MAX_BYTES = 16384 /* read: all lines of one reply */
+};
+
+/* Appends a reply. text may have several lines, separated by LF; status, which may be NULL, goes
+ * in front of each. Control characters become "?", and a line ends at the limit. */
+void smtp_reply_append(struct buffer *output, uint16_t code, const struct enhanced_status *status,
+                       struct span text);
+/* The reply that an outcome asks for; an outcome without a reply code gets 250, 451 or 554. */
+void smtp_reply_append_outcome(struct buffer *output, const struct outcome *outcome);
+
+struct smtp_reply {
+    uint16_t code;
+    bool has_status;
+    struct enhanced_status status; /* of the first line that has one */
+    struct span text;              /* all lines without codes, joined by one space */
+    struct span lines;             /* as received, line ends and codes included */
+    size_t line_count;
+};
+
+/* Reads one whole reply. Needs the reply from its first byte each time; text lies in the arena.
+ * accept_bare_lf: take LF for CRLF, as sloppy servers write. PARSE_TOO_LONG beyond
+ * SMTP_REPLY_READ_MAX_BYTES or when the arena is full. */
+MUST_USE enum parse_result smtp_reply_parse(struct span input, bool accept_bare_lf,
+                                            struct arena *arena, struct smtp_reply *reply,
+                                            size_t *consumed_bytes);
+
+/* What the reply means for a mail user: 2xx and 3xx ok, 4xx temporary, 5xx permanent, anything
+ * else temporary. A status that contradicts the code is replaced by X.0.0. */
+struct outcome smtp_reply_outcome(const struct smtp_reply *reply);
+
+#endif

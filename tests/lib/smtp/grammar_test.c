@@ -1,0 +1,300 @@
+/* tests/lib/smtp/grammar - commands, parameters, replies, EHLO answers, whole and by the byte. */
+#include "../../test.h"
+
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "smtp/command.h"
+#include "smtp/ehlo.h"
+#include "smtp/parameter.h"
+#include "smtp/reply.h"
+
+enum { TEST_ARENA_BYTES = 1 << 20, TEST_LINE_BYTES = 32 };
+
+static void test_commands(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        struct span input;
+        enum parse_result result;
+        enum smtp_verb verb;
+        const char *argument;
+        size_t consumed;
+    } rows[] = {
+        {"plain", SPAN_LITERAL("QUIT\r\n"), PARSE_OK, SMTP_VERB_QUIT, "", 6},
+        {"any case", SPAN_LITERAL("mAiL FROM:<>\r\nX"), PARSE_OK, SMTP_VERB_MAIL, "FROM:<>", 14},
+        {"spaces", SPAN_LITERAL("  NOOP  a b  \r\n"), PARSE_OK, SMTP_VERB_NOOP, "a b", 15},
+        {"unknown", SPAN_LITERAL("GET / HTTP\r\n"), PARSE_OK, SMTP_VERB_UNKNOWN, "/ HTTP", 12},
+        {"empty", SPAN_LITERAL("\r\n"), PARSE_OK, SMTP_VERB_UNKNOWN, "", 2},
+        {"only spaces", SPAN_LITERAL("   \r\n"), PARSE_OK, SMTP_VERB_UNKNOWN, "", 5},
+        {"no verb begins another", SPAN_LITERAL("MAILX\r\n"), PARSE_OK, SMTP_VERB_UNKNOWN, "", 7},
+        {"bare LF", SPAN_LITERAL("QUIT\n"), PARSE_MALFORMED, 0, 0, 0},
+        {"bare CR", SPAN_LITERAL("QU\rIT\r\n"), PARSE_MALFORMED, 0, 0, 0},
+        {"CR CR LF", SPAN_LITERAL("QUIT\r\r\n"), PARSE_MALFORMED, 0, 0, 0},
+        {"NUL", SPAN_LITERAL("QU\0IT\r\n"), PARSE_MALFORMED, 0, 0, 0},
+        {"incomplete", SPAN_LITERAL("QUIT"), PARSE_NEED_MORE, 0, 0, 0},
+        {"half a line end", SPAN_LITERAL("QUIT\r"), PARSE_NEED_MORE, 0, 0, 0},
+        {"nothing", SPAN_LITERAL(""), PARSE_NEED_MORE, 0, 0, 0},
+        {"longest", SPAN_LITERAL("NOOP 6789012345678901234567890\r\n"), PARSE_OK, SMTP_VERB_NOOP,
+         "6789012345678901234567890", 32},
+        {"too long", SPAN_LITERAL("NOOP 67890123456789012345678901\r\n"), PARSE_TOO_LONG, 0, 0, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct smtp_command command = {SMTP_VERB_COUNT, span_empty(), span_empty()};
+        size_t consumed = 99;
+        const enum parse_result result =
+            smtp_command_parse(rows[i].input, TEST_LINE_BYTES, &command, &consumed);
+        if (result != rows[i].result)
+            fail_msg("%s: result %d", rows[i].name, result);
+        if (result == PARSE_OK) {
+            assert_int_equal(command.verb, rows[i].verb);
+            assert_span_is(rows[i].name, command.argument, rows[i].argument);
+            assert_int_equal(consumed, rows[i].consumed);
+        } else {
+            assert_int_equal(command.verb, SMTP_VERB_COUNT);
+            assert_int_equal(consumed, 99);
+        }
+        /* By the byte: more is needed until the answer is there. */
+        enum parse_result trickled = PARSE_NEED_MORE;
+        for (size_t length = 0; length <= rows[i].input.length && trickled == PARSE_NEED_MORE;
+             length++)
+            trickled = smtp_command_parse(span_first(rows[i].input, length), TEST_LINE_BYTES,
+                                          &command, &consumed);
+        if (trickled != rows[i].result)
+            fail_msg("%s: trickled %d", rows[i].name, trickled);
+    }
+    for (int verb = SMTP_VERB_UNKNOWN + 1; verb < SMTP_VERB_COUNT; verb++)
+        assert_int_equal(
+            smtp_verb_from_name(span_from_string(smtp_verb_name((enum smtp_verb)verb))), verb);
+}
+
+static void test_parameters(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum smtp_parameter_command command;
+        uint16_t refusal_code; /* 0: accepted */
+        bool has_size;
+        uint64_t size_bytes;
+        enum smtp_body body;
+        const char *word;
+    } rows[] = {
+        {"", SMTP_PARAMETER_MAIL, 0, false, 0, SMTP_BODY_UNSPECIFIED, 0},
+        {"SIZE=1000", SMTP_PARAMETER_MAIL, 0, true, 1000, SMTP_BODY_UNSPECIFIED, 0},
+        {"size=0  body=8bitmime", SMTP_PARAMETER_MAIL, 0, true, 0, SMTP_BODY_8BITMIME, 0},
+        {"BODY=7BIT", SMTP_PARAMETER_MAIL, 0, false, 0, SMTP_BODY_7BIT, 0},
+        {"BODY=9BIT", SMTP_PARAMETER_MAIL, 501, false, 0, 0, ""},
+        {"SIZE=", SMTP_PARAMETER_MAIL, 501, false, 0, 0, ""},
+        {"SIZE=-1", SMTP_PARAMETER_MAIL, 501, false, 0, 0, ""},
+        {"SIZE=99999999999999999999", SMTP_PARAMETER_MAIL, 552, false, 0, 0, ""},
+        {"SIZE=1 SIZE=2", SMTP_PARAMETER_MAIL, 501, false, 0, 0, "SIZE"},
+        {"SIZE=1", SMTP_PARAMETER_RCPT, 555, false, 0, 0, "SIZE=1"},
+        {"X-THING=y", SMTP_PARAMETER_MAIL, 555, false, 0, 0, "X-THING=y"},
+        {"SIZES=1", SMTP_PARAMETER_MAIL, 555, false, 0, 0, "SIZES=1"},
+        {"=", SMTP_PARAMETER_RCPT, 555, false, 0, 0, "="},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct smtp_parameters parameters;
+        struct outcome refusal;
+        struct span word;
+        const enum parse_result result = smtp_parameters_parse(
+            span_from_string(rows[i].text), rows[i].command, &parameters, &refusal, &word);
+        if ((result == PARSE_OK) != (rows[i].refusal_code == 0))
+            fail_msg("%s: result %d", rows[i].text, result);
+        if (result == PARSE_OK) {
+            assert_int_equal(parameters.has_size, rows[i].has_size);
+            assert_int_equal(parameters.size_bytes, rows[i].size_bytes);
+            assert_int_equal(parameters.body, rows[i].body);
+        } else {
+            assert_int_equal(refusal.reply_code, rows[i].refusal_code);
+            assert_int_equal(refusal.kind, OUTCOME_PERMANENT);
+            assert_span_is(rows[i].text, word, rows[i].word);
+        }
+    }
+}
+
+static void test_replies_are_built(void **state)
+{
+    (void)state;
+    struct buffer output;
+    const struct enhanced_status status = {2, 1, 5};
+    buffer_init(&output, NULL, 4096);
+    smtp_reply_append(&output, 250, &status, SPAN("Ok"));
+    smtp_reply_append(&output, 250, NULL, SPAN("host\nSIZE 1\nHELP"));
+    smtp_reply_append(&output, 354, NULL, SPAN("a\rb\x7f"));
+    smtp_reply_append(&output, 421, NULL, span_empty());
+    assert_span_is("lines", buffer_span(&output),
+                   "250 2.1.5 Ok\r\n250-host\r\n250-SIZE 1\r\n250 HELP\r\n354 a?b?\r\n421 \r\n");
+    buffer_reset(&output);
+    struct outcome outcome = outcome_temporary(0, 3, 0, "Try again later");
+    smtp_reply_append_outcome(&output, &outcome);
+    outcome = outcome_permanent(550, 1, 1, "No such user");
+    smtp_reply_append_outcome(&output, &outcome);
+    assert_span_is("outcomes", buffer_span(&output),
+                   "451 4.3.0 Try again later\r\n550 5.1.1 No such user\r\n");
+    buffer_reset(&output);
+    char text[2000];
+    memset(text, 'x', sizeof(text));
+    smtp_reply_append(&output, 250, &status, span_of(text, sizeof(text)));
+    assert_int_equal(output.length, SMTP_REPLY_LINE_MAX_BYTES);
+    assert_true(span_ends_with(buffer_span(&output), SPAN("x\r\n")));
+    buffer_release(&output);
+}
+
+static void test_replies_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *input;
+        bool bare_lf;
+        enum parse_result result;
+        uint16_t code;
+        const char *status, *text;
+        size_t consumed, lines;
+    } rows[] = {
+        {"250 2.1.5 Ok\r\n354 go", false, PARSE_OK, 250, "2.1.5", "Ok", 14, 1},
+        {"250-host\r\n250-SIZE 1\r\n250 HELP\r\n", false, PARSE_OK, 250, "", "host SIZE 1 HELP", 32,
+         3},
+        {"550-5.1.1 no\r\n550 5.1.1 user\r\n", false, PARSE_OK, 550, "5.1.1", "no user", 30, 2},
+        {"250\r\n", false, PARSE_OK, 250, "", "", 5, 1},
+        {"250 \r\n", false, PARSE_OK, 250, "", "", 6, 1},
+        {"250-\r\n250\r\n", false, PARSE_OK, 250, "", " ", 11, 2},
+        {"250 2.0.0\r\n", false, PARSE_OK, 250, "2.0.0", "", 11, 1},
+        {"250 2.0.0x\r\n", false, PARSE_OK, 250, "", "2.0.0x", 12, 1},
+        {"220 a\x01z\r\n", false, PARSE_OK, 220, "", "a?z", 9, 1},
+        {"250 Ok\n", true, PARSE_OK, 250, "", "Ok", 7, 1},
+        {"250 Ok\n", false, PARSE_MALFORMED, 0, 0, 0, 0, 0},
+        {"250-a\r\n251 b\r\n", false, PARSE_MALFORMED, 0, 0, 0, 0, 0},
+        {"150 a\r\n", false, PARSE_MALFORMED, 0, 0, 0, 0, 0},
+        {"600 a\r\n", false, PARSE_MALFORMED, 0, 0, 0, 0, 0},
+        {"25 a\r\n", false, PARSE_MALFORMED, 0, 0, 0, 0, 0},
+        {"2500 a\r\n", false, PARSE_MALFORMED, 0, 0, 0, 0, 0},
+        {"250_a\r\n", false, PARSE_MALFORMED, 0, 0, 0, 0, 0},
+        {"\r\n", false, PARSE_MALFORMED, 0, 0, 0, 0, 0},
+        {"250 a", false, PARSE_NEED_MORE, 0, 0, 0, 0, 0},
+        {"250-a\r\n", false, PARSE_NEED_MORE, 0, 0, 0, 0, 0},
+        {"", false, PARSE_NEED_MORE, 0, 0, 0, 0, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct arena arena;
+        struct smtp_reply reply;
+        size_t consumed = 0;
+        const struct span input = span_from_string(rows[i].input);
+        arena_init(&arena, TEST_ARENA_BYTES, 0);
+        enum parse_result result =
+            smtp_reply_parse(input, rows[i].bare_lf, &arena, &reply, &consumed);
+        for (int pass = 0; pass < 2; pass++) {
+            if (result != rows[i].result)
+                fail_msg("\"%s\": result %d", rows[i].input, result);
+            if (result == PARSE_OK) {
+                char status[32] = "";
+                if (reply.has_status)
+                    (void)snprintf(status, sizeof(status), "%u.%u.%u", reply.status.class,
+                                   reply.status.subject, reply.status.detail);
+                assert_int_equal(reply.code, rows[i].code);
+                assert_string_equal(status, rows[i].status);
+                assert_span_is(rows[i].input, reply.text, rows[i].text);
+                assert_int_equal(consumed, rows[i].consumed);
+                assert_int_equal(reply.line_count, rows[i].lines);
+            }
+            result = PARSE_NEED_MORE;
+            for (size_t length = 0; length <= input.length && result == PARSE_NEED_MORE; length++)
+                result = smtp_reply_parse(span_first(input, length), rows[i].bare_lf, &arena,
+                                          &reply, &consumed);
+        }
+        arena_destroy(&arena);
+    }
+}
+
+static void test_endless_reply(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct buffer input;
+    struct smtp_reply reply;
+    size_t consumed;
+    arena_init(&arena, TEST_ARENA_BYTES, 0);
+    buffer_init(&input, NULL, 2 * SMTP_REPLY_READ_MAX_BYTES);
+    while (input.length < SMTP_REPLY_READ_MAX_BYTES)
+        buffer_append_string(&input, "250-more\r\n");
+    assert_int_equal(smtp_reply_parse(buffer_span(&input), false, &arena, &reply, &consumed),
+                     PARSE_TOO_LONG);
+    buffer_release(&input);
+    arena_destroy(&arena);
+}
+
+static void test_outcome_of_reply(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *input;
+        enum outcome_kind kind;
+        uint16_t class, subject;
+    } rows[] = {
+        {"250 2.1.5 Ok\r\n", OUTCOME_OK, 2, 1},
+        {"354 go\r\n", OUTCOME_OK, 2, 0},
+        {"450 4.2.1 busy\r\n", OUTCOME_TEMPORARY, 4, 2},
+        {"550 5.1.1 no\r\n", OUTCOME_PERMANENT, 5, 1},
+        {"550 4.1.1 no\r\n", OUTCOME_PERMANENT, 5, 0},
+        {"421 bye\r\n", OUTCOME_TEMPORARY, 4, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct arena arena;
+        struct smtp_reply reply;
+        size_t consumed;
+        arena_init(&arena, TEST_ARENA_BYTES, 0);
+        assert_int_equal(
+            smtp_reply_parse(span_from_string(rows[i].input), false, &arena, &reply, &consumed),
+            PARSE_OK);
+        const struct outcome outcome = smtp_reply_outcome(&reply);
+        assert_int_equal(outcome.kind, rows[i].kind);
+        assert_int_equal(outcome.status.class, rows[i].class);
+        assert_int_equal(outcome.status.subject, rows[i].subject);
+        arena_destroy(&arena);
+    }
+}
+
+static void test_extensions(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct smtp_reply reply;
+    struct smtp_extensions extensions;
+    size_t consumed;
+    arena_init(&arena, TEST_ARENA_BYTES, 0);
+    assert_int_equal(
+        smtp_reply_parse(
+            SPAN("250-mx.example greets you\r\n250-pipelining\r\n250-SIZE 1000\r\n"
+                 "250-AUTH PLAIN LOGIN\r\n250-AUTH=OLD\r\n250-XYZ\r\n250 8BITMIME\r\n"),
+            false, &arena, &reply, &consumed),
+        PARSE_OK);
+    smtp_extensions_parse(&reply, &extensions);
+    assert_span_is("name", extensions.server_name, "mx.example");
+    assert_span_is("mechanisms", extensions.auth_mechanisms, "PLAIN LOGIN");
+    assert_true(extensions.has_pipelining && extensions.has_size && extensions.has_8bitmime &&
+                extensions.has_auth);
+    assert_false(extensions.has_starttls || extensions.has_dsn || extensions.has_status_codes ||
+                 extensions.has_smtputf8 || extensions.has_chunking);
+    assert_int_equal(extensions.size_limit, 1000);
+    assert_int_equal(
+        smtp_reply_parse(SPAN("250-\r\n250-SIZE\r\n250-\r\n250 ENHANCEDSTATUSCODES\r\n"), false,
+                         &arena, &reply, &consumed),
+        PARSE_OK);
+    smtp_extensions_parse(&reply, &extensions);
+    assert_true(extensions.has_size && extensions.size_limit == 0 && extensions.has_status_codes);
+    assert_span_is("no name", extensions.server_name, "");
+    arena_destroy(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_commands),          cmocka_unit_test(test_parameters),
+        cmocka_unit_test(test_replies_are_built), cmocka_unit_test(test_replies_are_read),
+        cmocka_unit_test(test_endless_reply),     cmocka_unit_test(test_outcome_of_reply),
+        cmocka_unit_test(test_extensions),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
