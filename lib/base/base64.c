@@ -13,9 +13,8 @@ void base64_encode(struct span input, struct buffer *output)
         for (size_t j = 0; j < 3; j++)
             group = group << 8 | (j < count ? input.bytes[i + j] : 0U);
         for (size_t j = 0; j < 4; j++)
-            buffer_append_byte(output, j <= count
-                                           ? (uint8_t)alphabet[group >> (18 - 6 * j) & 0x3f]
-                                           : (uint8_t)'=');
+            buffer_append_byte(output, j <= count ? (uint8_t)alphabet[group >> (18 - 6 * j) & 0x3f]
+                                                  : (uint8_t)'=');
     }
 }
 

@@ -45,8 +45,8 @@ uint64_t map_siphash(const uint8_t seed[16], struct span span)
         sip_round(v);
         v[0] ^= word;
     }
-    const uint64_t last = load_little_endian(span.bytes + whole, span.length - whole) |
-                          (uint64_t)span.length << 56;
+    const uint64_t last =
+        load_little_endian(span.bytes + whole, span.length - whole) | (uint64_t)span.length << 56;
     v[3] ^= last;
     sip_round(v);
     v[0] ^= last;

@@ -106,7 +106,8 @@ static void test_numbers(void **state)
     };
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         uint64_t value = 0;
-        const bool good = number_parse_uint64(span_from_string(rows[i].text), rows[i].maximum, &value);
+        const bool good =
+            number_parse_uint64(span_from_string(rows[i].text), rows[i].maximum, &value);
         if (good != rows[i].good || value != rows[i].value)
             fail_msg("number \"%s\"", rows[i].text);
     }
@@ -132,7 +133,8 @@ static void test_base64(void **state)
         assert_int_equal(base64_decode(span_from_string(rows[i].encoded), &buffer), PARSE_OK);
         assert_span_is(rows[i].encoded, buffer_span(&buffer), rows[i].plain);
     }
-    static const char *const bad[] = {"Zg", "Zh==", "Zm9=", "Z===", "====", "Zg==Zg==", "Zm 9", "Zm9v\n"};
+    static const char *const bad[] = {
+        "Zg", "Zh==", "Zm9=", "Z===", "====", "Zg==Zg==", "Zm 9", "Zm9v\n"};
     for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
         buffer_reset(&buffer);
         assert_int_equal(base64_decode(span_from_string(bad[i]), &buffer), PARSE_MALFORMED);
@@ -147,10 +149,11 @@ static void test_utf8(void **state)
         const char *text;
         bool valid;
     } rows[] = {
-        {"plain", true},           {"\xc3\xa4", true},         {"\xe2\x82\xac", true},
-        {"\xf0\x9f\x93\xa7", true}, {"\xc0\x80", false},        {"\xe0\x80\x80", false},
-        {"\xed\xa0\x80", false},   {"\xf4\x90\x80\x80", false}, {"\xc3", false},
-        {"\xff", false},
+        {"plain", true},         {"\xc3\xa4", true},
+        {"\xe2\x82\xac", true},  {"\xf0\x9f\x93\xa7", true},
+        {"\xc0\x80", false},     {"\xe0\x80\x80", false},
+        {"\xed\xa0\x80", false}, {"\xf4\x90\x80\x80", false},
+        {"\xc3", false},         {"\xff", false},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
         if (utf8_is_valid(span_from_string(rows[i].text)) != rows[i].valid)
@@ -194,7 +197,7 @@ static void test_map_and_list(void **state)
     size_t count = 0;
     map_for_each(&map, count_node, &count);
     assert_int_equal(count, 500);
-    LIST_FOR_EACH(&list, link)
+    LIST_FOR_EACH (&list, link)
         if (LIST_ITEM(link, struct item, link) != &items[999])
             list_remove(&list, link);
     assert_int_equal(list.count, 1);
@@ -226,12 +229,14 @@ static void test_enhanced_status(void **state)
         const char *text;
         bool good;
         size_t consumed;
-    } rows[] = {{"5.1.1 no", true, 5}, {"4.30.999", true, 8}, {"2.0.0", true, 5},  {"3.1.1", false, 0},
-                {"5.1", false, 0},     {"5.1.", false, 0},    {"5.1.1234", false, 0}, {"", false, 0}};
+    } rows[] = {{"5.1.1 no", true, 5},  {"4.30.999", true, 8}, {"2.0.0", true, 5},
+                {"3.1.1", false, 0},    {"5.1", false, 0},     {"5.1.", false, 0},
+                {"5.1.1234", false, 0}, {"", false, 0}};
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         struct enhanced_status status;
         size_t consumed = 0;
-        if (enhanced_status_parse(span_from_string(rows[i].text), &status, &consumed) != rows[i].good ||
+        if (enhanced_status_parse(span_from_string(rows[i].text), &status, &consumed) !=
+                rows[i].good ||
             consumed != rows[i].consumed)
             fail_msg("enhanced status \"%s\"", rows[i].text);
     }

@@ -1,0 +1,147 @@
+"""tests/harness/sink - an SMTP server that records what it is told and answers as scripted.
+
+Sink runs in a thread of its own. script maps what it hears to answers: keys are "CONNECT", a verb
+("MAIL"), a verb with its address ("RCPT a@b") or "." for the end of data; values are a reply, a list
+of replies used up one after the other (the last one stays), or None to close the connection.
+
+Callers: tests/system."""
+
+import asyncio
+import re
+import threading
+
+
+class Message:
+    def __init__(self, sender):
+        self.sender = sender
+        self.recipients = []
+        self.content = b""
+
+
+class Sink:
+    def __init__(self, script=None, address="127.0.0.1", port=0, extensions=("PIPELINING", "SIZE 0",
+                                                                          "8BITMIME",
+                                                                          "ENHANCEDSTATUSCODES"),
+                 delay_s=0.0):
+        self.script = dict(script or {})
+        self.address = address
+        self.port = port
+        self.extensions = list(extensions)
+        self.delay_s = delay_s
+        self.messages = []      # accepted ones
+        self.commands = []      # every command line heard
+        self.batches = []       # bytes as they came from the network, to see pipelining
+        self.connections = 0
+        self.open_now = 0
+        self.open_max = 0
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        assert self._ready.wait(10)
+        return self
+
+    def __exit__(self, *_):
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+
+    start = __enter__
+
+    def stop(self):
+        self.__exit__()
+
+    def _serve(self):
+        asyncio.set_event_loop(self._loop)
+        server = self._loop.run_until_complete(
+            asyncio.start_server(self._session, self.address, self.port, limit=1 << 20, backlog=512))
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        self._loop.run_forever()
+        server.close()
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
+
+    def _scripted(self, key, default):
+        if key not in self.script:
+            return default
+        answer = self.script[key]
+        if isinstance(answer, list):
+            return answer.pop(0) if len(answer) > 1 else answer[0]
+        return answer
+
+    async def _session(self, reader, writer):
+        self.connections += 1
+        self.open_now += 1
+        self.open_max = max(self.open_max, self.open_now)
+        try:
+            await self._converse(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError,
+                asyncio.LimitOverrunError):
+            pass
+        finally:
+            self.open_now -= 1
+            writer.close()
+
+    async def _converse(self, reader, writer):
+        message = None
+
+        async def reply(text):
+            if text is None:
+                raise ConnectionError
+            if self.delay_s:
+                await asyncio.sleep(self.delay_s)
+            writer.write(text.encode() + b"\r\n")
+            await writer.drain()
+            return text
+
+        greeting = await reply(self._scripted("CONNECT", "220 sink.test ESMTP"))
+        if not greeting.startswith("2"):
+            return
+        while True:
+            line = await reader.readuntil(b"\r\n")
+            text = line[:-2].decode("utf-8", "replace")
+            self.commands.append(text)
+            verb = text.split(" ")[0].upper()
+            address = re.search(r"<([^>]*)>", text)
+            address = address.group(1) if address else ""
+            default = {"EHLO": "\r\n".join(
+                ["250-sink.test"] + [f"250-{word}" for word in self.extensions[:-1]] +
+                [f"250 {word}" for word in self.extensions[-1:]]) if self.extensions else "250 sink.test",
+                "HELO": "250 sink.test", "MAIL": "250 2.1.0 Ok", "RCPT": "250 2.1.5 Ok",
+                "DATA": "354 End data with <CR><LF>.<CR><LF>", "RSET": "250 2.0.0 Ok",
+                "NOOP": "250 2.0.0 Ok", "QUIT": "221 2.0.0 Bye"}.get(verb, "502 5.5.2 what?")
+            answer = self._scripted(f"{verb} {address}", self._scripted(verb, default))
+            if verb == "DATA" and (message is None or not message.recipients) and answer[0] == "3":
+                answer = "554 5.5.1 Error: no valid recipients"
+            await reply(answer)
+            if verb == "QUIT":
+                return
+            if verb == "MAIL" and answer[0] == "2":
+                message = Message(address)
+            elif verb == "RCPT" and answer[0] == "2" and message:
+                message.recipients.append(address)
+            elif verb in ("RSET", "EHLO", "HELO"):
+                message = None
+            elif verb == "DATA" and answer[0] == "3":
+                content = await self._read_content(reader)
+                answer = await reply(self._scripted(".", f"250 2.0.0 Ok: queued as S{len(self.messages)}"))
+                if answer[0] == "2":
+                    message.content = content
+                    self.messages.append(message)
+                message = None
+
+    @staticmethod
+    async def _read_content(reader):
+        lines = []
+        while True:
+            line = await reader.readuntil(b"\n")
+            if line == b".\r\n":
+                return b"".join(lines)
+            lines.append(line[1:] if line.startswith(b".") else line)
+
+    def recipients(self):
+        return [recipient for message in self.messages for recipient in message.recipients]

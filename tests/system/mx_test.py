@@ -1,0 +1,112 @@
+"""By MX to a real Postfix, found through a real name server, on ports 25 and 53."""
+
+import email
+import subprocess
+
+import pytest
+
+from harness import peers
+from harness.instance import small_message, wait_until
+
+pytestmark = pytest.mark.own_machine
+
+RECORDS = [
+    "plain.test. 60 IN MX 10 mx.plain.test.",
+    "mx.plain.test. 60 IN A 127.0.0.2",
+    "deadfirst.test. 60 IN MX 10 dead.deadfirst.test.",
+    "deadfirst.test. 60 IN MX 20 live.deadfirst.test.",
+    "dead.deadfirst.test. 60 IN A 127.0.0.66",
+    "live.deadfirst.test. 60 IN A 127.0.0.2",
+    "vanished.test. 60 IN MX 10 gone.vanished.test.",
+    "vanished.test. 60 IN MX 20 mx.plain.test.",
+    "nomx.test. 60 IN A 127.0.0.2",
+    "nullmx.test. 60 IN MX 0 .",
+    "alldead.test. 60 IN MX 10 dead.deadfirst.test.",
+]
+
+
+@pytest.fixture(scope="module")
+def name_server(workspace):
+    peers.replace_file("/etc/resolv.conf", "nameserver 127.0.0.1\n", workspace)
+    with peers.Unbound(workspace / "unbound", RECORDS) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def postfix(workspace):
+    users = [f"friend@{domain}.test" for domain in
+             ("plain", "deadfirst", "vanished", "nomx")]
+    with peers.Postfix(workspace / "postfix", "127.0.0.2", 25, users=users) as one:
+        yield one
+
+
+@pytest.fixture
+def sender(make_instance, name_server):
+    return make_instance("here").start()
+
+
+@pytest.mark.parametrize("domain", ["plain", "deadfirst", "vanished", "nomx"])
+def test_relay_to_postfix(sender, postfix, domain):
+    user = f"friend@{domain}.test"
+    queue_id = sender.send(user, small_message(recipients=[user], subject=domain))
+    wait_until(lambda: postfix.messages(user), f"Postfix delivered to {user}\n{sender.log()[-3000:]}")
+    message = email.message_from_bytes(postfix.messages(user)[0].read_bytes())
+    assert message["Subject"] == domain
+    mx = {"plain": "mx.plain.test", "deadfirst": "live.deadfirst.test", "vanished": "mx.plain.test",
+          "nomx": "nomx.test"}[domain]
+    sender.wait_for_log(rf"{queue_id}: to=<{user}>, relay={mx}\[127\.0\.0\.2\]:25, .*dsn=2\.0\.0, "
+                        r"status=sent \(250 2\.0\.0 Ok: queued as \w+\)")
+    if domain == "deadfirst":
+        sender.wait_for_log(r"connect to dead\.deadfirst\.test\[127\.0\.0\.66\]:25: Connection refused")
+    sender.wait_for_empty_queue()
+
+
+def test_all_servers_dead_is_a_deferral(sender, postfix):
+    queue_id = sender.send("friend@alldead.test")
+    sender.wait_for_log(rf"{queue_id}: .*relay=none, .*dsn=4\.4\.1, status=deferred \(connect to "
+                        r"dead\.deadfirst\.test\[127\.0\.0\.66\]:25: Connection refused\)")
+    assert queue_id in sender.queue()
+
+
+def test_null_mx_is_a_bounce(sender, postfix):
+    """RFC 7505 section 3: the domain accepts no mail."""
+    queue_id = sender.send("friend@nullmx.test", sender="you@here.test")
+    sender.wait_for_log(rf"{queue_id}: .*dsn=5\.1\.10?, status=bounced ")
+    sender.wait_for_mail("you@here.test")
+    sender.wait_for_empty_queue()
+
+
+def test_unknown_domain_is_a_bounce(sender, postfix):
+    queue_id = sender.send("friend@nowhere.test", sender="you@here.test")
+    sender.wait_for_log(rf"{queue_id}: .*relay=none, .*dsn=5\.4\.4, status=bounced \(Host or domain name "
+                        r"not found\. ")
+    sender.wait_for_mail("you@here.test")
+
+
+def test_silent_name_server_is_a_deferral(make_instance, workspace):
+    """Temporary failure is told from absence: nobody answers on 127.0.0.9."""
+    one = make_instance("here", settings={"dns_servers": "127.0.0.9"}).start()
+    queue_id = one.send("friend@plain.test")
+    one.wait_for_log(rf"{queue_id}: .*relay=none, .*dsn=4\.4\.3, status=deferred \(Host or domain name not "
+                     r"found\. ", 60)
+    assert queue_id in one.queue()
+
+
+def test_postfix_refuses_a_recipient(sender, postfix):
+    queue_id = sender.send("unknown@plain.test", sender="you@here.test")
+    [report] = sender.wait_for_mail("you@here.test")
+    assert "User unknown in virtual mailbox table" in report.as_string()
+    sender.wait_for_log(rf"{queue_id}: to=<unknown@plain\.test>, .*dsn=5\.1\.1, status=bounced ")
+
+
+def test_from_postfix_to_us(sender, postfix, workspace):
+    """The other way round: a real Postfix relays to us."""
+    with peers.Postfix(workspace / "postfix-out", "127.0.0.3", 2525, settings={
+            "relayhost": f"[127.0.0.1]:{sender.port}"}) as out:
+        done = subprocess.run(["swaks", "--server", "127.0.0.3:2525", "--from", "a@client.example", "--to",
+                               "you@here.test", "--helo", "client.example", "--h-Subject", "from Postfix"],
+                              capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stdout
+        [message] = sender.wait_for_mail("you@here.test")
+        assert message["Subject"] == "from Postfix"
+        wait_until(out.queue_is_empty, "Postfix's queue is empty")

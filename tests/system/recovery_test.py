@@ -1,0 +1,59 @@
+"""What the queue holds is there after a stop, and goes out after a start."""
+
+import os
+import signal
+
+from harness.instance import small_message, wait_until
+from rootless_test import processes_of
+
+
+def test_deferred_mail_survives_a_restart(make_instance, recording_sink):
+    recording_sink.script["RCPT"] = "450 4.2.0 later"
+    one = make_instance("here", settings={"relayhost": f"[127.0.0.1]:{recording_sink.port}"}).start()
+    queue_ids = {one.send(f"user{i}@there.test") for i in range(10)}
+    wait_until(lambda: one.log().count("status=deferred") >= 10, "all are deferred")
+    one.stop()
+    one.start()
+    assert set(one.queue()) == queue_ids
+    recording_sink.script["RCPT"] = "250 2.1.5 Ok"
+    one.flush()
+    one.wait_for_empty_queue()
+    assert len(recording_sink.messages) == 10
+
+
+def test_new_mail_survives_a_kill_of_everything(make_instance, recording_sink):
+    recording_sink.script["CONNECT"] = "421 4.3.0 later"
+    one = make_instance("here", settings={"relayhost": f"[127.0.0.1]:{recording_sink.port}"}).start()
+    one.tolerate("")
+    queue_ids = {one.send(f"user{i}@there.test") for i in range(10)}
+    for pid in sorted(processes_of(one).values()):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    wait_until(lambda: not processes_of(one), "all are gone")
+    one.start()
+    assert set(one.queue()) == queue_ids
+    del recording_sink.script["CONNECT"]
+    one.flush()
+    one.wait_for_empty_queue()
+    assert sorted(recording_sink.recipients()) == sorted(f"user{i}@there.test" for i in range(10))
+
+
+def test_qmgr_is_restarted(make_instance):
+    one = make_instance("here").start()
+    one.tolerate("qmgr")
+    before = processes_of(one)["qmgr"]
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: processes_of(one).get("qmgr", before) != before, "a new qmgr runs")
+
+    def accepts():
+        try:
+            one.send("you@here.test", small_message())
+            return True
+        except AssertionError:
+            return False
+
+    wait_until(accepts, "mail is accepted again", interval_s=0.5)
+    one.wait_for_mail("you@here.test")
+    one.wait_for_empty_queue()

@@ -1,0 +1,224 @@
+"""The command line: output shapes and exit codes that scripts rely on."""
+
+import re
+
+import pytest
+
+
+def test_empty_queue(here):
+    done = here.run("postqueue", "-p")
+    assert (done.returncode, done.stdout) == (0, "Mail queue is empty\n")
+    done = here.run("mailq")
+    assert (done.returncode, done.stdout) == (0, "Mail queue is empty\n")
+
+
+def test_postqueue_usage(here):
+    assert here.run("postqueue").returncode == 64          # EX_USAGE
+    assert here.run("postqueue", "-Z").returncode == 64
+
+
+def test_postqueue_without_a_running_instance(make_instance):
+    one = make_instance("here")
+    done = one.run("postqueue", "-p")
+    assert done.returncode == 69, done                     # EX_UNAVAILABLE
+    assert done.stderr
+
+
+def test_mailq_by_environment(here):
+    import os
+    import subprocess
+    done = subprocess.run([here.programs.command("mailq")], env={**os.environ, "MAIL_CONFIG": str(here.etc)},
+                          capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "Mail queue is empty\n"), done
+
+
+def test_postconf(here):
+    done = here.run("postconf", "myhostname", "mynetworks")
+    assert (done.returncode, done.stdout) == (0, "myhostname = mx.here.test\nmynetworks = 127.0.0.0/8\n")
+    done = here.run("postconf", "-h", "myhostname")
+    assert (done.returncode, done.stdout) == (0, "mx.here.test\n")
+    done = here.run("postconf", "-d", "minimal_backoff_time", "message_size_limit")
+    assert (done.returncode, done.stdout) == (0, "minimal_backoff_time = 300s\nmessage_size_limit = 10240000\n")
+    done = here.run("postconf", "-n")
+    assert done.returncode == 0
+    assert "myhostname = mx.here.test\n" in done.stdout
+    assert "message_size_limit" not in done.stdout
+    names = [line.split(" =")[0] for line in done.stdout.splitlines()]
+    assert names == sorted(names)
+
+
+def test_postconf_lists_everything_sorted(here):
+    done = here.run("postconf")
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0 and len(lines) > 40
+    names = [line.split(" =")[0] for line in lines]
+    assert names == sorted(names)
+
+
+def test_postconf_unknown_parameter(here):
+    done = here.run("postconf", "no_such_parameter")
+    assert "no_such_parameter: unknown parameter" in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("kind", ["hash", "btree"])
+def test_postmap(here, kind):
+    source = here.directory / "table"
+    source.write_text("# a comment\nyou@here.test  first\nkey   a value of\n   two lines\n")
+    done = here.run("postmap", f"{kind}:{source}")
+    assert done.returncode == 0, done
+    assert (here.directory / "table.db").exists()
+    done = here.run("postmap", "-q", "key", f"{kind}:{source}")
+    assert (done.returncode, done.stdout) == (0, "a value of two lines\n")
+    done = here.run("postmap", "-q", "KEY", f"{kind}:{source}")
+    assert (done.returncode, done.stdout) == (0, "a value of two lines\n")
+    done = here.run("postmap", "-q", "absent", f"{kind}:{source}")
+    assert (done.returncode, done.stdout) == (1, "")
+
+
+def test_postmap_reads_keys_from_standard_input(here):
+    done = here.run("postmap", "-q", "-", "inline:{ a=1, b=2 }", stdin="a\nc\nb\n")
+    assert (done.returncode, done.stdout) == (0, "a\t1\nb\t2\n")
+
+
+def test_postmap_missing_file(here):
+    done = here.run("postmap", f"hash:{here.directory}/absent")
+    assert done.returncode == 1 and "absent" in done.stderr
+
+
+def test_hash_table_in_use(make_instance):
+    one = make_instance("here", users=["you@here.test"])
+    table = one.etc / "mailboxes"
+    table.write_text("you@here.test here.test/you/\n")
+    one.set(virtual_mailbox_maps=f"hash:{table}")
+    assert one.run("postmap", f"hash:{table}").returncode == 0
+    one.start()
+    one.send("you@here.test")
+    one.wait_for_mail("you@here.test")
+
+
+def test_status_start_stop(make_instance):
+    one = make_instance("here")
+    assert one.run("posthouse", "status").returncode == 1
+    one.start()
+    assert one.run("posthouse", "status").returncode == 0
+    second = one.run("posthouse", "start")
+    assert second.returncode == 1 and "already running" in second.stderr + second.stdout + one.log()
+    one.stop()
+    assert one.run("posthouse", "status").returncode == 1
+    assert one.run("posthouse", "stop").returncode == 1
+
+
+def test_nothing_runs_after_stop(make_instance):
+    import pathlib
+    one = make_instance("here").start()
+    one.stop()
+    left = []
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if str(one.programs.root).encode() in (process / "cmdline").read_bytes() or \
+                    str(one.programs.root) in str((process / "exe").readlink()):
+                left.append((process / "cmdline").read_bytes())
+        except OSError:
+            pass
+    assert not left
+
+
+def test_reload_takes_new_settings_and_keeps_sessions(here):
+    client = here.client()
+    client.ehlo()
+    assert client.esmtp_features["size"] == "10240000"
+    here.set(message_size_limit="20000", virtual_mailbox_limit="20000")
+    here.reload()
+
+    def has_new_limit():
+        with here.client() as other:
+            other.ehlo()
+            return other.esmtp_features["size"] == "20000"
+
+    from harness.instance import small_message, wait_until
+    wait_until(has_new_limit, "new sessions see the new limit")
+    # The session that was open goes on as it began.
+    client.sendmail("sender@client.example", ["you@here.test"], small_message())
+    client.quit()
+    here.wait_for_mail("you@here.test")
+
+
+def test_reload_with_an_error_keeps_running(here):
+    here.tolerate(r"(fatal|error): ")
+    here.set(smtpd_recipient_limit="many")
+    assert here.run("posthouse", "reload").returncode == 1
+    here.send("you@here.test")
+    here.wait_for_mail("you@here.test")
+    here.set(smtpd_recipient_limit=None)
+
+
+def test_check_is_content(here):
+    done = here.run("posthouse", "check")
+    assert done.returncode == 0, done
+
+
+@pytest.mark.parametrize("settings, complaint", [
+    ({"smtpd_recipient_limit": "many"}, "smtpd_recipient_limit"),
+    ({"minimal_backoff_time": "5x"}, "minimal_backoff_time"),
+    ({"virtual_mailbox_maps": "nonsense:/x"}, "nonsense"),
+    ({"mynetworks": "127.0.0.0/99"}, "127.0.0.0/99"),
+    ({"inet_protocols": "ipv5"}, "ipv5"),
+    ({"smtpd_client_restrictions": "reject_rbl_client bl.example"}, "smtpd_client_restrictions"),
+], ids=lambda value: next(iter(value)) if isinstance(value, dict) else None)
+def test_check_finds_bad_settings(make_instance, settings, complaint):
+    one = make_instance("here", settings=settings)
+    done = one.run("posthouse", "check")
+    assert done.returncode == 1, done
+    assert complaint in done.stderr + done.stdout, done
+    started = one.run("posthouse", "start")
+    assert started.returncode == 1, started
+    assert one.run("posthouse", "status").returncode == 1
+
+
+def test_check_names_file_and_line(make_instance):
+    one = make_instance("here")
+    (one.etc / "main.cf").write_text((one.etc / "main.cf").read_text() + "this is no setting\n")
+    done = one.run("posthouse", "check")
+    assert done.returncode == 1
+    assert re.search(r"main\.cf.*(line )?\d+", done.stderr + done.stdout), done
+
+
+def test_check_bad_master_cf(make_instance):
+    one = make_instance("here", services="what inet\n")
+    done = one.run("posthouse", "check")
+    assert done.returncode == 1
+    assert "master.cf" in done.stderr + done.stdout
+
+
+def test_check_accepts_a_stock_master_cf(make_instance):
+    one = make_instance("here", services=(
+        "cleanup unix n - y - 0 cleanup\ntlsmgr unix - - y 1000? 1 tlsmgr\nanvil unix - - y - 1 anvil\n"
+        "showq unix n - y - - showq\nrewrite unix - - y - - trivial-rewrite\n"))
+    done = one.run("posthouse", "check")
+    assert done.returncode == 0, done
+    assert "cleanup" in done.stdout + done.stderr
+
+
+def test_check_without_configuration(make_instance):
+    one = make_instance("here")
+    (one.etc / "main.cf").unlink()
+    done = one.run("posthouse", "check")
+    assert done.returncode == 1
+    assert "main.cf" in done.stderr + done.stdout
+
+
+def test_unused_parameter_is_a_warning(make_instance):
+    one = make_instance("here", settings={"virtual_mailbox_domain": "typo.test"})
+    done = one.run("posthouse", "check")
+    assert done.returncode == 0
+    assert "unused parameter: virtual_mailbox_domain=typo.test" in done.stderr + done.stdout
+
+
+def test_two_instances_stop_apart(make_instance):
+    one = make_instance("here").start()
+    two = make_instance("there").start()
+    one.stop()
+    assert two.is_running() and not one.is_running()
+    two.send("you@there.test")
+    two.wait_for_mail("you@there.test")
