@@ -1,1 +1,11 @@
-# lib/table: sources of this layer's folder.
+# lib/table: layer 7, lookup tables. Programs that open tables link $(DB_LIBS) too.
+lib_libposthouse_a_SOURCES += \
+	lib/table/berkeley.c lib/table/berkeley.h \
+	lib/table/build.c lib/table/build.h \
+	lib/table/literal.c \
+	lib/table/memory.c lib/table/memory.h \
+	lib/table/name_service.c \
+	lib/table/names.c lib/table/names.h \
+	lib/table/source.c lib/table/source.h \
+	lib/table/table.c lib/table/table.h lib/table/table_private.h \
+	lib/table/texthash.c

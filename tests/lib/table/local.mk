@@ -1,1 +1,16 @@
 # tests of lib/table
+if HAVE_CMOCKA
+check_PROGRAMS += tests/lib/table/source_test tests/lib/table/table_test
+TESTS += tests/lib/table/source_test tests/lib/table/table_test
+tests_lib_table_source_test_SOURCES = tests/lib/table/source_test.c tests/test.h
+tests_lib_table_source_test_LDADD = $(test_libs)
+tests_lib_table_table_test_SOURCES = tests/lib/table/table_test.c tests/test.h
+tests_lib_table_table_test_LDADD = $(test_libs) $(DB_LIBS)
+endif
+fuzz_targets += tests/fuzz/table_source_fuzz tests/fuzz/table_inline_fuzz
+tests_fuzz_table_source_fuzz_SOURCES = tests/fuzz/table_source_fuzz.c $(fuzz_main)
+tests_fuzz_table_source_fuzz_LDADD = $(posthouse_libs)
+tests_fuzz_table_source_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_table_inline_fuzz_SOURCES = tests/fuzz/table_inline_fuzz.c $(fuzz_main)
+tests_fuzz_table_inline_fuzz_LDADD = $(posthouse_libs) $(DB_LIBS)
+tests_fuzz_table_inline_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
