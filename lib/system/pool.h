@@ -13,7 +13,8 @@ struct pool_job {
     void (*done)(struct pool_job *job); /* in the loop, later; may free the job */
 };
 
-/* Threads start with all signals blocked. NULL when threads or memory are out. */
+/* Threads start with all signals blocked but SIGSYS, which the sandbox answers in place. NULL when
+ * threads or memory are out. */
 struct pool *pool_create(struct loop *loop, size_t thread_count);
 /* Waits for the work that has begun; jobs not begun are dropped without done. */
 void pool_destroy(struct pool **pool);
