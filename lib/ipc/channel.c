@@ -10,8 +10,8 @@
 #include "system/task.h"
 
 enum {
-    CALLS_IN_FLIGHT_MAX = 1024,    /* the credit: requests of one end without a reply */
-    QUEUE_MAX_BYTES = 1 << 20,     /* one-way messages and requests stop here */
+    CALLS_IN_FLIGHT_MAX = 1024,      /* the credit: requests of one end without a reply */
+    QUEUE_MAX_BYTES = 1 << 20,       /* one-way messages and requests stop here */
     QUEUE_REPLY_MAX_BYTES = 8 << 20, /* replies to a peer that does not read stop here */
     QUEUE_COMPACT_BYTES = 256 << 10,
     PACKETS_PER_TURN = 16,
@@ -36,7 +36,7 @@ struct ipc_call {
 };
 
 struct call_slot {
-    uint32_t id; /* 0: free */
+    uint32_t id;           /* 0: free */
     struct ipc_call *call; /* NULL: nobody waits any more, the reply will be dropped */
 };
 
@@ -139,7 +139,7 @@ static void shut(struct ipc_channel *channel)
         if (call)
             finish_call(call, IPC_CALL_CLOSED, NULL);
     }
-    LIST_FOR_EACH(&channel->waiters, link)
+    LIST_FOR_EACH (&channel->waiters, link)
         task_wake(LIST_ITEM(link, struct waiter, link)->task);
 }
 
@@ -197,8 +197,7 @@ static size_t next_packet(const struct ipc_channel *channel, size_t *descriptor_
     size_t bytes = 0;
     *descriptor_count = 0;
     while (rest.length) {
-        const size_t size =
-            IPC_RECORD_HEADER_BYTES + ((size_t)rest.bytes[8] << 8 | rest.bytes[9]);
+        const size_t size = IPC_RECORD_HEADER_BYTES + ((size_t)rest.bytes[8] << 8 | rest.bytes[9]);
         const size_t descriptors = rest.bytes[10];
         if (bytes > 0 && (bytes + size > IPC_PACKET_MAX_BYTES ||
                           *descriptor_count + descriptors > IPC_PACKET_MAX_DESCRIPTORS))
@@ -210,8 +209,8 @@ static size_t next_packet(const struct ipc_channel *channel, size_t *descriptor_
     return bytes;
 }
 
-static ssize_t send_packet(int descriptor, const void *bytes, size_t length,
-                           const int *descriptors, size_t descriptor_count)
+static ssize_t send_packet(int descriptor, const void *bytes, size_t length, const int *descriptors,
+                           size_t descriptor_count)
 {
     union {
         struct cmsghdr header;
@@ -334,8 +333,8 @@ static bool queue_record(struct ipc_channel *channel, enum ipc_type type, uint8_
     const size_t begin = out->length;
     uint8_t header[IPC_RECORD_HEADER_BYTES] = {0};
     ASSERT(description);
-    const bool is_possible = ipc_channel_is_open(channel) &&
-                             out->length - channel->out_offset < queue_limit;
+    const bool is_possible =
+        ipc_channel_is_open(channel) && out->length - channel->out_offset < queue_limit;
     if (is_possible) {
         buffer_append(out, header, sizeof(header));
         ipc_encode(type, message, out, &descriptors);
@@ -454,7 +453,7 @@ static enum ipc_call_result wait_for_credit(struct ipc_channel *channel, int64_t
         free_memory(channel);
     if (is_closed)
         return IPC_CALL_CLOSED;
-    return wake == TASK_WOKEN      ? IPC_CALL_OK
+    return wake == TASK_WOKEN       ? IPC_CALL_OK
            : wake == TASK_TIMED_OUT ? IPC_CALL_TIMED_OUT
                                     : IPC_CALL_CANCELLED;
 }
@@ -634,8 +633,7 @@ static int receive_packet(struct ipc_channel *channel, const char **reason)
                              .msg_controllen = sizeof(control.bytes)};
     int descriptors[IPC_PACKET_MAX_DESCRIPTORS];
     size_t descriptor_count = 0;
-    const ssize_t count =
-        recvmsg(channel->descriptor, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    const ssize_t count = recvmsg(channel->descriptor, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (count < 0) {
         if (errno == EAGAIN || errno == EINTR)
             return 0;

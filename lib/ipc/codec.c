@@ -109,7 +109,9 @@ static enum parse_result decode_outcome(struct span value, const struct ipc_fiel
     outcome->status.subject = number_get_uint16(value.bytes + 5);
     outcome->status.detail = number_get_uint16(value.bytes + 7);
     outcome->reason = span_after(value, OUTCOME_FIXED_BYTES);
-    const uint16_t class = outcome->kind == OUTCOME_OK ? 2 : outcome->kind == OUTCOME_TEMPORARY ? 4 : 5;
+    const uint16_t class = outcome->kind == OUTCOME_OK          ? 2
+                           : outcome->kind == OUTCOME_TEMPORARY ? 4
+                                                                : 5;
     if (outcome->status.class != class || outcome->status.subject > 999 ||
         outcome->status.detail > 999 || outcome->reply_code > 599)
         return PARSE_MALFORMED;

@@ -87,6 +87,6 @@ const struct ipc_description *ipc_describe_index(size_t index)
 
 uint64_t ipc_schema_hash(void)
 {
-    static const uint8_t seed[16] = {'p','o','s','t','h','o','u','s','e'};
+    static const uint8_t seed[16] = {'p', 'o', 's', 't', 'h', 'o', 'u', 's', 'e'};
     return map_siphash(seed, span_of(schema_text, sizeof(schema_text) - 1));
 }

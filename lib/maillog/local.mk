@@ -1,5 +1,6 @@
 # lib/maillog: layer 6, log lines and logd's client.
 lib_libposthouse_a_SOURCES += \
+	lib/maillog/client.c lib/maillog/client.h \
 	lib/maillog/delivery.c lib/maillog/delivery.h \
 	lib/maillog/event.c lib/maillog/event.h \
 	lib/maillog/log.c lib/maillog/log.h \

@@ -1,1 +1,3 @@
-# lib/service: sources of this layer's folder.
+# lib/service: layer 10, what every daemon is built on.
+lib_libposthouse_a_SOURCES += \
+	lib/service/service.c lib/service/service.h

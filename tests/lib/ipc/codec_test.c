@@ -127,7 +127,8 @@ static void test_records(void **state)
 static void test_packet_header(void **state)
 {
     (void)state;
-    const struct ipc_record record = {.type = IPC_PING, .version = 1, .id = 7, .body = SPAN("1234567")};
+    const struct ipc_record record = {
+        .type = IPC_PING, .version = 1, .id = 7, .body = SPAN("1234567")};
     uint8_t packet[IPC_RECORD_HEADER_BYTES + 7];
     struct ipc_record decoded;
     ipc_packet_put_header(packet, &record);
