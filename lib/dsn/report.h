@@ -1,0 +1,76 @@
+/* dsn/report - write a delivery status notification: multipart/report (RFC 6522) with a text for
+ * people, a message/delivery-status part (RFC 3464), and what is returned of the message.
+ * Pure; the caller writes the returned content between dsn_append_notice() and dsn_append_end().
+ * Addresses outside of US-ASCII make it the internationalized form of RFC 6533.
+ * Callers: bounce. Manual: man/bounce.8. */
+#ifndef DSN_REPORT_H
+#define DSN_REPORT_H
+
+#include "base/buffer.h"
+#include "base/outcome.h"
+
+enum dsn_kind { DSN_FAILURE, DSN_DELAY, DSN_SUCCESS };
+
+/* RFC 3464 section 2.3.3. */
+enum dsn_action {
+    DSN_ACTION_FAILED,
+    DSN_ACTION_DELAYED,
+    DSN_ACTION_DELIVERED,
+    DSN_ACTION_RELAYED, /* to a system that does not promise reports */
+    DSN_ACTION_EXPANDED
+};
+
+/* What follows the notice. */
+enum dsn_returned { DSN_RETURN_MESSAGE, DSN_RETURN_HEADER };
+
+struct dsn_recipient {
+    struct span final_recipient;
+    struct span original_recipient; /* as the client named it; empty when the same */
+    struct span orcpt;              /* ORCPT= as received; empty when absent */
+    enum dsn_action action;
+    struct enhanced_status status;
+    /* A reply of another server, whose name is remote_mta; without a name the reason is ours. */
+    struct span remote_mta;
+    struct span reason;
+    int64_t last_attempt_s; /* 0: none was made */
+};
+
+struct dsn_report {
+    enum dsn_kind kind;
+    bool is_postmaster_copy; /* goes to the operator, about mail of somebody else */
+    enum dsn_returned returned;
+    struct span reporting_mta; /* our host name */
+    struct span mail_name;
+    struct span from;       /* "MAILER-DAEMON@example.org" */
+    struct span to;         /* who is told */
+    struct span postmaster; /* whom to ask for help */
+    struct span queue_id;   /* of the message that is reported on */
+    struct span message_id; /* of the report, without angle brackets */
+    struct span boundary;   /* of the report; must not be guessable by who wrote the message */
+    struct span original_sender;
+    struct span original_message_id; /* for References, with angle brackets; empty: none */
+    struct span envid;               /* ENVID= as received; empty when absent */
+    bool is_original_8bit;           /* what is returned has bytes above 127 */
+    bool is_original_smtputf8;
+    int64_t arrival_s;
+    int64_t now_s;
+    int64_t retry_until_s; /* for DSN_DELAY; 0: not said */
+    int offset_minutes;    /* of our clock, east of UTC */
+    struct span zone_name;
+    const struct dsn_recipient *recipients;
+    size_t recipient_count;
+};
+
+/* The report needs SMTPUTF8 to be sent: it has the form of RFC 6533. */
+MUST_USE bool dsn_is_utf8(const struct dsn_report *report);
+/* The body has bytes above 127. */
+MUST_USE bool dsn_is_8bit(const struct dsn_report *report);
+
+/* The header fields, without Received and without the empty line behind them. */
+void dsn_append_header(const struct dsn_report *report, struct buffer *out);
+/* The body up to the first byte of the returned content. */
+void dsn_append_notice(const struct dsn_report *report, struct buffer *out);
+/* The body behind the returned content, which ends with CR LF. */
+void dsn_append_end(const struct dsn_report *report, struct buffer *out);
+
+#endif
