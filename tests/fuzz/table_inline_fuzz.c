@@ -14,7 +14,7 @@ static void open_and_ask(struct span name)
         struct table *table = table_open(name, NULL, &error);
         ASSERT(table || error.length > 0);
         if (table)
-            (void)table_lookup(table, span_from_string("Key"), &value);
+            ASSERT(table_lookup(table, span_from_string("Key"), &value) != TABLE_WOULD_BLOCK);
         table_close(&table);
     }
     buffer_release(&error);
