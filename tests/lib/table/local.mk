@@ -9,6 +9,8 @@ tests_lib_table_source_test_LDADD = $(test_libs)
 tests_lib_table_table_test_SOURCES = tests/lib/table/table_test.c tests/test.h
 tests_lib_table_table_test_LDADD = $(test_libs) $(DB_LIBS)
 endif
+dist_check_SCRIPTS += tests/lib/table/postmap_test.sh
+TESTS += tests/lib/table/postmap_test.sh
 fuzz_targets += tests/fuzz/table_source_fuzz tests/fuzz/table_inline_fuzz
 tests_fuzz_table_source_fuzz_SOURCES = tests/fuzz/table_source_fuzz.c $(fuzz_main)
 tests_fuzz_table_source_fuzz_LDADD = $(posthouse_libs)
