@@ -26,7 +26,7 @@ struct postmap {
     enum postmap_mode mode;
     const char *key;
     const char *config_directory; /* -c, or NULL */
-    const char *default_type;     /* NULL: not asked yet */
+    char default_type[65];        /* empty: not asked yet */
     unsigned table_flags;
     unsigned build_flags;
     bool is_incremental;
@@ -62,9 +62,9 @@ static void warn_span(void *context UNUSED, struct span text)
 
 /* default_database_type; main.cf is read only for a table without a type, so that others can be
  * asked without a configuration. */
-static const char *find_default_type(const char *config_directory)
+static void find_default_type(struct postmap *postmap)
 {
-    const char *directory = conf_directory(config_directory);
+    const char *directory = conf_directory(postmap->config_directory);
     struct arena arena;
     struct conf_instance instance;
     struct conf_notices notices;
@@ -78,18 +78,17 @@ static const char *find_default_type(const char *config_directory)
         !conf_instance_value(&instance, NULL, span_from_string("default_database_type"), &value,
                              &error))
         fatal("%s/main.cf cannot be read for default_database_type", directory);
-    buffer_append_byte(&value, '\0');
+    (void)snprintf(postmap->default_type, sizeof(postmap->default_type), "%.*s",
+                   SPAN_PRINTF(buffer_span(&value)));
+    buffer_release(&value);
     arena_destroy(&arena);
-    if (!buffer_ok(&value))
-        fatal("memory is out");
-    return (const char *)value.bytes; /* for the life of the process */
 }
 
 /* "file" is "hash:file". */
 static struct span full_name(struct postmap *postmap, struct arena *arena, const char *name)
 {
-    if (!strchr(name, ':') && !postmap->default_type)
-        postmap->default_type = find_default_type(postmap->config_directory);
+    if (!strchr(name, ':') && !postmap->default_type[0])
+        find_default_type(postmap);
     const struct span full = strchr(name, ':')
                                  ? arena_copy(arena, span_from_string(name))
                                  : arena_format(arena, "%s:%s", postmap->default_type, name);
