@@ -13,7 +13,7 @@ texts=$(
         git -c safe.directory='*' ls-files --cached --others --exclude-standard
     else
         find . -type f | sed 's,^\./,,'
-    fi | grep -vE '^tests/fuzz/corpus/|^(build|_build|_inst|run/|autom4te)|^(configure|aclocal|Makefile|config)' |
+    fi | grep -vE '^tests/fuzz/corpus/|^\.git/|^(build|_build|_inst|run/|autom4te)|^(configure|aclocal|Makefile|config)' |
         sort)
 
 # Prints "file:line: text" of C sources with comments and the insides of strings blanked out.
