@@ -67,12 +67,12 @@ uint32_t dns_cache_ttl_s(const struct dns_cache_entry *entry, int64_t now_ms)
 }
 
 /* Zero: not to be remembered. */
-static uint32_t lifetime_s(const struct dns_answer *answer)
+static uint32_t lifetime_s(const struct dns_cache *cache, const struct dns_answer *answer)
 {
-    uint32_t maximum_s = DNS_CACHE_ABSENT_MAX_S;
+    uint32_t maximum_s = cache->limits.absent_max_s;
     switch (answer->status) {
     case DNS_FOUND:
-        maximum_s = DNS_CACHE_FOUND_MAX_S;
+        maximum_s = cache->limits.found_max_s;
         break;
     case DNS_NO_DATA:
     case DNS_NO_SUCH_NAME:
@@ -83,21 +83,31 @@ static uint32_t lifetime_s(const struct dns_answer *answer)
     return answer->ttl_s < maximum_s ? answer->ttl_s : maximum_s;
 }
 
-void dns_cache_store(struct dns_cache *cache, const struct dns_question *question,
-                     const struct dns_answer *answer, struct span packed, int64_t now_ms)
+static struct span put_bytes(struct dns_cache_entry *entry, size_t *offset, struct span bytes)
 {
-    uint8_t key[DNS_CACHE_KEY_MAX_BYTES];
-    const size_t key_length = dns_cache_key(question, key);
-    struct dns_cache_entry *entry = find_entry(cache, span_of(key, key_length));
-    const size_t size = sizeof(*entry) + key_length + packed.length;
-    const uint32_t ttl_s = lifetime_s(answer);
+    uint8_t *place = entry->bytes + *offset;
+    if (bytes.length)
+        memcpy(place, bytes.bytes, bytes.length);
+    *offset += bytes.length;
+    return span_of(place, bytes.length);
+}
+
+void dns_cache_store(struct dns_cache *cache, const struct dns_question *question,
+                     const struct dns_answer *answer, struct span records, int64_t now_ms)
+{
+    uint8_t key_bytes[DNS_CACHE_KEY_MAX_BYTES];
+    const struct span key = span_of(key_bytes, dns_cache_key(question, key_bytes));
+    struct dns_cache_entry *entry = find_entry(cache, key);
+    const size_t size =
+        sizeof(*entry) + key.length + answer->canonical_name.length + records.length;
+    const uint32_t ttl_s = lifetime_s(cache, answer);
+    size_t offset = 0;
 
     if (entry)
         remove_entry(cache, entry);
-    if (ttl_s == 0 || cache->limits.entry_count == 0 || size > cache->limits.size_bytes)
+    if (ttl_s == 0 || size > cache->limits.size_bytes)
         return;
-    while (cache->by_use.count >= cache->limits.entry_count ||
-           size > cache->limits.size_bytes - cache->size_bytes)
+    while (size > cache->limits.size_bytes - cache->size_bytes)
         remove_entry(cache, longest_unused(cache));
     entry = malloc(size);
     if (!entry)
@@ -107,11 +117,9 @@ void dns_cache_store(struct dns_cache *cache, const struct dns_question *questio
                                       .status = answer->status,
                                       .failure = answer->failure,
                                       .is_authenticated = answer->is_authenticated};
-    memcpy(entry->bytes, key, key_length);
-    if (packed.length)
-        memcpy(entry->bytes + key_length, packed.bytes, packed.length);
-    entry->node.key = span_of(entry->bytes, key_length);
-    entry->packed = span_of(entry->bytes + key_length, packed.length);
+    entry->node.key = put_bytes(entry, &offset, key);
+    entry->canonical_name = put_bytes(entry, &offset, answer->canonical_name);
+    entry->records = put_bytes(entry, &offset, records);
     if (!map_insert(&cache->entries, &entry->node)) {
         free(entry);
         return;

@@ -1,6 +1,6 @@
 /* dnsd/cache - answers remembered for as long as they hold, for all who ask.
  * Interface: dns_cache_find(), dns_cache_store(). Pure: the caller supplies the clock.
- * Callers: dnsd/lookup. Bounded in entries and bytes; the longest unused go first. */
+ * Callers: dnsd/lookup. Bounded in bytes; the longest unused go first. */
 #ifndef DNSD_CACHE_H
 #define DNSD_CACHE_H
 
@@ -9,8 +9,6 @@
 #include "dnswire/answer.h"
 
 enum {
-    DNS_CACHE_FOUND_MAX_S = 86400,
-    DNS_CACHE_ABSENT_MAX_S = 3600, /* RFC 2308 section 5: one to three hours are sensible */
     /* Long enough to spare a struggling resolver the same question from every recipient of a
      * message, short enough that nobody waits for it (RFC 2308 section 7 allows five minutes). */
     DNS_CACHE_TEMPORARY_S = 3,
@@ -18,8 +16,9 @@ enum {
 };
 
 struct dns_cache_limits {
-    size_t entry_count;
     size_t size_bytes;
+    uint32_t found_max_s;
+    uint32_t absent_max_s;
 };
 
 struct dns_cache {
@@ -29,7 +28,7 @@ struct dns_cache {
     size_t size_bytes;
 };
 
-/* An answer in packed form. */
+/* An answer, its records in the form of dns/records. */
 struct dns_cache_entry {
     struct map_node node;
     struct list_link link;
@@ -38,8 +37,9 @@ struct dns_cache_entry {
     enum dns_status status;
     enum dns_failure failure;
     bool is_authenticated;
-    struct span packed;
-    uint8_t bytes[]; /* key, packed */
+    struct span canonical_name;
+    struct span records;
+    uint8_t bytes[]; /* key, canonical name, records */
 };
 
 /* The seed must be unpredictable: peers choose the names. */
@@ -58,6 +58,6 @@ dns_cache_find(struct dns_cache *cache, const struct dns_question *question, int
 MUST_USE uint32_t dns_cache_ttl_s(const struct dns_cache_entry *entry, int64_t now_ms);
 /* Remembers an answer if it may be remembered; it replaces an older one. */
 void dns_cache_store(struct dns_cache *cache, const struct dns_question *question,
-                     const struct dns_answer *answer, struct span packed, int64_t now_ms);
+                     const struct dns_answer *answer, struct span records, int64_t now_ms);
 
 #endif

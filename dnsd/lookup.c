@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "dns/records.h"
 #include "system/clock.h"
 
 struct lookup {
@@ -41,8 +42,10 @@ void lookups_destroy(struct lookups *lookups)
 
 static void refuse(struct lookup_waiter *waiter)
 {
-    const struct lookup_result result = {
-        .status = DNS_TEMPORARY, .failure = DNS_FAILURE_RESOURCES, .packed = SPAN("\0\0\0\0")};
+    const struct lookup_result result = {.status = DNS_TEMPORARY,
+                                         .failure = DNS_FAILURE_RESOURCES,
+                                         .canonical_name = span_empty(),
+                                         .records = span_empty()};
     waiter->done(waiter, &result);
 }
 
@@ -51,16 +54,14 @@ static void on_answer(void *context, const struct dns_answer *given)
     struct lookup *lookup = context;
     struct lookups *lookups = lookup->lookups;
     struct dns_answer answer = *given;
-    struct buffer packed;
+    struct buffer records;
 
-    buffer_init(&packed, NULL, 2 * DNS_ANSWER_PACKED_MAX_BYTES);
-    if (!dns_answer_pack(&answer, &packed)) {
+    buffer_init(&records, NULL, 2 * DNS_RECORDS_MAX_BYTES);
+    if (!dns_records_pack(&answer, &records)) {
         answer = dns_answer_failed(DNS_FAILURE_TOO_MUCH);
-        buffer_reset(&packed);
-        if (!dns_answer_pack(&answer, &packed))
-            answer.failure = DNS_FAILURE_RESOURCES;
+        buffer_reset(&records);
     }
-    dns_cache_store(&lookups->cache, &lookup->question, &answer, buffer_span(&packed),
+    dns_cache_store(&lookups->cache, &lookup->question, &answer, buffer_span(&records),
                     clock_monotonic_ms());
     /* A waiter's callback may ask again, even the same: out of the table first. */
     map_remove(&lookups->in_flight, &lookup->node);
@@ -68,7 +69,8 @@ static void on_answer(void *context, const struct dns_answer *given)
                                          .failure = answer.failure,
                                          .is_authenticated = answer.is_authenticated,
                                          .ttl_s = answer.ttl_s,
-                                         .packed = buffer_span(&packed)};
+                                         .canonical_name = answer.canonical_name,
+                                         .records = buffer_span(&records)};
     for (;;) {
         struct lookup_waiter *waiter =
             LIST_ITEM(list_pop(&lookup->waiters), struct lookup_waiter, link);
@@ -77,7 +79,7 @@ static void on_answer(void *context, const struct dns_answer *given)
         lookups->waiter_count--;
         waiter->done(waiter, &result);
     }
-    buffer_release(&packed);
+    buffer_release(&records);
     free(lookup);
 }
 
@@ -114,7 +116,8 @@ void lookups_ask(struct lookups *lookups, const struct dns_question *question, i
                                              .failure = entry->failure,
                                              .is_authenticated = entry->is_authenticated,
                                              .ttl_s = dns_cache_ttl_s(entry, now_ms),
-                                             .packed = entry->packed};
+                                             .canonical_name = entry->canonical_name,
+                                             .records = entry->records};
         lookups->counters.from_cache++;
         waiter->done(waiter, &result);
         return;

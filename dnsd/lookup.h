@@ -15,13 +15,14 @@ struct lookup_source {
     void *context;
 };
 
-/* What an asker gets; packed lives until its callback returns. */
+/* What an asker gets; its spans live until the callback returns. */
 struct lookup_result {
     enum dns_status status;
     enum dns_failure failure;
     bool is_authenticated;
     uint32_t ttl_s;
-    struct span packed;
+    struct span canonical_name;
+    struct span records; /* in the form of dns/records */
 };
 
 struct lookups {

@@ -6,9 +6,7 @@
 #include "base/number.h"
 
 enum {
-    TIMEOUT_DEFAULT_MS = 2000,
     TIMEOUT_MAX_S = 30, /* the limits of resolv.conf(5) */
-    ATTEMPTS_DEFAULT = 3,
     ATTEMPTS_MAX = 5,
     ADDRESS_TEXT_MAX_BYTES = 45
 };
@@ -51,15 +49,15 @@ static bool parse_server(struct span text, struct dns_server *server)
     return parse_address(text, server);
 }
 
-static struct dns_servers no_servers(void)
+struct dns_servers dns_servers_none(unsigned timeout_ms, unsigned attempts)
 {
-    return (struct dns_servers){.timeout_ms = TIMEOUT_DEFAULT_MS, .attempts = ATTEMPTS_DEFAULT};
+    return (struct dns_servers){.timeout_ms = timeout_ms, .attempts = attempts};
 }
 
 enum parse_result dns_servers_from_list(struct span text, struct dns_servers *servers,
                                         struct span *problem)
 {
-    struct dns_servers result = no_servers();
+    struct dns_servers result = *servers;
     struct span rest = text, word;
     while (span_next_word(&rest, ", \t\r\n", &word)) {
         *problem = word;
@@ -91,7 +89,6 @@ static void read_option(struct span option, struct dns_servers *servers)
 void dns_servers_from_resolv_conf(struct span text, struct dns_servers *servers)
 {
     struct span rest = text, line, word;
-    *servers = no_servers();
     while (!span_is_empty(rest)) {
         (void)span_split_once(rest, '\n', &line, &rest);
         if (!span_next_word(&line, " \t\r", &word))

@@ -23,12 +23,16 @@ struct dns_servers {
     bool is_rotating;
 };
 
-/* "192.0.2.1, 192.0.2.2:5353 [2001:db8::1]:53 ::1". PARSE_TOO_LONG for too many; on anything but
- * PARSE_OK *problem is the element at fault. An empty list is PARSE_OK with count 0. */
+/* No server yet. */
+struct dns_servers dns_servers_none(unsigned timeout_ms, unsigned attempts);
+
+/* Adds "192.0.2.1, 192.0.2.2:5353 [2001:db8::1]:53 ::1". PARSE_TOO_LONG for too many; on anything
+ * but PARSE_OK *problem is the element at fault and *servers untouched. */
 MUST_USE enum parse_result dns_servers_from_list(struct span text, struct dns_servers *servers,
                                                  struct span *problem);
-/* Lines that are not understood are passed over, as every resolver does; without any server it is
- * the one on this machine (resolv.conf(5)). */
+/* Its options timeout, attempts and rotate count, too. Lines that are not understood are passed
+ * over, as every resolver does; without any server it is the one on this machine (resolv.conf(5)).
+ */
 void dns_servers_from_resolv_conf(struct span text, struct dns_servers *servers);
 
 #endif

@@ -1,2 +1,3 @@
 # man/
 dist_man_MANS += man/posthouse-queue.5
+dist_man_MANS += man/postmap.1 man/posthouse-table.5

@@ -18,3 +18,5 @@ include tests/lib/service/local.mk
 include tests/fuzz/local.mk
 include tests/system/local.mk
 include tests/powercut/local.mk
+include tests/kill/local.mk
+include tests/faults/local.mk

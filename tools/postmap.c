@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "conf/instance.h"
 #include "table/build.h"
 #include "table/source.h"
 #include "table/table.h"
@@ -24,7 +25,8 @@ enum postmap_mode { POSTMAP_BUILD, POSTMAP_QUERY, POSTMAP_DELETE, POSTMAP_LIST }
 struct postmap {
     enum postmap_mode mode;
     const char *key;
-    const char *default_type;
+    const char *config_directory; /* -c, or NULL */
+    char default_type[65];        /* empty: not asked yet */
     unsigned table_flags;
     unsigned build_flags;
     bool is_incremental;
@@ -58,9 +60,35 @@ static void warn_span(void *context UNUSED, struct span text)
     warning("%.*s", SPAN_PRINTF(text));
 }
 
-/* "file" is "hash:file". */
-static struct span full_name(const struct postmap *postmap, struct arena *arena, const char *name)
+/* default_database_type; main.cf is read only for a table without a type, so that others can be
+ * asked without a configuration. */
+static void find_default_type(struct postmap *postmap)
 {
+    const char *directory = conf_directory(postmap->config_directory);
+    struct arena arena;
+    struct conf_instance instance;
+    struct conf_notices notices;
+    struct conf_error error;
+    struct buffer value;
+
+    arena_init(&arena, CONF_INSTANCE_ARENA_BYTES, 0);
+    buffer_init(&value, NULL, CONF_TEXT_MAX);
+    conf_notices_init(&notices, &arena);
+    if (!conf_instance_read(directory, false, &arena, &instance, &notices) ||
+        !conf_instance_value(&instance, NULL, span_from_string("default_database_type"), &value,
+                             &error))
+        fatal("%s/main.cf cannot be read for default_database_type", directory);
+    (void)snprintf(postmap->default_type, sizeof(postmap->default_type), "%.*s",
+                   SPAN_PRINTF(buffer_span(&value)));
+    buffer_release(&value);
+    arena_destroy(&arena);
+}
+
+/* "file" is "hash:file". */
+static struct span full_name(struct postmap *postmap, struct arena *arena, const char *name)
+{
+    if (!strchr(name, ':') && !postmap->default_type[0])
+        find_default_type(postmap);
     const struct span full = strchr(name, ':')
                                  ? arena_copy(arena, span_from_string(name))
                                  : arena_format(arena, "%s:%s", postmap->default_type, name);
@@ -69,7 +97,7 @@ static struct span full_name(const struct postmap *postmap, struct arena *arena,
     return full;
 }
 
-static struct table *open_table(const struct postmap *postmap, const char *name)
+static struct table *open_table(struct postmap *postmap, const char *name)
 {
     const struct table_options options = {.flags = postmap->table_flags | TABLE_MAY_BLOCK,
                                           .warn = warn_span};
@@ -163,7 +191,7 @@ static bool query_key(void *context, struct span key, bool is_one_of_many)
     return query(opened->tables, opened->count, key, is_one_of_many);
 }
 
-static bool run_query(const struct postmap *postmap, char **names, size_t count)
+static bool run_query(struct postmap *postmap, char **names, size_t count)
 {
     struct table **tables = calloc(count, sizeof(struct table *));
     struct opened_tables opened = {tables, count};
@@ -189,7 +217,7 @@ static bool print_entry(void *context UNUSED, struct span key, struct span value
     return true;
 }
 
-static void run_list(const struct postmap *postmap, char **names, size_t count)
+static void run_list(struct postmap *postmap, char **names, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct table *table = open_table(postmap, names[i]);
@@ -201,7 +229,7 @@ static void run_list(const struct postmap *postmap, char **names, size_t count)
 }
 
 /* A table that can be built: its type, and the path without ".db". */
-static const char *buildable(const struct postmap *postmap, struct arena *arena, const char *name,
+static const char *buildable(struct postmap *postmap, struct arena *arena, const char *name,
                              enum table_build_type *type)
 {
     struct span type_name;
@@ -255,7 +283,7 @@ static bool delete_key(void *context, struct span key, bool is_one_of_many UNUSE
     return result == TABLE_FOUND;
 }
 
-static bool run_delete(const struct postmap *postmap, char **names, size_t count)
+static bool run_delete(struct postmap *postmap, char **names, size_t count)
 {
     bool is_found = false;
 
@@ -359,7 +387,7 @@ static void become_root_again(uid_t uid, gid_t gid)
         fatal("become root again: %s", strerror(errno));
 }
 
-static void run_build_one(const struct postmap *postmap, const char *name)
+static void run_build_one(struct postmap *postmap, const char *name)
 {
     const uid_t uid = geteuid();
     const gid_t gid = getegid();
@@ -409,8 +437,7 @@ static void read_options(struct postmap *postmap, int argc, char **argv)
     while ((option = getopt(argc, argv, "c:d:fiNnopq:rsuvw")) > 0) {
         switch (option) {
         case 'c':
-            if (setenv("MAIL_CONFIG", optarg, 1) != 0)
-                fatal("memory is out");
+            postmap->config_directory = optarg;
             break;
         case 'd':
         case 'q':
@@ -460,7 +487,7 @@ static void read_options(struct postmap *postmap, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct postmap postmap = {.default_type = "hash", .requires_utf8 = true};
+    struct postmap postmap = {.requires_utf8 = true};
     bool is_found = true;
 
     read_options(&postmap, argc, argv);

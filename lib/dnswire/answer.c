@@ -384,37 +384,32 @@ const char *dns_answer_reason(const struct dns_answer *answer)
                                                     : "Host not found, try again";
 }
 
+static const char *const failure_names[DNS_FAILURE_COUNT] = {
+    [DNS_FAILURE_NONE] = "none",
+    [DNS_FAILURE_SERVER] = "server failure",
+    [DNS_FAILURE_REFUSED] = "query refused",
+    [DNS_FAILURE_FORMAT] = "query not understood",
+    [DNS_FAILURE_OTHER_CODE] = "unknown response code",
+    [DNS_FAILURE_TRUNCATED] = "truncated answer",
+    [DNS_FAILURE_MALFORMED] = "malformed answer",
+    [DNS_FAILURE_MISMATCH] = "answer to another question",
+    [DNS_FAILURE_REFERRAL] = "referral",
+    [DNS_FAILURE_CHAIN] = "chain of aliases too long",
+    [DNS_FAILURE_TOO_MUCH] = "answer too large",
+    [DNS_FAILURE_TIMEOUT] = "timeout",
+    [DNS_FAILURE_RESOURCES] = "out of resources",
+    [DNS_FAILURE_HELPER] = "resolver process not available",
+};
+
 const char *dns_failure_name(enum dns_failure failure)
 {
-    switch (failure) {
-    case DNS_FAILURE_NONE:
-        return "none";
-    case DNS_FAILURE_SERVER:
-        return "server failure";
-    case DNS_FAILURE_REFUSED:
-        return "query refused";
-    case DNS_FAILURE_FORMAT:
-        return "query not understood";
-    case DNS_FAILURE_OTHER_CODE:
-        return "unknown response code";
-    case DNS_FAILURE_TRUNCATED:
-        return "truncated answer";
-    case DNS_FAILURE_MALFORMED:
-        return "malformed answer";
-    case DNS_FAILURE_MISMATCH:
-        return "answer to another question";
-    case DNS_FAILURE_REFERRAL:
-        return "referral";
-    case DNS_FAILURE_CHAIN:
-        return "chain of aliases too long";
-    case DNS_FAILURE_TOO_MUCH:
-        return "answer too large";
-    case DNS_FAILURE_TIMEOUT:
-        return "timeout";
-    case DNS_FAILURE_RESOURCES:
-        return "out of resources";
-    case DNS_FAILURE_HELPER:
-        return "resolver process not available";
-    }
-    return "unknown";
+    return failure_names[failure];
+}
+
+enum dns_failure dns_failure_from_name(struct span name)
+{
+    for (enum dns_failure failure = DNS_FAILURE_NONE; failure < DNS_FAILURE_COUNT; failure++)
+        if (span_equals(name, span_from_string(failure_names[failure])))
+            return failure;
+    return DNS_FAILURE_NONE;
 }

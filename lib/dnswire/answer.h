@@ -1,6 +1,6 @@
 /* dnswire/answer - what a DNS answer says about one question, and how long that holds.
- * Interface: dns_answer_parse(), dns_answer_pack(), dns_answer_unpack(). Pure.
- * Callers: dnsd (parses, caches, packs), lib/dns (unpacks), the fuzzer.
+ * Interface: dns_answer_parse(). Pure.
+ * Callers: dnsd, the fuzzer; lib/dns hands the same structures to its callers.
  *
  * Found, no such data, no such name and "cannot say" are kept strictly apart: mail for a domain
  * that does not exist is returned at once, mail for one whose servers are silent waits. */
@@ -32,14 +32,14 @@ enum dns_failure {
     DNS_FAILURE_TOO_MUCH,  /* past the limits below */
     DNS_FAILURE_TIMEOUT,   /* nobody answered */
     DNS_FAILURE_RESOURCES, /* memory, sockets, a queue of ours that is full */
-    DNS_FAILURE_HELPER     /* dnsd is not there */
+    DNS_FAILURE_HELPER,    /* dnsd is not there */
+    DNS_FAILURE_COUNT
 };
 
 enum {
     DNS_CHAIN_MAX_ALIASES = 16,
     DNS_ANSWER_MAX_RECORDS = 512,
-    DNS_ANSWER_PACKED_MAX_BYTES = 49152, /* fits one channel message with room to spare */
-    DNS_TTL_MAX_S = 7 * 24 * 3600        /* RFC 8767 section 4: longer is a mistake */
+    DNS_TTL_MAX_S = 7 * 24 * 3600 /* RFC 8767 section 4: longer is a mistake */
 };
 
 /* One record; fields that its type does not have are zero. Names are text without final dot. */
@@ -77,12 +77,7 @@ struct dns_answer dns_answer_failed(enum dns_failure failure);
 MUST_USE const char *dns_answer_reason(const struct dns_answer *answer);
 /* What exactly was temporary, for our own log: "server failure", "timeout" ...; a literal. */
 MUST_USE const char *dns_failure_name(enum dns_failure failure);
-
-/* Canonical name and records in a plain form for channel and cache. False where they are longer
- * than DNS_ANSWER_PACKED_MAX_BYTES. Status, TTL and the rest travel beside it. */
-MUST_USE bool dns_answer_pack(const struct dns_answer *answer, struct buffer *packed);
-/* The other way; spans point into packed, the array is the arena's. */
-MUST_USE enum parse_result dns_answer_unpack(struct span packed, struct arena *arena,
-                                             struct dns_answer *answer);
+/* The failure of that name; DNS_FAILURE_NONE when there is none. */
+MUST_USE enum dns_failure dns_failure_from_name(struct span name);
 
 #endif

@@ -2,5 +2,4 @@
 lib_libposthouse_a_SOURCES += \
 	lib/dnswire/answer.c lib/dnswire/answer.h \
 	lib/dnswire/name.c lib/dnswire/name.h \
-	lib/dnswire/packed.c \
 	lib/dnswire/query.c lib/dnswire/query.h

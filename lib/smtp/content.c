@@ -116,8 +116,13 @@ void smtp_content_facts_add(struct smtp_content_facts *facts, struct span conten
     if (facts->header_state != SMTP_HEADER_DONE)
         add_header(facts, content, offset);
     add_lines(facts, content, offset);
-    if (!facts->has_8bit)
-        facts->has_8bit = has_high_byte(content);
+    size_t header_part = content.length;
+    if (facts->is_header_done)
+        header_part = facts->header_bytes > offset ? (size_t)(facts->header_bytes - offset) : 0;
+    if (!facts->has_8bit_header && header_part)
+        facts->has_8bit_header = has_high_byte(span_first(content, header_part));
+    if (!facts->has_8bit_body && header_part < content.length)
+        facts->has_8bit_body = has_high_byte(span_after(content, header_part));
     if (!facts->has_nul)
         facts->has_nul = span_find_byte(content, 0) < content.length;
 }

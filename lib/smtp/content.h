@@ -20,7 +20,8 @@ struct smtp_content_facts {
     uint64_t size_bytes;
     uint64_t header_bytes;       /* once is_header_done: offset of what follows the header fields */
     uint64_t longest_line_bytes; /* without its CRLF */
-    bool has_8bit;
+    bool has_8bit_header;
+    bool has_8bit_body;
     bool has_leading_dot;
     bool has_nul;
     bool is_header_done;

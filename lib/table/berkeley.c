@@ -12,7 +12,7 @@
 #include "table/berkeley.h"
 #include "table/table_private.h"
 
-enum { BERKELEY_OPEN_ATTEMPTS = 5, BERKELEY_READ_CACHE_BYTES = 128 * 1024 };
+enum { BERKELEY_OPEN_ATTEMPTS = 20, BERKELEY_READ_CACHE_BYTES = 128 * 1024 };
 
 struct berkeley {
     DBTYPE type;

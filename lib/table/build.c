@@ -27,7 +27,7 @@ struct table_build {
     enum table_build_type type;
     unsigned flags;
     int temporary_descriptor; /* holds the lock among builders */
-    int old_descriptor;       /* holds Postfix's lock; -1: there was no file */
+    int old_descriptor;       /* keeps Postfix's postmap out; -1: there was no file */
     struct stat old;
     DB *database;
     int error; /* errno or the library's code */
@@ -69,12 +69,12 @@ static struct table_build *create(enum table_build_type type, const char *path, 
     return NULL;
 }
 
-/* An exclusive lock that is interrupted goes on waiting. */
-static bool lock_exclusively(int descriptor)
+/* Waiting goes on after a signal. */
+static bool lock_file(int descriptor, int operation)
 {
     int result;
     do
-        result = flock(descriptor, LOCK_EX);
+        result = flock(descriptor, operation);
     while (result != 0 && errno == EINTR);
     return result == 0;
 }
@@ -97,7 +97,7 @@ static bool lock_temporary(struct table_build *build)
             open(build->temporary, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
         if (build->temporary_descriptor < 0)
             return false;
-        if (!lock_exclusively(build->temporary_descriptor))
+        if (!lock_file(build->temporary_descriptor, LOCK_EX))
             return false;
         if (is_same_file(build->temporary, build->temporary_descriptor)) {
             build->has_temporary = true;
@@ -110,13 +110,14 @@ static bool lock_temporary(struct table_build *build)
     return false;
 }
 
-/* Postfix's postmap may be rewriting the file: wait for it. */
+/* Postfix's postmap may be rewriting the file: wait for it, and keep it waiting. Readers are not
+ * kept waiting: this file does not change any more. */
 static bool lock_old(struct table_build *build)
 {
     build->old_descriptor = open(build->file, O_RDWR | O_CLOEXEC | O_NOCTTY);
     if (build->old_descriptor < 0)
         return errno == ENOENT && !(build->flags & TABLE_BUILD_MUST_EXIST);
-    return lock_exclusively(build->old_descriptor) &&
+    return lock_file(build->old_descriptor, LOCK_SH) &&
            fstat(build->old_descriptor, &build->old) == 0;
 }
 

@@ -1,8 +1,11 @@
 # lib/table: layer 7, lookup tables. Programs that open tables link $(DB_LIBS) too.
 lib_libposthouse_a_SOURCES += \
+	lib/table/address_lookup.c lib/table/address_lookup.h \
 	lib/table/berkeley.c lib/table/berkeley.h \
 	lib/table/build.c lib/table/build.h \
+	lib/table/list.c lib/table/list.h \
 	lib/table/literal.c \
+	lib/table/match.c lib/table/match.h \
 	lib/table/memory.c lib/table/memory.h \
 	lib/table/name_service.c \
 	lib/table/names.c lib/table/names.h \

@@ -93,6 +93,29 @@ struct table *table_open(struct span name, const struct table_options *options,
     return table;
 }
 
+static enum table_result unavailable_lookup(struct table *table, struct span key UNUSED,
+                                            struct buffer *value UNUSED)
+{
+    const struct span *reason = table->state;
+    table_fail(table, "%.*s", SPAN_PRINTF(*reason));
+    return TABLE_ERROR;
+}
+
+struct table *table_open_unavailable(struct span name, struct span reason)
+{
+    static const struct table_kind unavailable = {.type = "unavailable",
+                                                  .lookup = unavailable_lookup};
+    struct table *table = create(span_first(name, TABLE_NAME_MAX_BYTES), &unavailable, NULL);
+    struct span *kept = table ? arena_alloc(&table->arena, sizeof(*kept)) : NULL;
+    if (kept) {
+        *kept = arena_copy(&table->arena, reason);
+        table->state = kept;
+    }
+    if (!kept || !kept->bytes)
+        table_close(&table);
+    return table;
+}
+
 void table_close(struct table **table)
 {
     struct table *const closed = *table;

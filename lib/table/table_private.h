@@ -41,6 +41,9 @@ extern const struct table_kind table_kind_unix;
 /* Replaces the error text. */
 void table_fail(struct table *table, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/* A table whose every lookup is a temporary error, for this reason. NULL when memory is out. */
+MUST_USE struct table *table_open_unavailable(struct span name, struct span reason);
+
 /* Is a file still the one that was opened? The descriptor that is kept open keeps the inode
  * number from being used again. */
 struct file_identity {

@@ -3,6 +3,7 @@
 #include "../test.h"
 
 #include "../../dnsd/lookup.h"
+#include "dns/records.h"
 
 static const uint8_t seed[16] = "lookup test seed";
 
@@ -56,7 +57,7 @@ static void on_result(struct lookup_waiter *waiter, const struct lookup_result *
     struct arena arena;
     struct dns_answer answer;
     arena_init(&arena, 65536, 0);
-    assert_int_equal(dns_answer_unpack(result->packed, &arena, &answer), PARSE_OK);
+    assert_int_equal(dns_records_unpack(result->records, &arena, &answer), PARSE_OK);
     asker->answer_count++;
     asker->status = result->status;
     asker->failure = result->failure;
@@ -80,7 +81,7 @@ static void answer_found(struct fake_source *source, size_t index, uint32_t ttl_
 static void start(struct lookups *lookups, struct fake_source *source)
 {
     *source = (struct fake_source){.capacity = ARRAY_LENGTH(source->asked)};
-    lookups_init(lookups, seed, (struct dns_cache_limits){100, 100000},
+    lookups_init(lookups, seed, (struct dns_cache_limits){100000, 3600, 3600},
                  (struct lookup_source){fake_ask, source});
 }
 
@@ -164,21 +165,21 @@ static void test_failures(void **state)
 static void test_too_much(void **state)
 {
     (void)state;
-    static uint8_t text[30000];
+    static uint8_t text[8000];
     struct lookups lookups;
     struct fake_source source;
     struct asker asker = {0};
-    struct dns_record records[2];
+    struct dns_record records[8];
     start(&lookups, &source);
     ask(&lookups, "a.example", &asker);
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < ARRAY_LENGTH(records); i++)
         records[i] = (struct dns_record){
             .type = DNS_TYPE_TXT, .target = span_empty(), .data = span_of(text, sizeof(text))};
     const struct dns_answer answer = {.status = DNS_FOUND,
                                       .ttl_s = 10,
                                       .canonical_name = SPAN("a.example"),
                                       .records = records,
-                                      .record_count = 2};
+                                      .record_count = ARRAY_LENGTH(records)};
     source.asked[0].done(source.asked[0].lookup, &answer);
     assert_int_equal(asker.status, DNS_TEMPORARY);
     assert_int_equal(asker.failure, DNS_FAILURE_TOO_MUCH);

@@ -50,7 +50,7 @@ static void test_lists(void **state)
          "1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1:1"},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-        struct dns_servers servers;
+        struct dns_servers servers = dns_servers_none(2000, 3);
         struct span problem = span_empty();
         if (dns_servers_from_list(span_from_string(rows[i].text), &servers, &problem) !=
             rows[i].result)
@@ -94,7 +94,7 @@ static void test_resolv_conf(void **state)
          2000, 3, false},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-        struct dns_servers servers;
+        struct dns_servers servers = dns_servers_none(2000, 3);
         dns_servers_from_resolv_conf(span_from_string(rows[i].text), &servers);
         assert_servers(rows[i].name, &servers, rows[i].servers);
         if (servers.timeout_ms != rows[i].timeout_ms || servers.attempts != rows[i].attempts ||
@@ -109,7 +109,7 @@ static void test_resolv_conf_by_prefix(void **state)
     (void)state;
     const struct span text = SPAN("options timeout:1 attempts:2\nnameserver 192.0.2.1\nname");
     for (size_t length = 0; length <= text.length; length++) {
-        struct dns_servers servers;
+        struct dns_servers servers = dns_servers_none(2000, 3);
         dns_servers_from_resolv_conf(span_first(text, length), &servers);
         assert_int_equal(servers.count, 1);
     }

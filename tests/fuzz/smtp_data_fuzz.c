@@ -80,7 +80,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         smtp_content_facts_finish(&whole_facts);
         if (whole_facts.header_bytes != facts.header_bytes ||
             whole_facts.longest_line_bytes != facts.longest_line_bytes ||
-            whole_facts.has_8bit != facts.has_8bit || whole_facts.has_nul != facts.has_nul ||
+            whole_facts.has_8bit_header != facts.has_8bit_header ||
+            whole_facts.has_8bit_body != facts.has_8bit_body ||
+            whole_facts.has_nul != facts.has_nul ||
             whole_facts.has_leading_dot != facts.has_leading_dot ||
             whole_facts.has_separator != facts.has_separator)
             abort();

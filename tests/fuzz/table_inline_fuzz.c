@@ -13,8 +13,8 @@ static void open_and_ask(struct span name)
         span_starts_with(name, span_from_string("static:"))) {
         struct table *table = table_open(name, NULL, &error);
         ASSERT(table || error.length > 0);
-        if (table)
-            (void)table_lookup(table, span_from_string("Key"), &value);
+        if (table && table_lookup(table, span_from_string("Key"), &value) == TABLE_FOUND)
+            ASSERT(buffer_ok(&value));
         table_close(&table);
     }
     buffer_release(&error);

@@ -1,7 +1,8 @@
 # tests/powercut
 # These need root, /dev/fuse and loop devices, so they stand beside "make check"; run-tests calls the
 # short forms, "make soak" the long ones.
-EXTRA_DIST += tests/powercut/powercut.py tests/powercut/selftest.py tests/powercut/run tests/harness/isolate.py tests/harness/tap.py
+EXTRA_DIST += tests/powercut/powercut.py tests/powercut/selftest.py tests/powercut/mailqueue.py \
+	tests/powercut/run
 if HAVE_FUSE
 check_PROGRAMS += tests/powercut/logdisk
 tests_powercut_logdisk_SOURCES = tests/powercut/logdisk.c
@@ -11,6 +12,6 @@ powercut_programs = tests/powercut/logdisk
 endif
 
 .PHONY: soak soak-powercut
-soak-powercut: $(powercut_programs)
+soak-powercut: all $(powercut_programs)
 	POSTHOUSE_BUILD='$(abs_top_builddir)' $(top_srcdir)/tests/powercut/run --long
 soak: soak-powercut

@@ -113,11 +113,11 @@ def _try_discipline(options, workspace, filesystem, discipline, state_count, sec
     return lossy, problems, summary
 
 
-def run(results, options, workspace, filesystem):
-    """Adds four results for the file system. options: logdisk, states, seed, keep."""
+def run(results, options, workspace, filesystem, state_count):
+    """Adds four results for the file system. options: logdisk, seed, keep."""
     started = time.monotonic()
-    lossy, problems, summary = _try_discipline(options, workspace, filesystem, "queue", options.states,
-                                               2 + options.states / 100)
+    lossy, problems, summary = _try_discipline(options, workspace, filesystem, "queue", state_count,
+                                               2 + state_count / 100)
     results.check(lossy == 0, f"{filesystem}: everything promised survives", problems)
     results.note(f"{summary}; {time.monotonic() - started:.1f} s")
     for discipline in ("no flush", "flush before rename", "promise before flush"):

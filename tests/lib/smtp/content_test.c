@@ -129,7 +129,9 @@ static void test_facts(void **state)
         const char *name;
         struct span content;
         uint64_t header_bytes, longest_line;
-        bool separator, high, dot, nul;
+        bool separator;
+        int high; /* 1: in the header, 2: in the body */
+        bool dot, nul;
     } rows[] = {
         {"usual", SPAN_LITERAL("A: b\r\nC: d\r\n\r\nbody\r\n"), 12, 4, 1, 0, 0, 0},
         {"folded", SPAN_LITERAL("A: b\r\n c\r\n\td\r\n\r\n"), 14, 4, 1, 0, 0, 0},
@@ -142,10 +144,11 @@ static void test_facts(void **state)
         {"name without colon", SPAN_LITERAL("A: b\r\nhello\r\n"), 6, 5, 0, 0, 0, 0},
         {"white space first", SPAN_LITERAL(" A: b\r\n"), 0, 5, 0, 0, 0, 0},
         {"colon first", SPAN_LITERAL("A: b\r\n: c\r\n"), 6, 4, 0, 0, 0, 0},
-        {"8-bit name", SPAN_LITERAL("A: b\r\nB\xc3: c\r\n"), 6, 5, 0, 1, 0, 0},
+        {"8-bit name", SPAN_LITERAL("A: b\r\nB\xc3: c\r\n"), 6, 5, 0, 2, 0, 0},
         {"8-bit value", SPAN_LITERAL("A: \xff\r\n\r\n"), 6, 4, 1, 1, 0, 0},
-        {"8-bit in a long line", SPAN_LITERAL("A: b\r\n\r\n0123456789abcdef\x80\r\n"), 6, 17, 1, 1,
+        {"8-bit in a long line", SPAN_LITERAL("A: b\r\n\r\n0123456789abcdef\x80\r\n"), 6, 17, 1, 2,
          0, 0},
+        {"8-bit in both", SPAN_LITERAL("A: \x80\r\n\r\nx\xff\r\n"), 6, 4, 1, 3, 0, 0},
         {"dot", SPAN_LITERAL("A: b\r\n\r\na.\r\n.b\r\n"), 6, 4, 1, 0, 1, 0},
         {"dot first", SPAN_LITERAL(".\r\n"), 0, 1, 0, 0, 1, 0},
         {"NUL", SPAN_LITERAL("A: b\r\n\r\na\0\r\n"), 6, 4, 1, 0, 0, 1},
@@ -162,13 +165,15 @@ static void test_facts(void **state)
             if (facts.size_bytes != rows[i].content.length ||
                 facts.header_bytes != rows[i].header_bytes ||
                 facts.longest_line_bytes != rows[i].longest_line ||
-                facts.has_separator != rows[i].separator || facts.has_8bit != rows[i].high ||
+                facts.has_separator != rows[i].separator ||
+                (facts.has_8bit_header ? 1 : 0) + (facts.has_8bit_body ? 2 : 0) != rows[i].high ||
                 facts.has_leading_dot != rows[i].dot || facts.has_nul != rows[i].nul)
                 fail_msg("%s in steps of %zu: header %llu line %llu separator %d 8-bit %d dot %d "
                          "NUL %d",
                          rows[i].name, step, (unsigned long long)facts.header_bytes,
                          (unsigned long long)facts.longest_line_bytes, facts.has_separator,
-                         facts.has_8bit, facts.has_leading_dot, facts.has_nul);
+                         facts.has_8bit_header + 2 * facts.has_8bit_body, facts.has_leading_dot,
+                         facts.has_nul);
         }
 }
 

@@ -1,12 +1,16 @@
 # tests of lib/table
 if HAVE_CMOCKA
-check_PROGRAMS += tests/lib/table/source_test tests/lib/table/table_test
-TESTS += tests/lib/table/source_test tests/lib/table/table_test
+check_PROGRAMS += tests/lib/table/address_lookup_test tests/lib/table/source_test tests/lib/table/table_test
+TESTS += tests/lib/table/address_lookup_test tests/lib/table/source_test tests/lib/table/table_test
+tests_lib_table_address_lookup_test_SOURCES = tests/lib/table/address_lookup_test.c tests/test.h
+tests_lib_table_address_lookup_test_LDADD = $(test_libs) $(DB_LIBS)
 tests_lib_table_source_test_SOURCES = tests/lib/table/source_test.c tests/test.h
 tests_lib_table_source_test_LDADD = $(test_libs)
 tests_lib_table_table_test_SOURCES = tests/lib/table/table_test.c tests/test.h
 tests_lib_table_table_test_LDADD = $(test_libs) $(DB_LIBS)
 endif
+dist_check_SCRIPTS += tests/lib/table/postmap_test.sh
+TESTS += tests/lib/table/postmap_test.sh
 fuzz_targets += tests/fuzz/table_source_fuzz tests/fuzz/table_inline_fuzz
 tests_fuzz_table_source_fuzz_SOURCES = tests/fuzz/table_source_fuzz.c $(fuzz_main)
 tests_fuzz_table_source_fuzz_LDADD = $(posthouse_libs)

@@ -1,0 +1,405 @@
+/* intake/intake - see intake.h. */
+#include "intake/intake.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "queuefile/digest.h"
+#include "system/file.h"
+#include "system/task.h"
+
+enum {
+    PENDING_MAX_BYTES = 65536,      /* one write for most messages */
+    RECIPIENTS_BATCH_BYTES = 32768, /* more than this goes to qmgr ahead of the commit */
+    RECIPIENTS_MAX_BYTES = 49152,
+    COMMIT_MAX_BYTES = IPC_RECORDS_MAX,
+    DIGESTS_KEPT = 64
+};
+
+struct grant {
+    struct list_link link;
+    char queue_id[QUEUE_ID_MAX_BYTES + 1];
+    int descriptor;
+};
+
+struct waiter {
+    struct list_link link;
+    struct task *task;
+};
+
+struct intake_digest {
+    struct list_link link;
+    struct digest digest;
+};
+
+/* ---- what qmgr sends ---- */
+
+static void wake_waiters(struct intake *intake)
+{
+    LIST_FOR_EACH (&intake->waiters, link)
+        task_wake(LIST_ITEM(link, struct waiter, link)->task);
+}
+
+static void on_grant(struct intake *intake, struct ipc_queue_grant *message)
+{
+    struct grant *grant = NULL;
+    if (message->queue_id.length <= QUEUE_ID_MAX_BYTES && queue_id_is_valid(message->queue_id))
+        grant = calloc(1, sizeof(*grant));
+    if (!grant)
+        return;
+    memcpy(grant->queue_id, message->queue_id.bytes, message->queue_id.length);
+    grant->descriptor = message->content;
+    message->content = -1;
+    list_append(&intake->grants, &grant->link);
+    struct waiter *waiter = LIST_ITEM(list_first(&intake->waiters), struct waiter, link);
+    if (waiter)
+        task_wake(waiter->task);
+}
+
+static void on_state(struct intake *intake, const struct ipc_queue_state *state)
+{
+    (void)snprintf(intake->state_text, sizeof(intake->state_text), "%.*s",
+                   SPAN_PRINTF(span_first(state->outcome.reason, sizeof(intake->state_text) - 1)));
+    intake->state = state->outcome;
+    intake->state.reason = span_from_string(intake->state_text);
+    intake->available_bytes = state->available_bytes;
+    wake_waiters(intake);
+}
+
+static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
+                       void *context)
+{
+    struct intake *intake = context;
+    (void)channel;
+    if (delivery->type == IPC_QUEUE_GRANT)
+        on_grant(intake, delivery->message);
+    else if (delivery->type == IPC_QUEUE_STATE)
+        on_state(intake, delivery->message);
+}
+
+static void forget_grants(struct intake *intake)
+{
+    struct list_link *link;
+    while ((link = list_pop(&intake->grants)) != NULL) {
+        struct grant *grant = LIST_ITEM(link, struct grant, link);
+        file_close(grant->descriptor);
+        free(grant);
+    }
+}
+
+static void set_away(struct intake *intake)
+{
+    intake->state = outcome_temporary(451, 3, 0, "Error: queue file write error");
+    intake->available_bytes = 0;
+    forget_grants(intake);
+}
+
+static void on_closed(struct ipc_channel *channel, const char *reason, void *context)
+{
+    struct intake *intake = context;
+    (void)channel;
+    (void)reason; /* master brings another qmgr; waiting tasks go on waiting for it */
+    ipc_channel_destroy(&intake->channel);
+    set_away(intake);
+}
+
+static const struct ipc_permission permissions[] = {
+    {IPC_QUEUE_GRANT, IPC_ROLE_BIT(IPC_ROLE_QMGR)},
+    {IPC_QUEUE_STATE, IPC_ROLE_BIT(IPC_ROLE_QMGR)},
+    {0, 0},
+};
+static const struct ipc_channel_handlers handlers = {on_message, on_closed, permissions};
+
+/* ---- ids ---- */
+
+void intake_init(struct intake *intake, struct loop *loop, uint32_t spare_count)
+{
+    *intake = (struct intake){.loop = loop, .spare_count = spare_count};
+    list_init(&intake->grants);
+    list_init(&intake->waiters);
+    list_init(&intake->idle_digests);
+    set_away(intake);
+}
+
+/* Asks for more in steps, so that a busy time does not cost a message to qmgr for each session. */
+static void want_enough(struct intake *intake)
+{
+    const uint32_t needed = intake->taken_count + intake->spare_count;
+    if (!intake->channel || needed <= intake->wanted_count)
+        return;
+    const struct ipc_queue_want want = {.count = needed + intake->spare_count};
+    if (ipc_channel_send(intake->channel, IPC_QUEUE_WANT, &want))
+        intake->wanted_count = want.count;
+}
+
+void intake_attach(struct intake *intake, int descriptor)
+{
+    ipc_channel_destroy(&intake->channel);
+    set_away(intake);
+    intake->taken_count = 0; /* messages of the old channel no longer count, see release() */
+    intake->wanted_count = 0;
+    intake->channel =
+        ipc_channel_create(intake->loop, descriptor, IPC_ROLE_QMGR, &handlers, intake);
+    want_enough(intake);
+}
+
+struct outcome intake_state(const struct intake *intake)
+{
+    return intake->state;
+}
+
+static struct intake_digest *take_digest(struct intake *intake)
+{
+    struct intake_digest *digest =
+        LIST_ITEM(list_pop(&intake->idle_digests), struct intake_digest, link);
+    if (digest)
+        return digest;
+    digest = calloc(1, sizeof(*digest));
+    if (digest && !digest_init(&digest->digest)) {
+        free(digest);
+        digest = NULL;
+    }
+    return digest;
+}
+
+static void give_digest(struct intake *intake, struct intake_digest *digest)
+{
+    if (intake->idle_digests.count < DIGESTS_KEPT) {
+        list_append(&intake->idle_digests, &digest->link);
+        return;
+    }
+    digest_destroy(&digest->digest);
+    free(digest);
+}
+
+bool intake_begin(struct intake *intake, struct intake_message *message, int64_t deadline_ms,
+                  struct outcome *outcome)
+{
+    struct waiter waiter = {.task = task_current()};
+    *message = (struct intake_message){.intake = intake, .descriptor = -1};
+    buffer_init(&message->pending, NULL, PENDING_MAX_BYTES);
+    buffer_init(&message->recipients, NULL, RECIPIENTS_MAX_BYTES);
+    if (list_is_empty(&intake->grants)) {
+        enum task_wake wake = TASK_WOKEN;
+        intake->taken_count++;
+        want_enough(intake);
+        intake->taken_count--;
+        list_append(&intake->waiters, &waiter.link);
+        while (list_is_empty(&intake->grants) && wake == TASK_WOKEN)
+            wake = task_park(deadline_ms);
+        list_remove(&intake->waiters, &waiter.link);
+    }
+    message->digest = take_digest(intake);
+    struct grant *grant =
+        message->digest ? LIST_ITEM(list_pop(&intake->grants), struct grant, link) : NULL;
+    if (!grant) {
+        *outcome = outcome_is_ok(&intake->state)
+                       ? outcome_temporary(451, 3, 0, "Error: queue file write error")
+                       : intake->state;
+        if (message->digest)
+            give_digest(intake, message->digest);
+        return false;
+    }
+    memcpy(message->queue_id, grant->queue_id, sizeof(message->queue_id));
+    message->descriptor = grant->descriptor;
+    free(grant);
+    message->is_open = true;
+    message->channel = intake->channel;
+    intake->taken_count++;
+    want_enough(intake);
+    digest_start(&message->digest->digest);
+    return true;
+}
+
+/* The id that this message took belongs to a qmgr that is still there. */
+static bool is_current(const struct intake_message *message)
+{
+    return message->channel && message->channel == message->intake->channel;
+}
+
+static void release(struct intake_message *message)
+{
+    struct intake *intake = message->intake;
+    if (is_current(message) && intake->taken_count > 0)
+        intake->taken_count--;
+    file_close(message->descriptor);
+    message->descriptor = -1;
+    buffer_release(&message->pending);
+    buffer_release(&message->recipients);
+    give_digest(intake, message->digest);
+    message->digest = NULL;
+    message->is_open = false;
+}
+
+void intake_abandon(struct intake_message *message)
+{
+    if (!message->is_open)
+        return;
+    if (is_current(message)) {
+        const struct ipc_queue_abandon abandon = {.queue_id = intake_queue_id(message)};
+        (void)ipc_channel_send(message->intake->channel, IPC_QUEUE_ABANDON, &abandon);
+    }
+    release(message);
+}
+
+/* ---- the envelope ---- */
+
+static bool send_recipients(struct intake_message *message)
+{
+    const struct ipc_queue_recipients batch = {.queue_id = intake_queue_id(message),
+                                               .recipients = buffer_span(&message->recipients)};
+    if (!is_current(message) ||
+        !ipc_channel_send(message->intake->channel, IPC_QUEUE_RECIPIENTS, &batch))
+        return false;
+    buffer_reset(&message->recipients);
+    return true;
+}
+
+bool intake_add_recipient(struct intake_message *message, const struct queue_recipient *recipient)
+{
+    const size_t before = message->recipients.length;
+    if (before > RECIPIENTS_BATCH_BYTES && !send_recipients(message))
+        return false;
+    const size_t begin = message->recipients.length;
+    queue_envelope_append_recipient(recipient, &message->recipients);
+    if (!buffer_ok(&message->recipients)) {
+        message->recipients.length = begin;
+        message->recipients.has_failed = false;
+        return false;
+    }
+    message->recipient_count++;
+    return true;
+}
+
+/* ---- the content ---- */
+
+static void note_failure(struct intake_message *message)
+{
+    if (!message->has_failed)
+        message->error = errno;
+    message->has_failed = true;
+}
+
+static void write_pending(struct intake_message *message)
+{
+    const struct span bytes = buffer_span(&message->pending);
+    if (!message->has_failed &&
+        file_pwrite_all(message->descriptor, bytes.bytes, bytes.length,
+                        QUEUE_FILE_CONTENT_OFFSET + message->body_bytes) != 0)
+        note_failure(message);
+    message->body_bytes += bytes.length;
+    buffer_reset(&message->pending);
+}
+
+void intake_write_body(struct intake_message *message, struct span bytes)
+{
+    if (message->is_open)
+        digest_update(&message->digest->digest, bytes);
+    while (bytes.length && message->is_open && !message->has_failed) {
+        const struct span piece = span_first(bytes, PENDING_MAX_BYTES - message->pending.length);
+        buffer_append_span(&message->pending, piece);
+        if (!buffer_ok(&message->pending)) {
+            errno = ENOMEM;
+            note_failure(message);
+            return;
+        }
+        bytes = span_after(bytes, piece.length);
+        if (message->pending.length == PENDING_MAX_BYTES)
+            write_pending(message);
+    }
+}
+
+/* The last of the body and the header block behind it, in one write. */
+static void write_rest(struct intake_message *message, struct span header_block)
+{
+    struct span body = buffer_span(&message->pending);
+    struct iovec pieces[2] = {{(void *)(uintptr_t)body.bytes, body.length},
+                              {(void *)(uintptr_t)header_block.bytes, header_block.length}};
+    if (!message->has_failed &&
+        file_pwritev_all(message->descriptor, pieces, 2,
+                         QUEUE_FILE_CONTENT_OFFSET + message->body_bytes) != 0)
+        note_failure(message);
+    message->body_bytes += body.length;
+}
+
+/* Header block first, as a reader wants them. */
+static bool make_extents(struct intake_message *message, struct span header_block,
+                         struct buffer *extents)
+{
+    struct queue_extent parts[2];
+    struct digest *digest = &message->digest->digest;
+    parts[0] = (struct queue_extent){.offset = QUEUE_FILE_CONTENT_OFFSET + message->body_bytes,
+                                     .length = header_block.length};
+    parts[1] =
+        (struct queue_extent){.offset = QUEUE_FILE_CONTENT_OFFSET, .length = message->body_bytes};
+    if (!digest_finish(digest, parts[1].digest))
+        return false;
+    digest_start(digest);
+    digest_update(digest, header_block);
+    if (!digest_finish(digest, parts[0].digest))
+        return false;
+    queue_extents_encode(parts, message->body_bytes ? 2 : 1, extents);
+    return buffer_ok(extents);
+}
+
+/* ---- the commit ---- */
+
+static struct outcome trouble(void)
+{
+    return outcome_temporary(451, 3, 0, "Error: queue file write error");
+}
+
+static struct outcome ask_for_commit(struct intake_message *message,
+                                     const struct ipc_queue_commit *commit, struct arena *arena,
+                                     int64_t deadline_ms)
+{
+    struct ipc_queue_commit_reply reply;
+    const enum ipc_call_result result =
+        ipc_channel_call(message->intake->channel, IPC_QUEUE_COMMIT, commit, IPC_QUEUE_COMMIT_REPLY,
+                         &reply, arena, deadline_ms);
+    if (result != IPC_CALL_OK)
+        return trouble();
+    /* Past this point a message is accepted or put off, never refused. */
+    if (reply.outcome.kind == OUTCOME_PERMANENT)
+        reply.outcome = outcome_make(OUTCOME_TEMPORARY, 451, 3, 0, reply.outcome.reason);
+    return reply.outcome;
+}
+
+struct outcome intake_commit(struct intake_message *message, const struct queue_envelope *envelope,
+                             struct span header_block, struct span report_of, struct arena *arena,
+                             int64_t deadline_ms)
+{
+    struct buffer extents, bytes;
+    struct outcome outcome = trouble();
+    if (!message->is_open)
+        return outcome;
+    buffer_init(&extents, arena, QUEUE_EXTENT_MAX * QUEUE_EXTENT_BYTES);
+    buffer_init(&bytes, NULL, COMMIT_MAX_BYTES);
+    write_rest(message, header_block);
+    if (message->has_failed) {
+        if (message->error == ENOSPC || message->error == EDQUOT)
+            outcome = outcome_temporary(452, 3, 1, "Insufficient system storage");
+    } else if (make_extents(message, header_block, &extents) && is_current(message) &&
+               message->recipient_count > 0) {
+        queue_envelope_encode_header(envelope, &bytes);
+        /* What does not fit beside the header goes ahead of it. */
+        if (bytes.length + message->recipients.length > COMMIT_MAX_BYTES &&
+            !send_recipients(message))
+            bytes.has_failed = true;
+        buffer_append_span(&bytes, buffer_span(&message->recipients));
+        const struct ipc_queue_commit commit = {.queue_id = intake_queue_id(message),
+                                                .extents = buffer_span(&extents),
+                                                .envelope = buffer_span(&bytes),
+                                                .report_of = report_of};
+        if (buffer_ok(&bytes)) {
+            outcome = ask_for_commit(message, &commit, arena, deadline_ms);
+            buffer_release(&bytes);
+            release(message); /* accepted or not, qmgr has had its say on this id */
+            return outcome;
+        }
+    }
+    buffer_release(&bytes);
+    intake_abandon(message);
+    return outcome;
+}

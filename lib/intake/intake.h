@@ -1,0 +1,79 @@
+/* intake/intake - make a message: take an id, write the content, commit or abandon.
+ * qmgr grants ids ahead of need, each with the descriptor of its file, so that a message costs one
+ * round trip: the commit. The body goes to the file as it comes, the header block, which may need
+ * to know what the body is, after it.
+ * Callers: smtpd, bounce; everything that makes mail. For tasks. */
+#ifndef INTAKE_INTAKE_H
+#define INTAKE_INTAKE_H
+
+#include "base/outcome.h"
+#include "ipc/channel.h"
+#include "queuefile/envelope.h"
+#include "queuefile/id.h"
+#include "queuefile/preamble.h"
+
+/* A process's side of its channel to qmgr. */
+struct intake {
+    struct loop *loop;
+    struct ipc_channel *channel;
+    struct list grants;  /* ids that nobody has taken */
+    struct list waiters; /* tasks that wait for one */
+    struct list idle_digests;
+    uint32_t wanted_count; /* as last told to qmgr */
+    uint32_t taken_count;  /* of messages in the making */
+    uint32_t spare_count;  /* ids to hold beyond those */
+    struct outcome state;  /* qmgr's word on new mail; its reason lives in state_text */
+    uint64_t available_bytes;
+    char state_text[256];
+};
+
+struct intake_digest;
+
+/* A message in the making. Its memory comes from the arena that it was begun with. */
+struct intake_message {
+    struct intake *intake;
+    struct intake_digest *digest;
+    char queue_id[QUEUE_ID_MAX_BYTES + 1];
+    int descriptor;
+    bool is_open;                /* neither committed nor abandoned */
+    bool has_failed;             /* a write failed: commit will say so */
+    int error;                   /* its errno */
+    struct ipc_channel *channel; /* that granted the id; compared, never used */
+    struct buffer pending;       /* body bytes not written yet; heap */
+    uint64_t body_bytes;         /* written so far */
+    struct buffer recipients;    /* encoded, not sent yet; heap */
+    uint32_t recipient_count;
+};
+
+/* spare_count ids are kept at hand; a handful. */
+void intake_init(struct intake *intake, struct loop *loop, uint32_t spare_count);
+/* Takes over a channel end to qmgr in place of the one before, whose messages can no longer be
+ * committed. */
+void intake_attach(struct intake *intake, int descriptor);
+/* Why a client would be refused now (OUTCOME_TEMPORARY), or OUTCOME_OK. */
+struct outcome intake_state(const struct intake *intake);
+
+/* Takes an id. False, with *outcome (temporary), when there is none by the deadline. */
+MUST_USE bool intake_begin(struct intake *intake, struct intake_message *message,
+                           int64_t deadline_ms, struct outcome *outcome);
+static inline struct span intake_queue_id(const struct intake_message *message)
+{
+    return span_from_string(message->queue_id);
+}
+/* False when a text in it cannot be kept (control characters, too long) or memory is out. */
+MUST_USE bool intake_add_recipient(struct intake_message *message,
+                                   const struct queue_recipient *recipient);
+/* The body, in pieces, in wire form. A failed write shows at the commit. */
+void intake_write_body(struct intake_message *message, struct span bytes);
+/* Writes what is left of the body and the header block (with its empty line), and asks qmgr to make
+ * the message durable. envelope->recipients is not looked at. report_of: the message that this one
+ * reports on, or empty. The message is over in any case. Only OUTCOME_OK means accepted; anything
+ * else is temporary. The reason lives in the arena. */
+MUST_USE struct outcome intake_commit(struct intake_message *message,
+                                      const struct queue_envelope *envelope,
+                                      struct span header_block, struct span report_of,
+                                      struct arena *arena, int64_t deadline_ms);
+/* Gives the id up; harmless after a commit. */
+void intake_abandon(struct intake_message *message);
+
+#endif

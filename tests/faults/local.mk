@@ -1,0 +1,6 @@
+# tests/faults
+EXTRA_DIST += tests/faults/run
+.PHONY: soak-faults
+soak-faults: all
+	POSTHOUSE_BUILD='$(abs_top_builddir)' $(top_srcdir)/tests/faults/run --long
+soak: soak-faults

@@ -1,0 +1,125 @@
+"""tests/powercut/mailqueue - Posthouse itself on a disk whose power is cut.
+
+Queue, keys and Maildirs of an instance lie on the logged disk while mail comes in, is delivered,
+deferred and returned; each 250 and each message that the other server took is marked in the log. At
+each rebuilt state the instance is started on the mounted image, as after a power cut, and when its
+queue has run empty every message acknowledged before the cut must be in the Maildir of each local
+recipient, once, with the other server for each remote one, or reported to its sender.
+
+Callers: tests/powercut/run."""
+
+import collections
+import os
+import pathlib
+import shutil
+import time
+
+import powercut
+from harness.instance import Instance, wait_until
+from harness.load import Load, Mailboxes, account
+
+PORT, RELAY_PORT = 2525, 2526
+SESSIONS = 6
+RECOVERY_DEADLINE_S = 30
+
+
+def _make_instance(programs, disk, outside, users):
+    """All that must survive lies on the disk; what a boot finds empty, and the log, do not."""
+    for name in ("run", "logs"):
+        (outside / name).mkdir()
+    os.chmod(disk.path, 0o755)
+    instance = Instance(programs, disk.path, "here", users=users, uid_base=58000, port=PORT, settings={
+        "run_directory": outside / "run", "maillog_file": outside / "logs/mail.log",
+        "maillog_file_prefixes": outside / "logs", "relayhost": f"[127.0.0.1]:{RELAY_PORT}",
+        "minimal_backoff_time": "1s", "maximal_backoff_time": "2s", "queue_run_delay": "1s"})
+    instance.log_file = outside / "logs/mail.log"
+    os.sync()  # the installation is older than the power cut
+    return instance
+
+
+def _record(disk, instance, load, seconds):
+    load.on_event = disk.mark
+    load.listen()
+    with instance:
+        load.resume(SESSIONS)
+        time.sleep(seconds)
+        load.pause()
+        time.sleep(0.5)  # what is under way goes on for a moment
+    load.on_event = lambda _text: None
+
+
+def _recover(instance, load, state):
+    """Problems of this state, and how often something arrived twice over there."""
+    marks = [mark.split(" ") for mark in state.marks]
+    acknowledged = {mark[1] for mark in marks if mark[0] == "ack"}
+    before = collections.Counter((mark[1], mark[2]) for mark in marks if mark[0] == "got")
+    load.received.clear()
+    mailboxes = Mailboxes(instance.maildir, load.users)
+    shutil.rmtree(instance.settings["run_directory"])
+    os.mkdir(instance.settings["run_directory"])
+    instance.log_file.unlink(missing_ok=True)
+
+    def read():
+        return account(load, mailboxes, before + load.received, acknowledged)
+
+    try:
+        with instance:
+            try:
+                wait_until(lambda: not read().missing and not instance.queue(), "recovered",
+                           RECOVERY_DEADLINE_S, 0.1)
+            except AssertionError:
+                pass  # what is missing says it better
+            queue = instance.queue()
+        found = read()
+    except AssertionError as error:
+        return [str(error)], 0
+    problems = [f"lost: {message_id} {recipient}" for message_id, recipient in found.missing]
+    problems += [f"twice: {message_id} {recipient}" for message_id, recipient in found.doubled_local]
+    problems += [f"damaged: {key}" for key in found.damaged]
+    problems += [f"returned without a reason: {key}" for key in found.bounced]
+    problems += [f"still in the queue: {text}" for text in queue.values()]
+    return problems, len(found.doubled_relay)
+
+
+def run(results, options, workspace, filesystem, programs, state_count):
+    """Adds one result for the file system."""
+    started = time.monotonic()
+    outside = pathlib.Path(workspace) / f"{filesystem}-posthouse"
+    outside.mkdir()
+    load = Load("127.0.0.1", PORT, RELAY_PORT, seed=options.seed)
+    load.rate = 60
+    with powercut.LoggedDisk(str(outside), filesystem, options.logdisk) as disk:
+        instance = _make_instance(programs, disk, outside, load.users)
+        _record(disk, instance, load, 3 + state_count / 40)
+    log = powercut.Log(disk.log)
+    kinds = collections.Counter(record.kind for record in log.records)
+    tried, lossy, doubled, problems, recipes = 0, 0, 0, [], collections.Counter()
+    for state in powercut.states(log, disk, state_count, options.seed):
+        tried += 1
+        recipes[state.recipe] += 1
+        try:
+            # At the path where it was written, which the configuration names.
+            with powercut.mounted(state.image, disk.path, filesystem):
+                found, doubled_here = _recover(instance, load, state)
+                if found and options.keep:
+                    os.makedirs(options.keep, exist_ok=True)
+        except RuntimeError as error:
+            found, doubled_here = [str(error)], 0
+        doubled += doubled_here
+        if found:
+            lossy += 1
+            problems += [f"{state}:", *(f"  {line}" for line in found[:8]),
+                         *(f"  | {line}" for line in instance.log().splitlines()[-25:])]
+            if options.keep:
+                shutil.copy(instance.log_file, f"{options.keep}/{filesystem}-{state.number}.log")
+                powercut.copy_sparse(state.image, f"{options.keep}/{filesystem}-{state.number}.img")
+            if lossy >= 5:
+                break
+    log.close()
+    load.stop()
+    shutil.rmtree(outside, ignore_errors=True)
+    results.check(lossy == 0 and load.count() > 0,
+                  f"{filesystem}: Posthouse keeps what it acknowledged in {tried} states", problems)
+    results.note(f"{load.count()} messages acknowledged; {kinds['W']} writes, {kinds['F']} flushes; states: "
+                 f"{', '.join(f'{name} {count}' for name, count in recipes.items())}; relayed twice: "
+                 f"{doubled}; {time.monotonic() - started:.1f} s")
