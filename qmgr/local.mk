@@ -1,1 +1,19 @@
 # qmgr/
+daemon_PROGRAMS += qmgr/qmgr
+qmgr_qmgr_SOURCES = \
+	qmgr/agent.c qmgr/agent.h \
+	qmgr/backoff.c qmgr/backoff.h \
+	qmgr/deliver.c \
+	qmgr/intake_peer.c qmgr/intake_peer.h \
+	qmgr/listing.c qmgr/listing.h \
+	qmgr/main.c \
+	qmgr/message.c qmgr/message.h \
+	qmgr/qmgr.h \
+	qmgr/report.c qmgr/report.h \
+	qmgr/result.c \
+	qmgr/route.c qmgr/route.h \
+	qmgr/scan.c qmgr/scan.h \
+	qmgr/schedule.c qmgr/schedule.h \
+	qmgr/store.c qmgr/store.h \
+	qmgr/tool_peer.c qmgr/tool_peer.h
+qmgr_qmgr_LDADD = $(posthouse_libs)

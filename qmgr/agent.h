@@ -1,0 +1,41 @@
+/* qmgr/agent - the processes that deliver: their channels, what they have in flight, results.
+ * Files: agent.c (channels), deliver.c (handing out), result.c (results and acknowledgements). */
+#ifndef QMGR_AGENT_H
+#define QMGR_AGENT_H
+
+#include "message.h"
+#include "schedule.h"
+
+struct agent {
+    struct list_link link;           /* in qmgr->agents */
+    struct list_link transport_link; /* in transport->agents */
+    struct qmgr *qmgr;
+    struct transport *transport;
+    struct ipc_channel *channel;
+    enum ipc_role role;
+    uint32_t process_number;
+    size_t capacity;       /* deliveries at once, as it said */
+    struct list in_flight; /* struct entry */
+};
+
+/* A new delivery process. */
+void agent_attach(struct qmgr *qmgr, const struct service_peer *peer, int descriptor);
+/* Whether the transport's agents put mail into mailboxes (local, virtual). */
+bool agent_is_final(const struct transport *transport);
+
+/* deliver.c: hands the entry to the agent; on trouble the recipients are put off. */
+void agent_deliver(struct agent *agent, struct entry *entry);
+
+/* result.c */
+void agent_take_result(struct agent *agent, const struct ipc_deliver_result *result);
+/* To whatever process it is, if it still lives. */
+void agent_acknowledge(struct qmgr *qmgr, struct span queue_id,
+                       const struct acknowledgement *acknowledgement);
+/* Results that came from deliveries that an earlier qmgr began; asked when the message is read.
+ * Applies and forgets those of this message. */
+void result_apply_orphans(struct qmgr *qmgr, struct message *message);
+bool result_is_awaited(struct qmgr *qmgr, struct span queue_id);
+/* Every message in the queue has been seen: what is left belongs to messages that are gone. */
+void result_forget_orphans(struct qmgr *qmgr);
+
+#endif

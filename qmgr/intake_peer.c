@@ -1,0 +1,560 @@
+/* qmgr/intake_peer - see intake_peer.h. */
+#include "intake_peer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "route.h"
+#include "scan.h"
+#include "schedule.h"
+#include "system/random.h"
+
+enum {
+    GRANTS_PER_JOB = 16,
+    WANTED_MAX = 4096,
+    ENVELOPE_MAX_BYTES = 32 << 20,
+    SPACE_INTERVAL_MS = 1000
+};
+
+struct grant {
+    struct map_node node; /* in peer->grants */
+    char queue_id[QUEUE_ID_MAX_BYTES + 1];
+    int descriptor;
+    struct buffer recipients; /* batches that came ahead of the commit */
+};
+
+struct intake_peer {
+    struct list_link link;
+    struct qmgr *qmgr;
+    struct ipc_channel *channel; /* NULL when the process is gone */
+    enum ipc_role role;
+    struct map grants;
+    uint32_t wanted_count;
+    uint32_t making_count; /* files being created */
+    unsigned user_count;   /* jobs and commits under way */
+    struct loop_hook refill_hook;
+};
+
+static void peer_unuse(struct intake_peer *peer)
+{
+    if (--peer->user_count == 0 && !peer->channel) {
+        loop_hook_cancel(peer->qmgr->loop, &peer->refill_hook);
+        map_destroy(&peer->grants);
+        free(peer);
+    }
+}
+
+/* ---- giving ids ---- */
+
+struct grant_job {
+    struct pool_job job;
+    struct intake_peer *peer;
+    const struct store *store;
+    struct {
+        char queue_id[QUEUE_ID_MAX_BYTES + 1];
+        int descriptor, copy;
+    } files[GRANTS_PER_JOB];
+    size_t count;
+    int error;
+};
+
+static void grant_work(struct pool_job *job)
+{
+    struct grant_job *grant_job = CONTAINER_OF(job, struct grant_job, job);
+    for (size_t i = 0; i < grant_job->count; i++) {
+        const int descriptor = store_create(grant_job->store, grant_job->files[i].queue_id);
+        grant_job->files[i].descriptor = descriptor;
+        grant_job->files[i].copy = descriptor < 0 ? -1 : fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
+        if (grant_job->files[i].copy < 0)
+            grant_job->error = errno;
+    }
+}
+
+static void retry_refill(void *context)
+{
+    struct intake_peer *peer = context;
+    loop_hook_request(peer->qmgr->loop, &peer->refill_hook);
+    peer_unuse(peer);
+}
+
+static bool add_grant(struct intake_peer *peer, const char *queue_id, int descriptor, int copy)
+{
+    struct grant *grant = calloc(1, sizeof(*grant));
+    if (!grant)
+        return false;
+    memcpy(grant->queue_id, queue_id, sizeof(grant->queue_id));
+    grant->descriptor = descriptor;
+    buffer_init(&grant->recipients, NULL, ENVELOPE_MAX_BYTES);
+    grant->node.key = span_from_string(grant->queue_id);
+    if (!map_insert(&peer->grants, &grant->node)) {
+        free(grant);
+        return false;
+    }
+    const struct ipc_queue_grant message = {.queue_id = grant->node.key, .content = copy};
+    (void)ipc_channel_send(peer->channel, IPC_QUEUE_GRANT, &message);
+    return true;
+}
+
+static void grant_done(struct pool_job *job)
+{
+    struct grant_job *grant_job = CONTAINER_OF(job, struct grant_job, job);
+    struct intake_peer *peer = grant_job->peer;
+    bool has_failed = false;
+    peer->making_count -= (uint32_t)grant_job->count;
+    for (size_t i = 0; i < grant_job->count; i++) {
+        const int descriptor = grant_job->files[i].descriptor;
+        const int copy = grant_job->files[i].copy;
+        if (copy >= 0 && peer->channel &&
+            add_grant(peer, grant_job->files[i].queue_id, descriptor, copy))
+            continue;
+        has_failed |= peer->channel != NULL;
+        if (copy >= 0 && !peer->channel)
+            file_close(copy);
+        if (descriptor >= 0)
+            store_abandon(grant_job->store, grant_job->files[i].queue_id, descriptor);
+    }
+    if (has_failed) {
+        maillog_text(&peer->qmgr->service->log, LOG_LEVEL_WARNING, span_empty(),
+                     "cannot create queue files: %s", strerror(grant_job->error));
+        peer->user_count++;
+        scan_later(peer->qmgr, retry_refill, peer);
+    }
+    free(grant_job);
+    peer_unuse(peer);
+}
+
+static void make_grants(struct intake_peer *peer, size_t count)
+{
+    struct grant_job *job = calloc(1, sizeof(*job));
+    if (!job)
+        return;
+    job->job.work = grant_work;
+    job->job.done = grant_done;
+    job->peer = peer;
+    job->store = scan_store(peer->qmgr);
+    job->count = count;
+    for (size_t i = 0; i < count; i++) {
+        uint8_t random[QUEUE_ID_RANDOM_BYTES];
+        random_bytes(random, sizeof(random));
+        (void)queue_id_make(clock_realtime_us(), random, job->files[i].queue_id);
+    }
+    peer->making_count += (uint32_t)count;
+    peer->user_count++;
+    pool_submit(peer->qmgr->pool, &job->job);
+}
+
+static void on_refill(struct loop_hook *hook)
+{
+    struct intake_peer *peer = CONTAINER_OF(hook, struct intake_peer, refill_hook);
+    if (!peer->channel || !peer->qmgr->has_lock)
+        return;
+    const size_t held = peer->grants.count + peer->making_count;
+    size_t missing = peer->wanted_count > held ? peer->wanted_count - held : 0;
+    while (missing > 0) {
+        const size_t count = missing < GRANTS_PER_JOB ? missing : GRANTS_PER_JOB;
+        make_grants(peer, count);
+        missing -= count;
+    }
+}
+
+static void refill(struct intake_peer *peer)
+{
+    loop_hook_request(peer->qmgr->loop, &peer->refill_hook);
+}
+
+/* ---- commits ---- */
+
+struct commit_job {
+    struct pool_job job;
+    struct intake_peer *peer;
+    uint32_t request_id;
+    const struct store *store;
+    struct message *message;
+    struct queue_preamble preamble;
+    struct span envelope; /* in the message's arena */
+    char report_of[QUEUE_ID_MAX_BYTES + 1];
+    int descriptor;
+    bool is_kept; /* in the active set */
+    int result, error;
+    int delivery_descriptor;
+};
+
+static void reply(struct intake_peer *peer, uint32_t request_id, const struct outcome *outcome)
+{
+    const struct ipc_queue_commit_reply message = {.outcome = *outcome};
+    if (peer->channel)
+        (void)ipc_channel_reply(peer->channel, request_id, IPC_QUEUE_COMMIT_REPLY, &message);
+}
+
+static void commit_work(struct pool_job *job)
+{
+    struct commit_job *commit = CONTAINER_OF(job, struct commit_job, job);
+    commit->result = store_commit(commit->store, commit->message->place.queue_id,
+                                  commit->descriptor, &commit->preamble, commit->envelope,
+                                  (uint32_t)commit->message->recipient_count, commit->is_kept,
+                                  &commit->delivery_descriptor);
+    commit->error = errno;
+}
+
+static void refuse(struct commit_job *commit)
+{
+    const bool is_full = commit->error == ENOSPC || commit->error == EDQUOT;
+    const struct outcome outcome =
+        is_full ? outcome_temporary(452, 3, 1, "Insufficient system storage")
+                : outcome_temporary(451, 3, 0, "Error: queue file write error");
+    maillog_text(&commit->peer->qmgr->service->log, LOG_LEVEL_WARNING, message_id(commit->message),
+                 "queue file write error: %s", strerror(commit->error));
+    reply(commit->peer, commit->request_id, &outcome);
+    message_discard(commit->message);
+}
+
+static void accept_message(struct commit_job *commit)
+{
+    struct message *message = commit->message;
+    struct qmgr *qmgr = message->qmgr;
+    const struct outcome outcome = outcome_ok();
+    reply(commit->peer, commit->request_id, &outcome);
+    if (commit->report_of[0] && commit->peer->role == IPC_ROLE_BOUNCE) {
+        struct message *original = message_find(qmgr, span_from_string(commit->report_of));
+        if (original)
+            message_report_done(original, true);
+    }
+    message->preamble = commit->preamble;
+    message->ready_descriptor = commit->delivery_descriptor;
+    if (commit->is_kept) {
+        message_activate(message);
+    } else {
+        message_discard(message); /* from memory; scan finds it in new/ */
+        scan_want_new(qmgr);
+    }
+}
+
+static void commit_done(struct pool_job *job)
+{
+    struct commit_job *commit = CONTAINER_OF(job, struct commit_job, job);
+    struct intake_peer *peer = commit->peer;
+    struct message *message = commit->message;
+    if (commit->result == 0)
+        accept_message(commit);
+    else
+        refuse(commit);
+    message_unuse(message);
+    free(commit);
+    peer_unuse(peer);
+}
+
+/* The header record, then the batches that came ahead, then the last recipients. */
+static bool join_envelope(struct span last, const struct buffer *batches, struct buffer *joined)
+{
+    struct span rest = last;
+    struct queue_envelope header;
+    if (queue_envelope_next_header(&rest, &header) != PARSE_OK)
+        return false;
+    buffer_append_span(joined, span_first(last, last.length - rest.length));
+    buffer_append_span(joined, buffer_span(batches));
+    buffer_append_span(joined, rest);
+    return buffer_ok(joined);
+}
+
+static bool fill_preamble(const struct ipc_queue_commit *request, struct queue_preamble *preamble)
+{
+    struct queue_extent extents[QUEUE_EXTENT_MAX];
+    size_t count;
+    *preamble = (struct queue_preamble){.extent_count = 0};
+    if (queue_extents_decode(request->extents, extents, &count) != PARSE_OK)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!queue_preamble_add_extent(preamble, &extents[i]))
+            return false;
+    return true;
+}
+
+/* NULL with the reply's outcome set. */
+static struct commit_job *prepare_commit(struct intake_peer *peer, struct grant *grant,
+                                         const struct ipc_queue_commit *request, bool *is_malformed)
+{
+    struct commit_job *commit = calloc(1, sizeof(*commit));
+    struct buffer joined;
+    *is_malformed = false;
+    if (!commit)
+        return NULL;
+    buffer_init(&joined, NULL, ENVELOPE_MAX_BYTES);
+    if (!fill_preamble(request, &commit->preamble) ||
+        !join_envelope(request->envelope, &grant->recipients, &joined)) {
+        *is_malformed = true;
+    } else {
+        commit->message =
+            message_create(peer->qmgr, grant->queue_id, buffer_span(&joined), is_malformed);
+    }
+    if (commit->message)
+        commit->envelope = arena_copy(&commit->message->arena, buffer_span(&joined));
+    buffer_release(&joined);
+    if (commit->message && !commit->envelope.bytes) {
+        message_discard(commit->message);
+        commit->message = NULL;
+    }
+    if (!commit->message) {
+        free(commit);
+        return NULL;
+    }
+    return commit;
+}
+
+static void forget_grant(struct intake_peer *peer, struct grant *grant)
+{
+    map_remove(&peer->grants, &grant->node);
+    buffer_release(&grant->recipients);
+    free(grant);
+}
+
+static struct grant *find_grant(struct intake_peer *peer, struct span queue_id)
+{
+    struct map_node *node = map_find(&peer->grants, queue_id);
+    return node ? CONTAINER_OF(node, struct grant, node) : NULL;
+}
+
+struct abandon_job {
+    struct pool_job job;
+    const struct store *store;
+    char queue_id[QUEUE_ID_MAX_BYTES + 1];
+    int descriptor;
+};
+
+static void abandon_work(struct pool_job *job)
+{
+    struct abandon_job *abandon = CONTAINER_OF(job, struct abandon_job, job);
+    store_abandon(abandon->store, abandon->queue_id, abandon->descriptor);
+}
+
+static void abandon_done(struct pool_job *job)
+{
+    free(CONTAINER_OF(job, struct abandon_job, job));
+}
+
+static void abandon_grant(struct intake_peer *peer, struct grant *grant)
+{
+    struct abandon_job *job = calloc(1, sizeof(*job));
+    if (job) {
+        job->job.work = abandon_work;
+        job->job.done = abandon_done;
+        job->store = scan_store(peer->qmgr);
+        memcpy(job->queue_id, grant->queue_id, sizeof(job->queue_id));
+        job->descriptor = grant->descriptor;
+        pool_submit(peer->qmgr->pool, &job->job);
+    } else {
+        file_close(grant->descriptor);
+    }
+    forget_grant(peer, grant);
+}
+
+static void on_commit(struct intake_peer *peer, uint32_t request_id,
+                      const struct ipc_queue_commit *request)
+{
+    struct qmgr *qmgr = peer->qmgr;
+    const struct outcome trouble = outcome_temporary(451, 3, 0, "Error: queue file write error");
+    struct grant *grant = find_grant(peer, request->queue_id);
+    bool is_malformed = false;
+    struct commit_job *commit = grant ? prepare_commit(peer, grant, request, &is_malformed) : NULL;
+    if (!commit) {
+        if (!grant || is_malformed)
+            maillog_text(&qmgr->service->log, LOG_LEVEL_WARNING, span_empty(),
+                         "%s sent a commit that makes no sense%s", ipc_role_name(peer->role),
+                         grant ? "" : ": an id that was not given to it");
+        reply(peer, request_id, &trouble);
+        if (grant)
+            abandon_grant(peer, grant);
+        refill(peer);
+        return;
+    }
+    commit->job.work = commit_work;
+    commit->job.done = commit_done;
+    commit->peer = peer;
+    commit->request_id = request_id;
+    commit->store = scan_store(qmgr);
+    commit->descriptor = grant->descriptor;
+    commit->is_kept = qmgr_has_room(qmgr);
+    if (queue_id_is_valid(request->report_of))
+        memcpy(commit->report_of, request->report_of.bytes, request->report_of.length);
+    forget_grant(peer, grant);
+    refill(peer);
+    message_use(commit->message);
+    peer->user_count++;
+    pool_submit(qmgr->pool, &commit->job);
+    /* addrd answers while the disk works. */
+    if (commit->is_kept)
+        route_message(commit->message);
+}
+
+static void on_recipients(struct intake_peer *peer, const struct ipc_queue_recipients *batch)
+{
+    struct grant *grant = find_grant(peer, batch->queue_id);
+    if (grant)
+        buffer_append_span(&grant->recipients, batch->recipients);
+}
+
+static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
+                       void *context)
+{
+    struct intake_peer *peer = context;
+    (void)channel;
+    switch ((int)delivery->type) {
+    case IPC_QUEUE_WANT: {
+        const uint32_t wanted = ((const struct ipc_queue_want *)delivery->message)->count;
+        peer->wanted_count = wanted < WANTED_MAX ? wanted : WANTED_MAX;
+        refill(peer);
+        break;
+    }
+    case IPC_QUEUE_RECIPIENTS:
+        on_recipients(peer, delivery->message);
+        break;
+    case IPC_QUEUE_COMMIT:
+        if (delivery->id)
+            on_commit(peer, delivery->id, delivery->message);
+        break;
+    case IPC_QUEUE_ABANDON: {
+        const struct ipc_queue_abandon *abandon = delivery->message;
+        struct grant *grant = find_grant(peer, abandon->queue_id);
+        if (grant)
+            abandon_grant(peer, grant);
+        refill(peer);
+        break;
+    }
+    default:
+        break;
+    }
+}
+
+static bool abandon_node(struct map_node *node, void *context)
+{
+    abandon_grant(context, CONTAINER_OF(node, struct grant, node));
+    return true;
+}
+
+static void on_closed(struct ipc_channel *channel, const char *reason, void *context)
+{
+    struct intake_peer *peer = context;
+    (void)channel;
+    (void)reason;
+    list_remove(&peer->qmgr->intake_peers, &peer->link);
+    map_for_each(&peer->grants, abandon_node, peer);
+    peer->user_count++;
+    ipc_channel_destroy(&peer->channel);
+    peer_unuse(peer);
+}
+
+#define INTAKES (IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_BOUNCE))
+static const struct ipc_permission permissions[] = {
+    {IPC_QUEUE_WANT, INTAKES},
+    {IPC_QUEUE_RECIPIENTS, INTAKES},
+    {IPC_QUEUE_COMMIT, INTAKES},
+    {IPC_QUEUE_ABANDON, INTAKES},
+    {0, 0},
+};
+static const struct ipc_channel_handlers handlers = {on_message, on_closed, permissions};
+
+/* ---- the state of the disk ---- */
+
+static void tell_state(struct intake_peer *peer)
+{
+    const struct qmgr *qmgr = peer->qmgr;
+    const struct ipc_queue_state state = {.outcome = qmgr->intake_state,
+                                          .available_bytes = qmgr->available_bytes};
+    (void)ipc_channel_send(peer->channel, IPC_QUEUE_STATE, &state);
+}
+
+struct space_job {
+    struct pool_job job;
+    struct qmgr *qmgr;
+    int directory;
+    uint64_t free_bytes;
+    bool is_known;
+};
+
+static void space_work(struct pool_job *job)
+{
+    struct space_job *space = CONTAINER_OF(job, struct space_job, job);
+    struct statvfs facts;
+    space->is_known = fstatvfs(space->directory, &facts) == 0;
+    if (!space->is_known)
+        return;
+    space->free_bytes = (uint64_t)facts.f_bavail * facts.f_frsize;
+    /* File systems without a fixed inode table say 0 of 0. */
+    if (facts.f_files != 0 && facts.f_favail < 100)
+        space->free_bytes = 0;
+}
+
+/* As in Postfix: room for one and a half of the largest message, or queue_minfree. Reports and
+ * marks live off what intake leaves. */
+static void space_done(struct pool_job *job)
+{
+    struct space_job *space = CONTAINER_OF(job, struct space_job, job);
+    struct qmgr *qmgr = space->qmgr;
+    const struct conf_qmgr *settings = qmgr->settings;
+    uint64_t reserve = settings->message_size_limit + settings->message_size_limit / 2;
+    if (reserve < settings->queue_minfree)
+        reserve = settings->queue_minfree;
+    const bool was_ok = outcome_is_ok(&qmgr->intake_state);
+    const bool is_ok = !space->is_known || space->free_bytes >= reserve;
+    qmgr->available_bytes = !space->is_known ? UINT64_MAX : is_ok ? space->free_bytes : 0;
+    qmgr->intake_state =
+        is_ok ? outcome_ok() : outcome_temporary(452, 3, 1, "Insufficient system storage");
+    if (was_ok != is_ok)
+        maillog_text(&qmgr->service->log, is_ok ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, span_empty(),
+                     is_ok ? "enough space on the queue file system again"
+                           : "not enough free space on the queue file system; mail is put off");
+    if (was_ok != is_ok || !qmgr->is_space_known)
+        LIST_FOR_EACH (&qmgr->intake_peers, link)
+            tell_state(LIST_ITEM(link, struct intake_peer, link));
+    qmgr->is_space_known = true;
+    loop_timer_set(&qmgr->space_timer, clock_deadline_after(SPACE_INTERVAL_MS));
+    free(space);
+}
+
+static void ask_space(void *context)
+{
+    struct qmgr *qmgr = context;
+    struct space_job *space = calloc(1, sizeof(*space));
+    schedule_sweep(qmgr);
+    if (!space) {
+        loop_timer_set(&qmgr->space_timer, clock_deadline_after(SPACE_INTERVAL_MS));
+        return;
+    }
+    space->job.work = space_work;
+    space->job.done = space_done;
+    space->qmgr = qmgr;
+    space->directory = qmgr->queue_directory;
+    pool_submit(qmgr->pool, &space->job);
+}
+
+void intake_peer_open_gates(struct qmgr *qmgr)
+{
+    qmgr->intake_state = outcome_ok();
+    loop_timer_init(&qmgr->space_timer, qmgr->loop, ask_space, qmgr);
+    ask_space(qmgr);
+    LIST_FOR_EACH (&qmgr->intake_peers, link)
+        refill(LIST_ITEM(link, struct intake_peer, link));
+}
+
+void intake_peer_attach(struct qmgr *qmgr, enum ipc_role role, int descriptor)
+{
+    struct intake_peer *peer = calloc(1, sizeof(*peer));
+    if (!peer) {
+        file_close(descriptor);
+        return;
+    }
+    peer->qmgr = qmgr;
+    peer->role = role;
+    peer->refill_hook.run = on_refill;
+    map_init(&peer->grants, qmgr->messages.seed);
+    peer->channel = ipc_channel_create(qmgr->loop, descriptor, role, &handlers, peer);
+    if (!peer->channel) {
+        free(peer);
+        return;
+    }
+    list_append(&qmgr->intake_peers, &peer->link);
+    if (qmgr->is_space_known)
+        tell_state(peer);
+}

@@ -1,0 +1,205 @@
+/* qmgr/main - the queue manager: owns the queue directory, and nobody else opens it.
+ * Design: ARCHITECTURE.md; man/qmgr.8. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "intake_peer.h"
+#include "report.h"
+#include "route.h"
+#include "scan.h"
+#include "system/random.h"
+#include "tool_peer.h"
+
+enum { DESCRIPTORS = 65536, KEY_TRIES = 2 };
+
+static struct qmgr qmgr;
+
+static int open_directory(struct service *service, int parent, const char *name)
+{
+    const struct sandbox_profile *profile = &service->profile;
+    if (mkdirat(parent, name, 0700) == 0 && service->is_root &&
+        fchownat(parent, name, profile->uid, profile->gid, 0) != 0)
+        return -1;
+    return openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* The key that proves which files are ours; made at the first start. */
+static bool read_key(struct service *service, int directory)
+{
+    for (int i = 0; i < KEY_TRIES; i++) {
+        int descriptor = openat(directory, "queue.key", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (descriptor >= 0) {
+            const int result = file_pread_all(descriptor, qmgr.key_bytes, QUEUE_KEY_BYTES, 0);
+            file_close(descriptor);
+            if (result != 0)
+                service_say(service, "the queue's key in data_directory is damaged");
+            return result == 0;
+        }
+        random_bytes(qmgr.key_bytes, QUEUE_KEY_BYTES);
+        descriptor =
+            openat(directory, "queue.key.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0400);
+        if (descriptor < 0 ||
+            file_pwrite_all(descriptor, qmgr.key_bytes, QUEUE_KEY_BYTES, 0) != 0 ||
+            fsync(descriptor) != 0 ||
+            renameat(directory, "queue.key.new", directory, "queue.key") != 0 ||
+            fsync(directory) != 0) {
+            service_say(service, "cannot make the queue's key in data_directory: %s",
+                        strerror(errno));
+            file_close(descriptor);
+            return false;
+        }
+        file_close(descriptor);
+    }
+    service_say(service, "cannot read the queue's key in data_directory: %s", strerror(errno));
+    return false;
+}
+
+static bool open_queue(struct service *service)
+{
+    static const char *const names[] = {"tmp", "new", "deferred", "hold", "corrupt"};
+    int *const kept[] = {&qmgr.tmp_directory, &qmgr.new_directory, &qmgr.deferred_directory};
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        const int descriptor = open_directory(service, qmgr.queue_directory, names[i]);
+        if (descriptor < 0) {
+            service_say(service, "cannot open %s in queue_directory: %s", names[i],
+                        strerror(errno));
+            return false;
+        }
+        if (i < ARRAY_LENGTH(kept))
+            *kept[i] = descriptor;
+        else
+            file_close(descriptor);
+    }
+    qmgr.lock_descriptor =
+        openat(qmgr.queue_directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (qmgr.lock_descriptor < 0)
+        service_say(service, "cannot open lock in queue_directory: %s", strerror(errno));
+    return qmgr.lock_descriptor >= 0;
+}
+
+static bool prepare(struct service *service)
+{
+    const struct conf_qmgr *settings = service->settings;
+    char *queue = arena_string(&service->arena, settings->queue_directory);
+    char *data = arena_string(&service->arena, settings->data_directory);
+    struct sandbox_path *paths = arena_alloc(&service->arena, sizeof(*paths));
+    qmgr.settings = settings;
+    if (!queue || !data || !paths)
+        return false;
+    qmgr.queue_directory = open(queue, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (qmgr.queue_directory < 0) {
+        service_say(service, "cannot open queue_directory %s: %s", queue, strerror(errno));
+        return false;
+    }
+    const int data_directory = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (data_directory < 0) {
+        service_say(service, "cannot open data_directory %s: %s", data, strerror(errno));
+        return false;
+    }
+    const bool has_key = read_key(service, data_directory);
+    file_close(data_directory);
+    if (!has_key || !open_queue(service))
+        return false;
+    if (!sandbox_warm_up_crypto()) {
+        service_say(service, "libcrypto does not work");
+        return false;
+    }
+    *paths = (struct sandbox_path){queue, SANDBOX_PATH_READ | SANDBOX_PATH_WRITE};
+    service->profile.paths = paths;
+    service->profile.path_count = 1;
+    if (service->is_root)
+        service->profile.root_directory = queue;
+    return true;
+}
+
+static bool begin(struct service *service)
+{
+    uint8_t seed[16];
+    random_bytes(seed, sizeof(seed));
+    qmgr.service = service;
+    qmgr.loop = service->loop;
+    qmgr.intake_state = outcome_temporary(451, 3, 0, "Error: queue file write error");
+    map_init(&qmgr.messages, seed);
+    list_init(&qmgr.intake_peers);
+    list_init(&qmgr.unrouted);
+    list_init(&qmgr.bouncers);
+    list_init(&qmgr.unreported);
+    list_init(&qmgr.orphans);
+    qmgr.next_delivery = clock_realtime_us(); /* never the number of an earlier qmgr's delivery */
+    qmgr.pool = pool_create(service->loop, qmgr.settings->queue_threads);
+    if (!qmgr.pool || !schedule_init(&qmgr) || scan_start(&qmgr) != 0) {
+        service_say(service, "cannot start: out of memory or threads");
+        return false;
+    }
+    service->state = &qmgr;
+    return true;
+}
+
+static void on_listener(struct service *service, struct span endpoint, int descriptor)
+{
+    (void)service;
+    (void)endpoint;
+    tool_peer_listen(&qmgr, descriptor);
+}
+
+static void on_peer(struct service *service, const struct service_peer *peer, int descriptor)
+{
+    (void)service;
+    switch ((int)peer->role) {
+    case IPC_ROLE_SMTPD:
+        intake_peer_attach(&qmgr, peer->role, descriptor);
+        break;
+    case IPC_ROLE_BOUNCE: /* it brings reports, and is asked for them */
+        if (peer->is_server)
+            intake_peer_attach(&qmgr, peer->role, descriptor);
+        else
+            report_attach(&qmgr, descriptor);
+        break;
+    case IPC_ROLE_ADDRD:
+        route_attach(&qmgr, descriptor);
+        break;
+    case IPC_ROLE_SMTP:
+    case IPC_ROLE_LOCAL:
+    case IPC_ROLE_VIRTUAL:
+        agent_attach(&qmgr, peer, descriptor);
+        break;
+    default:
+        file_close(descriptor);
+        break;
+    }
+}
+
+static void leave_when_idle(void *context)
+{
+    struct service *service = context;
+    if (pool_pending_count(qmgr.pool) == 0)
+        service_leave(service, 0);
+    scan_later(&qmgr, leave_when_idle, service);
+}
+
+/* Everything that matters is on disk: what is in flight is found there again by the next one. */
+static void drain(struct service *service)
+{
+    leave_when_idle(service);
+}
+
+int main(void)
+{
+    static const struct service_definition definition = {
+        .program = "qmgr",
+        .part = &conf_part_qmgr,
+        .promises = SANDBOX_QUEUE_DIRECTORY | SANDBOX_THREADS | SANDBOX_ACCEPT,
+        .descriptor_limit = DESCRIPTORS,
+        .keeps_root = true,
+        .prepare = prepare,
+        .begin = begin,
+        .on_listener = on_listener,
+        .on_peer = on_peer,
+        .drain = drain,
+    };
+    return service_main(&definition);
+}

@@ -1,0 +1,106 @@
+/* qmgr/message - a message in the active set: its recipients, one round of attempts, and the end
+ * of the round: removed, reported, or deferred.
+ * A round opens when the message becomes active and closes when no recipient is waiting for a
+ * route, an agent or a result. Marks on disk follow results in jobs, one at a time per message; a
+ * result is acknowledged to its agent when what it changed is written.
+ * Callers: every module of qmgr. */
+#ifndef QMGR_MESSAGE_H
+#define QMGR_MESSAGE_H
+
+#include "qmgr.h"
+#include "store.h"
+
+enum recipient_stage {
+    STAGE_DONE,     /* nothing to do in this round */
+    STAGE_UNROUTED, /* waits for addrd */
+    STAGE_QUEUED,   /* waits for an agent */
+    STAGE_IN_FLIGHT /* an agent has it */
+};
+
+struct recipient {
+    uint8_t status; /* enum queue_status, as on disk or to be */
+    enum recipient_stage stage;
+    bool is_maybe_repeated; /* an earlier attempt may have succeeded unseen */
+    bool has_changed;       /* status or outcome differ from what is on disk */
+    struct span address;    /* as the agent is to use it; empty: as in the envelope */
+    struct span mailbox;
+    struct outcome outcome; /* of the last attempt, reason in the message's arena */
+    struct span remote, diagnostic;
+    uint64_t last_attempt_us;
+};
+
+/* A result that its agent still has to hear of. */
+struct acknowledgement {
+    uint32_t process_number;
+    uint64_t delivery;
+    uint32_t serial;
+};
+
+struct message {
+    struct map_node node; /* in qmgr->messages */
+    struct qmgr *qmgr;
+    struct store_place place;
+    struct arena arena;
+    struct queue_preamble preamble;
+    struct queue_envelope envelope;
+    struct span envelope_header; /* its encoded header record, for agents */
+    struct recipient *recipients;
+    size_t recipient_count;
+    size_t open_count;   /* recipients not STAGE_DONE */
+    size_t routed_count; /* recipients before this index have been asked about */
+    struct list_link unrouted_link;
+    struct list_link unreported_link;
+    int ready_descriptor; /* for the first delivery, -1 when used */
+    uint64_t journal_end;
+    uint32_t attempt_count;
+    uint64_t active_us;
+    bool is_committed; /* on disk: may be delivered */
+    bool is_discarded; /* the commit failed: to be freed when nobody uses it */
+    bool is_routing;   /* addrd has been asked */
+    bool is_reporting; /* bounce has been asked */
+    bool is_writing;   /* a mark, defer or remove job runs */
+    bool has_report_failed;
+    bool is_corrupt;     /* an agent found that the content is not what was committed */
+    size_t report_end;   /* the report under way covers recipients before this one */
+    unsigned user_count; /* calls and jobs that will come back to it */
+    struct acknowledgement *acknowledgements;
+    size_t acknowledgement_count, acknowledgement_capacity;
+};
+
+/* A fresh message, before its commit: everything is copied from the decoded parts. envelope bytes
+ * hold the header record and all recipients. NULL when it is malformed (*is_malformed) or memory is
+ * out. In qmgr->messages from now on. */
+MUST_USE struct message *message_create(struct qmgr *qmgr, const char *queue_id,
+                                        struct span envelope, bool *is_malformed);
+/* One that was read from disk; takes the arena over. */
+MUST_USE struct message *message_adopt(struct qmgr *qmgr, const struct store_place *place,
+                                       struct arena *arena, const struct store_message *loaded);
+struct message *message_find(struct qmgr *qmgr, struct span queue_id);
+static inline struct span message_id(const struct message *message)
+{
+    return span_from_string(message->place.queue_id);
+}
+/* The address that an agent gets for a recipient. */
+struct span message_recipient_address(const struct message *message, uint32_t index);
+
+/* It is on disk: log it and begin the round (routes may be there already). */
+void message_activate(struct message *message);
+/* Not accepted: forget it. */
+void message_discard(struct message *message);
+void message_use(struct message *message);
+/* May free the message. */
+void message_unuse(struct message *message);
+
+/* What became of a recipient in this round. Texts are copied. */
+void message_set_result(struct message *message, uint32_t index, const struct outcome *outcome,
+                        struct span remote, struct span diagnostic);
+/* qmgr itself decided without an agent: also logs the delivery line. */
+void message_fail_locally(struct message *message, uint32_t index, const struct outcome *outcome);
+/* To be told to the agent when the state is written. */
+void message_owe_acknowledgement(struct message *message, const struct acknowledgement *owed);
+/* After results: write marks, or close the round. May free the message. */
+void message_progress(struct message *message);
+/* The report on the failed recipients is in the queue (or none was due), or could not be made. */
+void message_report_done(struct message *message, bool is_done);
+
+#endif

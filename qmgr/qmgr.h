@@ -1,0 +1,67 @@
+/* qmgr/qmgr - what the modules of the queue manager share.
+ * The event loop decides, threads of the pool touch the disk. One struct qmgr per process.
+ * Design: ARCHITECTURE.md, "A message's life". */
+#ifndef QMGR_QMGR_H
+#define QMGR_QMGR_H
+
+#include "base/map.h"
+#include "conf/qmgr.h"
+#include "queuefile/digest.h"
+#include "service/service.h"
+#include "system/file.h"
+#include "system/pool.h"
+
+struct intake_peer;
+struct agent;
+struct transport;
+
+struct qmgr {
+    struct service *service;
+    struct loop *loop;
+    const struct conf_qmgr *settings;
+    struct pool *pool;
+
+    /* The disk. */
+    int queue_directory;
+    int new_directory, tmp_directory, deferred_directory;
+    int lock_descriptor;
+    bool has_lock; /* before that nothing in the queue is touched */
+    uint8_t key_bytes[QUEUE_KEY_BYTES];
+    uint64_t start_us;
+
+    /* Messages in memory. */
+    struct map messages; /* by queue id */
+    size_t recipient_count;
+    uint64_t next_delivery; /* number of the next delivery */
+
+    /* Who brings mail. */
+    struct list intake_peers;
+    struct outcome intake_state;
+    uint64_t available_bytes;
+    struct loop_timer space_timer;
+    bool is_space_known; /* peers have been told */
+
+    /* Who routes and delivers. */
+    struct ipc_channel *addrd;
+    struct list unrouted; /* messages that wait for addrd */
+    bool is_route_retry_set;
+    struct map transports;
+    struct list agents;
+    int64_t agents_expected_until_ms; /* after a start, and after one died, a new one is coming */
+    struct map in_flight;             /* struct entry by number of its delivery */
+    struct list orphans;              /* results of deliveries that an earlier qmgr began */
+    struct loop_hook dispatch_hook;
+
+    /* Who reports. */
+    struct list bouncers; /* struct bouncer */
+    struct list unreported;
+
+    /* Reading the queue. */
+    struct scan *scan;
+    size_t tool_count; /* commands that are connected */
+};
+
+/* A message needs room in the active set. */
+bool qmgr_has_room(const struct qmgr *qmgr);
+
+#endif

@@ -1,0 +1,181 @@
+/* qmgr/report - see report.h. */
+#include "report.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "scan.h"
+
+enum { REPORT_TIMEOUT_MS = 600 * 1000, REPORT_BATCH_BYTES = 49152 };
+
+struct bouncer {
+    struct list_link link;
+    struct qmgr *qmgr;
+    struct ipc_channel *channel;
+};
+
+struct report_job {
+    struct pool_job job;
+    const struct store *store;
+    struct store_place place;
+    struct message *message;
+    int descriptor;
+};
+
+static bool is_due(const struct recipient *recipient)
+{
+    return recipient->status == QUEUE_STATUS_FAILED || recipient->status == QUEUE_STATUS_EXPIRED;
+}
+
+/* Recipients to report on; report_end says how far the batch reaches. */
+static size_t collect(struct message *message, struct buffer *records)
+{
+    size_t count = 0;
+    size_t i = 0;
+    for (; i < message->recipient_count && records->length < REPORT_BATCH_BYTES; i++) {
+        const struct recipient *recipient = &message->recipients[i];
+        const struct queue_recipient *envelope = &message->envelope.recipients[i];
+        if (!is_due(recipient) || envelope->notify & QUEUE_NOTIFY_NEVER)
+            continue;
+        struct ipc_bounce_recipient record = {
+            .index = (uint32_t)i,
+            .recipient = message_recipient_address(message, (uint32_t)i),
+            .original = envelope->original_recipient,
+            .orcpt = envelope->orcpt,
+            .outcome = recipient->outcome,
+            .remote = recipient->remote,
+            .diagnostic = recipient->diagnostic,
+            .last_attempt_us = recipient->last_attempt_us,
+        };
+        /* What expired failed in the end, whatever its last attempt said (RFC 3463: X.4.7). */
+        if (record.outcome.kind != OUTCOME_PERMANENT) {
+            record.outcome.kind = OUTCOME_PERMANENT;
+            record.outcome.status.class = 5;
+        }
+        ipc_records_append(IPC_BOUNCE_RECIPIENT, &record, records);
+        count++;
+    }
+    message->report_end = i;
+    return count;
+}
+
+static void on_reply(enum ipc_call_result result, void *reply, void *context)
+{
+    struct message *message = context;
+    const struct ipc_bounce_reply *answer = reply;
+    const bool is_done = result == IPC_CALL_OK && outcome_is_ok(&answer->outcome);
+    if (!message->is_discarded)
+        message_report_done(message, is_done);
+    message_unuse(message);
+}
+
+static void ask(struct message *message, int descriptor)
+{
+    struct qmgr *qmgr = message->qmgr;
+    struct bouncer *bouncer = LIST_ITEM(list_first(&qmgr->bouncers), struct bouncer, link);
+    struct buffer records, extents;
+    bool is_asked = false;
+    buffer_init(&records, NULL, IPC_RECORDS_MAX);
+    buffer_init(&extents, NULL, QUEUE_EXTENT_MAX * QUEUE_EXTENT_BYTES);
+    queue_extents_encode(message->preamble.extents, message->preamble.extent_count, &extents);
+    (void)collect(message, &records);
+    if (bouncer && buffer_ok(&records)) {
+        const struct ipc_bounce question = {.queue_id = message_id(message),
+                                            .content = descriptor,
+                                            .extents = buffer_span(&extents),
+                                            .envelope = message->envelope_header,
+                                            .recipients = buffer_span(&records)};
+        message_use(message);
+        is_asked =
+            ipc_channel_call_async(bouncer->channel, IPC_BOUNCE, &question, IPC_BOUNCE_REPLY,
+                                   clock_deadline_after(REPORT_TIMEOUT_MS), on_reply, message);
+        if (!is_asked)
+            message_unuse(message);
+    } else {
+        file_close(descriptor);
+    }
+    buffer_release(&records);
+    buffer_release(&extents);
+    if (!is_asked)
+        message_report_done(message, false);
+}
+
+static void open_work(struct pool_job *job)
+{
+    struct report_job *report = CONTAINER_OF(job, struct report_job, job);
+    report->descriptor = store_open_delivery(report->store, &report->place);
+}
+
+static void open_done(struct pool_job *job)
+{
+    struct report_job *report = CONTAINER_OF(job, struct report_job, job);
+    struct message *message = report->message;
+    if (report->descriptor < 0)
+        message_report_done(message, false);
+    else
+        ask(message, report->descriptor);
+    free(report);
+    message_unuse(message);
+}
+
+void report_message(struct message *message)
+{
+    struct qmgr *qmgr = message->qmgr;
+    struct buffer records;
+    buffer_init(&records, NULL, IPC_RECORDS_MAX);
+    const bool is_needed = collect(message, &records) > 0;
+    buffer_release(&records);
+    if (!is_needed) {
+        message_report_done(message, true);
+        return;
+    }
+    if (list_is_empty(&qmgr->bouncers)) {
+        if (!list_is_linked(&message->unreported_link))
+            list_append(&qmgr->unreported, &message->unreported_link);
+        return;
+    }
+    struct report_job *job = calloc(1, sizeof(*job));
+    if (!job) {
+        message_report_done(message, false);
+        return;
+    }
+    job->job.work = open_work;
+    job->job.done = open_done;
+    job->store = scan_store(qmgr);
+    job->place = message->place;
+    job->message = message;
+    message_use(message);
+    pool_submit(qmgr->pool, &job->job);
+}
+
+static void on_closed(struct ipc_channel *channel, const char *reason, void *context)
+{
+    struct bouncer *bouncer = context;
+    (void)channel;
+    (void)reason;
+    list_remove(&bouncer->qmgr->bouncers, &bouncer->link);
+    ipc_channel_destroy(&bouncer->channel);
+    free(bouncer);
+}
+
+static const struct ipc_channel_handlers handlers = {NULL, on_closed, NULL};
+
+void report_attach(struct qmgr *qmgr, int descriptor)
+{
+    struct bouncer *bouncer = calloc(1, sizeof(*bouncer));
+    struct list_link *link;
+    if (!bouncer) {
+        file_close(descriptor);
+        return;
+    }
+    bouncer->qmgr = qmgr;
+    bouncer->channel =
+        ipc_channel_create(qmgr->loop, descriptor, IPC_ROLE_BOUNCE, &handlers, bouncer);
+    if (!bouncer->channel) {
+        free(bouncer);
+        return;
+    }
+    list_append(&qmgr->bouncers, &bouncer->link);
+    while ((link = list_pop(&qmgr->unreported)) != NULL)
+        report_message(LIST_ITEM(link, struct message, unreported_link));
+}

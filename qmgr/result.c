@@ -1,0 +1,171 @@
+/* qmgr/result - what agents report, and the acknowledgements they wait for. See agent.h.
+ * A result of a delivery that this qmgr began closes recipients. One that an earlier qmgr began is
+ * kept until the message is read again, and applied then: the recipient is not delivered twice. */
+#include <stdlib.h>
+
+#include "agent.h"
+#include "scan.h"
+
+enum { ORPHANS_MAX = 10000 };
+
+struct orphan {
+    struct list_link link;
+    char queue_id[QUEUE_ID_MAX_BYTES + 1];
+    struct acknowledgement acknowledgement;
+    struct span results; /* RECORDS, in bytes[] */
+    uint8_t bytes[];
+};
+
+void agent_acknowledge(struct qmgr *qmgr, struct span queue_id,
+                       const struct acknowledgement *acknowledgement)
+{
+    LIST_FOR_EACH (&qmgr->agents, link) {
+        struct agent *agent = LIST_ITEM(link, struct agent, link);
+        if (agent->process_number != acknowledgement->process_number)
+            continue;
+        const struct ipc_deliver_acknowledge message = {.queue_id = queue_id,
+                                                        .delivery = acknowledgement->delivery,
+                                                        .serial = acknowledgement->serial};
+        (void)ipc_channel_send(agent->channel, IPC_DELIVER_ACKNOWLEDGE, &message);
+    }
+}
+
+/* Applies the records to recipients for which it is still open what became of them. */
+static void apply(struct message *message, struct span results, const struct entry *entry)
+{
+    struct ipc_recipient_result result;
+    while (results.length &&
+           ipc_records_next(&results, IPC_RECIPIENT_RESULT, &result) == PARSE_OK) {
+        if (result.index >= message->recipient_count)
+            continue;
+        const struct recipient *recipient = &message->recipients[result.index];
+        /* A delivery may speak of its own recipients only. */
+        bool is_own = entry == NULL && recipient->stage == STAGE_UNROUTED;
+        for (size_t i = 0; entry && i < entry->count && !is_own; i++)
+            is_own = entry->indexes[i] == result.index && recipient->stage == STAGE_IN_FLIGHT;
+        if (is_own)
+            message_set_result(message, result.index, &result.outcome, result.remote,
+                               result.diagnostic);
+    }
+}
+
+static struct entry *find_entry(const struct agent *agent, const struct ipc_deliver_result *result)
+{
+    const uint64_t number = result->delivery;
+    struct map_node *node = map_find(&agent->qmgr->in_flight, span_of(&number, sizeof(number)));
+    struct entry *entry = node ? CONTAINER_OF(node, struct entry, node) : NULL;
+    return entry && entry->agent == agent &&
+                   span_equals(message_id(entry->message), result->queue_id)
+               ? entry
+               : NULL;
+}
+
+/* The content is not what was committed: nobody gets it, and the operator has to look. */
+static void note_corruption(struct message *message)
+{
+    message->is_corrupt = true;
+    maillog_text(&message->qmgr->service->log, LOG_LEVEL_ERROR, message_id(message),
+                 "content does not match its digest; the message goes to corrupt");
+}
+
+static void keep_orphan(struct agent *agent, const struct ipc_deliver_result *result,
+                        const struct acknowledgement *acknowledgement)
+{
+    struct qmgr *qmgr = agent->qmgr;
+    if (!queue_id_is_valid(result->queue_id) || qmgr->orphans.count >= ORPHANS_MAX)
+        return; /* unacknowledged: it will come again */
+    struct orphan *orphan = calloc(1, sizeof(*orphan) + result->results.length);
+    if (!orphan)
+        return;
+    memcpy(orphan->queue_id, result->queue_id.bytes, result->queue_id.length);
+    memcpy(orphan->bytes, result->results.bytes, result->results.length);
+    orphan->results = span_of(orphan->bytes, result->results.length);
+    orphan->acknowledgement = *acknowledgement;
+    list_append(&qmgr->orphans, &orphan->link);
+}
+
+static void take_orphan(struct agent *agent, const struct ipc_deliver_result *result,
+                        const struct acknowledgement *acknowledgement)
+{
+    struct qmgr *qmgr = agent->qmgr;
+    if (scan_has_seen_everything(qmgr) && !scan_is_locked(qmgr, result->queue_id)) {
+        agent_acknowledge(qmgr, result->queue_id, acknowledgement);
+        return;
+    }
+    keep_orphan(agent, result, acknowledgement);
+    scan_load_locked(qmgr, result->queue_id);
+}
+
+void agent_take_result(struct agent *agent, const struct ipc_deliver_result *result)
+{
+    const struct acknowledgement acknowledgement = {agent->process_number, result->delivery,
+                                                    result->serial};
+    struct entry *entry = find_entry(agent, result);
+    if (!entry) {
+        struct message *known = message_find(agent->qmgr, result->queue_id);
+        if (!known) {
+            take_orphan(agent, result, &acknowledgement);
+            return;
+        }
+        /* A repeated result of a delivery that was given back, or one from before. */
+        apply(known, result->results, NULL);
+        message_owe_acknowledgement(known, &acknowledgement);
+        message_progress(known);
+        return;
+    }
+    struct message *message = entry->message;
+    message_use(message);
+    apply(message, result->results, entry);
+    message_owe_acknowledgement(message, &acknowledgement);
+    if (result->is_corrupt)
+        note_corruption(message);
+    if (result->is_last) {
+        entry->destination->warm_process = result->has_connection ? agent->process_number : 0;
+        list_remove(&agent->in_flight, &entry->link);
+        map_remove(&agent->qmgr->in_flight, &entry->node);
+        entry->agent = NULL;
+        /* Whoever got no result although the delivery is over is put off. */
+        const struct outcome outcome =
+            outcome_temporary(451, 3, 0, "the delivery agent gave no result");
+        for (size_t i = 0; i < entry->count; i++)
+            if (message->recipients[entry->indexes[i]].stage == STAGE_IN_FLIGHT)
+                message_fail_locally(message, entry->indexes[i], &outcome);
+        schedule_finished(entry, &result->site);
+    }
+    message_progress(message);
+    message_unuse(message);
+}
+
+void result_apply_orphans(struct qmgr *qmgr, struct message *message)
+{
+    LIST_FOR_EACH (&qmgr->orphans, link) {
+        struct orphan *orphan = LIST_ITEM(link, struct orphan, link);
+        if (!span_equals(span_from_string(orphan->queue_id), message_id(message)))
+            continue;
+        list_remove(&qmgr->orphans, link);
+        apply(message, orphan->results, NULL);
+        message_owe_acknowledgement(message, &orphan->acknowledgement);
+        free(orphan);
+    }
+}
+
+bool result_is_awaited(struct qmgr *qmgr, struct span queue_id)
+{
+    LIST_FOR_EACH (&qmgr->orphans, link)
+        if (span_equals(span_from_string(LIST_ITEM(link, struct orphan, link)->queue_id), queue_id))
+            return true;
+    return false;
+}
+
+void result_forget_orphans(struct qmgr *qmgr)
+{
+    LIST_FOR_EACH (&qmgr->orphans, link) {
+        struct orphan *orphan = LIST_ITEM(link, struct orphan, link);
+        const struct span queue_id = span_from_string(orphan->queue_id);
+        if (scan_is_locked(qmgr, queue_id) || message_find(qmgr, queue_id))
+            continue;
+        list_remove(&qmgr->orphans, link);
+        agent_acknowledge(qmgr, queue_id, &orphan->acknowledgement);
+        free(orphan);
+    }
+}

@@ -1,0 +1,669 @@
+/* qmgr/scan - see scan.h. */
+#include "scan.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "intake_peer.h"
+#include "system/task.h"
+
+enum {
+    LATER_MS = 1000,
+    LOCK_POLL_MS = 50,
+    NAMES_PER_READ = 256,
+    LOADS_PER_JOB = 16,
+    LOCKED_RETRY_MS = 5000,
+    BUCKETS_MAX = 65536,
+    MESSAGE_ARENA_BYTES = 256 << 20,
+    BUCKET_RETRY_S = 30
+};
+
+struct bucket {
+    uint32_t number;
+    uint64_t due_us;
+    bool is_forced;     /* flush: whatever its messages say */
+    bool is_from_start; /* not looked at since this qmgr started */
+};
+
+struct locked {
+    struct list_link link;
+    struct store_place place;
+    bool is_awaited; /* a result has come */
+};
+
+struct scan {
+    struct qmgr *qmgr;
+    struct store store;
+    struct task *task;
+    struct bucket *buckets; /* by number */
+    size_t bucket_count, bucket_capacity;
+    struct list locked;
+    int64_t locked_retry_ms;
+    bool is_new_wanted, is_new_seen;
+    bool has_awaited;
+};
+
+const struct store *scan_store(const struct qmgr *qmgr)
+{
+    return &qmgr->scan->store;
+}
+
+static void wake(struct scan *scan)
+{
+    if (scan->task)
+        task_wake(scan->task);
+}
+
+/* ---- timers of others ---- */
+
+struct later {
+    struct loop_timer timer;
+    void (*fire)(void *context);
+    void *context;
+};
+
+static void on_later(void *context)
+{
+    struct later *later = context;
+    loop_timer_release(&later->timer);
+    later->fire(later->context);
+    free(later);
+}
+
+void scan_later(struct qmgr *qmgr, void (*fire)(void *context), void *context)
+{
+    struct later *later = calloc(1, sizeof(*later));
+    ASSERT(later); /* losing the call would leave a message for good */
+    later->fire = fire;
+    later->context = context;
+    loop_timer_init(&later->timer, qmgr->loop, on_later, later);
+    loop_timer_set(&later->timer, clock_deadline_after(LATER_MS));
+}
+
+/* ---- buckets in memory ---- */
+
+static size_t position_of(const struct scan *scan, uint32_t number)
+{
+    size_t low = 0, high = scan->bucket_count;
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        if (scan->buckets[middle].number < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct bucket *add_bucket(struct scan *scan, uint32_t number, uint64_t due_us)
+{
+    const size_t position = position_of(scan, number);
+    if (position < scan->bucket_count && scan->buckets[position].number == number) {
+        if (due_us < scan->buckets[position].due_us)
+            scan->buckets[position].due_us = due_us;
+        return &scan->buckets[position];
+    }
+    if (scan->bucket_count == scan->bucket_capacity) {
+        const size_t capacity = scan->bucket_capacity * 2 + 64;
+        struct bucket *buckets = realloc(scan->buckets, capacity * sizeof(*buckets));
+        if (!buckets)
+            return NULL; /* the directory is found again at the next start */
+        scan->buckets = buckets;
+        scan->bucket_capacity = capacity;
+    }
+    memmove(scan->buckets + position + 1, scan->buckets + position,
+            (scan->bucket_count - position) * sizeof(*scan->buckets));
+    scan->bucket_count++;
+    scan->buckets[position] = (struct bucket){.number = number, .due_us = due_us};
+    return &scan->buckets[position];
+}
+
+static void drop_bucket(struct scan *scan, uint32_t number)
+{
+    const size_t position = position_of(scan, number);
+    if (position >= scan->bucket_count || scan->buckets[position].number != number)
+        return;
+    scan->bucket_count--;
+    memmove(scan->buckets + position, scan->buckets + position + 1,
+            (scan->bucket_count - position) * sizeof(*scan->buckets));
+}
+
+void scan_expect(struct qmgr *qmgr, uint32_t bucket, uint64_t due_us)
+{
+    (void)add_bucket(qmgr->scan, bucket, due_us);
+    wake(qmgr->scan);
+}
+
+void scan_flush(struct qmgr *qmgr)
+{
+    struct scan *scan = qmgr->scan;
+    for (size_t i = 0; i < scan->bucket_count; i++) {
+        scan->buckets[i].due_us = 0;
+        scan->buckets[i].is_forced = true;
+    }
+    wake(scan);
+}
+
+/* ---- room ---- */
+
+bool qmgr_has_room(const struct qmgr *qmgr)
+{
+    return qmgr->messages.count < qmgr->settings->qmgr_message_active_limit &&
+           qmgr->recipient_count < qmgr->settings->qmgr_message_recipient_limit;
+}
+
+static bool has_room_for_deferred(const struct qmgr *qmgr)
+{
+    return qmgr->messages.count < qmgr->settings->qmgr_message_active_limit * UINT64_C(3) / 4 &&
+           qmgr->recipient_count < qmgr->settings->qmgr_message_recipient_limit * UINT64_C(3) / 4;
+}
+
+void scan_room_changed(struct qmgr *qmgr)
+{
+    if (qmgr->scan)
+        wake(qmgr->scan);
+}
+
+void scan_want_new(struct qmgr *qmgr)
+{
+    qmgr->scan->is_new_wanted = true;
+    wake(qmgr->scan);
+}
+
+/* ---- locked messages ---- */
+
+static struct locked *find_locked(const struct scan *scan, struct span queue_id)
+{
+    LIST_FOR_EACH (&scan->locked, link) {
+        struct locked *locked = LIST_ITEM(link, struct locked, link);
+        if (span_equals(span_from_string(locked->place.queue_id), queue_id))
+            return locked;
+    }
+    return NULL;
+}
+
+bool scan_is_locked(const struct qmgr *qmgr, struct span queue_id)
+{
+    return find_locked(qmgr->scan, queue_id) != NULL;
+}
+
+void scan_load_locked(struct qmgr *qmgr, struct span queue_id)
+{
+    struct locked *locked = find_locked(qmgr->scan, queue_id);
+    if (!locked)
+        return;
+    locked->is_awaited = true;
+    qmgr->scan->has_awaited = true;
+    wake(qmgr->scan);
+}
+
+static void remember_locked(struct scan *scan, const struct store_place *place)
+{
+    const struct span queue_id = span_from_string(place->queue_id);
+    struct locked *locked = find_locked(scan, queue_id);
+    if (!locked) {
+        locked = calloc(1, sizeof(*locked));
+        if (!locked)
+            return;
+        locked->place = *place;
+        list_append(&scan->locked, &locked->link);
+        scan->locked_retry_ms = clock_deadline_after(LOCKED_RETRY_MS);
+    }
+    if (result_is_awaited(scan->qmgr, queue_id)) {
+        locked->is_awaited = true;
+        scan->has_awaited = true;
+    }
+}
+
+/* ---- reading messages ---- */
+
+struct load {
+    struct store_place place;
+    bool ignores_lock;
+    enum store_load_result result;
+    struct arena arena;
+    struct store_message message;
+};
+
+struct load_job {
+    const struct store *store;
+    struct load loads[LOADS_PER_JOB];
+    size_t count;
+};
+
+static void load_work(void *argument)
+{
+    struct load_job *job = argument;
+    for (size_t i = 0; i < job->count; i++) {
+        struct load *load = &job->loads[i];
+        arena_init(&load->arena, MESSAGE_ARENA_BYTES, 0);
+        load->result = store_load(job->store, &load->place, load->ignores_lock, true, &load->arena,
+                                  &load->message);
+    }
+}
+
+/* When the message itself says that it is due; its bucket is at most half a minute wide. */
+static uint64_t due_time(const struct store_message *message)
+{
+    struct span rest = message->journal;
+    struct queue_record record;
+    uint64_t due_us = 0;
+    while (queue_journal_next(&rest, &record))
+        if (record.kind == QUEUE_RECORD_NEXT)
+            due_us = record.next_attempt_us;
+    return due_us;
+}
+
+static bool is_too_early(struct scan *scan, const struct load *load, bool is_forced)
+{
+    const uint64_t now_us = clock_realtime_us();
+    if (load->place.bucket == 0 || is_forced || queue_bucket_time(load->place.bucket + 1) <= now_us)
+        return false;
+    const uint64_t due_us = due_time(&load->message);
+    if (due_us <= now_us || queue_bucket_of_time(due_us) != load->place.bucket)
+        return false;
+    (void)add_bucket(scan, load->place.bucket, due_us);
+    return true;
+}
+
+static void complain(struct scan *scan, const struct load *load)
+{
+    struct maillog *log = &scan->qmgr->service->log;
+    const struct span queue_id = span_from_string(load->place.queue_id);
+    const char *verdict = queue_file_result_name(load->message.verdict);
+    if (load->result == STORE_CORRUPT)
+        maillog_text(log, LOG_LEVEL_ERROR, queue_id, "queue file is damaged (%s); moved to corrupt",
+                     verdict);
+    else if (load->result == STORE_HELD)
+        maillog_text(log, LOG_LEVEL_WARNING, queue_id,
+                     "queue file is not from this queue (%s); moved to hold", verdict);
+    else if (load->result == STORE_FAILED)
+        maillog_text(log, LOG_LEVEL_WARNING, queue_id,
+                     "cannot read the queue file: %s; trying again later",
+                     strerror(load->message.error));
+}
+
+/* True when the file will have to be looked at again. */
+static bool take_load(struct scan *scan, struct load *load, bool is_forced)
+{
+    if (load->result == STORE_LOCKED)
+        remember_locked(scan, &load->place);
+    else if (load->result != STORE_LOADED)
+        complain(scan, load);
+    if (load->result != STORE_LOADED || is_too_early(scan, load, is_forced) ||
+        message_find(scan->qmgr, span_from_string(load->place.queue_id))) {
+        arena_destroy(&load->arena);
+        return load->result == STORE_FAILED;
+    }
+    struct message *message = message_adopt(scan->qmgr, &load->place, &load->arena, &load->message);
+    if (!message)
+        return true;
+    message_use(message);
+    result_apply_orphans(scan->qmgr, message);
+    message_activate(message);
+    message_unuse(message);
+    return false;
+}
+
+static bool run_loads(struct scan *scan, struct load_job *job, bool is_forced)
+{
+    bool is_left = false;
+    pool_run(scan->qmgr->pool, load_work, job);
+    for (size_t i = 0; i < job->count; i++)
+        is_left |= take_load(scan, &job->loads[i], is_forced);
+    job->count = 0;
+    return is_left;
+}
+
+/* ---- reading directories ---- */
+
+struct names_job {
+    DIR *directory;
+    char names[NAMES_PER_READ][QUEUE_ID_MAX_BYTES + 1];
+    size_t count;
+    bool is_end;
+};
+
+static void names_work(void *argument)
+{
+    struct names_job *job = argument;
+    job->count = 0;
+    while (job->count < NAMES_PER_READ) {
+        struct dirent *entry = readdir(job->directory);
+        if (!entry) {
+            job->is_end = true;
+            break;
+        }
+        const struct span name = span_from_string(entry->d_name);
+        if (queue_id_is_valid(name))
+            memcpy(job->names[job->count++], entry->d_name, name.length + 1);
+    }
+}
+
+static DIR *open_bucket(const struct scan *scan, uint32_t bucket)
+{
+    char name[QUEUE_BUCKET_NAME_BYTES + 1];
+    queue_bucket_name(bucket, name);
+    const int descriptor =
+        bucket ? openat(scan->store.deferred, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+               : openat(scan->store.queue, "new", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = descriptor >= 0 ? fdopendir(descriptor) : NULL;
+    if (!directory)
+        file_close(descriptor);
+    return directory;
+}
+
+enum pass_result {
+    PASS_DONE,        /* each file was looked at */
+    PASS_LEFT,        /* some have to be looked at again */
+    PASS_INTERRUPTED, /* new mail wants the room */
+    PASS_CANCELLED
+};
+
+static enum pass_result wait_for_room(struct scan *scan, uint32_t bucket)
+{
+    while (bucket ? !has_room_for_deferred(scan->qmgr) : !qmgr_has_room(scan->qmgr)) {
+        if (bucket && scan->is_new_wanted && qmgr_has_room(scan->qmgr))
+            return PASS_INTERRUPTED;
+        if (task_park(CLOCK_NEVER) == TASK_CANCELLED)
+            return PASS_CANCELLED;
+    }
+    return PASS_DONE;
+}
+
+static enum pass_result load_names(struct scan *scan, const struct names_job *names,
+                                   struct load_job *loads, uint32_t bucket, bool is_forced)
+{
+    bool is_left = false;
+    for (size_t i = 0; i < names->count; i++) {
+        const struct span queue_id = span_from_string(names->names[i]);
+        const enum pass_result room = wait_for_room(scan, bucket);
+        if (room != PASS_DONE)
+            return room;
+        if (!message_find(scan->qmgr, queue_id) && !find_locked(scan, queue_id)) {
+            struct load *load = &loads->loads[loads->count++];
+            *load = (struct load){.place = {.bucket = bucket}};
+            memcpy(load->place.queue_id, names->names[i], sizeof(load->place.queue_id));
+        }
+        if (loads->count == LOADS_PER_JOB)
+            is_left |= run_loads(scan, loads, is_forced);
+    }
+    is_left |= run_loads(scan, loads, is_forced);
+    return is_left ? PASS_LEFT : PASS_DONE;
+}
+
+static enum pass_result read_directory(struct scan *scan, uint32_t bucket, bool is_forced)
+{
+    struct names_job *names = calloc(1, sizeof(*names));
+    struct load_job *loads = calloc(1, sizeof(*loads));
+    enum pass_result result = PASS_DONE;
+    if (!names || !loads || !(names->directory = open_bucket(scan, bucket))) {
+        result = errno == ENOENT ? PASS_DONE : PASS_LEFT;
+        goto done;
+    }
+    loads->store = &scan->store;
+    while (!names->is_end && (result == PASS_DONE || result == PASS_LEFT)) {
+        pool_run(scan->qmgr->pool, names_work, names);
+        const enum pass_result loaded = load_names(scan, names, loads, bucket, is_forced);
+        if (loaded != PASS_DONE)
+            result = loaded;
+    }
+    (void)closedir(names->directory);
+done:
+    free(names);
+    free(loads);
+    return result;
+}
+
+/* ---- the parts of the task ---- */
+
+struct remove_job {
+    const struct store *store;
+    uint32_t bucket;
+    int result;
+};
+
+static void remove_work(void *argument)
+{
+    struct remove_job *job = argument;
+    char name[QUEUE_BUCKET_NAME_BYTES + 1];
+    queue_bucket_name(job->bucket, name);
+    job->result = unlinkat(job->store->deferred, name, AT_REMOVEDIR);
+    if (job->result != 0 && errno == ENOENT)
+        job->result = 0;
+}
+
+static void scan_bucket(struct scan *scan, uint32_t number, bool is_forced)
+{
+    const uint64_t again_us = clock_realtime_us() + BUCKET_RETRY_S * UINT64_C(1000000);
+    size_t position = position_of(scan, number);
+    scan->buckets[position].due_us = UINT64_MAX; /* whatever comes meanwhile sets it anew */
+    scan->buckets[position].is_forced = false;
+    const enum pass_result result = read_directory(scan, number, is_forced);
+    position = position_of(scan, number);
+    if (position >= scan->bucket_count || scan->buckets[position].number != number)
+        return;
+    struct bucket *bucket = &scan->buckets[position];
+    if (result == PASS_INTERRUPTED) {
+        bucket->due_us = 0;
+        bucket->is_forced |= is_forced;
+        return;
+    }
+    bucket->is_from_start = false;
+    if (queue_bucket_time(number + 1) <= clock_realtime_us()) {
+        struct remove_job job = {.store = &scan->store, .bucket = number};
+        pool_run(scan->qmgr->pool, remove_work, &job);
+        if (job.result == 0) {
+            drop_bucket(scan, number);
+            return;
+        }
+    }
+    /* Its messages are active, locked or unreadable now: look again until it is empty. */
+    (void)add_bucket(scan, number, again_us);
+}
+
+static void want_new_again(void *context)
+{
+    scan_want_new(context);
+}
+
+static void scan_new(struct scan *scan)
+{
+    scan->is_new_wanted = false;
+    const enum pass_result result = read_directory(scan, 0, true);
+    if (result == PASS_LEFT) /* some could not be read just now */
+        scan_later(scan->qmgr, want_new_again, scan->qmgr);
+    scan->is_new_seen = true;
+}
+
+static void scan_locked(struct scan *scan)
+{
+    struct load_job *job = calloc(1, sizeof(*job));
+    if (!job)
+        return;
+    const bool is_time = clock_monotonic_ms() >= scan->locked_retry_ms;
+    job->store = &scan->store;
+    scan->has_awaited = false;
+    scan->locked_retry_ms = clock_deadline_after(LOCKED_RETRY_MS);
+    for (size_t count = scan->locked.count; count > 0; count--) {
+        struct locked *locked = LIST_ITEM(list_pop(&scan->locked), struct locked, link);
+        if (!locked)
+            break;
+        if (!is_time && !locked->is_awaited) {
+            list_append(&scan->locked, &locked->link);
+            continue;
+        }
+        job->loads[job->count++] =
+            (struct load){.place = locked->place, .ignores_lock = locked->is_awaited};
+        free(locked);
+        if (job->count == LOADS_PER_JOB)
+            (void)run_loads(scan, job, true);
+    }
+    (void)run_loads(scan, job, true);
+    free(job);
+}
+
+bool scan_has_seen_everything(const struct qmgr *qmgr)
+{
+    const struct scan *scan = qmgr->scan;
+    if (!scan->is_new_seen || scan->is_new_wanted)
+        return false;
+    for (size_t i = 0; i < scan->bucket_count; i++)
+        if (scan->buckets[i].is_from_start)
+            return false;
+    return true;
+}
+
+static struct bucket *earliest(const struct scan *scan)
+{
+    struct bucket *found = NULL;
+    for (size_t i = 0; i < scan->bucket_count; i++)
+        if (!found || scan->buckets[i].due_us < found->due_us)
+            found = &scan->buckets[i];
+    return found;
+}
+
+static int64_t next_deadline(const struct scan *scan)
+{
+    const struct bucket *bucket = earliest(scan);
+    int64_t deadline_ms = CLOCK_NEVER;
+    if (bucket && bucket->due_us != UINT64_MAX) {
+        const uint64_t now_us = clock_realtime_us();
+        const uint64_t wait_ms = bucket->due_us > now_us ? (bucket->due_us - now_us) / 1000 + 1 : 0;
+        /* Not further than a minute: the clock may be set. */
+        deadline_ms = clock_deadline_after(wait_ms < 60000 ? (int64_t)wait_ms : 60000);
+    }
+    if (!list_is_empty(&scan->locked) && scan->locked_retry_ms < deadline_ms)
+        deadline_ms = scan->locked_retry_ms;
+    return deadline_ms;
+}
+
+/* One piece of work; false when there is none now. */
+static bool scan_step(struct scan *scan)
+{
+    if (!list_is_empty(&scan->locked) &&
+        (scan->has_awaited || clock_monotonic_ms() >= scan->locked_retry_ms)) {
+        scan_locked(scan);
+        return true;
+    }
+    if (scan->is_new_wanted && qmgr_has_room(scan->qmgr)) {
+        scan_new(scan);
+        return true;
+    }
+    const struct bucket *bucket = earliest(scan);
+    if (bucket && bucket->due_us <= clock_realtime_us() && has_room_for_deferred(scan->qmgr)) {
+        scan_bucket(scan, bucket->number, bucket->is_forced);
+        return true;
+    }
+    return false;
+}
+
+/* ---- the start ---- */
+
+static void sweep_work(void *argument)
+{
+    struct scan *scan = argument;
+    const int descriptor = openat(scan->store.queue, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = descriptor >= 0 ? fdopendir(descriptor) : NULL;
+    if (!directory) {
+        file_close(descriptor);
+        return;
+    }
+    /* Unread: nothing in tmp/ was ever acknowledged. */
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
+        if (entry->d_name[0] != '.')
+            (void)unlinkat(scan->store.tmp, entry->d_name, 0);
+    (void)closedir(directory);
+}
+
+static void list_buckets_work(void *argument)
+{
+    struct scan *scan = argument;
+    const struct conf_qmgr *settings = scan->qmgr->settings;
+    const int descriptor =
+        openat(scan->store.queue, "deferred", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = descriptor >= 0 ? fdopendir(descriptor) : NULL;
+    const uint64_t now_us = clock_realtime_us();
+    /* Further ahead than any back-off: the clock has been somewhere else. Due now. */
+    const uint64_t limit_us = now_us + (uint64_t)settings->maximal_backoff_time_ms * 1200U +
+                              UINT64_C(2000000) * QUEUE_BUCKET_SECONDS;
+    if (!directory) {
+        file_close(descriptor);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        uint32_t number;
+        if (!queue_bucket_parse(span_from_string(entry->d_name), &number) || number == 0 ||
+            scan->bucket_count >= BUCKETS_MAX)
+            continue;
+        const uint64_t begin_us = queue_bucket_time(number);
+        const bool is_implausible = begin_us > limit_us;
+        struct bucket *bucket = add_bucket(scan, number, is_implausible ? 0 : begin_us);
+        if (!bucket)
+            continue;
+        bucket->is_forced = is_implausible;
+        bucket->is_from_start = bucket->due_us <= now_us;
+    }
+    (void)closedir(directory);
+}
+
+/* A new qmgr waits here until the one before has left the queue. */
+static bool take_lock(struct scan *scan)
+{
+    struct maillog *log = &scan->qmgr->service->log;
+    bool has_told = false;
+    while (flock(scan->qmgr->lock_descriptor, LOCK_EX | LOCK_NB) != 0) {
+        if (!has_told)
+            maillog_text(log, LOG_LEVEL_INFO, span_empty(),
+                         "waiting for another queue manager to leave the queue");
+        has_told = true;
+        if (task_sleep(LOCK_POLL_MS) == TASK_CANCELLED)
+            return false;
+    }
+    return true;
+}
+
+static void scan_body(void *argument)
+{
+    struct scan *scan = argument;
+    struct qmgr *qmgr = scan->qmgr;
+    if (!take_lock(scan))
+        return;
+    pool_run(qmgr->pool, sweep_work, scan);
+    pool_run(qmgr->pool, list_buckets_work, scan);
+    qmgr->start_us = clock_realtime_us();
+    qmgr->has_lock = true;
+    qmgr->agents_expected_until_ms = clock_deadline_after(20000);
+    intake_peer_open_gates(qmgr);
+    scan->is_new_wanted = true;
+    while (!task_is_cancelled()) {
+        while (scan_step(scan))
+            task_yield();
+        if (scan_has_seen_everything(qmgr))
+            result_forget_orphans(qmgr);
+        (void)task_park(next_deadline(scan));
+    }
+}
+
+int scan_start(struct qmgr *qmgr)
+{
+    struct scan *scan = calloc(1, sizeof(*scan));
+    if (!scan)
+        return -1;
+    scan->qmgr = qmgr;
+    scan->store = (struct store){.queue = qmgr->queue_directory,
+                                 .tmp = qmgr->tmp_directory,
+                                 .new = qmgr->new_directory,
+                                 .deferred = qmgr->deferred_directory,
+                                 .syncs_directory = qmgr->settings->queue_sync_directory};
+    memcpy(scan->store.key_bytes, qmgr->key_bytes, sizeof(scan->store.key_bytes));
+    list_init(&scan->locked);
+    qmgr->scan = scan;
+    scan->task = task_start(qmgr->loop, "scan", scan_body, scan);
+    return scan->task ? 0 : -1;
+}

@@ -1,0 +1,33 @@
+/* qmgr/scan - read the queue from disk: everything at the start, then what is due.
+ * One task does it: takes the queue's lock, empties tmp/, reads new/ and every bucket that is due.
+ * Messages are read only while the active set has room, so memory does not grow with the backlog.
+ * Deferred mail gets three quarters of the room; the rest is kept for new mail. */
+#ifndef QMGR_SCAN_H
+#define QMGR_SCAN_H
+
+#include "message.h"
+
+/* Starts the task. 0, or -1 when memory is out. */
+MUST_USE int scan_start(struct qmgr *qmgr);
+const struct store *scan_store(const struct qmgr *qmgr);
+
+/* A message left the active set. */
+void scan_room_changed(struct qmgr *qmgr);
+/* A committed message found no room and stays in new/ for a later look. */
+void scan_want_new(struct qmgr *qmgr);
+/* A message goes into this bucket and is due then. */
+void scan_expect(struct qmgr *qmgr, uint32_t bucket, uint64_t due_us);
+/* Everything deferred is due now. */
+void scan_flush(struct qmgr *qmgr);
+
+/* A delivery that an earlier qmgr began still has it. */
+bool scan_is_locked(const struct qmgr *qmgr, struct span queue_id);
+/* A result for it has come: read it although it is locked. */
+void scan_load_locked(struct qmgr *qmgr, struct span queue_id);
+/* All that lay in the queue at the start and was due has been looked at. */
+bool scan_has_seen_everything(const struct qmgr *qmgr);
+
+/* Calls fire(context) once in about a second. */
+void scan_later(struct qmgr *qmgr, void (*fire)(void *context), void *context);
+
+#endif
