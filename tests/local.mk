@@ -16,6 +16,7 @@ include tests/lib/intake/local.mk
 include tests/lib/smtpsession/local.mk
 include tests/lib/service/local.mk
 include tests/fuzz/local.mk
+include tests/master/local.mk
 include tests/system/local.mk
 include tests/powercut/local.mk
 include tests/kill/local.mk

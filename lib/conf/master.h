@@ -4,7 +4,7 @@
 
 #include "conf/part.h"
 
-struct conf_master {
+struct conf_master_settings {
 #include "conf/catalogue/fields.h"
 #include "conf/catalogue/master.def"
 #include "conf/catalogue/end.h"

@@ -55,7 +55,7 @@ static const struct conf_parameter parameters_of_logd[] = {
 };
 #undef CONF_STRUCT
 
-#define CONF_STRUCT conf_master
+#define CONF_STRUCT conf_master_settings
 static const struct conf_parameter parameters_of_master[] = {
 #include "conf/catalogue/rows.h"
 #include "conf/catalogue/master.def"
@@ -103,16 +103,17 @@ static const struct conf_parameter parameters_of_virtual[] = {
 };
 #undef CONF_STRUCT
 
-#define PART(part_name)                                                                            \
-    const struct conf_part conf_part_##part_name = {#part_name, sizeof(struct conf_##part_name),   \
+#define PART_OF(part_name, settings)                                                               \
+    const struct conf_part conf_part_##part_name = {#part_name, sizeof(struct settings),           \
                                                     parameters_of_##part_name,                     \
                                                     ARRAY_LENGTH(parameters_of_##part_name)};
+#define PART(part_name) PART_OF(part_name, conf_##part_name)
 PART(addrd)
 PART(bounce)
 PART(dnsd)
 PART(local)
 PART(logd)
-PART(master)
+PART_OF(master, conf_master_settings) /* struct conf_master is master.cf */
 PART(qmgr)
 PART(smtp)
 PART(smtpd)

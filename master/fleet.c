@@ -1,0 +1,507 @@
+/* master/fleet - see fleet.h. */
+#include "fleet.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "system/file.h"
+
+enum {
+    PING_INTERVAL_MS = 5000,
+    /* An operator who says stop waits for this long at most in each stage: nothing acknowledged is
+     * lost by a SIGKILL. */
+    STOP_PATIENCE_MS = 10000,
+    /* qmgr leaves its deliveries to its successor and has nothing else to wait for. */
+    HANDOVER_MS = 10000,
+    GENERATIONS_MAX = 8,
+};
+
+struct generation {
+    struct list_link link;
+    uint32_t number;
+    struct plan *plan;
+    struct list processes;
+    bool is_leaving;
+};
+
+struct fleet {
+    struct fleet_options options;
+    struct process_world world;
+    struct list generations; /* oldest first */
+    struct generation *present;
+    struct generation *awaited; /* being started; NULL: none */
+    fleet_done *run_done;
+    void *run_context;
+    fleet_done *stop_done;
+    void *stop_context;
+    uint32_t last_generation;
+    bool is_stopping;
+    struct loop_timer ping_timer;
+    int64_t last_tick_ms;
+    struct event child_event;
+    struct loop_hook hook; /* looks at everything once events have been handled */
+};
+
+#define FOR_EACH_GENERATION(fleet, name)                                                           \
+    LIST_FOR_EACH (&(fleet)->generations, name##_link)                                             \
+        for (struct generation *name = LIST_ITEM(name##_link, struct generation, link); name;      \
+             name = NULL)
+#define FOR_EACH_PROCESS(generation, name)                                                         \
+    LIST_FOR_EACH (&(generation)->processes, name##_link)                                          \
+        for (struct process *name = LIST_ITEM(name##_link, struct process, link); name; name = NULL)
+
+static bool is_gone(const struct process *process)
+{
+    return process->state == SUPERVISE_GONE;
+}
+
+static bool is_exclusive(const struct process *process)
+{
+    return (process->service->program->traits & WIRING_EXCLUSIVE) != 0;
+}
+
+/* ---- wiring ---- */
+
+/* One end to one process. The descriptor goes in any case. */
+static void give_end(struct process *to, const struct process *peer, bool is_server, int end)
+{
+    const struct ipc_peer message = {
+        .role = peer->service->program->role,
+        .service = peer->service->name,
+        .process_number = peer->number,
+        .process_id = (uint32_t)peer->pid,
+        .is_server = is_server,
+        .socket = end,
+    };
+    (void)ipc_channel_send(to->control, IPC_PEER, &message); /* full: it hangs, the watchdog sees */
+}
+
+static void join(struct fleet *fleet, struct process *client, struct process *server)
+{
+    int pair[2];
+    if (!wiring_joins(client->service->program->role, client->generation,
+                      server->service->program->role, server->generation))
+        return;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) {
+        maillog_text(fleet->options.log, LOG_LEVEL_ERROR, span_empty(),
+                     "cannot make a channel from %s to %s: %s", client->service->program->program,
+                     server->service->program->program, strerror(errno));
+        return;
+    }
+    give_end(client, server, false, pair[0]);
+    give_end(server, client, true, pair[1]);
+}
+
+/* Our own log lines. */
+static void join_ourselves(struct fleet *fleet, struct process *logd)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
+        return; /* the lines wait for the next logd */
+    const struct ipc_peer message = {
+        .role = IPC_ROLE_MASTER,
+        .service = SPAN("master"),
+        .process_id = (uint32_t)getpid(),
+        .is_server = true,
+        .socket = pair[1],
+    };
+    (void)ipc_channel_send(logd->control, IPC_PEER, &message);
+    maillog_client_attach(fleet->options.log_client, pair[0]);
+}
+
+static void give_listeners(struct fleet *fleet, struct process *process)
+{
+    const struct plan_service *service = process->service;
+    char public_name[64] = "";
+    if (service->program->public_socket)
+        (void)snprintf(public_name, sizeof(public_name), "public/%s",
+                       service->program->public_socket);
+    for (size_t i = 0; i <= service->endpoint_count; i++) {
+        const char *text = i < service->endpoint_count ? service->endpoints[i].text : public_name;
+        const struct listener *listener =
+            *text ? listeners_find(fleet->options.listeners, text) : NULL;
+        if (!listener)
+            continue;
+        const struct ipc_listener message = {
+            .endpoint = span_from_string(text),
+            .socket = fcntl(listener->socket, F_DUPFD_CLOEXEC, 0),
+        };
+        if (message.socket >= 0)
+            (void)ipc_channel_send(process->control, IPC_LISTENER, &message);
+    }
+}
+
+static struct generation *generation_of(struct fleet *fleet, const struct process *process)
+{
+    FOR_EACH_GENERATION(fleet, generation)
+    if (generation->number == process->generation)
+        return generation;
+    return NULL;
+}
+
+static void on_started(struct process *process, void *context)
+{
+    struct fleet *fleet = context;
+    const struct generation *own = generation_of(fleet, process);
+    FOR_EACH_GENERATION(fleet, generation)
+    FOR_EACH_PROCESS(generation, other)
+    if (other != process && process_is_reachable(other)) {
+        join(fleet, process, other);
+        join(fleet, other, process);
+    }
+    if (own == fleet->present) {
+        give_listeners(fleet, process);
+        if (process->service->program->role == IPC_ROLE_LOGD)
+            join_ourselves(fleet, process);
+    }
+}
+
+/* ---- starting ---- */
+
+static void finish_run(struct fleet *fleet, bool is_ok, const char *text)
+{
+    fleet_done *done = fleet->run_done;
+    fleet->awaited = NULL;
+    fleet->run_done = NULL;
+    if (done)
+        done(is_ok, text, fleet->run_context);
+}
+
+static void leave_by_force(struct generation *generation)
+{
+    generation->is_leaving = true;
+    FOR_EACH_PROCESS(generation, process)
+    process_handle(process, SUPERVISE_EXPIRED, NULL);
+}
+
+static void on_changed(struct process *process, enum supervise_event event, const char *reason,
+                       void *context)
+{
+    struct fleet *fleet = context;
+    const bool is_trouble = event == SUPERVISE_FAILED || event == SUPERVISE_HUNG ||
+                            (event == SUPERVISE_EXITED && process->state == SUPERVISE_WAITING);
+    loop_hook_request(fleet->options.loop, &fleet->hook);
+    if (!is_trouble || !fleet->awaited || fleet->awaited->number != process->generation)
+        return;
+    char text[PROCESS_REASON_BYTES + 64];
+    (void)snprintf(text, sizeof(text), "%s: %s", process->service->program->program,
+                   reason ? reason : "failed");
+    struct generation *failed = fleet->awaited;
+    if (failed != fleet->present) {
+        maillog_text(fleet->options.log, LOG_LEVEL_ERROR, span_empty(),
+                     "reload given up, what ran before goes on: %s", text);
+        leave_by_force(failed);
+        listeners_abandon(fleet->options.listeners, failed->number);
+    }
+    finish_run(fleet, false, text);
+}
+
+static bool has_predecessor(struct fleet *fleet, const struct process *process)
+{
+    FOR_EACH_GENERATION(fleet, generation)
+    FOR_EACH_PROCESS(generation, other)
+    if (other != process && other->service->program == process->service->program &&
+        other->generation < process->generation && !is_gone(other))
+        return true;
+    return false;
+}
+
+/* Begins those whose turn it is. */
+static void begin_held(struct fleet *fleet, struct generation *generation)
+{
+    FOR_EACH_PROCESS(generation, process)
+    if (process->state == SUPERVISE_HELD &&
+        (!is_exclusive(process) ||
+         (generation == fleet->present && !has_predecessor(fleet, process))))
+        process_handle(process, SUPERVISE_BEGIN, NULL);
+}
+
+static bool all_serve(const struct generation *generation, bool counts_exclusive)
+{
+    FOR_EACH_PROCESS(generation, process)
+    if (process->state != SUPERVISE_SERVING && (counts_exclusive || !is_exclusive(process)))
+        return false;
+    return true;
+}
+
+/* The new generation takes over. */
+static void make_present(struct fleet *fleet, struct generation *generation)
+{
+    if (fleet->present)
+        fleet->present->is_leaving = true;
+    fleet->present = generation;
+    FOR_EACH_PROCESS(generation, process)
+    if (process_is_reachable(process)) {
+        give_listeners(fleet, process);
+        if (process->service->program->role == IPC_ROLE_LOGD)
+            join_ourselves(fleet, process);
+    }
+    listeners_retire(fleet->options.listeners, generation->number);
+}
+
+/* ---- leaving ---- */
+
+/* After a reload the queue is handed over while the others finish; at a stop it waits for them. */
+static enum wiring_stage stage_of(const struct fleet *fleet, const struct process *process)
+{
+    const enum wiring_stage stage = process->service->program->stage;
+    return stage == WIRING_STAGE_QUEUE && !fleet->is_stopping ? WIRING_STAGE_WORK : stage;
+}
+
+static int64_t patience_ms(const struct fleet *fleet, const struct process *process)
+{
+    const int64_t drain_ms = process->plan->settings.drain_timeout_ms;
+    const int64_t limit_ms = fleet->is_stopping      ? STOP_PATIENCE_MS
+                             : is_exclusive(process) ? HANDOVER_MS
+                                                     : drain_ms;
+    return limit_ms < drain_ms ? limit_ms : drain_ms;
+}
+
+static void let_leave(struct fleet *fleet, struct generation *generation)
+{
+    for (int stage = 0; stage < WIRING_STAGE_COUNT; stage++) {
+        bool all_gone = true;
+        FOR_EACH_PROCESS(generation, process)
+        if ((int)stage_of(fleet, process) == stage && !is_gone(process)) {
+            process->leave_ms = patience_ms(fleet, process);
+            process_handle(process, SUPERVISE_LEAVE, NULL);
+            all_gone = all_gone && is_gone(process);
+        }
+        if (!all_gone)
+            return;
+    }
+}
+
+static void free_generation(struct fleet *fleet, struct generation *generation)
+{
+    LIST_FOR_EACH (&generation->processes, link) {
+        struct process *process = LIST_ITEM(link, struct process, link);
+        list_remove(&generation->processes, link);
+        process_destroy(&process);
+    }
+    list_remove(&fleet->generations, &generation->link);
+    if (fleet->present == generation)
+        fleet->present = NULL;
+    plan_destroy(&generation->plan);
+    free(generation);
+}
+
+static bool all_gone(const struct generation *generation)
+{
+    FOR_EACH_PROCESS(generation, process)
+    if (!is_gone(process))
+        return false;
+    return true;
+}
+
+/* Reloads faster than sessions end: the oldest sessions are cut off. */
+static void limit_generations(struct fleet *fleet)
+{
+    FOR_EACH_GENERATION(fleet, generation)
+    if (fleet->generations.count > GENERATIONS_MAX && generation->is_leaving) {
+        leave_by_force(generation);
+        return;
+    }
+}
+
+/* ---- looking at everything ---- */
+
+static void review(struct loop_hook *hook)
+{
+    struct fleet *fleet = CONTAINER_OF(hook, struct fleet, hook);
+    struct generation *awaited = fleet->awaited;
+    if (awaited && awaited != fleet->present && all_serve(awaited, false))
+        make_present(fleet, awaited);
+    FOR_EACH_GENERATION(fleet, generation)
+    if (generation->is_leaving)
+        let_leave(fleet, generation);
+    FOR_EACH_GENERATION(fleet, generation)
+    if (!generation->is_leaving)
+        begin_held(fleet, generation);
+    if (awaited && awaited == fleet->present && all_serve(awaited, true))
+        finish_run(fleet, true, "");
+    FOR_EACH_GENERATION(fleet, generation)
+    if (generation->is_leaving && all_gone(generation)) {
+        free_generation(fleet, generation);
+        break; /* the walk's own variables: one at a time, and come back */
+    }
+    FOR_EACH_GENERATION(fleet, generation)
+    if (generation->is_leaving && all_gone(generation))
+        loop_hook_request(fleet->options.loop, &fleet->hook);
+    if (fleet->is_stopping && list_is_empty(&fleet->generations) && fleet->stop_done) {
+        fleet_done *done = fleet->stop_done;
+        fleet->stop_done = NULL;
+        done(true, "", fleet->stop_context);
+    }
+}
+
+static void on_child(evutil_socket_t number, short what, void *context)
+{
+    struct fleet *fleet = context;
+    int status;
+    pid_t pid;
+    (void)number;
+    (void)what;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        struct process *reaped = NULL;
+        FOR_EACH_GENERATION(fleet, generation)
+        FOR_EACH_PROCESS(generation, process)
+        if (process->pid == pid)
+            reaped = process;
+        if (reaped)
+            process_reaped(reaped, status);
+    }
+}
+
+static int64_t tick_ms(const struct fleet *fleet)
+{
+    const int64_t third_ms =
+        fleet->present ? fleet->present->plan->settings.watchdog_timeout_ms / 3 : PING_INTERVAL_MS;
+    return third_ms < PING_INTERVAL_MS ? third_ms : PING_INTERVAL_MS;
+}
+
+static void on_tick(void *context)
+{
+    struct fleet *fleet = context;
+    const int64_t now_ms = clock_monotonic_ms();
+    /* We were stopped, or the machine slept: the answers may lie unread. */
+    const bool forgives = now_ms - fleet->last_tick_ms > 2 * tick_ms(fleet);
+    FOR_EACH_GENERATION(fleet, generation)
+    FOR_EACH_PROCESS(generation, process)
+    process_check_pulse(process, now_ms, forgives);
+    fleet->last_tick_ms = now_ms;
+    loop_timer_set(&fleet->ping_timer, now_ms + tick_ms(fleet));
+}
+
+/* ---- interface ---- */
+
+struct fleet *fleet_create(const struct fleet_options *options)
+{
+    struct fleet *fleet = calloc(1, sizeof(*fleet));
+    if (!fleet)
+        return NULL;
+    fleet->options = *options;
+    fleet->world = (struct process_world){
+        .loop = options->loop,
+        .log = options->log,
+        .output = options->output,
+        .is_verbose = options->is_verbose,
+        .on_started = on_started,
+        .on_changed = on_changed,
+        .context = fleet,
+    };
+    fleet->hook.run = review;
+    list_init(&fleet->generations);
+    loop_timer_init(&fleet->ping_timer, options->loop, on_tick, fleet);
+    if (event_assign(&fleet->child_event, loop_event_base(options->loop), SIGCHLD,
+                     EV_SIGNAL | EV_PERSIST, on_child, fleet) != 0 ||
+        event_add(&fleet->child_event, NULL) != 0) {
+        loop_timer_release(&fleet->ping_timer);
+        free(fleet);
+        return NULL;
+    }
+    return fleet;
+}
+
+void fleet_destroy(struct fleet **fleet)
+{
+    struct fleet *dying = *fleet;
+    *fleet = NULL;
+    if (!dying)
+        return;
+    ASSERT(list_is_empty(&dying->generations));
+    (void)event_del(&dying->child_event);
+    loop_timer_release(&dying->ping_timer);
+    loop_hook_cancel(dying->options.loop, &dying->hook);
+    free(dying);
+}
+
+uint32_t fleet_next_generation(const struct fleet *fleet)
+{
+    return fleet->last_generation + 1;
+}
+
+static struct generation *create_generation(struct fleet *fleet, struct plan *plan)
+{
+    struct generation *generation = calloc(1, sizeof(*generation));
+    if (!generation) {
+        plan_destroy(&plan);
+        return NULL;
+    }
+    generation->number = ++fleet->last_generation;
+    generation->plan = plan;
+    list_init(&generation->processes);
+    list_append(&fleet->generations, &generation->link);
+    for (size_t i = 0; i < plan->service_count; i++) {
+        for (size_t j = 0; j < plan->services[i]->process_count; j++) {
+            struct process *process =
+                process_create(&fleet->world, plan, plan->services[i], generation->number);
+            if (!process) {
+                free_generation(fleet, generation);
+                return NULL;
+            }
+            list_append(&generation->processes, &process->link);
+        }
+    }
+    return generation;
+}
+
+void fleet_run(struct fleet *fleet, struct plan *plan, fleet_done *done, void *context)
+{
+    ASSERT(!fleet_is_busy(fleet));
+    struct generation *generation = create_generation(fleet, plan);
+    if (!generation) {
+        done(false, "out of memory", context);
+        return;
+    }
+    fleet->awaited = generation;
+    fleet->run_done = done;
+    fleet->run_context = context;
+    if (!fleet->present)
+        make_present(fleet, generation);
+    limit_generations(fleet);
+    fleet->last_tick_ms = clock_monotonic_ms();
+    loop_timer_set(&fleet->ping_timer, fleet->last_tick_ms + tick_ms(fleet));
+    loop_hook_request(fleet->options.loop, &fleet->hook);
+}
+
+bool fleet_is_busy(const struct fleet *fleet)
+{
+    return fleet->awaited || fleet->is_stopping;
+}
+
+void fleet_stop(struct fleet *fleet, bool is_graceful, fleet_done *done, void *context)
+{
+    fleet->is_stopping = true;
+    fleet->stop_done = done;
+    fleet->stop_context = context;
+    if (fleet->awaited)
+        finish_run(fleet, false, "stopped meanwhile");
+    FOR_EACH_GENERATION(fleet, generation)
+    {
+        generation->is_leaving = true;
+        if (!is_graceful)
+            leave_by_force(generation);
+    }
+    loop_hook_request(fleet->options.loop, &fleet->hook);
+}
+
+void fleet_describe(const struct fleet *fleet, struct buffer *text)
+{
+    FOR_EACH_GENERATION(fleet, generation)
+    FOR_EACH_PROCESS(generation, process)
+    buffer_append_format(text, "%-10.*s %-8s pid %-8d generation %u %s\n",
+                         SPAN_PRINTF(process->service->name), process->service->program->program,
+                         (int)process->pid, process->generation,
+                         supervise_state_name(process->state));
+}
+
+const struct plan *fleet_plan(const struct fleet *fleet)
+{
+    return fleet->present ? fleet->present->plan : NULL;
+}

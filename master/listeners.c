@@ -1,0 +1,196 @@
+/* master/listeners - see listeners.h. */
+#include "listeners.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "system/file.h"
+
+void listeners_init(struct listeners *listeners)
+{
+    list_init(&listeners->list);
+}
+
+static struct listener *find(const struct listeners *listeners, const char *text)
+{
+    LIST_FOR_EACH (&listeners->list, link) {
+        struct listener *listener = LIST_ITEM(link, struct listener, link);
+        if (strcmp(listener->text, text) == 0)
+            return listener;
+    }
+    return NULL;
+}
+
+const struct listener *listeners_find(const struct listeners *listeners, const char *text)
+{
+    return find(listeners, text);
+}
+
+static void drop(struct listeners *listeners, struct listener *listener)
+{
+    list_remove(&listeners->list, &listener->link);
+    file_close(listener->socket);
+    free(listener->text);
+    free(listener);
+}
+
+static bool add(struct listeners *listeners, const char *text, int descriptor, uint32_t generation)
+{
+    struct listener *listener = calloc(1, sizeof(*listener));
+    char *copy = strdup(text);
+    if (!listener || !copy) {
+        file_close(descriptor);
+        free(listener);
+        free(copy);
+        return false;
+    }
+    *listener = (struct listener){
+        .text = copy, .socket = descriptor, .generation = generation, .is_new = true};
+    list_append(&listeners->list, &listener->link);
+    return true;
+}
+
+int listeners_bind_unix(int directory, const char *name, unsigned mode)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    /* Through the descriptor: the path may be longer than an address may be. */
+    const int length = snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s",
+                                directory, name);
+    if (length < 0 || (size_t)length >= sizeof(address.sun_path)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    if (unlinkat(directory, name, 0) != 0 && errno != ENOENT)
+        return -1;
+    const int descriptor = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor < 0)
+        return -1;
+    if (bind(descriptor, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
+        fchmodat(directory, name, mode, 0) != 0 || listen(descriptor, SOMAXCONN) != 0) {
+        file_close(descriptor);
+        return -1;
+    }
+    return descriptor;
+}
+
+static int bind_endpoint(const struct endpoint *endpoint)
+{
+    const int family = endpoint->address.any.sa_family;
+    const int on = 1;
+    const int descriptor = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor < 0)
+        return -1;
+    if (setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+        (family == AF_INET6 &&
+         setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0) ||
+        bind(descriptor, &endpoint->address.any, endpoint->length) != 0 ||
+        listen(descriptor, SOMAXCONN) != 0) {
+        file_close(descriptor);
+        return -1;
+    }
+    return descriptor;
+}
+
+static const char *advice_for(int error)
+{
+    switch (error) {
+    case EADDRINUSE:
+        return "another program listens there: stop it, or choose another port in master.cf";
+    case EACCES:
+        return "ports below 1024 are root's: start as root, or choose another port in master.cf";
+    case EADDRNOTAVAIL:
+        return "this machine has no such address: correct master.cf or inet_interfaces";
+    default:
+        return strerror(error);
+    }
+}
+
+static void open_endpoint(struct listeners *listeners, const struct endpoint *endpoint,
+                          uint32_t generation, struct conf_notices *notices)
+{
+    struct listener *known = find(listeners, endpoint->text);
+    if (known) {
+        known->generation = generation;
+        return;
+    }
+    const int descriptor = bind_endpoint(endpoint);
+    if (descriptor < 0 && endpoint->is_optional &&
+        (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL))
+        return; /* a machine without IPv6 */
+    if (descriptor < 0)
+        conf_notice_add(notices, CONF_NOTICE_ERROR, "cannot listen on %s: %s", endpoint->text,
+                        advice_for(errno));
+    else if (!add(listeners, endpoint->text, descriptor, generation))
+        conf_notice_add(notices, CONF_NOTICE_ERROR, "out of memory");
+}
+
+static void open_public(struct listeners *listeners, const char *name, uint32_t generation,
+                        int directory, struct conf_notices *notices)
+{
+    char text[64];
+    (void)snprintf(text, sizeof(text), "public/%s", name);
+    struct listener *known = find(listeners, text);
+    if (known) {
+        known->generation = generation;
+        return;
+    }
+    /* Everybody may knock; the server looks at who it is. */
+    const int descriptor = listeners_bind_unix(directory, name, 0666);
+    if (descriptor < 0)
+        conf_notice_add(notices, CONF_NOTICE_ERROR, "cannot listen on %s: %s", text,
+                        strerror(errno));
+    else if (!add(listeners, text, descriptor, generation))
+        conf_notice_add(notices, CONF_NOTICE_ERROR, "out of memory");
+}
+
+bool listeners_open(struct listeners *listeners, const struct plan *plan, uint32_t generation,
+                    int public_directory, struct conf_notices *notices)
+{
+    const size_t errors_before = notices->error_count;
+    for (size_t i = 0; i < plan->service_count; i++) {
+        const struct plan_service *service = plan->services[i];
+        for (size_t j = 0; j < service->endpoint_count; j++)
+            open_endpoint(listeners, &service->endpoints[j], generation, notices);
+        if (service->program->public_socket)
+            open_public(listeners, service->program->public_socket, generation, public_directory,
+                        notices);
+    }
+    if (notices->error_count == errors_before)
+        return true;
+    listeners_abandon(listeners, generation);
+    return false;
+}
+
+void listeners_abandon(struct listeners *listeners, uint32_t generation)
+{
+    LIST_FOR_EACH (&listeners->list, link) {
+        struct listener *listener = LIST_ITEM(link, struct listener, link);
+        if (listener->generation != generation)
+            continue;
+        if (listener->is_new)
+            drop(listeners, listener);
+        else
+            listener->generation--;
+    }
+}
+
+void listeners_retire(struct listeners *listeners, uint32_t generation)
+{
+    LIST_FOR_EACH (&listeners->list, link) {
+        struct listener *listener = LIST_ITEM(link, struct listener, link);
+        if (listener->generation < generation)
+            drop(listeners, listener);
+        else
+            listener->is_new = false;
+    }
+}
+
+void listeners_close(struct listeners *listeners)
+{
+    LIST_FOR_EACH (&listeners->list, link)
+        drop(listeners, LIST_ITEM(link, struct listener, link));
+}

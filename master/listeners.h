@@ -1,0 +1,40 @@
+/* master/listeners - listening sockets: bound once, kept over restarts and reloads, handed to every
+ * process of the service. A connection that waits in one survives them all.
+ * Callers: master/main, master/fleet. */
+#ifndef MASTER_LISTENERS_H
+#define MASTER_LISTENERS_H
+
+#include "base/list.h"
+#include "plan.h"
+
+struct listener {
+    struct list_link link;
+    char *text; /* "127.0.0.1:25", "public/qmgr" */
+    int socket;
+    uint32_t generation; /* the newest plan that wants it */
+    bool is_new;         /* bound for that plan */
+};
+
+struct listeners {
+    struct list list;
+};
+
+void listeners_init(struct listeners *listeners);
+/* Binds what the plan needs and is not bound yet. public_directory is the descriptor for Unix
+ * sockets. False when an error was noted: then nothing has changed. */
+MUST_USE bool listeners_open(struct listeners *listeners, const struct plan *plan,
+                             uint32_t generation, int public_directory,
+                             struct conf_notices *notices);
+/* The plan of that generation will not run after all: what was bound for it goes. */
+void listeners_abandon(struct listeners *listeners, uint32_t generation);
+/* Closes what only older generations wanted. */
+void listeners_retire(struct listeners *listeners, uint32_t generation);
+void listeners_close(struct listeners *listeners);
+/* NULL when it is not there. */
+MUST_USE const struct listener *listeners_find(const struct listeners *listeners, const char *text);
+
+/* A listening SOCK_SEQPACKET socket in a directory, in place of one that is there: its descriptor,
+ * or -1 and errno. */
+MUST_USE int listeners_bind_unix(int directory, const char *name, unsigned mode);
+
+#endif

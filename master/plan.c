@@ -1,0 +1,351 @@
+/* master/plan - see plan.h. */
+#include "plan.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "system/file.h"
+
+enum { SETTINGS_MAX_BYTES = 4 << 20 };
+
+/* The same as conf/master.cf. */
+const char plan_default_services[] = "smtp    inet n - y - - smtpd\n"
+                                     "qmgr    unix n - y - 1 qmgr\n"
+                                     "addrd   unix - - n - 1 addrd\n"
+                                     "dnsd    unix - - n - 1 dnsd\n"
+                                     "logd    unix - - n - 1 logd\n"
+                                     "bounce  unix - - y - 1 bounce\n"
+                                     "smtp    unix - - y - - smtp\n"
+                                     "relay   unix - - y - - smtp\n"
+                                     "local   unix - n n - - local\n"
+                                     "virtual unix - n n - - virtual\n";
+
+struct planning {
+    struct plan *plan;
+    struct conf_notices *notices;
+    struct endpoint_rules rules;
+    size_t core_count;
+    size_t capacity;
+};
+
+static void note_memory(struct planning *planning)
+{
+    conf_notice_add(planning->notices, CONF_NOTICE_ERROR, "out of memory");
+}
+
+static size_t count_cores(void)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof(set), &set) != 0)
+        return 1;
+    const int count = CPU_COUNT(&set);
+    return count > 0 ? (size_t)count : 1;
+}
+
+static bool read_configuration(struct planning *planning, const char *directory)
+{
+    struct plan *plan = planning->plan;
+    struct conf_instance *instance = &plan->instance;
+    const struct span path = arena_format(&plan->arena, "%s/master.cf", directory);
+    const char *name = path.bytes ? arena_string(&plan->arena, path) : NULL;
+    if (!name) {
+        note_memory(planning);
+        return false;
+    }
+    const bool has_master = access(name, F_OK) == 0 || errno != ENOENT;
+    const bool is_ok =
+        conf_instance_read(directory, has_master, &plan->arena, instance, planning->notices);
+    if (is_ok && instance->master.service_count == 0)
+        return conf_master_parse(span_from_string(plan_default_services),
+                                 SPAN("built-in master.cf"), &plan->arena, &instance->master,
+                                 planning->notices);
+    return is_ok;
+}
+
+static bool load_settings(struct planning *planning)
+{
+    struct plan *plan = planning->plan;
+    struct conf_master_settings *settings = &plan->settings;
+    if (!conf_instance_load(&plan->instance, NULL, &conf_part_master, &plan->arena, settings,
+                            planning->notices))
+        return false;
+    const struct span empty =
+        arena_format(&plan->arena, "%.*s/empty", SPAN_PRINTF(settings->run_directory));
+    plan->queue_directory = arena_string(&plan->arena, settings->queue_directory);
+    plan->data_directory = arena_string(&plan->arena, settings->data_directory);
+    plan->run_directory = arena_string(&plan->arena, settings->run_directory);
+    plan->empty_directory = empty.bytes ? arena_string(&plan->arena, empty) : NULL;
+    if (!plan->queue_directory || !plan->data_directory || !plan->run_directory ||
+        !plan->empty_directory) {
+        note_memory(planning);
+        return false;
+    }
+    struct span rest = settings->inet_protocols, word;
+    planning->rules.interfaces = settings->inet_interfaces;
+    while (span_next_word(&rest, " \t\r\n,", &word)) {
+        const bool is_all = span_equals_ascii_nocase(word, SPAN("all"));
+        if (is_all || span_equals_ascii_nocase(word, SPAN("ipv4")))
+            planning->rules.uses_ipv4 = true;
+        if (is_all || span_equals_ascii_nocase(word, SPAN("ipv6")))
+            planning->rules.uses_ipv6 = true;
+    }
+    return true;
+}
+
+/* master_service_disable: "name/type" or "type". */
+static bool is_disabled(const struct planning *planning, const struct conf_service *service)
+{
+    struct span rest = planning->plan->settings.master_service_disable, word, name, type;
+    while (span_next_word(&rest, " \t\r\n,", &word)) {
+        const bool is_whole = span_split_once(word, '/', &name, &type);
+        if (span_equals(is_whole ? type : word, service->columns[CONF_COLUMN_TYPE]) &&
+            (!is_whole || span_equals(name, conf_service_name(service))))
+            return true;
+    }
+    return false;
+}
+
+/* A later line of the same name and type counts instead. */
+static bool is_replaced(const struct conf_master *master, const struct conf_service *service)
+{
+    for (const struct conf_service *later = service + 1;
+         later < master->services + master->service_count; later++)
+        if (later->type == service->type &&
+            span_equals(conf_service_name(later), conf_service_name(service)))
+            return true;
+    return false;
+}
+
+static void leave_out(struct planning *planning, const struct conf_service *service,
+                      const char *reason)
+{
+    conf_notice_add(planning->notices, CONF_NOTICE_REMARK,
+                    "%.*s, line %u: service %.*s/%.*s is left out: %s",
+                    SPAN_PRINTF(planning->plan->instance.master.file), service->line,
+                    SPAN_PRINTF(conf_service_name(service)),
+                    SPAN_PRINTF(service->columns[CONF_COLUMN_TYPE]), reason);
+}
+
+static const char *find_program_file(struct planning *planning,
+                                     const struct wiring_program *program)
+{
+    struct plan *plan = planning->plan;
+    const struct span path = arena_format(
+        &plan->arena, "%.*s/%s", SPAN_PRINTF(plan->settings.daemon_directory), program->program);
+    const char *name = path.bytes ? arena_string(&plan->arena, path) : NULL;
+    if (!name) {
+        note_memory(planning);
+    } else if (access(name, X_OK) != 0) {
+        conf_notice_add(planning->notices, CONF_NOTICE_ERROR,
+                        "program %s: %s: install it, or correct daemon_directory", name,
+                        strerror(errno));
+        return NULL;
+    }
+    return name;
+}
+
+static bool seal_settings(struct planning *planning, const struct conf_service *conf,
+                          struct plan_service *service)
+{
+    const struct conf_part *part = conf_part_find(span_from_string(service->program->program));
+    struct buffer text;
+    bool is_ok;
+
+    ASSERT(part);
+    buffer_init(&text, NULL, SETTINGS_MAX_BYTES);
+    is_ok = conf_instance_settings(&planning->plan->instance, conf, part, &text, planning->notices);
+    if (is_ok) {
+        service->settings = conf_seal(buffer_span(&text), service->program->program);
+        if (service->settings < 0) {
+            conf_notice_add(planning->notices, CONF_NOTICE_ERROR,
+                            "cannot make a memory file for the settings of %s: %s",
+                            service->program->program, strerror(errno));
+            is_ok = false;
+        }
+    }
+    buffer_release(&text);
+    return is_ok;
+}
+
+static bool resolve_endpoints(struct planning *planning, struct plan_service *service)
+{
+    struct conf_error error;
+    if (!(service->program->traits & WIRING_LISTENS))
+        return true;
+    service->endpoints =
+        arena_alloc(&planning->plan->arena, ENDPOINTS_PER_SERVICE * sizeof(*service->endpoints));
+    if (!service->endpoints) {
+        note_memory(planning);
+        return false;
+    }
+    service->endpoint_count = endpoint_resolve(service->name, &planning->rules, service->endpoints,
+                                               ENDPOINTS_PER_SERVICE, &error);
+    if (service->endpoint_count == 0)
+        conf_notice_add(planning->notices, CONF_NOTICE_ERROR, "%s", error.text);
+    return service->endpoint_count > 0;
+}
+
+static size_t count_processes(const struct planning *planning, const struct conf_service *conf,
+                              const struct wiring_program *program)
+{
+    size_t count = program->traits & WIRING_PER_CORE ? planning->core_count : 1;
+    if (conf->has_process_limit && conf->process_limit > 0 && conf->process_limit < count)
+        count = conf->process_limit;
+    const size_t limit = planning->plan->settings.default_process_limit;
+    return count < limit ? count : limit;
+}
+
+/* Everything that is wrong with it is noted, not only the first. */
+static void add_service(struct planning *planning, const struct conf_service *conf,
+                        const struct wiring_program *program)
+{
+    struct plan *plan = planning->plan;
+    struct plan_service *service = arena_alloc(&plan->arena, sizeof(*service));
+    struct conf_error error;
+    if (!service || plan->service_count == planning->capacity) {
+        note_memory(planning);
+        return;
+    }
+    *service = (struct plan_service){.name = conf_service_name(conf),
+                                     .program = program,
+                                     .settings = -1,
+                                     .process_count = count_processes(planning, conf, program)};
+    plan->services[plan->service_count++] = service;
+    plan->process_count += service->process_count;
+    service->path = find_program_file(planning, program);
+    (void)seal_settings(planning, conf, service); /* noted */
+    (void)resolve_endpoints(planning, service);   /* noted */
+    if (!identity_choose(&plan->instance, conf, &plan->settings, program, &service->identity,
+                         &error))
+        conf_notice_add(planning->notices, CONF_NOTICE_ERROR, "%s", error.text);
+    if (program->role == IPC_ROLE_QMGR)
+        plan->owner = service->identity;
+}
+
+/* The line of master.cf that counts where a program has one service: the one of its own name, else
+ * the first. */
+static const struct conf_service *choose_one(const struct conf_master *master,
+                                             const struct wiring_program *program)
+{
+    const struct span name = span_from_string(program->program);
+    const struct conf_service *first = NULL;
+    for (size_t i = 0; i < master->service_count; i++) {
+        const struct conf_service *service = &master->services[i];
+        if (!span_equals(service->program, name) || is_replaced(master, service))
+            continue;
+        if (span_equals(conf_service_name(service), name))
+            return service;
+        if (!first)
+            first = service;
+    }
+    return first;
+}
+
+static void add_missing_service(struct planning *planning, const struct wiring_program *program)
+{
+    struct conf_service *conf = arena_alloc(&planning->plan->arena, sizeof(*conf));
+    if (!conf) {
+        note_memory(planning);
+        return;
+    }
+    *conf = (struct conf_service){.type = CONF_SERVICE_UNIX, .is_private = true};
+    for (size_t i = 0; i < CONF_COLUMN_COUNT; i++)
+        conf->columns[i] = SPAN("-");
+    conf->columns[CONF_COLUMN_SERVICE] = span_from_string(program->program);
+    conf->columns[CONF_COLUMN_TYPE] = SPAN("unix");
+    conf->program = span_from_string(program->program);
+    add_service(planning, conf, program);
+}
+
+static void add_services_of(struct planning *planning, const struct wiring_program *program)
+{
+    const struct conf_master *master = &planning->plan->instance.master;
+    const struct conf_service *only =
+        program->traits & WIRING_ONE_SERVICE ? choose_one(master, program) : NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; i < master->service_count; i++) {
+        const struct conf_service *service = &master->services[i];
+        if (!span_equals(service->program, span_from_string(program->program)) ||
+            is_replaced(master, service))
+            continue;
+        if (only && service != only) {
+            leave_out(planning, service, "one service of this program does the work of all");
+        } else if ((program->traits & WIRING_LISTENS) != 0 && service->type != CONF_SERVICE_INET) {
+            leave_out(planning, service, "this program listens on services of type inet only");
+        } else if (!(program->traits & WIRING_LISTENS) && service->type == CONF_SERVICE_INET) {
+            leave_out(planning, service, "this program does not listen on the network");
+        } else if (!(program->traits & WIRING_ALWAYS) && is_disabled(planning, service)) {
+            continue;
+        } else {
+            add_service(planning, service, program);
+            count++;
+        }
+    }
+    if (count == 0 && program->traits & WIRING_ALWAYS)
+        add_missing_service(planning, program);
+}
+
+static void note_foreign_services(struct planning *planning)
+{
+    const struct conf_master *master = &planning->plan->instance.master;
+    for (size_t i = 0; i < master->service_count; i++) {
+        const struct conf_service *service = &master->services[i];
+        char reason[128];
+        if (wiring_find(service->program) || is_disabled(planning, service))
+            continue;
+        struct buffer text;
+        buffer_init(&text, NULL, sizeof(reason) - 1);
+        buffer_append_format(&text, "program %.*s has no counterpart here",
+                             SPAN_PRINTF(span_first(service->program, 64)));
+        memcpy(reason, buffer_span(&text).bytes, text.length);
+        reason[text.length] = '\0';
+        buffer_release(&text);
+        leave_out(planning, service, reason);
+    }
+}
+
+struct plan *plan_create(const char *directory, struct conf_notices *notices)
+{
+    const size_t errors_before = notices->error_count;
+    struct planning planning = {.notices = notices, .core_count = count_cores()};
+    struct plan *plan = calloc(1, sizeof(*plan));
+    if (!plan) {
+        note_memory(&planning);
+        return NULL;
+    }
+    planning.plan = plan;
+    arena_init(&plan->arena, CONF_INSTANCE_ARENA_BYTES, 0);
+    plan->owner = (struct identity){getuid(), getgid()};
+    if (!read_configuration(&planning, directory) || !load_settings(&planning)) {
+        plan_destroy(&plan);
+        return NULL;
+    }
+    planning.capacity = plan->instance.master.service_count + wiring_program_count;
+    plan->services = arena_alloc(&plan->arena, planning.capacity * sizeof(struct plan_service *));
+    if (!plan->services) {
+        note_memory(&planning);
+        plan_destroy(&plan);
+        return NULL;
+    }
+    for (size_t i = 0; i < wiring_program_count; i++)
+        add_services_of(&planning, &wiring_programs[i]);
+    note_foreign_services(&planning);
+    if (notices->error_count != errors_before)
+        plan_destroy(&plan);
+    return plan;
+}
+
+void plan_destroy(struct plan **plan)
+{
+    if (!*plan)
+        return;
+    for (size_t i = 0; i < (*plan)->service_count; i++)
+        file_close((*plan)->services[i]->settings);
+    arena_destroy(&(*plan)->arena);
+    free(*plan);
+    *plan = NULL;
+}

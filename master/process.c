@@ -1,0 +1,427 @@
+/* master/process - see process.h. */
+#include "process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "spawn.h"
+#include "system/file.h"
+
+enum { ERROR_LINES_MAX = 100 };
+
+static const char *program_of(const struct process *process)
+{
+    return process->service->program->program;
+}
+
+/* ---- what it writes to standard error ---- */
+
+static void log_error_lines(struct process *process, bool is_end)
+{
+    struct buffer *errors = &process->errors;
+    for (;;) {
+        const struct span waiting = buffer_span(errors);
+        const size_t length = span_find_byte(waiting, '\n');
+        if (length == 0 && waiting.length == 0)
+            break;
+        if (length == waiting.length && !is_end && length < PROCESS_ERRORS_BYTES / 2)
+            break; /* the rest of the line may follow */
+        if (length > 0 && ++process->error_line_count <= ERROR_LINES_MAX)
+            maillog_text(process->world->log, LOG_LEVEL_WARNING, span_empty(), "%s[%d]: %.*s",
+                         program_of(process), (int)process->pid,
+                         SPAN_PRINTF(span_first(waiting, length)));
+        buffer_consume(errors, length < waiting.length ? length + 1 : length);
+    }
+}
+
+/* False at the end of the pipe. */
+static bool read_errors(struct process *process)
+{
+    char bytes[1024];
+    const ssize_t count = read(process->error_pipe, bytes, sizeof(bytes));
+    if (count < 0)
+        return errno == EAGAIN || errno == EINTR;
+    if (count == 0)
+        return false;
+    if (process->errors.length + (size_t)count <= PROCESS_ERRORS_BYTES)
+        buffer_append(&process->errors, bytes, (size_t)count);
+    if (process->state != SUPERVISE_STARTING)
+        log_error_lines(process, false);
+    return true;
+}
+
+static void on_errors(evutil_socket_t descriptor, short what, void *context)
+{
+    struct process *process = context;
+    (void)descriptor;
+    (void)what;
+    if (!read_errors(process))
+        (void)event_del(&process->error_event);
+}
+
+static void close_errors(struct process *process)
+{
+    if (process->error_pipe < 0)
+        return;
+    (void)event_del(&process->error_event);
+    for (int i = 0; i < 8; i++) /* what it wrote last; the pipe does not block */
+        if (!read_errors(process))
+            break;
+    file_close(process->error_pipe);
+    process->error_pipe = -1;
+}
+
+/* ---- the control channel ---- */
+
+static void on_control_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
+                               void *context)
+{
+    struct process *process = context;
+    (void)channel;
+    switch ((int)delivery->type) {
+    case IPC_READY:
+        process_handle(process, SUPERVISE_READY, NULL);
+        break;
+    case IPC_FAILED: {
+        const struct ipc_failed *failed = delivery->message;
+        (void)snprintf(process->reason, sizeof(process->reason), "%.*s",
+                       SPAN_PRINTF(failed->reason));
+        process_handle(process, SUPERVISE_FAILED, process->reason);
+        break;
+    }
+    case IPC_PONG: {
+        const struct ipc_pong *pong = delivery->message;
+        if (pong->serial == process->ping_serial)
+            process->pinged_ms = 0;
+        break;
+    }
+    default:
+        break;
+    }
+}
+
+static void on_control_closed(struct ipc_channel *channel, const char *reason, void *context)
+{
+    struct process *process = context;
+    (void)channel;
+    ipc_channel_destroy(&process->control);
+    if (strcmp(reason, "the peer closed it") != 0)
+        maillog_text(process->world->log, LOG_LEVEL_WARNING, span_empty(),
+                     "process %s pid %d: control channel: %s: killed", process->service->path,
+                     (int)process->pid, reason);
+    /* Either it ends, which we shall be told, or it has lost its mind; it must not go on alone. */
+    if (process->pid > 0)
+        (void)kill(process->pid, SIGKILL);
+}
+
+#define FROM_CHILDREN                                                                              \
+    (IPC_ROLE_BIT(IPC_ROLE_LOGD) | IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_ADDRD) |   \
+     IPC_ROLE_BIT(IPC_ROLE_DNSD) | IPC_ROLE_BIT(IPC_ROLE_QMGR) | IPC_ROLE_BIT(IPC_ROLE_SMTP) |     \
+     IPC_ROLE_BIT(IPC_ROLE_LOCAL) | IPC_ROLE_BIT(IPC_ROLE_VIRTUAL) |                               \
+     IPC_ROLE_BIT(IPC_ROLE_BOUNCE))
+static const struct ipc_permission control_permissions[] = {
+    {IPC_READY, FROM_CHILDREN},
+    {IPC_FAILED, FROM_CHILDREN},
+    {IPC_PONG, FROM_CHILDREN},
+    {0, 0},
+};
+static const struct ipc_channel_handlers control_handlers = {on_control_message, on_control_closed,
+                                                             control_permissions};
+
+/* ---- actions ---- */
+
+static bool send_start(struct process *process)
+{
+    const struct plan_service *service = process->service;
+    const struct ipc_start start = {
+        .service = service->name,
+        .process_number = process->number,
+        .settings = fcntl(service->settings, F_DUPFD_CLOEXEC, 0),
+        .uid = service->identity.uid,
+        .gid = service->identity.gid,
+        .root_directory = span_from_string(process->plan->empty_directory),
+        .generation = process->generation,
+        .is_verbose = process->world->is_verbose,
+    };
+    return start.settings >= 0 && ipc_channel_send(process->control, IPC_START, &start);
+}
+
+/* Both ends are closed on failure. */
+static bool attach(struct process *process, int control, int errors)
+{
+    struct process_world *world = process->world;
+    process->error_pipe = errors;
+    if (event_assign(&process->error_event, loop_event_base(world->loop), errors,
+                     EV_READ | EV_PERSIST, on_errors, process) != 0 ||
+        event_add(&process->error_event, NULL) != 0) {
+        file_close(control);
+        file_close(errors);
+        process->error_pipe = -1;
+        return false;
+    }
+    process->control = ipc_channel_create(world->loop, control, process->service->program->role,
+                                          &control_handlers, process);
+    return process->control && send_start(process);
+}
+
+static pid_t fork_child(struct process *process, int control, int errors)
+{
+    const bool writes_output = process->service->program->role == IPC_ROLE_LOGD;
+    const struct spawn_request request = {
+        .path = process->service->path,
+        .control = control,
+        .errors = errors,
+        .output = writes_output ? process->world->output : -1,
+    };
+    return spawn_child(&request);
+}
+
+static void start(struct process *process)
+{
+    int pair[2], pipe_ends[2];
+    process->number = ++process->world->last_process_number;
+    process->pinged_ms = process->served_since_ms = 0;
+    process->error_line_count = 0;
+    process->is_kill_expected = false;
+    process->reason[0] = '\0';
+    buffer_reset(&process->errors);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
+        goto failed;
+    if (pipe2(pipe_ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+        file_close(pair[0]);
+        file_close(pair[1]);
+        goto failed;
+    }
+    process->pid = fork_child(process, pair[1], pipe_ends[1]);
+    file_close(pair[1]);
+    file_close(pipe_ends[1]);
+    if (process->pid < 0) {
+        process->pid = 0;
+        file_close(pair[0]);
+        file_close(pipe_ends[0]);
+        goto failed;
+    }
+    if (attach(process, pair[0], pipe_ends[0])) {
+        loop_timer_set(&process->timer,
+                       clock_deadline_after(process->plan->settings.start_timeout_ms));
+        process->world->on_started(process, process->world->context);
+        return;
+    }
+    /* Its exit will bring us back. */
+    (void)snprintf(process->reason, sizeof(process->reason), "no memory or descriptors for it");
+    (void)kill(process->pid, SIGKILL);
+    return;
+failed:
+    (void)snprintf(process->reason, sizeof(process->reason), "cannot fork: %s", strerror(errno));
+    loop_timer_set(&process->timer, clock_deadline_after(0)); /* as a process that died */
+}
+
+static void schedule_restart(struct process *process)
+{
+    const int64_t served_ms =
+        process->served_since_ms ? clock_monotonic_ms() - process->served_since_ms : 0;
+    process->failure_count = supervise_count_failure(process->failure_count, served_ms);
+    const int64_t delay_ms = supervise_restart_delay_ms(
+        process->failure_count, process->plan->settings.service_throttle_time_ms);
+    if (delay_ms > 0)
+        maillog_text(process->world->log, LOG_LEVEL_WARNING, span_empty(),
+                     "%s: bad command startup -- throttling: next start in %d s",
+                     program_of(process), (int)(delay_ms / 1000));
+    loop_timer_set(&process->timer, clock_deadline_after(delay_ms));
+}
+
+static void end_by_force(struct process *process)
+{
+    process->is_kill_expected = true;
+    loop_timer_set(&process->timer, process->pid ? CLOCK_NEVER : clock_deadline_after(0));
+    if (process->pid > 0)
+        (void)kill(process->pid,
+                   SIGKILL); /* it is our child and not waited for: the id is its own */
+}
+
+static void ask_to_leave(struct process *process)
+{
+    const struct ipc_stop stop = {.is_graceful = true};
+    if (process->control)
+        (void)ipc_channel_send(process->control, IPC_STOP, &stop); /* else its time runs out */
+    loop_timer_set(&process->timer, clock_deadline_after(process->pid ? process->leave_ms : 0));
+}
+
+static void act(struct process *process, enum supervise_action action)
+{
+    switch (action) {
+    case SUPERVISE_DO_NOTHING:
+        break;
+    case SUPERVISE_DO_START:
+        start(process);
+        break;
+    case SUPERVISE_DO_SERVE:
+        loop_timer_set(&process->timer, CLOCK_NEVER);
+        process->served_since_ms = clock_monotonic_ms();
+        log_error_lines(process, false);
+        break;
+    case SUPERVISE_DO_KILL:
+        end_by_force(process);
+        break;
+    case SUPERVISE_DO_SCHEDULE:
+        schedule_restart(process);
+        break;
+    case SUPERVISE_DO_STOP:
+        ask_to_leave(process);
+        break;
+    case SUPERVISE_DO_FORGET:
+        loop_timer_set(&process->timer, CLOCK_NEVER);
+        break;
+    }
+}
+
+void process_handle(struct process *process, enum supervise_event event, const char *reason)
+{
+    const struct supervise_step step = supervise(process->state, event);
+    const bool is_news = step.next != process->state || step.action != SUPERVISE_DO_NOTHING;
+    process->state = step.next;
+    act(process, step.action);
+    if (is_news)
+        process->world->on_changed(process, event, reason, process->world->context);
+}
+
+static void on_timer(void *context)
+{
+    struct process *process = context;
+    char reason[128];
+    if (process->pid == 0 && process->state != SUPERVISE_WAITING) { /* the fork failed */
+        process_handle(process, SUPERVISE_EXITED, process->reason);
+        return;
+    }
+    switch (process->state) {
+    case SUPERVISE_STARTING:
+        (void)snprintf(reason, sizeof(reason), "not ready within %d s",
+                       (int)(process->plan->settings.start_timeout_ms / 1000));
+        maillog_text(process->world->log, LOG_LEVEL_WARNING, span_empty(),
+                     "process %s pid %d is %s: killed", process->service->path, (int)process->pid,
+                     reason);
+        process_handle(process, SUPERVISE_HUNG, reason);
+        break;
+    case SUPERVISE_WAITING:
+        process_handle(process, SUPERVISE_DUE, NULL);
+        break;
+    case SUPERVISE_LEAVING:
+        process_handle(process, SUPERVISE_EXPIRED, NULL);
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- its end ---- */
+
+static void describe_end(struct process *process, int wait_status, char *text, size_t size)
+{
+    struct span first;
+    struct span rest;
+    (void)span_split_once(buffer_span(&process->errors), '\n', &first, &rest);
+    if (process->reason[0])
+        (void)snprintf(text, size, "%s", process->reason);
+    else if (first.length > 0)
+        (void)snprintf(text, size, "%.*s", SPAN_PRINTF(span_first(first, 500)));
+    else if (WIFSIGNALED(wait_status))
+        (void)snprintf(text, size, "killed by signal %d%s", WTERMSIG(wait_status),
+                       WTERMSIG(wait_status) == SIGSYS ? ", for a call that its sandbox forbids"
+                                                       : "");
+    else
+        (void)snprintf(text, size, "exit status %d", WEXITSTATUS(wait_status));
+}
+
+static void log_end(struct process *process, int wait_status)
+{
+    struct maillog *log = process->world->log;
+    const bool is_leaving =
+        process->state == SUPERVISE_LEAVING || process->state == SUPERVISE_ENDING;
+    if (WIFSIGNALED(wait_status)) {
+        if (!process->is_kill_expected || WTERMSIG(wait_status) != SIGKILL)
+            maillog_text(log, LOG_LEVEL_WARNING, span_empty(),
+                         "process %s pid %d killed by signal %d", process->service->path,
+                         (int)process->pid, WTERMSIG(wait_status));
+    } else if (WEXITSTATUS(wait_status) != 0 || !is_leaving) {
+        maillog_text(log, LOG_LEVEL_WARNING, span_empty(), "process %s pid %d exit status %d",
+                     process->service->path, (int)process->pid, WEXITSTATUS(wait_status));
+    }
+}
+
+void process_reaped(struct process *process, int wait_status)
+{
+    char reason[PROCESS_REASON_BYTES];
+    close_errors(process);
+    describe_end(process, wait_status, reason, sizeof(reason));
+    log_error_lines(process, true);
+    log_end(process, wait_status);
+    ipc_channel_destroy(&process->control);
+    process->pid = 0;
+    process->number = 0;
+    process->pinged_ms = 0;
+    process_handle(process, SUPERVISE_EXITED, reason);
+}
+
+void process_check_pulse(struct process *process, int64_t now_ms, bool forgives)
+{
+    const int64_t timeout_ms = process->plan->settings.watchdog_timeout_ms;
+    char reason[64];
+    if (!process->control || process->served_since_ms == 0 ||
+        (process->state != SUPERVISE_SERVING && process->state != SUPERVISE_LEAVING))
+        return;
+    if (process->pinged_ms == 0) {
+        const struct ipc_ping ping = {.serial = ++process->ping_serial};
+        process->pinged_ms = now_ms;
+        (void)ipc_channel_send(process->control, IPC_PING, &ping); /* unsent is unanswered */
+    } else if (forgives) {
+        process->pinged_ms = now_ms;
+    } else if (now_ms - process->pinged_ms >= timeout_ms) {
+        (void)snprintf(reason, sizeof(reason), "no answer for %d s", (int)(timeout_ms / 1000));
+        maillog_text(process->world->log, LOG_LEVEL_WARNING, span_empty(),
+                     "process %s pid %d gives %s: killed", process->service->path,
+                     (int)process->pid, reason);
+        process_handle(process, SUPERVISE_HUNG, reason);
+    }
+}
+
+bool process_is_reachable(const struct process *process)
+{
+    return process->control && ipc_channel_is_open(process->control) &&
+           (process->state == SUPERVISE_STARTING || process->state == SUPERVISE_SERVING ||
+            process->state == SUPERVISE_LEAVING);
+}
+
+struct process *process_create(struct process_world *world, const struct plan *plan,
+                               const struct plan_service *service, uint32_t generation)
+{
+    struct process *process = calloc(1, sizeof(*process));
+    if (!process)
+        return NULL;
+    process->world = world;
+    process->plan = plan;
+    process->service = service;
+    process->generation = generation;
+    process->state = SUPERVISE_HELD;
+    process->error_pipe = -1;
+    buffer_init(&process->errors, NULL, PROCESS_ERRORS_BYTES);
+    loop_timer_init(&process->timer, world->loop, on_timer, process);
+    return process;
+}
+
+void process_destroy(struct process **process)
+{
+    struct process *dying = *process;
+    *process = NULL;
+    if (!dying)
+        return;
+    ASSERT(dying->pid == 0);
+    ipc_channel_destroy(&dying->control);
+    loop_timer_release(&dying->timer);
+    buffer_release(&dying->errors);
+    free(dying);
+}

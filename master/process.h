@@ -1,0 +1,72 @@
+/* master/process - one child and its life: started, told who it is, pinged, killed, replaced. What
+ * is done when is the table in master/supervise; who it may talk to is up to master/fleet.
+ * Callers: master/fleet. */
+#ifndef MASTER_PROCESS_H
+#define MASTER_PROCESS_H
+
+#include "ipc/channel.h"
+#include "maillog/client.h"
+#include "plan.h"
+#include "supervise.h"
+
+struct process;
+
+/* What all processes share. */
+struct process_world {
+    struct loop *loop;
+    struct maillog *log;
+    int output; /* logd's standard output, -1: none */
+    bool is_verbose;
+    uint32_t last_process_number;
+    /* It has been forked: wire it. */
+    void (*on_started)(struct process *process, void *context);
+    /* It went through an event; reason says why, for events of trouble. The process may be freed
+     * later, never within. */
+    void (*on_changed)(struct process *process, enum supervise_event event, const char *reason,
+                       void *context);
+    void *context;
+};
+
+enum { PROCESS_REASON_BYTES = 1024, PROCESS_ERRORS_BYTES = 4096 };
+
+struct process {
+    struct list_link link; /* in its generation */
+    struct process_world *world;
+    const struct plan *plan;
+    const struct plan_service *service;
+    uint32_t generation;
+    enum supervise_state state;
+    uint32_t number; /* of the present run; 0: none */
+    pid_t pid;       /* 0: none */
+    struct ipc_channel *control;
+    struct loop_timer timer;
+    int64_t leave_ms;        /* how long it may take to leave */
+    int64_t served_since_ms; /* 0: not yet */
+    int64_t pinged_ms;       /* the oldest ping without an answer; 0: none */
+    uint32_t ping_serial;
+    uint32_t failure_count;
+    bool is_kill_expected; /* its end by SIGKILL is no news */
+    struct event error_event;
+    int error_pipe;
+    size_t error_line_count;
+    struct buffer errors;              /* what it wrote to standard error and is not logged yet */
+    char reason[PROCESS_REASON_BYTES]; /* what it gave as the reason of its failure, or "" */
+};
+
+/* NULL when memory is out. It is held. */
+MUST_USE struct process *process_create(struct process_world *world, const struct plan *plan,
+                                        const struct plan_service *service, uint32_t generation);
+/* It must be gone or held. */
+void process_destroy(struct process **process);
+
+void process_handle(struct process *process, enum supervise_event event, const char *reason);
+/* waitpid() has said so. */
+void process_reaped(struct process *process, int wait_status);
+/* Once per interval: sends a ping, or finds that the last was not answered in time. forgives: the
+ * clock shows that we ourselves stood still. */
+void process_check_pulse(struct process *process, int64_t now_ms, bool forgives);
+
+/* Has it a control channel over which it will read what it is sent? */
+MUST_USE bool process_is_reachable(const struct process *process);
+
+#endif
