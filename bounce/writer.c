@@ -92,10 +92,13 @@ static bool write_returned_content(struct job *job, struct span header)
 }
 
 /* Success and delay return the header only, and so does a failure where the sender asked for that
- * (RFC 3461 section 4.3) or the message is large. */
+ * (RFC 3461 section 4.3) or the message is large. The postmaster need not read what others wrote to
+ * each other: a copy has the header only, and the whole message goes to the postmaster alone. */
 static enum dsn_returned choose_returned(const struct job *job)
 {
-    return job->request->kind != DSN_FAILURE ||
+    const bool is_copy =
+        job->report.is_postmaster_copy && !span_is_empty(job->request->envelope.reverse_path);
+    return job->request->kind != DSN_FAILURE || is_copy ||
                    job->request->envelope.ret == QUEUE_RETURN_HEADERS ||
                    job->original->size_bytes > job->writer->settings->bounce_size_limit
                ? DSN_RETURN_HEADER

@@ -360,6 +360,7 @@ static void test_nobody_to_tell(void **state)
             assert_span_is("from", copy->envelope.reverse_path, "double-bounce@example.com");
             assert_int_equal(copy->envelope.flags, QUEUE_FLAG_NO_REPORT);
             assert_contains(copy, "\r\nSubject: Postmaster Copy: Undelivered Mail\r\n");
+            assert_int_equal(contains(copy, "A line of the body"), rows[i].sender[0] == '\0');
         }
         stop_bounce();
     }
