@@ -1,3 +1,5 @@
 # man/
 dist_man_MANS += man/posthouse-queue.5
 dist_man_MANS += man/postmap.1 man/posthouse-table.5
+dist_man_MANS += man/logd.8 man/posthouse-log.5
+dist_man_MANS += man/bounce.8

@@ -198,9 +198,10 @@ static void put_recipient_fields(const struct dsn_report *report,
                          (unsigned)recipient->status.class, (unsigned)recipient->status.subject,
                          (unsigned)recipient->status.detail);
     dsn_put_typed_field(out, "Remote-MTA", "dns", recipient->remote_mta, is_utf8);
-    dsn_put_typed_field(out, "Diagnostic-Code",
-                        span_is_empty(recipient->remote_mta) ? "X-Posthouse" : "smtp",
-                        recipient->reason, is_utf8);
+    if (span_is_empty(recipient->diagnostic))
+        dsn_put_typed_field(out, "Diagnostic-Code", "X-Posthouse", recipient->reason, is_utf8);
+    else
+        dsn_put_typed_field(out, "Diagnostic-Code", "smtp", recipient->diagnostic, is_utf8);
     put_date(out, report, "Last-Attempt-Date", recipient->last_attempt_s);
     if (report->kind == DSN_DELAY)
         put_date(out, report, "Will-Retry-Until", report->retry_until_s);

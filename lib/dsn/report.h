@@ -29,9 +29,9 @@ struct dsn_recipient {
     struct span orcpt;              /* ORCPT= as received; empty when absent */
     enum dsn_action action;
     struct enhanced_status status;
-    /* A reply of another server, whose name is remote_mta; without a name the reason is ours. */
-    struct span remote_mta;
-    struct span reason;
+    struct span remote_mta; /* empty: none was reached */
+    struct span diagnostic; /* the remote's own words, an SMTP reply; empty: the reason is ours */
+    struct span reason;     /* for people */
     int64_t last_attempt_s; /* 0: none was made */
 };
 

@@ -253,6 +253,20 @@ static void block_writes(struct ipc_channel *channel)
     (void)event_add(&channel->write_event, NULL);
 }
 
+/* sendmsg() has failed; errno says why. */
+static void handle_send_error(struct ipc_channel *channel)
+{
+    /* ETOOMANYREFS: descriptors in flight; they drain as the peer reads. */
+    if (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS)
+        block_writes(channel);
+    /* The peer is gone, but what it said before is still to be read: its results, its last log
+     * lines. Then the reader comes to the end. */
+    else if (errno == EPIPE || errno == ECONNRESET)
+        channel->is_write_blocked = true;
+    else
+        fail_later(channel, "cannot send");
+}
+
 void ipc_channel_flush(struct ipc_channel *channel)
 {
     if (channel->is_closed || channel->is_write_blocked || channel->failure)
@@ -261,10 +275,7 @@ void ipc_channel_flush(struct ipc_channel *channel)
         uint8_t opening[IPC_OPENING_BYTES];
         ipc_packet_opening(opening);
         if (send_packet(channel->descriptor, opening, sizeof(opening), NULL, 0) < 0) {
-            if (errno == EAGAIN)
-                block_writes(channel);
-            else
-                fail_later(channel, "cannot send");
+            handle_send_error(channel);
             return;
         }
         channel->is_opening_sent = true;
@@ -275,11 +286,7 @@ void ipc_channel_flush(struct ipc_channel *channel)
         const int *descriptors = channel->out_descriptors + channel->out_descriptor_offset;
         if (send_packet(channel->descriptor, channel->out.bytes + channel->out_offset, length,
                         descriptors, descriptor_count) < 0) {
-            /* ETOOMANYREFS, EMFILE: descriptors in flight; they drain as the peer reads. */
-            if (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS)
-                block_writes(channel);
-            else
-                fail_later(channel, "cannot send");
+            handle_send_error(channel);
             break;
         }
         for (size_t i = 0; i < descriptor_count; i++)
@@ -637,6 +644,9 @@ static int receive_packet(struct ipc_channel *channel, const char **reason)
     if (count < 0) {
         if (errno == EAGAIN || errno == EINTR)
             return 0;
+        /* Told once, when the peer ended without reading everything; what it sent comes next. */
+        if (errno == ECONNRESET)
+            return 1;
         *reason = "cannot receive";
         return -1;
     }

@@ -35,6 +35,7 @@ void maillog_notification(struct maillog *log, struct span queue_id, enum log_no
         [LOG_NOTIFICATION_SENDER_DELAY] = "sender delay notification: ",
         [LOG_NOTIFICATION_SENDER_SUCCESS] = "sender delivery status notification: ",
         [LOG_NOTIFICATION_POSTMASTER_FAILURE] = "postmaster non-delivery notification: ",
+        [LOG_NOTIFICATION_POSTMASTER_DELAY] = "postmaster delay notification: ",
     };
     struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, queue_id);
     buffer_append_string(line, names[kind]);

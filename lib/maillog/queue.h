@@ -14,10 +14,11 @@ void maillog_removed(struct maillog *log, struct span queue_id);
 void maillog_expired(struct maillog *log, struct span queue_id, struct span sender, bool is_forced);
 
 enum log_notification {
-    LOG_NOTIFICATION_SENDER_FAILURE,    /* sender non-delivery notification */
-    LOG_NOTIFICATION_SENDER_DELAY,      /* sender delay notification */
-    LOG_NOTIFICATION_SENDER_SUCCESS,    /* sender delivery status notification */
-    LOG_NOTIFICATION_POSTMASTER_FAILURE /* postmaster non-delivery notification */
+    LOG_NOTIFICATION_SENDER_FAILURE,     /* sender non-delivery notification */
+    LOG_NOTIFICATION_SENDER_DELAY,       /* sender delay notification */
+    LOG_NOTIFICATION_SENDER_SUCCESS,     /* sender delivery status notification */
+    LOG_NOTIFICATION_POSTMASTER_FAILURE, /* postmaster non-delivery notification */
+    LOG_NOTIFICATION_POSTMASTER_DELAY    /* postmaster delay notification */
 };
 /* QID: sender non-delivery notification: NEWQID */
 void maillog_notification(struct maillog *log, struct span queue_id, enum log_notification kind,

@@ -19,6 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         .orcpt = texts[2],
         .remote_mta = span_first(texts[3], 400),
         .reason = span_first(texts[4], 4000),
+        .diagnostic = length % 2 ? texts[4] : span_empty(),
         .status = {5, 0, 0},
     };
     const struct dsn_report report = {

@@ -27,7 +27,7 @@ EXPECTED = {
                 "Status": "5.1.1",
                 "Remote-MTA": "dns; mx.example.net",
                 "Diagnostic-Code": "smtp; 550 5.1.1 <b@example.net>: Recipient address rejected: "
-                "User unknown in virtual mailbox table (in reply to RCPT TO command)",
+                "User unknown in virtual mailbox table",
                 "Last-Attempt-Date": "Mon, 21 Sep 2026 15:15:00 +0100 (CET)",
             },
             {

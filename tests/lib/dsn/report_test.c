@@ -16,8 +16,11 @@ static const struct dsn_recipient two_recipients[] = {
      .action = DSN_ACTION_FAILED,
      .status = {5, 1, 1},
      .remote_mta = SPAN_LITERAL("mx.example.net"),
-     .reason = SPAN_LITERAL("550 5.1.1 <b@example.net>: Recipient address rejected: User unknown "
-                            "in virtual mailbox table (in reply to RCPT TO command)"),
+     .diagnostic = SPAN_LITERAL("550 5.1.1 <b@example.net>: Recipient address rejected: User "
+                                "unknown in virtual mailbox table"),
+     .reason = SPAN_LITERAL("host mx.example.net[192.0.2.9] said: 550 5.1.1 <b@example.net>: "
+                            "Recipient address rejected: User unknown in virtual mailbox table "
+                            "(in reply to RCPT TO command)"),
      .last_attempt_s = 1790000100},
     {.final_recipient = SPAN_LITERAL("\"odd name\"@example.org"),
      .action = DSN_ACTION_FAILED,
@@ -143,9 +146,10 @@ static void test_failure(void **state)
         "\r\n"
         "If you need help, please forward this report to <postmaster@example.com>.\r\n"
         "\r\n"
-        "<b@example.net> (named in your message as <sales+x@example.com>): 550 5.1.1\r\n"
-        "    <b@example.net>: Recipient address rejected: User unknown in virtual\r\n"
-        "    mailbox table (in reply to RCPT TO command)\r\n"
+        "<b@example.net> (named in your message as <sales+x@example.com>): host\r\n"
+        "    mx.example.net[192.0.2.9] said: 550 5.1.1 <b@example.net>: Recipient\r\n"
+        "    address rejected: User unknown in virtual mailbox table (in reply to\r\n"
+        "    RCPT TO command)\r\n"
         "\r\n"
         "<\"odd name\"@example.org>: mail for example.org loops back to myself\r\n"
         "\r\n"
@@ -166,8 +170,7 @@ static void test_failure(void **state)
         "Status: 5.1.1\r\n"
         "Remote-MTA: dns; mx.example.net\r\n"
         "Diagnostic-Code: smtp; 550 5.1.1 <b@example.net>: Recipient address\r\n"
-        " rejected: User unknown in virtual mailbox table (in reply to RCPT TO\r\n"
-        " command)\r\n"
+        " rejected: User unknown in virtual mailbox table\r\n"
         "Last-Attempt-Date: Mon, 21 Sep 2026 15:15:00 +0100 (CET)\r\n"
         "\r\n"
         "Final-Recipient: rfc822; \"odd name\"@example.org\r\n"
@@ -231,7 +234,7 @@ static void test_hostile_texts(void **state)
         struct dsn_recipient recipient = two_recipients[0];
         struct dsn_report report = sample();
         struct buffer out;
-        recipient.reason = recipient.remote_mta = rows[i];
+        recipient.reason = recipient.remote_mta = recipient.diagnostic = rows[i];
         recipient.orcpt = rows[i];
         report.recipients = &recipient;
         report.recipient_count = 1;

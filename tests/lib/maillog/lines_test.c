@@ -121,7 +121,8 @@ static void test_queue(void **state)
     INFO("4Qk7vBz1TfMw2hXcR9dLpNq3s: from=<a@b>, status=force-expired, returned to sender");
     static const char *const notifications[] = {
         "sender non-delivery notification", "sender delay notification",
-        "sender delivery status notification", "postmaster non-delivery notification"};
+        "sender delivery status notification", "postmaster non-delivery notification",
+        "postmaster delay notification"};
     for (unsigned kind = 0; kind < ARRAY_LENGTH(notifications); kind++) {
         char expected[128];
         (void)snprintf(expected, sizeof(expected), "QID: %s: NEWQID", notifications[kind]);
