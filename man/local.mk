@@ -1,3 +1,4 @@
 # man/
 dist_man_MANS += man/posthouse-queue.5
 dist_man_MANS += man/postmap.1 man/posthouse-table.5
+dist_man_MANS += man/dnsd.8
