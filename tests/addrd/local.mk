@@ -1,0 +1,8 @@
+# tests of addrd
+if HAVE_CMOCKA
+addrd_tests = tests/addrd/resolver_test
+check_PROGRAMS += $(addrd_tests)
+TESTS += $(addrd_tests)
+tests_addrd_resolver_test_SOURCES = tests/addrd/resolver_test.c tests/test.h $(addrd_parts)
+tests_addrd_resolver_test_LDADD = $(test_libs) $(DB_LIBS)
+endif
