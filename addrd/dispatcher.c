@@ -82,7 +82,7 @@ static void add_path(struct path_list *list, const char *path)
     for (size_t i = 0; i < list->count; i++)
         if (strcmp(list->paths[i].path, path) == 0)
             return;
-    if (path && list->count < PATHS_MAX)
+    if (list->count < PATHS_MAX)
         list->paths[list->count++] =
             (struct sandbox_path){path, SANDBOX_PATH_READ | SANDBOX_PATH_OPTIONAL};
 }
