@@ -101,7 +101,8 @@ void berkeley_ignore_message(const DB_ENV *environment UNUSED, const char *prefi
     /* The code that the call returns says enough, and standard error may be anything. */
 }
 
-/* With the lock held on descriptor. *is_other: the name now stands for another file. */
+/* DB_NOMMAP: Postfix truncates a table that it rebuilds, under a mapping that would be the end.
+ * With the lock held on descriptor. *is_other: the name now stands for another file. */
 static bool open_database(struct table *table, struct berkeley *berkeley, bool *is_other)
 {
     struct stat ours;
@@ -115,7 +116,7 @@ static bool open_database(struct table *table, struct berkeley *berkeley, bool *
     int result = berkeley_create(&berkeley->database, BERKELEY_READ_CACHE_BYTES);
     if (result == 0)
         result = berkeley->database->open(berkeley->database, NULL, table->file, NULL,
-                                          berkeley->type, DB_RDONLY, 0);
+                                          berkeley->type, DB_RDONLY | DB_NOMMAP, 0);
     if (result == 0)
         result = berkeley->database->fd(berkeley->database, &their_descriptor);
     if (result == 0 && fstat(their_descriptor, &theirs) != 0)

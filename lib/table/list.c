@@ -11,7 +11,6 @@ enum { TABLE_LIST_ERROR_MAX_BYTES = 2048 };
 struct table_list {
     struct table **tables;
     size_t count;
-    struct buffer value; /* where the caller wants none */
     struct buffer error;
 };
 
@@ -53,7 +52,6 @@ struct table_list *table_list_open(struct span names, const struct table_options
 
     if (!list)
         return NULL;
-    buffer_init(&list->value, NULL, TABLE_VALUE_MAX_BYTES);
     buffer_init(&list->error, NULL, TABLE_LIST_ERROR_MAX_BYTES);
     while (table_next_name(&names, &name))
         if (!append(list, name, options)) {
@@ -72,7 +70,6 @@ void table_list_close(struct table_list **list)
     for (size_t i = 0; i < closed->count; i++)
         table_close(&closed->tables[i]);
     free(closed->tables);
-    buffer_release(&closed->value);
     buffer_release(&closed->error);
     free(closed);
 }
@@ -92,15 +89,13 @@ static enum table_result fail(struct table_list *list, struct span name, struct 
 
 enum table_result table_list_lookup(struct table_list *list, struct span key, struct buffer *value)
 {
-    struct buffer *const found = value ? value : &list->value;
-
     for (size_t i = 0; i < list->count; i++) {
         struct table *table = list->tables[i];
-        buffer_reset(found);
-        const enum table_result result = table_lookup(table, key, found);
+        buffer_reset(value);
+        const enum table_result result = table_lookup(table, key, value);
         if (result == TABLE_ERROR)
             return fail(list, table_name(table), table_error(table));
-        if (result == TABLE_FOUND && found->length == 0)
+        if (result == TABLE_FOUND && value->length == 0)
             return fail(list, table_name(table),
                         span_from_string("an empty string as result is not allowed"));
         if (result != TABLE_NOT_FOUND)

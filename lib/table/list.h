@@ -14,8 +14,8 @@ void table_list_close(struct table_list **list);
 
 bool table_list_is_empty(const struct table_list *list);
 /* The first table that has the key, or the first that cannot say, decides. Replaces what was in
- * *value, which may be NULL where only existence matters. An empty value is TABLE_ERROR, as in
- * Postfix: tables say "not found" by having no such key. */
+ * *value. An empty value is TABLE_ERROR, as in Postfix: tables say "not found" by having no such
+ * key. */
 MUST_USE enum table_result table_list_lookup(struct table_list *list, struct span key,
                                              struct buffer *value);
 /* After TABLE_ERROR: "TABLE: reason". */

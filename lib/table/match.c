@@ -34,7 +34,7 @@ struct table_match {
     struct table **tables;
     size_t table_count;
     struct buffer error;
-    struct buffer value;
+    struct buffer value; /* looked up and of no interest; emptied before every lookup */
 };
 
 static bool add_words(struct table_match *match, struct span words, bool is_negated, int depth);

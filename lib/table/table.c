@@ -145,9 +145,11 @@ enum table_result table_lookup(struct table *table, struct span key, struct buff
             ascii_lower_in_place(table->folded_key.bytes, table->folded_key.length);
         key = buffer_span(&table->folded_key);
     }
-    if (table->kind->is_slow && !(table->options.flags & TABLE_MAY_BLOCK))
-        return TABLE_WOULD_BLOCK;
-    const enum table_result result = table->kind->lookup(table, key, value);
+    enum table_result result = TABLE_WOULD_BLOCK;
+    if (!table->kind->is_slow || (table->options.flags & TABLE_MAY_BLOCK))
+        result = table->kind->lookup(table, key, value);
+    if (result == TABLE_WOULD_BLOCK && table->options.ask_elsewhere)
+        result = table->options.ask_elsewhere(table->options.ask_context, table, key, value);
     if (result == TABLE_FOUND && !buffer_ok(value)) {
         table_fail(table, "a value is too long");
         return TABLE_ERROR;
@@ -178,6 +180,11 @@ struct span table_name(const struct table *table)
 struct span table_error(const struct table *table)
 {
     return buffer_span(&table->error);
+}
+
+void table_set_error(struct table *table, struct span reason)
+{
+    table_fail(table, "%.*s", SPAN_PRINTF(reason));
 }
 
 bool table_is_slow(const struct table *table)

@@ -36,14 +36,19 @@ enum {
     TABLE_VALUE_MAX_BYTES = 1024 * 1024
 };
 
+struct table;
+
 struct table_options {
     unsigned flags;
     /* Told what is odd in a table's source; may be NULL. */
     void (*warn)(void *context, struct span text);
     void *warn_context;
+    /* Asked in place of TABLE_WOULD_BLOCK, with the key as the table has it, and may park the
+     * task. Appends to *value. May be NULL. */
+    enum table_result (*ask_elsewhere)(void *context, struct table *table, struct span key,
+                                       struct buffer *value);
+    void *ask_context;
 };
-
-struct table;
 
 /* NULL, with the reason appended to *error, for a name that is none, an unknown type, a malformed
  * inline: or static: text, or when memory is out. A file that is missing or unreadable is no such
@@ -66,6 +71,8 @@ MUST_USE enum table_result table_prepare(struct table *table);
 struct span table_name(const struct table *table);
 /* Why the last call gave TABLE_ERROR. */
 struct span table_error(const struct table *table);
+/* For ask_elsewhere: the reason of the error that it returns. */
+void table_set_error(struct table *table, struct span reason);
 /* Lookups ask a service that may take its time, whatever the state of files. */
 bool table_is_slow(const struct table *table);
 /* The file or directory that lookups open, for the sandbox; empty for tables without one. */

@@ -1,6 +1,6 @@
 /* tests/bounce/bounce - the daemon in its sandbox, this program being qmgr: an original and a
  * request in, a report in a queue file out. */
-#include "../daemon.h"
+#include "../lone_daemon.h"
 
 #include "conf/bounce.h"
 #include "ipc/codec.h"

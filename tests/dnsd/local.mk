@@ -14,4 +14,9 @@ tests_dnsd_resolver_test_LDADD = $(test_libs) $(CARES_LIBS)
 tests_dnsd_servers_test_SOURCES = tests/dnsd/servers_test.c dnsd/servers.c dnsd/servers.h \
 	tests/test.h
 tests_dnsd_servers_test_LDADD = $(test_libs)
+check_PROGRAMS += tests/dnsd/dnsd_test
+dist_check_SCRIPTS += tests/dnsd/dnsd_test.sh
+TESTS += tests/dnsd/dnsd_test.sh
+tests_dnsd_dnsd_test_SOURCES = tests/dnsd/dnsd_test.c tests/daemon.c tests/daemon.h tests/test.h
+tests_dnsd_dnsd_test_LDADD = $(test_libs)
 endif

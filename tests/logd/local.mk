@@ -7,6 +7,6 @@ tests_logd_format_test_SOURCES = tests/logd/format_test.c $(logd_parts) tests/te
 tests_logd_format_test_LDADD = $(test_libs)
 tests_logd_destination_test_SOURCES = tests/logd/destination_test.c $(logd_parts) tests/test.h
 tests_logd_destination_test_LDADD = $(test_libs)
-tests_logd_logd_test_SOURCES = tests/logd/logd_test.c tests/daemon.h tests/test.h
+tests_logd_logd_test_SOURCES = tests/logd/logd_test.c tests/lone_daemon.h tests/test.h
 tests_logd_logd_test_LDADD = $(test_libs)
 endif

@@ -1,5 +1,5 @@
 /* tests/logd/logd - the daemon itself, in its sandbox: lines in, a file out. */
-#include "../daemon.h"
+#include "../lone_daemon.h"
 
 #include "conf/logd.h"
 #include "maillog/client.h"

@@ -263,7 +263,7 @@ static const struct row rows[] = {
      0,
      "",
      ""},
-    {"not implemented",
+    {"an operation unknown to the server",
      {"a.example", DNS_TYPE_MX, LAME | 4, NULL},
      DNS_TEMPORARY,
      DNS_FAILURE_OTHER_CODE,

@@ -1,0 +1,240 @@
+/* addrd/dispatcher - see dispatcher.h. */
+#include "dispatcher.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "conf/instance.h"
+#include "interfaces.h"
+#include "worker.h"
+
+enum { REPORT_AGAIN_MS = 10000, PATHS_MAX = 64, WORKER_ERROR_MAX_BYTES = 2048 };
+
+/* What name services read and connect to, beside the tables' directories. */
+static const char *const name_service_paths[] = {
+    "/etc",     "/usr/lib", "/usr/lib64", "/lib",       "/lib64",      "/run",
+    "/var/run", "/var/lib", "/usr/share", "/proc/self", "/dev/urandom"};
+
+/* ---- the log ---- */
+
+static void warn(void *context, struct span text)
+{
+    struct dispatcher *dispatcher = context;
+    maillog_text(&dispatcher->service->log, LOG_LEVEL_WARNING, span_empty(), "%.*s",
+                 SPAN_PRINTF(text));
+}
+
+/* The same failure once in ten seconds. */
+static void report_failure(void *context, struct span text)
+{
+    struct dispatcher *dispatcher = context;
+    char line[DISPATCHER_REPORT_BYTES];
+    const int64_t now_ms = clock_monotonic_ms();
+
+    (void)snprintf(line, sizeof(line), "%.*s", SPAN_PRINTF(text));
+    if (strcmp(line, dispatcher->last_report) == 0 && now_ms < dispatcher->next_report_ms)
+        return;
+    (void)snprintf(dispatcher->last_report, sizeof(dispatcher->last_report), "%s", line);
+    dispatcher->next_report_ms = now_ms + REPORT_AGAIN_MS;
+    warn(dispatcher, span_from_string(line[0] ? line : "a table lookup failed"));
+}
+
+/* ---- tables that may wait ---- */
+
+static enum table_result ask_worker(void *context, struct table *table, struct span key,
+                                    struct buffer *value)
+{
+    struct dispatcher *dispatcher = context;
+    const struct addr_tables *tables = &dispatcher->resolver.tables;
+    struct buffer reason;
+
+    const size_t number = addr_tables_number(tables, table);
+    if (dispatcher->nursery_descriptor < 0 || number == tables->count) {
+        table_set_error(table, span_from_string("is busy"));
+        return TABLE_ERROR;
+    }
+    buffer_init(&reason, NULL, WORKER_ERROR_MAX_BYTES);
+    const enum table_result result = helpers_ask(&dispatcher->helpers, number, key, value, &reason);
+    if (result == TABLE_ERROR)
+        table_set_error(table, buffer_span(&reason));
+    buffer_release(&reason);
+    return result;
+}
+
+static bool needs_workers(const struct addr_tables *tables)
+{
+    for (size_t i = 0; i < tables->count; i++)
+        if (table_is_slow(tables->all[i]) || table_file(tables->all[i]).length > 0)
+            return true; /* also a file may be locked by postmap for long */
+    return false;
+}
+
+/* ---- before the sandbox ---- */
+
+struct path_list {
+    struct sandbox_path *paths;
+    size_t count;
+};
+
+static void add_path(struct path_list *list, const char *path)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->paths[i].path, path) == 0)
+            return;
+    if (list->count < PATHS_MAX)
+        list->paths[list->count++] =
+            (struct sandbox_path){path, SANDBOX_PATH_READ | SANDBOX_PATH_OPTIONAL};
+}
+
+/* The directory, since a rebuilt table is another file in it. */
+static void add_directory(struct path_list *list, struct span file, struct arena *arena)
+{
+    const size_t slash = span_find_last_byte(file, '/');
+    const char *directory = slash == file.length ? "."
+                            : slash == 0         ? "/"
+                                                 : arena_string(arena, span_first(file, slash));
+    if (directory)
+        add_path(list, directory);
+}
+
+static struct path_list table_paths(const struct addr_tables *tables, struct arena *arena)
+{
+    struct path_list list = {.paths = arena_alloc(arena, PATHS_MAX * sizeof(*list.paths))};
+
+    ASSERT(list.paths);
+    for (size_t i = 0; i < tables->count; i++) {
+        const struct span file = table_file(tables->all[i]);
+        const char *name = file.length > 0 ? arena_string(arena, file) : NULL;
+        char *resolved = name ? realpath(name, NULL) : NULL;
+        if (name)
+            add_directory(&list, file, arena);
+        if (resolved)
+            add_directory(&list, span_from_string(resolved), arena);
+        free(resolved);
+    }
+    return list;
+}
+
+static bool start_nursery(struct dispatcher *dispatcher, const struct path_list *tables)
+{
+    struct service *service = dispatcher->service;
+    const struct conf_addrd *settings = service->settings;
+    struct path_list all = {.paths = arena_alloc(&service->arena, PATHS_MAX * sizeof(*all.paths))};
+
+    ASSERT(all.paths);
+    for (size_t i = 0; i < ARRAY_LENGTH(name_service_paths); i++)
+        add_path(&all, name_service_paths[i]);
+    for (size_t i = 0; i < tables->count; i++)
+        add_path(&all, tables->paths[i].path);
+    const struct worker_setup setup = {.tables = &dispatcher->resolver.tables,
+                                       .paths = all.paths,
+                                       .path_count = all.count,
+                                       .uid = service->profile.uid,
+                                       .gid = service->profile.gid,
+                                       .lookup_limit_ms = settings->addrd_lookup_timeout_ms};
+    dispatcher->nursery_descriptor = nursery_start(&setup);
+    if (dispatcher->nursery_descriptor >= 0)
+        return true;
+    service_say(service, "cannot start workers: %s", strerror(errno));
+    return false;
+}
+
+static bool find_own_addresses(struct dispatcher *dispatcher)
+{
+    struct service *service = dispatcher->service;
+    struct resolver *resolver = &dispatcher->resolver;
+    struct conf_host host;
+    struct ip_address *addresses;
+    struct span unknown;
+
+    if (!conf_host_discover(&service->arena, &host)) {
+        service_say(service, "cannot list this machine's interfaces: %s", strerror(errno));
+        return false;
+    }
+    if (!interfaces_find(service->settings, &host, &service->arena, &addresses,
+                         &resolver->own_address_count, &unknown)) {
+        service_say(service, "memory is out");
+        return false;
+    }
+    resolver->own_addresses = addresses;
+    if (unknown.length > 0)
+        maillog_text(&service->log, LOG_LEVEL_WARNING, span_empty(),
+                     "inet_interfaces, proxy_interfaces: host not found: %.*s",
+                     SPAN_PRINTF(unknown));
+    return true;
+}
+
+bool dispatcher_prepare(struct dispatcher *dispatcher, struct service *service)
+{
+    const struct table_options options = {.warn = warn,
+                                          .warn_context = dispatcher,
+                                          .ask_elsewhere = ask_worker,
+                                          .ask_context = dispatcher};
+    struct resolver *resolver = &dispatcher->resolver;
+
+    dispatcher->service = service;
+    dispatcher->nursery_descriptor = -1;
+    *resolver = (struct resolver){
+        .settings = service->settings, .report = report_failure, .report_context = dispatcher};
+    if (!addr_tables_open(&resolver->tables, service->settings, &options)) {
+        service_say(service, "memory is out");
+        return false;
+    }
+    const struct path_list paths = table_paths(&resolver->tables, &service->arena);
+    service->profile.paths = paths.paths;
+    service->profile.path_count = paths.count;
+    return find_own_addresses(dispatcher) &&
+           (!needs_workers(&resolver->tables) || start_nursery(dispatcher, &paths));
+}
+
+/* ---- in the sandbox ---- */
+
+/* A restart brings another nursery; this process cannot make one any more. */
+static void on_nursery_gone(void *context)
+{
+    struct dispatcher *dispatcher = context;
+    maillog_text(&dispatcher->service->log, LOG_LEVEL_WARNING, span_empty(),
+                 "the process that makes workers is gone; starting over");
+    service_leave(dispatcher->service, EXIT_FAILURE);
+}
+
+static void on_idle(struct questions *questions)
+{
+    struct dispatcher *dispatcher = questions->owner;
+    if (dispatcher->service->is_draining)
+        service_leave(dispatcher->service, EXIT_SUCCESS);
+}
+
+/* Files are opened only here, with the rights that lookups have: what cannot be read is told at
+ * once, and not after the first rebuild. */
+static void try_tables(struct dispatcher *dispatcher)
+{
+    const struct addr_tables *tables = &dispatcher->resolver.tables;
+    for (size_t i = 0; i < tables->count; i++)
+        if (table_prepare(tables->all[i]) == TABLE_ERROR)
+            warn(dispatcher, table_error(tables->all[i]));
+}
+
+bool dispatcher_begin(struct dispatcher *dispatcher)
+{
+    struct service *service = dispatcher->service;
+    const struct conf_addrd *settings = service->settings;
+
+    questions_init(&dispatcher->questions, service->loop, &dispatcher->resolver);
+    dispatcher->questions.on_idle = on_idle;
+    dispatcher->questions.owner = dispatcher;
+    dispatcher->helpers = (struct helpers){.report = report_failure,
+                                           .report_context = dispatcher,
+                                           .on_nursery_gone = on_nursery_gone,
+                                           .context = dispatcher};
+    if (dispatcher->nursery_descriptor >= 0 &&
+        !helpers_start(&dispatcher->helpers, service->loop, dispatcher->nursery_descriptor,
+                       settings->addrd_worker_count, dispatcher->resolver.tables.count,
+                       settings->addrd_lookup_timeout_ms)) {
+        service_say(service, "memory is out");
+        return false;
+    }
+    try_tables(dispatcher);
+    return true;
+}

@@ -1,0 +1,25 @@
+/* addrd/questions - the channels: who may ask what, a task for each question, and its answer.
+ * Interface: questions_init(), questions_add_peer(). Callers: addrd/main, tests. */
+#ifndef ADDRD_QUESTIONS_H
+#define ADDRD_QUESTIONS_H
+
+#include "ipc/channel.h"
+#include "resolver.h"
+
+/* Questions that are worked on at once; more are answered with a temporary failure. */
+enum { QUESTIONS_OPEN_MAX = 4000 };
+
+struct questions {
+    struct loop *loop;
+    struct resolver *resolver;
+    size_t open_count;
+    /* Told when the last open question has been answered; may be NULL. */
+    void (*on_idle)(struct questions *questions);
+    void *owner;
+};
+
+void questions_init(struct questions *questions, struct loop *loop, struct resolver *resolver);
+/* Takes the descriptor, one end of a channel, over. */
+void questions_add_peer(struct questions *questions, enum ipc_role role, int descriptor);
+
+#endif

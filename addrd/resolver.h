@@ -1,0 +1,34 @@
+/* addrd/resolver - what an address is and where mail for it goes: Postfix's address classes.
+ * The order: the address is completed ($myorigin, $mydomain), routes in the local part of an
+ * address at our own name are followed (user%other@here), then the domain decides the class
+ * (mydestination and our address literals, virtual_alias_domains, virtual_mailbox_domains,
+ * relay_domains, everybody else), the class the transport and next hop, and transport_maps may
+ * replace both.
+ * Interface: resolver_check_recipient(), resolver_route(). Straight-line code that asks tables;
+ * where one is slow the task parks in the lookup. Callers: addrd/questions, tests. */
+#ifndef ADDRD_RESOLVER_H
+#define ADDRD_RESOLVER_H
+
+#include "addr/client.h"
+#include "address/rewrite.h"
+#include "tables.h"
+
+enum { RESOLVER_ARENA_BYTES = 4 << 20 }; /* the least that one question's arena should hold */
+
+struct resolver {
+    const struct conf_addrd *settings;
+    struct addr_tables tables;
+    const struct ip_address *own_addresses; /* inet_interfaces and proxy_interfaces */
+    size_t own_address_count;
+    /* Told why a lookup failed; may be NULL. */
+    void (*report)(void *context, struct span reason);
+    void *report_context;
+};
+
+/* All texts of the results lie in the arena, in the settings, or are literals. */
+void resolver_check_recipient(struct resolver *resolver, struct span recipient, struct span sender,
+                              struct arena *arena, struct addr_check *check);
+void resolver_route(struct resolver *resolver, struct span recipient, struct span sender,
+                    struct arena *arena, struct addr_route *route);
+
+#endif

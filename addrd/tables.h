@@ -1,0 +1,39 @@
+/* addrd/tables - all tables and lists that the settings name, opened once and numbered.
+ * The numbers are the same in the dispatcher and in its workers, which are forked after this.
+ * Interface: addr_tables_open(), addr_tables_close(), addr_tables_number().
+ * Callers: addrd/main, addrd/resolver. */
+#ifndef ADDRD_TABLES_H
+#define ADDRD_TABLES_H
+
+#include "conf/addrd.h"
+#include "table/list.h"
+#include "table/match.h"
+
+struct addr_tables {
+    struct table_match *my_destination;
+    struct table_match *virtual_alias_domains;
+    struct table_match *virtual_mailbox_domains;
+    struct table_match *relay_domains;
+    struct table_list *local_recipients;
+    struct table_list *virtual_aliases;
+    struct table_list *virtual_mailboxes;
+    struct table_list *relay_recipients;
+    struct table_list *transports;
+    struct table_list *relayhosts_by_sender;
+    struct table_list *transports_by_sender;
+    struct table **all; /* [count], owned by the lists above */
+    size_t count;
+};
+
+/* Opens no file of a table, but reads the files of lists. False when memory is out. */
+MUST_USE bool addr_tables_open(struct addr_tables *tables, const struct conf_addrd *settings,
+                               const struct table_options *options);
+void addr_tables_close(struct addr_tables *tables);
+
+/* tables->count for one that is not among them. */
+MUST_USE size_t addr_tables_number(const struct addr_tables *tables, const struct table *table);
+
+/* Does parent_domain_matches_subdomains name the parameter? */
+MUST_USE bool addr_tables_parent_matches(const struct conf_addrd *settings, const char *parameter);
+
+#endif

@@ -1,0 +1,263 @@
+/* addrd/worker - see worker.h. */
+#include "worker.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ipc/channel.h"
+#include "system/file.h"
+#include "system/loop.h"
+
+enum {
+    WORKER_DESCRIPTOR_LIMIT = 256,
+    WORKER_VALUE_MAX_BYTES = 57344, /* IPC_RECORDS_MAX */
+    WORKER_REASON_MAX_BYTES = 2048  /* IPC_REASON_MAX */
+};
+
+/* What a worker promises, and the nursery too, since a child's filter only adds to its parent's. */
+#define WORKER_PROMISES (SANDBOX_RECEIVE_FDS | SANDBOX_READ_FILES | SANDBOX_NSS | SANDBOX_THREADS)
+
+/* ---- the limit on a look-up ---- */
+
+/* A thread that ends the process when one look-up has taken too long. */
+struct watchdog {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    int64_t limit_ms;
+    int64_t deadline_ms; /* CLOCK_NEVER: nothing is being looked up */
+    bool is_waiting_for_work;
+};
+
+static void wait_until(struct watchdog *watchdog, int64_t deadline_ms)
+{
+    const struct timespec until = {.tv_sec = (time_t)(deadline_ms / 1000),
+                                   .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
+    (void)pthread_cond_timedwait(&watchdog->changed, &watchdog->mutex, &until); /* or earlier */
+}
+
+static void *watch(void *argument)
+{
+    struct watchdog *watchdog = argument;
+
+    (void)pthread_mutex_lock(&watchdog->mutex);
+    for (;;) {
+        while (watchdog->deadline_ms == CLOCK_NEVER) {
+            watchdog->is_waiting_for_work = true;
+            (void)pthread_cond_wait(&watchdog->changed, &watchdog->mutex);
+        }
+        watchdog->is_waiting_for_work = false;
+        if (clock_monotonic_ms() >= watchdog->deadline_ms)
+            _exit(EXIT_FAILURE);
+        wait_until(watchdog, watchdog->deadline_ms);
+    }
+    return NULL;
+}
+
+static bool watchdog_start(struct watchdog *watchdog, int64_t limit_ms)
+{
+    pthread_condattr_t attributes;
+    pthread_t thread;
+
+    *watchdog = (struct watchdog){.limit_ms = limit_ms, .deadline_ms = CLOCK_NEVER};
+    return pthread_mutex_init(&watchdog->mutex, NULL) == 0 &&
+           pthread_condattr_init(&attributes) == 0 &&
+           pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
+           pthread_cond_init(&watchdog->changed, &attributes) == 0 &&
+           pthread_create(&thread, NULL, watch, watchdog) == 0;
+}
+
+static void watchdog_set(struct watchdog *watchdog, bool is_working)
+{
+    (void)pthread_mutex_lock(&watchdog->mutex);
+    watchdog->deadline_ms = is_working ? clock_deadline_after(watchdog->limit_ms) : CLOCK_NEVER;
+    /* In the middle of an earlier wait it looks at the new deadline when that is over. */
+    if (is_working && watchdog->is_waiting_for_work)
+        (void)pthread_cond_signal(&watchdog->changed);
+    (void)pthread_mutex_unlock(&watchdog->mutex);
+}
+
+/* ---- a worker ---- */
+
+struct worker {
+    const struct worker_setup *setup;
+    struct table **tables; /* by number; NULL: not opened yet */
+    struct watchdog watchdog;
+};
+
+static enum table_result look_up(struct worker *worker, const struct ipc_table_lookup *question,
+                                 struct buffer *value, struct buffer *reason)
+{
+    const struct table_options options = {.flags = TABLE_MAY_BLOCK | TABLE_KEEP_CASE};
+    const uint32_t number = question->table;
+
+    if (number >= worker->setup->tables->count) {
+        buffer_append_string(reason, "no table of that number");
+        return TABLE_ERROR;
+    }
+    if (!worker->tables[number])
+        worker->tables[number] =
+            table_open(table_name(worker->setup->tables->all[number]), &options, reason);
+    if (!worker->tables[number])
+        return TABLE_ERROR;
+    const enum table_result result = table_lookup(worker->tables[number], question->key, value);
+    if (result == TABLE_ERROR)
+        buffer_append_span(reason, table_error(worker->tables[number]));
+    return result;
+}
+
+static void on_question(struct ipc_channel *channel, const struct ipc_delivery *delivery,
+                        void *context)
+{
+    struct worker *worker = context;
+    struct buffer value;
+    struct buffer reason;
+
+    if (delivery->type != IPC_TABLE_LOOKUP || delivery->id == 0)
+        return;
+    buffer_init(&value, NULL, WORKER_VALUE_MAX_BYTES);
+    buffer_init(&reason, NULL, WORKER_REASON_MAX_BYTES);
+    watchdog_set(&worker->watchdog, true);
+    const enum table_result result = look_up(worker, delivery->message, &value, &reason);
+    watchdog_set(&worker->watchdog, false);
+    const struct ipc_table_lookup_reply reply = {
+        .status = buffer_ok(&value) ? (uint32_t)result : TABLE_ERROR,
+        .value = buffer_ok(&value) ? buffer_span(&value) : span_empty(),
+        .reason = buffer_span(&reason)};
+    (void)ipc_channel_reply(channel, delivery->id, IPC_TABLE_LOOKUP_REPLY, &reply);
+    buffer_release(&value);
+    buffer_release(&reason);
+}
+
+static void on_dispatcher_gone(struct ipc_channel *channel UNUSED, const char *reason UNUSED,
+                               void *context UNUSED)
+{
+    _exit(EXIT_SUCCESS);
+}
+
+static NORETURN void fail(const char *who, const struct sandbox_error *error)
+{
+    (void)fprintf(stderr, "addrd %s: %s: %s\n", who, error->step, strerror(error->error_number));
+    _exit(EXIT_FAILURE);
+}
+
+static void close_in(const struct worker_setup *setup, const char *who, unsigned promises,
+                     int kept_descriptor)
+{
+    const struct sandbox_profile profile = {.promises = promises,
+                                            .kept_fds = &kept_descriptor,
+                                            .kept_fd_count = 1,
+                                            .uid = setup->uid,
+                                            .gid = setup->gid,
+                                            .paths = setup->paths,
+                                            .path_count = setup->path_count,
+                                            .descriptor_limit = WORKER_DESCRIPTOR_LIMIT};
+    struct sandbox_error error;
+    if (!sandbox_enter(&profile, &error))
+        fail(who, &error);
+}
+
+/* A loop of the process itself: the parent's belongs to the parent. */
+static void serve(enum ipc_role peer, int descriptor, const struct ipc_channel_handlers *handlers,
+                  void *context)
+{
+    struct loop *loop = loop_create();
+    if (!loop || !ipc_channel_create(loop, descriptor, peer, handlers, context))
+        _exit(EXIT_FAILURE);
+    loop_run(loop);
+    _exit(EXIT_SUCCESS);
+}
+
+static NORETURN void run_worker(const struct worker_setup *setup, int descriptor)
+{
+    static const struct ipc_permission permissions[] = {
+        {IPC_TABLE_LOOKUP, IPC_ROLE_BIT(IPC_ROLE_ADDRD)}, {0, 0}};
+    static const struct ipc_channel_handlers handlers = {on_question, on_dispatcher_gone,
+                                                         permissions};
+    struct worker *worker = calloc(1, sizeof(*worker));
+
+    close_in(setup, "worker", WORKER_PROMISES, descriptor);
+    if (worker) {
+        worker->setup = setup;
+        worker->tables = calloc(setup->tables->count + 1, sizeof(struct table *));
+    }
+    if (worker && worker->tables && watchdog_start(&worker->watchdog, setup->lookup_limit_ms))
+        serve(IPC_ROLE_ADDRD, descriptor, &handlers, worker);
+    _exit(EXIT_FAILURE);
+}
+
+/* ---- the nursery ---- */
+
+static void on_want(struct ipc_channel *channel, const struct ipc_delivery *delivery, void *context)
+{
+    int ends[2] = {-1, -1};
+    pid_t child = -1;
+
+    if (delivery->type != IPC_NURSERY_WANT || delivery->id == 0)
+        return;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0)
+        child = fork();
+    if (child == 0)
+        run_worker(context, ends[1]);
+    file_close(ends[1]);
+    /* When the fork failed the dispatcher finds the channel closed, and asks again later. */
+    const struct ipc_nursery_worker reply = {.socket = ends[0],
+                                             .process_id = child > 0 ? (uint32_t)child : 0};
+    if (ends[0] < 0 || !ipc_channel_reply(channel, delivery->id, IPC_NURSERY_WORKER, &reply))
+        _exit(EXIT_FAILURE); /* nothing can be made here any more */
+}
+
+/* Modules of the name service are loaded here, once for all workers. */
+static void warm_up_name_service(void)
+{
+    (void)getpwnam("posthouse-no-such-user"); /* asks every service in turn */
+    (void)getgrnam("posthouse-no-such-group");
+    sandbox_warm_up_common();
+}
+
+static NORETURN void run_nursery(const struct worker_setup *setup, int descriptor)
+{
+    static const struct ipc_permission permissions[] = {
+        {IPC_NURSERY_WANT, IPC_ROLE_BIT(IPC_ROLE_ADDRD)}, {0, 0}};
+    static const struct ipc_channel_handlers handlers = {on_want, on_dispatcher_gone, permissions};
+    struct worker_setup *kept = malloc(sizeof(*kept));
+
+    if (!kept || signal(SIGCHLD, SIG_IGN) == SIG_ERR || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        _exit(EXIT_FAILURE);
+    *kept = *setup;
+    warm_up_name_service();
+    close_in(kept, "nursery", WORKER_PROMISES | SANDBOX_SPAWN, descriptor);
+    /* From now on this is what its workers are, too. */
+    if (setup->uid != SANDBOX_SAME_USER) {
+        kept->uid = getuid();
+        kept->gid = getgid();
+    }
+    serve(IPC_ROLE_ADDRD, descriptor, &handlers, kept);
+    _exit(EXIT_SUCCESS);
+}
+
+int nursery_start(const struct worker_setup *setup)
+{
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+        return -1;
+    const pid_t child = fork();
+    if (child == 0)
+        run_nursery(setup, ends[1]);
+    const int error = errno;
+    file_close(ends[1]);
+    if (child < 0) {
+        file_close(ends[0]);
+        errno = error;
+        return -1;
+    }
+    return ends[0];
+}

@@ -1,0 +1,78 @@
+/* addr/client - ask addrd about addresses: from a task, or with a callback.
+ * What comes back is an answer, always: where addrd is gone, silent or unsure it is a temporary
+ * failure. Interface: addr_client_set_channel(), addr_check_recipient(), addr_route(),
+ * addr_route_async(). Callers: smtpd (the first), qmgr (the last). */
+#ifndef ADDR_CLIENT_H
+#define ADDR_CLIENT_H
+
+#include "base/outcome.h"
+#include "ipc/channel.h"
+
+/* What kind of address it is, by the domain (Postfix's address classes). */
+enum addr_class {
+    ADDR_CLASS_NONE,            /* not known */
+    ADDR_CLASS_LOCAL,           /* mydestination, our address literals */
+    ADDR_CLASS_VIRTUAL_ALIAS,   /* virtual_alias_domains */
+    ADDR_CLASS_VIRTUAL_MAILBOX, /* virtual_mailbox_domains */
+    ADDR_CLASS_RELAY,           /* relay_domains */
+    ADDR_CLASS_OTHER            /* somebody else's: only for those who may relay */
+};
+
+enum {
+    /* How long a question waits for a new addrd when the old one went away. */
+    ADDR_CLIENT_PATIENCE_MS = 5000,
+    ADDR_ROUTES_AT_ONCE_MAX = 1000
+};
+
+struct addr_client {
+    struct ipc_channel *channel; /* NULL while there is none */
+};
+
+/* The channel stays its owner's, who says so (NULL) before it goes. */
+void addr_client_set_channel(struct addr_client *client, struct ipc_channel *channel);
+
+/* Mail to one of these is taken from anybody. */
+static inline bool addr_class_is_ours(enum addr_class class)
+{
+    return class != ADDR_CLASS_NONE && class != ADDR_CLASS_OTHER;
+}
+
+struct addr_check {
+    enum addr_class class; /* ADDR_CLASS_NONE where the outcome is temporary for lack of an answer
+                            */
+    /* OK: exists, as far as is known here. Permanent: it does not, or is no address. The reason
+     * is what follows "<recipient>: " in the reply; the reply code of an unknown recipient is 550,
+     * which smtpd replaces by unknown_CLASS_reject_code. */
+    struct outcome outcome;
+    struct span recipient; /* completed */
+};
+
+/* From a task. Texts of the result lie in the arena, or are literals. */
+void addr_check_recipient(struct addr_client *client, struct span recipient, struct span sender,
+                          int64_t deadline_ms, struct arena *arena, struct addr_check *check);
+
+struct addr_route {
+    struct outcome outcome; /* not OK: no route, and why */
+    struct span transport;
+    struct span nexthop;
+    struct span recipient; /* as the agent is to use it */
+    struct span mailbox;   /* for virtual(8): the mailbox, below virtual_mailbox_base; or empty */
+};
+
+/* From a task: fills routes[count], in as many requests as it takes. */
+void addr_route(struct addr_client *client, struct span sender, const struct span *recipients,
+                size_t count, int64_t deadline_ms, struct arena *arena, struct addr_route *routes);
+
+/* routes, in the order asked, last until the callback returns. route_count may be smaller than
+ * what was asked: ask again for the rest. It is at least 1: where there was no answer the first
+ * route is a temporary failure, which is true of all the others then. */
+typedef void addr_route_done(void *context, const struct addr_route *routes, size_t route_count);
+
+/* From anywhere: asks about as many as fit a request, and says how many these are. done is called
+ * once, never before this returns. 0: nothing was asked (no addrd, or too much under way) and done
+ * is never called. */
+MUST_USE size_t addr_route_async(struct addr_client *client, struct span sender,
+                                 const struct span *recipients, size_t count, int64_t deadline_ms,
+                                 addr_route_done *done, void *context);
+
+#endif

@@ -1,0 +1,404 @@
+/* tests/addrd - the daemon itself, in its sandbox, asked over channels as smtpd and qmgr do. */
+#include "../test.h"
+
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "../daemon.h"
+#include "addr/client.h"
+#include "conf/addrd.h"
+#include "system/task.h"
+#include "table/build.h"
+
+static char directory[] = "/tmp/posthouse-addrd-XXXXXX";
+static struct loop *loop;
+static struct daemon addrd;
+static struct addr_client as_smtpd, as_qmgr;
+static size_t tasks_left;
+
+static void on_client_closed(struct ipc_channel *channel, const char *reason, void *context)
+{
+    struct addr_client *client = context;
+    (void)reason;
+    addr_client_set_channel(client, NULL);
+    ipc_channel_destroy(&channel);
+}
+static const struct ipc_channel_handlers client_handlers = {NULL, on_client_closed, NULL};
+
+static void connect_client(struct addr_client *client, enum ipc_role role, const char *service)
+{
+    const int end = daemon_give_peer(&addrd, role, service, true);
+    assert_true(end >= 0);
+    struct ipc_channel *channel =
+        ipc_channel_create(loop, end, IPC_ROLE_ADDRD, &client_handlers, client);
+    assert_non_null(channel);
+    addr_client_set_channel(client, channel);
+}
+
+static const char *path_of(const char *name)
+{
+    static char path[256];
+    (void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+    return path;
+}
+
+static void build_table(const char *name, const char *key, const char *value)
+{
+    struct buffer error;
+    buffer_init(&error, NULL, 1000);
+    struct table_build *build = table_build_begin(TABLE_BUILD_HASH, path_of(name), 0, 0644, &error);
+    if (!build)
+        fail_msg("%.*s", SPAN_PRINTF(buffer_span(&error)));
+    assert_int_equal(table_build_add(build, span_from_string(key), span_from_string(value)),
+                     TABLE_BUILD_ADDED);
+    assert_true(table_build_commit(&build, &error));
+    buffer_release(&error);
+}
+
+static void start_addrd(const char *more)
+{
+    static char text[4096];
+    (void)snprintf(text, sizeof(text),
+                   "myhostname = mail.example.org\n"
+                   "myorigin = example.org\n"
+                   "mydestination = $myhostname, example.org\n"
+                   "alias_maps = hash:%s/aliases\n"
+                   "virtual_mailbox_domains = vmail.example\n"
+                   "virtual_mailbox_maps = hash:%s/vmailbox\n"
+                   "relay_domains =\n"
+                   "%s",
+                   directory, directory, more);
+    assert_true(daemon_start(&addrd, loop, "addrd/addrd", IPC_ROLE_ADDRD, &conf_part_addrd, text));
+    connect_client(&as_smtpd, IPC_ROLE_SMTPD, "smtp");
+    connect_client(&as_qmgr, IPC_ROLE_QMGR, "qmgr");
+}
+
+static void stop_addrd(void)
+{
+    if (as_smtpd.channel)
+        ipc_channel_destroy(&as_smtpd.channel);
+    if (as_qmgr.channel)
+        ipc_channel_destroy(&as_qmgr.channel);
+    assert_true(daemon_stop(&addrd));
+}
+
+static void run_in_task(void (*body)(void *argument), void *argument)
+{
+    tasks_left++;
+    assert_non_null(task_start(loop, "test", body, argument));
+}
+
+static void task_done(void)
+{
+    if (--tasks_left == 0)
+        loop_stop(loop);
+}
+
+/* "CLASS ok" or "CLASS CODE REASON" */
+static void assert_check(const char *recipient, const char *expected)
+{
+    struct addr_check check;
+    struct arena arena;
+    char actual[512];
+
+    arena_init(&arena, 65536, 0);
+    addr_check_recipient(&as_smtpd, span_from_string(recipient), SPAN("s@elsewhere.example"),
+                         clock_deadline_after(15000), &arena, &check);
+    if (outcome_is_ok(&check.outcome))
+        (void)snprintf(actual, sizeof(actual), "%d ok", (int)check.class);
+    else
+        (void)snprintf(actual, sizeof(actual), "%d %u %.*s", (int)check.class,
+                       check.outcome.reply_code, SPAN_PRINTF(check.outcome.reason));
+    if (strcmp(actual, expected) != 0)
+        fail_msg("%s: got \"%s\", expected \"%s\"", recipient, actual, expected);
+    arena_destroy(&arena);
+}
+
+static void check_recipients(void *argument)
+{
+    (void)argument;
+    assert_check("root@example.org", "1 ok"); /* the name service, through a worker */
+    assert_check("Root", "1 ok");
+    assert_check("list@example.org", "1 ok"); /* aliases */
+    assert_check("no-such-user-here@example.org",
+                 "1 550 Recipient address rejected: User unknown in local recipient table");
+    assert_check("dora@vmail.example", "3 ok");
+    assert_check("eve@vmail.example",
+                 "3 550 Recipient address rejected: User unknown in virtual mailbox table");
+    assert_check("x@elsewhere.example", "5 ok");
+    assert_check("a..b c", "0 501 Bad recipient address syntax");
+    task_done();
+}
+
+static void test_checks(void **state)
+{
+    (void)state;
+    run_in_task(check_recipients, NULL);
+    loop_run(loop);
+}
+
+static void check_one(void *argument)
+{
+    assert_check("root@example.org", "1 ok");
+    (void)argument;
+    task_done();
+}
+
+static void test_many_at_once(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 500; i++)
+        run_in_task(check_one, NULL);
+    loop_run(loop);
+}
+
+static void check_rebuilt(void *argument)
+{
+    (void)argument;
+    assert_check("new@vmail.example",
+                 "3 550 Recipient address rejected: User unknown in virtual mailbox table");
+    build_table("vmailbox", "new@vmail.example", "new/");
+    assert_check("new@vmail.example", "3 ok");
+    assert_check("dora@vmail.example",
+                 "3 550 Recipient address rejected: User unknown in virtual mailbox table");
+    assert_int_equal(unlink(path_of("vmailbox.db")), 0);
+    assert_check("new@vmail.example", "0 451 Temporary lookup failure");
+    build_table("vmailbox", "dora@vmail.example", "dora/");
+    assert_check("dora@vmail.example", "3 ok");
+    task_done();
+}
+
+/* In the sandbox, the file that was opened first being another one. */
+static void test_rebuilt_tables(void **state)
+{
+    (void)state;
+    run_in_task(check_rebuilt, NULL);
+    loop_run(loop);
+}
+
+static int locked_descriptor;
+
+static void check_locked(void *argument)
+{
+    assert_check("dora@vmail.example", "3 ok");
+    assert_true(*(bool *)argument); /* the others were answered meanwhile */
+    task_done();
+}
+
+static void check_others(void *argument)
+{
+    assert_check("list@example.org", "1 ok");
+    assert_check("root@example.org", "1 ok");
+    *(bool *)argument = true;
+    assert_int_equal(close(locked_descriptor), 0);
+    task_done();
+}
+
+/* Postfix's postmap at work: a worker waits for it, and nobody else does. */
+static void test_locked_table(void **state)
+{
+    (void)state;
+    bool were_others_answered = false;
+    locked_descriptor = open(path_of("vmailbox.db"), O_RDWR | O_CLOEXEC);
+    assert_true(locked_descriptor >= 0);
+    assert_int_equal(flock(locked_descriptor, LOCK_EX), 0);
+    run_in_task(check_locked, &were_others_answered);
+    run_in_task(check_others, &were_others_answered);
+    loop_run(loop);
+}
+
+enum { MANY_RECIPIENTS = 3000 };
+
+static void route_many(void *argument)
+{
+    static struct span recipients[MANY_RECIPIENTS];
+    static struct addr_route routes[MANY_RECIPIENTS];
+    struct arena arena;
+
+    (void)argument;
+    arena_init(&arena, 16 << 20, 0);
+    for (size_t i = 0; i < MANY_RECIPIENTS; i++)
+        recipients[i] = arena_format(&arena, "user%zu@%s", i,
+                                     i % 3 == 0   ? "vmail.example"
+                                     : i % 3 == 1 ? "other.example"
+                                                  : "example.org");
+    recipients[3] = SPAN("dora@vmail.example");
+    addr_route(&as_qmgr, SPAN("s@x.example"), recipients, MANY_RECIPIENTS,
+               clock_deadline_after(15000), &arena, routes);
+    for (size_t i = 0; i < MANY_RECIPIENTS; i++) {
+        const struct addr_route *route = &routes[i];
+        assert_true(span_equals(route->recipient, recipients[i]));
+        if (i == 3) {
+            assert_span_is("mailbox", route->mailbox, "dora/");
+            assert_span_is("transport", route->transport, "virtual");
+        } else if (i % 3 == 0) {
+            assert_int_equal(route->outcome.kind, OUTCOME_PERMANENT);
+        } else {
+            assert_span_is("transport", route->transport, i % 3 == 1 ? "smtp" : "local");
+            assert_span_is("next hop", route->nexthop,
+                           i % 3 == 1 ? "other.example" : "mail.example.org");
+        }
+    }
+    arena_destroy(&arena);
+    task_done();
+}
+
+static void test_routes(void **state)
+{
+    (void)state;
+    run_in_task(route_many, NULL);
+    loop_run(loop);
+}
+
+static size_t routed_count;
+
+static void on_routed(void *context, const struct addr_route *routes, size_t count)
+{
+    assert_ptr_equal(context, &routed_count);
+    assert_true(count >= 1);
+    for (size_t i = 0; i < count; i++)
+        assert_span_is("transport", routes[i].transport, "smtp");
+    routed_count += count;
+    loop_stop(loop);
+}
+
+static void test_routes_with_callback(void **state)
+{
+    (void)state;
+    const struct span recipients[] = {SPAN("a@b.example"), SPAN("c@d.example")};
+    routed_count = 0;
+    assert_int_equal(addr_route_async(&as_qmgr, SPAN(""), recipients, 2,
+                                      clock_deadline_after(15000), on_routed, &routed_count),
+                     2);
+    loop_run(loop);
+    assert_int_equal(routed_count, 2);
+    struct addr_client nobody = {NULL};
+    assert_int_equal(
+        addr_route_async(&nobody, SPAN(""), recipients, 2, CLOCK_NEVER, on_routed, NULL), 0);
+}
+
+static void ask_what_is_not_permitted(void *argument)
+{
+    struct addr_route route;
+    const struct span recipient = SPAN("a@b.example");
+    struct arena arena;
+
+    (void)argument;
+    arena_init(&arena, 65536, 0);
+    addr_route(&as_smtpd, SPAN(""), &recipient, 1, clock_deadline_after(300), &arena, &route);
+    assert_int_equal(route.outcome.kind, OUTCOME_TEMPORARY);
+    assert_null(as_smtpd.channel); /* closed, and only that one */
+    addr_route(&as_qmgr, SPAN(""), &recipient, 1, clock_deadline_after(15000), &arena, &route);
+    assert_int_equal(route.outcome.kind, OUTCOME_OK);
+    arena_destroy(&arena);
+    task_done();
+}
+
+static void test_roles(void **state)
+{
+    (void)state;
+    run_in_task(ask_what_is_not_permitted, NULL);
+    loop_run(loop);
+    connect_client(&as_smtpd, IPC_ROLE_SMTPD, "smtp");
+}
+
+static void check_slow(void *argument)
+{
+    const int64_t begun_ms = clock_monotonic_ms();
+    (void)argument;
+    /* The lock is never given up: the look-up ends by its limit, the worker is replaced. */
+    assert_check("dora@vmail.example", "0 451 Temporary lookup failure");
+    assert_true(clock_monotonic_ms() - begun_ms >= 900);
+    assert_check("root@example.org", "1 ok");
+    task_done();
+}
+
+static void test_hanging_look_ups(void **state)
+{
+    (void)state;
+    start_addrd("addrd_lookup_timeout = 1s\naddrd_worker_count = 2\n");
+    locked_descriptor = open(path_of("vmailbox.db"), O_RDWR | O_CLOEXEC);
+    assert_int_equal(flock(locked_descriptor, LOCK_EX), 0);
+    for (int i = 0; i < 4; i++)
+        run_in_task(check_slow, NULL);
+    loop_run(loop);
+    assert_true(daemon_has_logged(&addrd, "no answer in time"));
+    assert_int_equal(close(locked_descriptor), 0);
+    run_in_task(check_one, NULL);
+    loop_run(loop);
+    stop_addrd();
+}
+
+static void check_failing(void *argument)
+{
+    (void)argument;
+    assert_check("x@elsewhere.example", "0 451 Temporary lookup failure");
+    task_done();
+}
+
+/* A table that cannot be read must not be passed over. */
+static void test_missing_tables_are_told(void **state)
+{
+    (void)state;
+    start_addrd("transport_maps = hash:/nonexistent/transport zork:x\n");
+    run_in_task(check_failing, NULL);
+    loop_run(loop);
+    assert_true(daemon_has_logged(&addrd, "unsupported dictionary type: zork"));
+    assert_true(daemon_has_logged(&addrd, "/nonexistent/transport.db: No such file"));
+    stop_addrd();
+}
+
+static int set_up_group(void **state)
+{
+    (void)state;
+    loop = loop_create();
+    if (!loop || !mkdtemp(directory) || chmod(directory, 0755) != 0)
+        return -1;
+    build_table("aliases", "list", "root");
+    build_table("vmailbox", "dora@vmail.example", "dora/");
+    return 0;
+}
+
+static int tear_down_group(void **state)
+{
+    (void)state;
+    char command[300];
+    loop_destroy(&loop);
+    (void)snprintf(command, sizeof(command), "rm -rf '%s'", directory);
+    return system(command);
+}
+
+static int start_default(void **state)
+{
+    (void)state;
+    start_addrd("");
+    return 0;
+}
+
+static int stop_default(void **state)
+{
+    (void)state;
+    stop_addrd();
+    return 0;
+}
+
+#define WITH_DAEMON(test) cmocka_unit_test_setup_teardown(test, start_default, stop_default)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_DAEMON(test_checks),
+        WITH_DAEMON(test_many_at_once),
+        WITH_DAEMON(test_rebuilt_tables),
+        WITH_DAEMON(test_locked_table),
+        WITH_DAEMON(test_routes),
+        WITH_DAEMON(test_routes_with_callback),
+        WITH_DAEMON(test_roles),
+        cmocka_unit_test(test_hanging_look_ups),
+        cmocka_unit_test(test_missing_tables_are_told),
+    };
+    return cmocka_run_group_tests_name("addrd", tests, set_up_group, tear_down_group);
+}
