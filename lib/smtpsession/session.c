@@ -263,10 +263,12 @@ static bool is_pipelined_improperly(struct smtpsession *session, const struct sm
     const struct span rest = span_after(stream_input(&session->stream), session->command_bytes);
     if (rest.length == 0 || !session_is_last_in_group(session, command->verb))
         return false;
-    const struct span shown = span_first(rest, SESSION_LOGGED_INPUT_BYTES);
-    const struct span line = span_first(shown, span_find_byte(shown, '\r'));
-    maillog_improper_pipelining(session->service->log, smtp_verb_name(command->verb),
-                                &session->peer, line);
+    if (!session->was_improper) { /* one line tells enough */
+        const struct span shown = span_first(rest, SESSION_LOGGED_INPUT_BYTES);
+        maillog_improper_pipelining(session->service->log, smtp_verb_name(command->verb),
+                                    &session->peer, span_first(shown, span_find_byte(shown, '\r')));
+    }
+    session->was_improper = true;
     return session->service->settings.forbids_early_pipelining;
 }
 

@@ -57,7 +57,8 @@ struct smtpsession {
     char address_text[IP_ADDRESS_TEXT_MAX_BYTES];
     uint16_t port;
     bool is_trusted;
-    bool is_waiting; /* for the client: may be interrupted */
+    bool was_improper; /* pipelined what it must not, which is logged */
+    bool is_waiting;   /* for the client: may be interrupted */
     enum session_protocol protocol;
     struct span helo;
     uint8_t *helo_bytes; /* where that lies */
