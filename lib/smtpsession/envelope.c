@@ -4,6 +4,9 @@
 
 #include <stdio.h>
 
+/* How long a client waits for qmgr to be replaced before it is asked to come back. */
+enum { QUEUE_PATIENCE_MS = 5000 };
+
 static unsigned address_rules(const struct smtpsession *session)
 {
     return session->service->settings.has_strict_envelopes ? 0 : ADDRESS_LENIENT;
@@ -74,7 +77,8 @@ static bool take_sender(struct smtpsession *session, struct span argument,
         return false;
     }
     /* Room now is no promise, but no room now is an answer. */
-    refusal = intake_state(session->service->intake);
+    refusal =
+        intake_wait_for_state(session->service->intake, clock_deadline_after(QUEUE_PATIENCE_MS));
     if (outcome_is_ok(&refusal) &&
         parameters->size_bytes > session->service->intake->available_bytes)
         refusal = outcome_temporary(452, 3, 1, "Insufficient system storage");

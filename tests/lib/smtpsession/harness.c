@@ -201,7 +201,7 @@ void harness_run(const char *main_text, void (*body)(struct harness *harness, vo
                              &settings, &backend);
     assert_non_null(task_start(harness->loop, "test", run_body, harness));
     loop_run(harness->loop);
-    ipc_channel_destroy(&harness->intake.channel);
+    intake_destroy(&harness->intake);
     if (harness->qmgr)
         ipc_channel_destroy(&harness->qmgr);
     loop_destroy(&harness->loop);

@@ -512,7 +512,7 @@ static void failing_queue(struct harness *harness, void *argument)
 static void test_queue_fails(void **state)
 {
     (void)state;
-    harness_run(no_delay, failing_queue, NULL);
+    harness_run("smtpd_error_sleep_time = 0\nipc_timeout = 1s\n", failing_queue, NULL);
 }
 
 static void no_space(struct harness *harness, void *argument)
