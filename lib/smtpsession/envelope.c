@@ -77,8 +77,10 @@ static bool take_sender(struct smtpsession *session, struct span argument,
         return false;
     }
     /* Room now is no promise, but no room now is an answer. */
-    refusal =
-        intake_wait_for_state(session->service->intake, clock_deadline_after(QUEUE_PATIENCE_MS));
+    const int64_t patience_ms = settings->queue_timeout_ms < QUEUE_PATIENCE_MS
+                                    ? settings->queue_timeout_ms
+                                    : QUEUE_PATIENCE_MS;
+    refusal = intake_wait_for_state(session->service->intake, clock_deadline_after(patience_ms));
     if (outcome_is_ok(&refusal) &&
         parameters->size_bytes > session->service->intake->available_bytes)
         refusal = outcome_temporary(452, 3, 1, "Insufficient system storage");
