@@ -35,9 +35,9 @@ struct intake_digest {
 
 /* ---- what qmgr sends ---- */
 
-static void wake_waiters(struct intake *intake)
+static void wake_all(struct list *waiters)
 {
-    LIST_FOR_EACH (&intake->waiters, link)
+    LIST_FOR_EACH (waiters, link)
         task_wake(LIST_ITEM(link, struct waiter, link)->task);
 }
 
@@ -64,7 +64,9 @@ static void on_state(struct intake *intake, const struct ipc_queue_state *state)
     intake->state = state->outcome;
     intake->state.reason = span_from_string(intake->state_text);
     intake->available_bytes = state->available_bytes;
-    wake_waiters(intake);
+    intake->is_away = false;
+    wake_all(&intake->waiters);
+    wake_all(&intake->hopefuls);
 }
 
 static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
@@ -92,6 +94,7 @@ static void set_away(struct intake *intake)
 {
     intake->state = outcome_temporary(451, 3, 0, "Error: queue file write error");
     intake->available_bytes = 0;
+    intake->is_away = true;
     forget_grants(intake);
 }
 
@@ -118,6 +121,7 @@ void intake_init(struct intake *intake, struct loop *loop, uint32_t spare_count)
     *intake = (struct intake){.loop = loop, .spare_count = spare_count};
     list_init(&intake->grants);
     list_init(&intake->waiters);
+    list_init(&intake->hopefuls);
     list_init(&intake->idle_digests);
     set_away(intake);
 }
@@ -149,6 +153,17 @@ struct outcome intake_state(const struct intake *intake)
     return intake->state;
 }
 
+struct outcome intake_wait_for_state(struct intake *intake, int64_t deadline_ms)
+{
+    struct waiter waiter = {.task = task_current()};
+    enum task_wake wake = TASK_WOKEN;
+    list_append(&intake->hopefuls, &waiter.link);
+    while (intake->is_away && wake == TASK_WOKEN)
+        wake = task_park(deadline_ms);
+    list_remove(&intake->hopefuls, &waiter.link);
+    return intake->state;
+}
+
 static struct intake_digest *take_digest(struct intake *intake)
 {
     struct intake_digest *digest =
@@ -171,6 +186,18 @@ static void give_digest(struct intake *intake, struct intake_digest *digest)
     }
     digest_destroy(&digest->digest);
     free(digest);
+}
+
+void intake_destroy(struct intake *intake)
+{
+    struct list_link *link;
+    ipc_channel_destroy(&intake->channel);
+    forget_grants(intake);
+    while ((link = list_pop(&intake->idle_digests)) != NULL) {
+        struct intake_digest *digest = LIST_ITEM(link, struct intake_digest, link);
+        digest_destroy(&digest->digest);
+        free(digest);
+    }
 }
 
 bool intake_begin(struct intake *intake, struct intake_message *message, int64_t deadline_ms,

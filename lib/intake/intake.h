@@ -16,12 +16,14 @@
 struct intake {
     struct loop *loop;
     struct ipc_channel *channel;
-    struct list grants;  /* ids that nobody has taken */
-    struct list waiters; /* tasks that wait for one */
+    struct list grants;   /* ids that nobody has taken */
+    struct list waiters;  /* tasks that wait for one */
+    struct list hopefuls; /* tasks that wait for a qmgr */
     struct list idle_digests;
     uint32_t wanted_count; /* as last told to qmgr */
     uint32_t taken_count;  /* of messages in the making */
     uint32_t spare_count;  /* ids to hold beyond those */
+    bool is_away;          /* no qmgr has said anything yet */
     struct outcome state;  /* qmgr's word on new mail; its reason lives in state_text */
     uint64_t available_bytes;
     char state_text[256];
@@ -47,11 +49,15 @@ struct intake_message {
 
 /* spare_count ids are kept at hand; a handful. */
 void intake_init(struct intake *intake, struct loop *loop, uint32_t spare_count);
+/* Closes the channel and gives all memory back; every message is over before. */
+void intake_destroy(struct intake *intake);
 /* Takes over a channel end to qmgr in place of the one before, whose messages can no longer be
  * committed. */
 void intake_attach(struct intake *intake, int descriptor);
 /* Why a client would be refused now (OUTCOME_TEMPORARY), or OUTCOME_OK. */
 struct outcome intake_state(const struct intake *intake);
+/* From a task: the same, after waiting for a qmgr where there is none, as while one is replaced. */
+struct outcome intake_wait_for_state(struct intake *intake, int64_t deadline_ms);
 
 /* Takes an id. False, with *outcome (temporary), when there is none by the deadline. */
 MUST_USE bool intake_begin(struct intake *intake, struct intake_message *message,

@@ -1,1 +1,7 @@
-# lib/smtpsession: sources of this layer's folder.
+# lib/smtpsession: the server's side of an SMTP session.
+lib_libposthouse_a_SOURCES += \
+	lib/smtpsession/commands.c \
+	lib/smtpsession/data.c \
+	lib/smtpsession/envelope.c \
+	lib/smtpsession/session.c lib/smtpsession/session.h \
+	lib/smtpsession/session_private.h

@@ -24,6 +24,14 @@
 #define CONF_SHARED_recipient_delimiter CONF_TEXT(recipient_delimiter, "", 0, 16, \
     "Characters that separate a user's name from an address extension (user+extension).")
 
+/* Addresses that are not complete. */
+#define CONF_SHARED_append_at_myorigin CONF_BOOL(append_at_myorigin, "yes", \
+    "Complete addresses without a domain with @$myorigin.")
+#define CONF_SHARED_append_dot_mydomain CONF_BOOL(append_dot_mydomain, "${{$compatibility_level} <level {1} ? {yes} : {no}}", \
+    "Complete domains without a dot with .$mydomain.")
+#define CONF_SHARED_allow_percent_hack CONF_BOOL(allow_percent_hack, "yes", \
+    "Rewrite user%domain to user@domain.")
+
 /* Networks. */
 #define CONF_SHARED_mynetworks CONF_TEXT(mynetworks, "", 0, CONF_TEXT_MAX, \
     "Clients that may relay: networks, !exclusions, /files. Unset: from mynetworks_style.")

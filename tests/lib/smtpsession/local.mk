@@ -1,1 +1,14 @@
 # tests of lib/smtpsession
+if HAVE_CMOCKA
+smtpsession_harness = tests/lib/smtpsession/harness.c tests/lib/smtpsession/harness.h tests/test.h \
+	smtpd/settings.c smtpd/settings.h
+check_PROGRAMS += tests/lib/smtpsession/session_test tests/lib/smtpsession/transcripts_test
+TESTS += tests/lib/smtpsession/session_test tests/lib/smtpsession/transcripts_test
+tests_lib_smtpsession_session_test_SOURCES = tests/lib/smtpsession/session_test.c \
+	$(smtpsession_harness)
+tests_lib_smtpsession_session_test_LDADD = $(test_libs)
+tests_lib_smtpsession_transcripts_test_SOURCES = tests/lib/smtpsession/transcripts_test.c \
+	$(smtpsession_harness)
+tests_lib_smtpsession_transcripts_test_LDADD = $(test_libs)
+endif
+EXTRA_DIST += tests/transcripts/smtpd

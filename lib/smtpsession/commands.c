@@ -1,0 +1,201 @@
+/* smtpsession/commands - the commands that make no mail: HELO, EHLO, RSET, NOOP, HELP, QUIT, and
+ * those that are not offered. See session_private.h. */
+#include "smtpsession/session_private.h"
+
+#include <stdio.h>
+
+#include "base/ascii.h"
+
+enum { EHLO_REPLY_BYTES = 1024 };
+
+bool session_is_junk_verb(enum smtp_verb verb)
+{
+    switch (verb) {
+    case SMTP_VERB_HELO:
+    case SMTP_VERB_EHLO:
+    case SMTP_VERB_RSET:
+    case SMTP_VERB_NOOP:
+    case SMTP_VERB_VRFY:
+    case SMTP_VERB_EXPN:
+    case SMTP_VERB_HELP:
+    case SMTP_VERB_ETRN:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool session_is_last_in_group(const struct smtpsession *session, enum smtp_verb verb)
+{
+    if (session->protocol != SESSION_PROTOCOL_ESMTP)
+        return true; /* pipelining was not offered yet */
+    switch (verb) {
+    case SMTP_VERB_EHLO:
+    case SMTP_VERB_HELO:
+    case SMTP_VERB_DATA:
+    case SMTP_VERB_VRFY:
+    case SMTP_VERB_EXPN:
+    case SMTP_VERB_NOOP:
+    case SMTP_VERB_QUIT:
+    case SMTP_VERB_STARTTLS:
+    case SMTP_VERB_AUTH:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The name is for the log, Received and the envelope: what could break those becomes "?". */
+static bool take_helo_name(struct smtpsession *session, struct span argument)
+{
+    if (argument.length > SESSION_HELO_MAX_BYTES)
+        return false;
+    uint8_t *bytes;
+    /* A name as long as the last one takes its place, so that no sequence of HELOs fills memory. */
+    if (session->helo.length >= argument.length)
+        bytes = session->helo_bytes;
+    else
+        bytes = arena_alloc(&session->arena, argument.length);
+    if (!bytes)
+        return false;
+    for (size_t i = 0; i < argument.length; i++)
+        bytes[i] = ascii_is_print(argument.bytes[i]) ? argument.bytes[i] : '?';
+    session->helo_bytes = bytes;
+    session->helo = span_of(bytes, argument.length);
+    return true;
+}
+
+static bool run_helo(struct smtpsession *session, struct span argument)
+{
+    if (argument.length == 0) {
+        session_reply_plain(session, 501, SPAN("Syntax: HELO hostname"));
+        return false;
+    }
+    session_reset_transaction(session);
+    if (!take_helo_name(session, argument)) {
+        session_reply_plain(session, 501, SPAN("Syntax: HELO hostname"));
+        return false;
+    }
+    session->protocol = SESSION_PROTOCOL_SMTP;
+    session_reply_plain(session, 250, session->service->settings.server_name);
+    return true;
+}
+
+static void offer(struct buffer *reply, const struct smtpsession *session, const char *keyword,
+                  const char *argument)
+{
+    struct span discarded = session->service->settings.discarded_ehlo_keywords;
+    struct span word;
+    while (span_next_word(&discarded, ", \t", &word))
+        if (span_equals_ascii_nocase(word, span_from_string(keyword)))
+            return;
+    buffer_append_byte(reply, '\n');
+    buffer_append_string(reply, keyword);
+    buffer_append_string(reply, argument);
+}
+
+static bool run_ehlo(struct smtpsession *session, struct span argument)
+{
+    const struct smtpsession_settings *settings = &session->service->settings;
+    if (argument.length == 0) {
+        session_reply_plain(session, 501, SPAN("Syntax: EHLO hostname"));
+        return false;
+    }
+    session_reset_transaction(session);
+    if (!take_helo_name(session, argument)) {
+        session_reply_plain(session, 501, SPAN("Syntax: EHLO hostname"));
+        return false;
+    }
+    session->protocol = SESSION_PROTOCOL_ESMTP;
+
+    struct buffer reply;
+    char size[32] = "";
+    if (settings->message_size_limit)
+        (void)snprintf(size, sizeof(size), " %llu",
+                       (unsigned long long)settings->message_size_limit);
+    buffer_init(&reply, NULL, EHLO_REPLY_BYTES);
+    buffer_append_span(&reply, settings->server_name);
+    offer(&reply, session, "PIPELINING", "");
+    offer(&reply, session, "SIZE", size);
+    if (!settings->is_vrfy_disabled)
+        offer(&reply, session, "VRFY", "");
+    offer(&reply, session, "ENHANCEDSTATUSCODES", "");
+    offer(&reply, session, "8BITMIME", "");
+    const bool is_made = buffer_ok(&reply);
+    session_reply_plain(session, 250, is_made ? buffer_span(&reply) : settings->server_name);
+    buffer_release(&reply);
+    return true;
+}
+
+static bool run_rset(struct smtpsession *session, struct span argument)
+{
+    if (argument.length) {
+        session_reply(session, 501, 5, 4, "Syntax: RSET");
+        return false;
+    }
+    session_reset_transaction(session);
+    session_reply(session, 250, 0, 0, "Ok");
+    return true;
+}
+
+static bool run_help(struct smtpsession *session)
+{
+    session_reply(session, 214, 0, 0,
+                  "HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT; see RFC 5321");
+    return true;
+}
+
+static bool run_quit(struct smtpsession *session)
+{
+    session_reply(session, 221, 0, 0, "Bye");
+    session->end = SESSION_HAS_QUIT;
+    return true;
+}
+
+bool session_run_command(struct smtpsession *session, const struct smtp_command *command)
+{
+    switch (command->verb) {
+    case SMTP_VERB_HELO:
+        return run_helo(session, command->argument);
+    case SMTP_VERB_EHLO:
+        return run_ehlo(session, command->argument);
+    case SMTP_VERB_MAIL:
+        return session_mail(session, command->argument);
+    case SMTP_VERB_RCPT:
+        return session_rcpt(session, command->argument);
+    case SMTP_VERB_DATA:
+        return session_data(session, command->argument);
+    case SMTP_VERB_RSET:
+        return run_rset(session, command->argument);
+    case SMTP_VERB_NOOP:
+        session_reply(session, 250, 0, 0, "Ok");
+        return true;
+    case SMTP_VERB_VRFY:
+        return session_vrfy(session, command->argument);
+    case SMTP_VERB_HELP:
+        return run_help(session);
+    case SMTP_VERB_QUIT:
+        return run_quit(session);
+    case SMTP_VERB_AUTH:
+        session_reply(session, 503, 5, 1, "Error: authentication not enabled");
+        return false;
+    case SMTP_VERB_BDAT:
+        /* Not offered; what follows the line is content and must not be read as commands. */
+        session_reply(session, 521, 5, 1, "Error: command not implemented");
+        session->end = SESSION_HAS_QUIT;
+        return false;
+    case SMTP_VERB_EXPN:
+    case SMTP_VERB_ETRN:
+    case SMTP_VERB_STARTTLS:
+    case SMTP_VERB_XCLIENT:
+    case SMTP_VERB_XFORWARD:
+        session_reply(session, 502, 5, 1, "Error: command not implemented");
+        return false;
+    case SMTP_VERB_UNKNOWN:
+    case SMTP_VERB_COUNT:
+        break;
+    }
+    session_reply(session, 500, 5, 2,
+                  command->name.length ? "Error: command not recognized" : "Error: bad syntax");
+    return false;
+}

@@ -1,0 +1,292 @@
+/* smtpsession/data - DATA: the content from the socket into the queue file, and the answer that
+ * makes us responsible for it. See session_private.h. */
+#include "smtpsession/session_private.h"
+
+#include <time.h>
+
+#include "smtp/content.h"
+#include "smtp/data.h"
+#include "smtp/header.h"
+#include "smtp/received.h"
+
+enum {
+    READS_BEFORE_YIELD = 8, /* a client that sends as fast as we read must let others have a turn */
+    MESSAGE_ID_MAX_BYTES = 1024,
+    HEADER_FIRST_BYTES = 4096, /* room for most headers, at once */
+    RECEIVED_MAX_BYTES = 4096
+};
+
+/* One message on its way in. */
+struct reception {
+    struct smtp_data_decoder decoder;
+    struct smtp_content_facts facts;
+    struct buffer header; /* Received, then all content until the header has ended */
+    size_t received_bytes;
+    uint64_t arrival_us;
+    uint64_t stored_body_bytes;
+    bool is_body;
+    struct outcome outcome; /* the first thing that went wrong; OK before that */
+};
+
+static void fail(struct reception *reception, struct outcome outcome)
+{
+    if (outcome_is_ok(&reception->outcome))
+        reception->outcome = outcome;
+}
+
+static void write_body(struct smtpsession *session, struct reception *reception, struct span body)
+{
+    reception->stored_body_bytes += body.length;
+    intake_write_body(&session->transaction.message, body);
+}
+
+/* The header has ended somewhere in what was collected: cut there. The empty line ends the header
+ * block; where the content has none, RFC 5322 section 2.1 wants it, and it is added. */
+static void split_header(struct smtpsession *session, struct reception *reception)
+{
+    const size_t header_end = reception->received_bytes + (size_t)reception->facts.header_bytes;
+    struct span rest = span_after(buffer_span(&reception->header), header_end);
+    if (reception->facts.has_separator)
+        rest = span_after(rest, 2);
+    write_body(session, reception, rest);
+    reception->header.length = header_end;
+    buffer_append_string(&reception->header, "\r\n");
+    reception->is_body = true;
+}
+
+static void take_content(struct smtpsession *session, struct reception *reception,
+                         struct span content)
+{
+    const struct smtpsession_settings *settings = &session->service->settings;
+    smtp_content_facts_add(&reception->facts, content);
+    if (!outcome_is_ok(&reception->outcome))
+        return; /* read on, keep nothing */
+    if (settings->message_size_limit &&
+        reception->facts.size_bytes > settings->message_size_limit) {
+        fail(reception, outcome_permanent(552, 3, 4, "Error: message file too big"));
+        return;
+    }
+    if (reception->is_body) {
+        write_body(session, reception, content);
+        return;
+    }
+    const struct smtp_content_facts *facts = &reception->facts;
+    const uint64_t header_bytes = facts->is_header_done ? facts->header_bytes : facts->size_bytes;
+    if (header_bytes > settings->header_size_limit) {
+        fail(reception, outcome_permanent(552, 3, 4, "Error: message header too big"));
+        return;
+    }
+    buffer_append_span(&reception->header, content);
+    if (!buffer_ok(&reception->header))
+        fail(reception, outcome_temporary(452, 3, 1, "Insufficient system resources"));
+    else if (facts->is_header_done)
+        split_header(session, reception);
+}
+
+/* Up to CRLF.CRLF; false when the session ends before. */
+static bool read_content(struct smtpsession *session, struct reception *reception)
+{
+    const int64_t timeout_ms = session->service->settings.timeout_ms;
+    for (unsigned reads = 1;; reads++) {
+        const struct span before = stream_input(&session->stream);
+        struct span input = before;
+        struct span content;
+        enum smtp_data_event event;
+        while ((event = smtp_data_decoder_next(&reception->decoder, &input, &content)) ==
+               SMTP_DATA_CONTENT)
+            take_content(session, reception, content);
+        stream_consume(&session->stream, before.length - input.length);
+        session->data_bytes += before.length - input.length;
+        if (event == SMTP_DATA_END)
+            return true;
+        if (reads % READS_BEFORE_YIELD == 0)
+            task_yield();
+        if (!session_read(session, clock_deadline_after(timeout_ms)))
+            return false;
+    }
+}
+
+/* Offset from UTC and name of the local time zone at that time. */
+static void find_zone(int64_t unix_time_s, struct arena *arena, struct smtp_received *received)
+{
+    const time_t when = (time_t)unix_time_s;
+    struct tm local;
+    received->zone_name = span_empty();
+    if (!localtime_r(&when, &local))
+        return;
+    received->offset_minutes = (int)(local.tm_gmtoff / 60);
+    const struct span name = arena_copy(arena, span_from_string(local.tm_zone));
+    if (name.bytes)
+        received->zone_name = name;
+}
+
+static struct span protocol_name(const struct smtpsession *session)
+{
+    return session->protocol == SESSION_PROTOCOL_ESMTP ? SPAN("ESMTP") : SPAN("SMTP");
+}
+
+/* The Received field, on top of the header before anything has come. */
+static void begin_header(struct smtpsession *session, struct reception *reception)
+{
+    const struct smtpsession_settings *settings = &session->service->settings;
+    const struct session_transaction *transaction = &session->transaction;
+    struct arena *arena = &session->transaction_arena;
+    struct smtp_received received = {
+        .helo = session->helo,
+        .client_name = session->peer.name,
+        .client_address = session->peer.address,
+        .server_name = settings->server_name,
+        .software = settings->software,
+        .protocol = protocol_name(session),
+        .queue_id = session_queue_id(session),
+        .unix_time_s = (int64_t)(reception->arrival_us / 1000000),
+    };
+    if (transaction->recipient_count == 1)
+        received.recipient = transaction->first_recipient;
+    if (session->address.family == IP_FAMILY_6)
+        received.client_address =
+            arena_format(arena, "IPv6:%.*s", SPAN_PRINTF(session->peer.address));
+    find_zone(received.unix_time_s, arena, &received);
+    if (!received.client_address.bytes || !buffer_reserve(&reception->header, HEADER_FIRST_BYTES)) {
+        reception->header.has_failed = true;
+        return;
+    }
+    smtp_received_append(&reception->header, &received);
+    reception->received_bytes = reception->header.length;
+}
+
+/* What makes SMTP smuggling possible is refused before anything else is looked at. */
+static void check_line_ends(const struct smtpsession *session, struct reception *reception,
+                            struct arena *arena)
+{
+    const struct smtpsession_settings *settings = &session->service->settings;
+    const struct smtp_data_decoder *decoder = &reception->decoder;
+    if (smtp_data_decoder_is_clean(decoder))
+        return;
+    const char *what = decoder->has_bare_lf   ? "bare <LF>"
+                       : decoder->has_bare_cr ? "bare <CR>"
+                                              : "<NUL>";
+    const struct span reason =
+        arena_format(arena, "%.*s Error: %s received", SPAN_PRINTF(settings->server_name), what);
+    const uint16_t code = settings->bare_newline_reject_code;
+    reception->outcome = outcome_make(code < 500 ? OUTCOME_TEMPORARY : OUTCOME_PERMANENT, code, 5,
+                                      2, reason.bytes ? reason : SPAN("Error: bad line end"));
+}
+
+/* The line that every log analyser joins by. */
+static void log_message_id(struct smtpsession *session, struct span header)
+{
+    struct smtp_header_field field;
+    struct buffer text;
+    buffer_init(&text, &session->transaction_arena, MESSAGE_ID_MAX_BYTES);
+    if (smtp_header_find(header, SPAN("Message-ID"), &field))
+        smtp_header_unfold(field.value, &text);
+    maillog_message_id(session->service->log, session_queue_id(session),
+                       buffer_ok(&text) && text.length ? buffer_span(&text) : SPAN("<>"));
+}
+
+static void fill_envelope(const struct smtpsession *session, const struct reception *reception,
+                          size_t received_count, struct queue_envelope *envelope)
+{
+    const struct session_transaction *transaction = &session->transaction;
+    const struct smtp_content_facts *facts = &reception->facts;
+    *envelope = (struct queue_envelope){
+        .arrival_us = reception->arrival_us,
+        .origin = QUEUE_ORIGIN_SMTP,
+        .reverse_path = transaction->reverse_path.text,
+        .client_name = session->peer.name,
+        .client_address = session->peer.address,
+        .client_port = session->port,
+        .helo = session->helo.bytes ? session->helo : span_empty(),
+        .protocol = protocol_name(session),
+        .envid = span_empty(),
+    };
+    envelope->facts = (struct queue_content_facts){
+        .size_bytes = reception->header.length + reception->stored_body_bytes,
+        .header_bytes = (uint32_t)reception->header.length,
+        .longest_line_bytes = facts->longest_line_bytes > UINT32_MAX
+                                  ? UINT32_MAX
+                                  : (uint32_t)facts->longest_line_bytes,
+        .received_count = (uint32_t)received_count,
+        .flags = (facts->has_8bit_header ? (uint32_t)QUEUE_FACT_8BIT_HEADER : 0) |
+                 (facts->has_8bit_body ? (uint32_t)QUEUE_FACT_8BIT_BODY : 0) |
+                 (facts->has_leading_dot ? (uint32_t)QUEUE_FACT_LEADING_DOTS : 0),
+    };
+    if (transaction->parameters.body == SMTP_BODY_8BITMIME)
+        envelope->flags |= QUEUE_FLAG_BODY_8BITMIME;
+}
+
+/* Everything that may still be refused, then the one question whose answer is yes or later. */
+static void commit(struct smtpsession *session, struct reception *reception)
+{
+    const struct smtpsession_settings *settings = &session->service->settings;
+    struct arena *arena = &session->transaction_arena;
+    smtp_content_facts_finish(&reception->facts);
+    check_line_ends(session, reception, arena);
+    if (outcome_is_ok(&reception->outcome) && !reception->is_body)
+        split_header(session, reception);
+    if (!buffer_ok(&reception->header))
+        fail(reception, outcome_temporary(452, 3, 1, "Insufficient system resources"));
+    if (!outcome_is_ok(&reception->outcome))
+        return;
+    const struct span header = buffer_span(&reception->header);
+    const size_t received_count = smtp_header_count(header, SPAN("Received"));
+    log_message_id(session, span_after(header, reception->received_bytes));
+    if (received_count > settings->hopcount_limit) {
+        fail(reception, outcome_permanent(554, 4, 0, "Error: too many hops")); /* a mail loop */
+        return;
+    }
+    struct queue_envelope envelope;
+    fill_envelope(session, reception, received_count, &envelope);
+    reception->outcome =
+        intake_commit(&session->transaction.message, &envelope, header, span_empty(), arena,
+                      clock_deadline_after(settings->queue_timeout_ms));
+}
+
+static bool answer(struct smtpsession *session, const struct reception *reception)
+{
+    if (outcome_is_ok(&reception->outcome)) {
+        const struct span queue_id = session_queue_id(session);
+        session->error_count = 0;
+        session->junk_count = 0;
+        session_reply(session, 250, 0, 0, "Ok: queued as %.*s", SPAN_PRINTF(queue_id));
+        return true;
+    }
+    session_refuse(session, "END-OF-MESSAGE", &reception->outcome, NULL);
+    return false;
+}
+
+bool session_data(struct smtpsession *session, struct span argument)
+{
+    const struct session_transaction *transaction = &session->transaction;
+    if (transaction->recipient_count == 0) {
+        if (transaction->is_open)
+            session_reply(session, 554, 5, 1, "Error: no valid recipients");
+        else
+            session_reply(session, 503, 5, 1, "Error: need RCPT command");
+        return false;
+    }
+    if (argument.length) {
+        session_reply(session, 501, 5, 4, "Syntax: DATA");
+        return false;
+    }
+    struct reception reception = {.arrival_us = clock_realtime_us(), .outcome = outcome_ok()};
+    smtp_data_decoder_init(&reception.decoder);
+    smtp_content_facts_init(&reception.facts);
+    buffer_init(&reception.header, NULL,
+                session->service->settings.header_size_limit + RECEIVED_MAX_BYTES +
+                    LOOP_BLOCK_BYTES);
+    begin_header(session, &reception);
+    session_consume_command(session);
+    session->data_bytes = 0;
+    session_reply_plain(session, 354, SPAN("End data with <CR><LF>.<CR><LF>"));
+    bool is_accepted = false;
+    if (read_content(session, &reception)) {
+        session->stage = "END-OF-MESSAGE";
+        commit(session, &reception);
+        is_accepted = answer(session, &reception);
+        session_reset_transaction(session);
+    }
+    buffer_release(&reception.header);
+    return is_accepted;
+}

@@ -1,0 +1,237 @@
+/* smtpsession/envelope - MAIL, RCPT and VRFY: who sends to whom, and whether that may be.
+ * See session_private.h. */
+#include "smtpsession/session_private.h"
+
+#include <stdio.h>
+
+/* How long a client waits for qmgr to be replaced before it is asked to come back. */
+enum { QUEUE_PATIENCE_MS = 5000 };
+
+static unsigned address_rules(const struct smtpsession *session)
+{
+    return session->service->settings.has_strict_envelopes ? 0 : ADDRESS_LENIENT;
+}
+
+static bool refuse_for_memory(struct smtpsession *session)
+{
+    session_reply(session, 452, 3, 1, "Insufficient system resources");
+    return false;
+}
+
+static void refuse_parameter(struct smtpsession *session, const struct outcome *refusal,
+                             struct span word)
+{
+    session_reply(session, refusal->reply_code, refusal->status.subject, refusal->status.detail,
+                  "%.*s%.*s", SPAN_PRINTF(refusal->reason), SPAN_PRINTF(word));
+}
+
+/* "FROM:" or "TO:" and a path. The argument is copied first: what is accepted must outlive the
+ * line. False when a refusal was answered. */
+static bool take_path(struct smtpsession *session, struct span argument, enum path_kind kind,
+                      struct mailbox *mailbox, struct span *parameters)
+{
+    const bool is_reverse = kind == PATH_REVERSE;
+    const struct span keyword = is_reverse ? SPAN("FROM:") : SPAN("TO:");
+    if (!span_starts_with_ascii_nocase(argument, keyword) || argument.length == keyword.length) {
+        session_reply(session, 501, 5, 4, "Syntax: %s:<address>",
+                      is_reverse ? "MAIL FROM" : "RCPT TO");
+        return false;
+    }
+    const struct span copy =
+        arena_copy(&session->transaction_arena, span_after(argument, keyword.length));
+    if (!copy.bytes)
+        return refuse_for_memory(session);
+    if (path_parse(copy, kind, address_rules(session), &session->transaction_arena, mailbox,
+                   parameters) != PARSE_OK) {
+        session_reply(session, 501, 1, is_reverse ? 7 : 3, "Bad %s address syntax",
+                      is_reverse ? "sender" : "recipient");
+        return false;
+    }
+    return true;
+}
+
+static bool take_sender(struct smtpsession *session, struct span argument,
+                        struct smtp_parameters *parameters)
+{
+    const struct smtpsession_settings *settings = &session->service->settings;
+    struct span parameter_text;
+    struct outcome refusal;
+    struct span word;
+    struct mailbox *reverse_path = &session->transaction.reverse_path;
+    if (!take_path(session, argument, PATH_REVERSE, reverse_path, &parameter_text))
+        return false;
+    if (smtp_parameters_parse(parameter_text, SMTP_PARAMETER_MAIL, parameters, &refusal, &word) !=
+        PARSE_OK) {
+        refuse_parameter(session, &refusal, word);
+        return false;
+    }
+    if (!address_complete(&settings->completion, reverse_path, &session->transaction_arena,
+                          reverse_path)) {
+        session_reply(session, 501, 1, 7, "Bad sender address syntax");
+        return false;
+    }
+    /* RFC 1870 section 6.1. */
+    if (settings->message_size_limit && parameters->size_bytes > settings->message_size_limit) {
+        refusal = outcome_permanent(552, 3, 4, "Message size exceeds fixed limit");
+        session_refuse(session, "MAIL", &refusal, NULL);
+        return false;
+    }
+    /* Room now is no promise, but no room now is an answer. */
+    const int64_t patience_ms = settings->queue_timeout_ms < QUEUE_PATIENCE_MS
+                                    ? settings->queue_timeout_ms
+                                    : QUEUE_PATIENCE_MS;
+    refusal = intake_wait_for_state(session->service->intake, clock_deadline_after(patience_ms));
+    if (outcome_is_ok(&refusal) &&
+        parameters->size_bytes > session->service->intake->available_bytes)
+        refusal = outcome_temporary(452, 3, 1, "Insufficient system storage");
+    if (!outcome_is_ok(&refusal)) {
+        session_refuse(session, "MAIL", &refusal, NULL);
+        return false;
+    }
+    return true;
+}
+
+bool session_mail(struct smtpsession *session, struct span argument)
+{
+    if (session->service->settings.is_helo_required && session->helo.length == 0) {
+        session_reply(session, 503, 5, 1, "Error: send HELO/EHLO first");
+        return false;
+    }
+    if (session->transaction.is_open) {
+        session_reply(session, 503, 5, 1, "Error: nested MAIL command");
+        return false;
+    }
+    struct smtp_parameters parameters;
+    if (!take_sender(session, argument, &parameters)) {
+        session_reset_transaction(session);
+        return false;
+    }
+    session->transaction.parameters = parameters;
+    session->transaction.is_open = true;
+    session_reply(session, 250, 1, 0, "Ok");
+    return true;
+}
+
+/* "<recipient>: " and the reason, as Postfix words it. */
+static void refuse_recipient(struct smtpsession *session, const char *stage,
+                             const struct mailbox *recipient, struct outcome outcome)
+{
+    outcome.reason = arena_format(&session->transaction_arena, "<%.*s>: %.*s",
+                                  SPAN_PRINTF(recipient->text), SPAN_PRINTF(outcome.reason));
+    if (!outcome.reason.bytes)
+        outcome = outcome_temporary(452, 3, 1, "Insufficient system resources");
+    session_refuse(session, stage, &outcome, recipient);
+}
+
+/* May this client send to this recipient? *verdict is filled in any case; when not, the refusal was
+ * answered. */
+static bool check_recipient(struct smtpsession *session, const char *stage,
+                            const struct mailbox *recipient, struct smtpsession_verdict *verdict)
+{
+    const struct smtpsession_service *service = session->service;
+    service->backend.check_recipient(service->backend.context,
+                                     session->transaction.reverse_path.text, recipient,
+                                     &session->transaction_arena, verdict);
+    if (outcome_is_ok(&verdict->outcome) && !verdict->is_ours && !session->is_trusted)
+        verdict->outcome = outcome_make(
+            service->settings.relay_reject_code < 500 ? OUTCOME_TEMPORARY : OUTCOME_PERMANENT,
+            service->settings.relay_reject_code, 7, 1, SPAN("Relay access denied"));
+    if (outcome_is_ok(&verdict->outcome))
+        return true;
+    refuse_recipient(session, stage, recipient, verdict->outcome);
+    return false;
+}
+
+/* The first accepted recipient takes a queue id, so that the log can name the message. */
+static bool begin_message(struct smtpsession *session, const struct mailbox *recipient)
+{
+    const struct smtpsession_service *service = session->service;
+    struct session_transaction *transaction = &session->transaction;
+    struct outcome outcome;
+    if (transaction->message.is_open)
+        return true;
+    if (!intake_begin(service->intake, &transaction->message,
+                      clock_deadline_after(service->settings.queue_timeout_ms), &outcome)) {
+        session_refuse(session, "RCPT", &outcome, recipient);
+        return false;
+    }
+    maillog_client(service->log, session_queue_id(session), &session->peer, NULL);
+    return true;
+}
+
+bool session_rcpt(struct smtpsession *session, struct span argument)
+{
+    const struct smtpsession_settings *settings = &session->service->settings;
+    struct session_transaction *transaction = &session->transaction;
+    struct mailbox recipient;
+    struct smtpsession_verdict verdict;
+    struct smtp_parameters parameters;
+    struct outcome refusal;
+    struct span parameter_text;
+    struct span word;
+    if (!transaction->is_open) {
+        session_reply(session, 503, 5, 1, "Error: need MAIL command");
+        return false;
+    }
+    if (!take_path(session, argument, PATH_FORWARD, &recipient, &parameter_text))
+        return false;
+    if (smtp_parameters_parse(parameter_text, SMTP_PARAMETER_RCPT, &parameters, &refusal, &word) !=
+        PARSE_OK) {
+        refuse_parameter(session, &refusal, word);
+        return false;
+    }
+    if (transaction->recipient_count >= settings->recipient_limit) {
+        /* RFC 5321 section 4.5.3.1.10: the client is to send these in another transaction. */
+        session_reply(session, 452, 5, 3, "Error: too many recipients");
+        return transaction->refused_overshoot++ < settings->recipient_overshoot_limit;
+    }
+    if (!check_recipient(session, "RCPT", &recipient, &verdict) ||
+        !begin_message(session, &recipient))
+        return false;
+    const struct queue_recipient accepted = {
+        .forward_path = verdict.recipient,
+        .original_recipient =
+            span_equals(verdict.recipient, recipient.text) ? span_empty() : recipient.text,
+        .orcpt = span_empty(),
+    };
+    if (!intake_add_recipient(&transaction->message, &accepted))
+        return refuse_for_memory(session);
+    if (transaction->recipient_count++ == 0)
+        transaction->first_recipient = verdict.recipient;
+    session_reply(session, 250, 1, 5, "Ok");
+    return true;
+}
+
+bool session_vrfy(struct smtpsession *session, struct span argument)
+{
+    const struct smtpsession_settings *settings = &session->service->settings;
+    struct mailbox recipient;
+    struct smtpsession_verdict verdict;
+    struct span rest;
+    if (settings->is_vrfy_disabled) {
+        session_reply(session, 502, 5, 1, "VRFY command is disabled");
+        return false;
+    }
+    if (settings->is_helo_required && session->helo.length == 0) {
+        session_reply(session, 503, 5, 1, "Error: send HELO/EHLO first");
+        return false;
+    }
+    if (argument.length == 0) {
+        session_reply(session, 501, 5, 4, "Syntax: VRFY address");
+        return false;
+    }
+    /* The transaction, should one be open, goes on: its arena may be used, not reset. */
+    const struct span copy = arena_copy(&session->transaction_arena, argument);
+    if (!copy.bytes)
+        return refuse_for_memory(session);
+    if (path_parse(copy, PATH_FORWARD, ADDRESS_LENIENT, &session->transaction_arena, &recipient,
+                   &rest) != PARSE_OK ||
+        rest.length) {
+        session_reply(session, 501, 1, 3, "Bad recipient address syntax");
+        return false;
+    }
+    if (!check_recipient(session, "VRFY", &recipient, &verdict))
+        return false;
+    session_reply(session, 252, 0, 0, "%.*s", SPAN_PRINTF(recipient.text));
+    return true;
+}

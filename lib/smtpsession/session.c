@@ -1,0 +1,515 @@
+/* smtpsession/session - a session from greeting to farewell: reading commands, answering,
+ * counting. See session.h. */
+#include "smtpsession/session_private.h"
+
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/ascii.h"
+#include "smtp/reply.h"
+
+enum { REPLY_TEXT_BYTES = 1024, FAREWELL_TIMEOUT_MS = 1000, DISCARD_MAX_BYTES = 65536 };
+
+void smtpsession_service_init(struct smtpsession_service *service, struct loop *loop,
+                              struct maillog *log, struct intake *intake,
+                              const struct smtpsession_settings *settings,
+                              const struct smtpsession_backend *backend)
+{
+    *service = (struct smtpsession_service){
+        .loop = loop, .log = log, .intake = intake, .settings = *settings, .backend = *backend};
+    list_init(&service->sessions);
+}
+
+void session_flush(struct smtpsession *session)
+{
+    if (session->stream.output.length == 0)
+        return;
+    switch (stream_flush(&session->stream,
+                         clock_deadline_after(session->service->settings.timeout_ms))) {
+    case STREAM_OK:
+        break;
+    case STREAM_TIMED_OUT:
+        session->end = SESSION_TIMED_OUT;
+        break;
+    case STREAM_CANCELLED:
+        session->end = SESSION_WAS_STOPPED;
+        break;
+    case STREAM_END:
+    case STREAM_FAILED:
+    case STREAM_FULL:
+        session->end = SESSION_IS_LOST;
+        break;
+    }
+}
+
+bool session_read(struct smtpsession *session, int64_t deadline_ms)
+{
+    session_flush(session);
+    if (session->end != SESSION_GOES_ON)
+        return false;
+    if (session->service->is_stopping && !session->transaction.is_open) {
+        session->end = SESSION_WAS_STOPPED;
+        return false;
+    }
+    session->is_waiting = true;
+    const enum stream_result result = stream_read(&session->stream, deadline_ms);
+    session->is_waiting = false;
+    switch (result) {
+    case STREAM_OK:
+        return true;
+    case STREAM_TIMED_OUT:
+        session->end = SESSION_TIMED_OUT;
+        break;
+    case STREAM_CANCELLED:
+        session->end = SESSION_WAS_STOPPED;
+        break;
+    case STREAM_END:
+    case STREAM_FAILED:
+    case STREAM_FULL:
+        session->end = SESSION_IS_LOST;
+        break;
+    }
+    return false;
+}
+
+/* After many errors every answer takes its time. */
+static void delay_after_errors(struct smtpsession *session)
+{
+    const struct smtpsession_settings *settings = &session->service->settings;
+    if (session->error_count < settings->soft_error_limit || settings->error_sleep_ms == 0)
+        return;
+    session_flush(session);
+    if (session->end != SESSION_GOES_ON)
+        return;
+    session->is_waiting = true;
+    if (task_sleep(settings->error_sleep_ms) == TASK_CANCELLED)
+        session->end = SESSION_WAS_STOPPED;
+    session->is_waiting = false;
+}
+
+static void append_reply(struct smtpsession *session, uint16_t code,
+                         const struct enhanced_status *status, struct span text)
+{
+    struct enhanced_status softened;
+    delay_after_errors(session);
+    if (session->service->settings.has_soft_bounce && code >= 500) {
+        code = (uint16_t)(code - 100);
+        if (status) {
+            softened = *status;
+            softened.class = 4;
+            status = &softened;
+        }
+    }
+    session->last_reply_offset = session->stream.output.length;
+    smtp_reply_append(&session->stream.output, code, status, text);
+}
+
+void session_reply(struct smtpsession *session, uint16_t code, uint16_t subject, uint16_t detail,
+                   const char *format, ...)
+{
+    char text[REPLY_TEXT_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        length = 0;
+    if ((size_t)length >= sizeof(text))
+        length = (int)sizeof(text) - 1;
+    const struct enhanced_status status = {(uint16_t)(code / 100), subject, detail};
+    append_reply(session, code, &status, span_of(text, (size_t)length));
+}
+
+void session_reply_plain(struct smtpsession *session, uint16_t code, struct span text)
+{
+    append_reply(session, code, NULL, text);
+}
+
+void session_reply_outcome(struct smtpsession *session, const struct outcome *outcome)
+{
+    static const uint16_t usual_codes[] = {
+        [OUTCOME_OK] = 250, [OUTCOME_TEMPORARY] = 451, [OUTCOME_PERMANENT] = 550};
+    append_reply(session, outcome->reply_code ? outcome->reply_code : usual_codes[outcome->kind],
+                 &outcome->status, outcome->reason);
+}
+
+void session_refuse(struct smtpsession *session, const char *stage, const struct outcome *outcome,
+                    const struct mailbox *recipient)
+{
+    session_reply_outcome(session, outcome);
+    /* What the client is told, word for word. */
+    struct span text = span_after(buffer_span(&session->stream.output), session->last_reply_offset);
+    text = span_first(text, span_find_byte(text, '\r'));
+    const struct session_transaction *transaction = &session->transaction;
+    static const struct span protocols[] = {
+        [SESSION_PROTOCOL_NONE] = SPAN_LITERAL("SMTP"),
+        [SESSION_PROTOCOL_SMTP] = SPAN_LITERAL("SMTP"),
+        [SESSION_PROTOCOL_ESMTP] = SPAN_LITERAL("ESMTP"),
+    };
+    const struct log_refusal refusal = {
+        .action = "reject",
+        .stage = stage,
+        .peer = &session->peer,
+        .text = text,
+        .has_sender = transaction->is_open,
+        .sender = transaction->reverse_path.text,
+        .has_recipient = recipient != NULL,
+        .recipient = recipient ? recipient->text : span_empty(),
+        .protocol = protocols[session->protocol],
+        .helo = session->helo,
+    };
+    maillog_refusal(session->service->log, session_queue_id(session), &refusal);
+}
+
+void session_consume_command(struct smtpsession *session)
+{
+    stream_consume(&session->stream, session->command_bytes);
+    session->command_bytes = 0;
+}
+
+void session_reset_transaction(struct smtpsession *session)
+{
+    struct session_transaction *transaction = &session->transaction;
+    if (transaction->message.is_open)
+        intake_abandon(&transaction->message);
+    *transaction = (struct session_transaction){.is_open = false};
+    transaction->reverse_path =
+        (struct mailbox){span_empty(), span_empty(), span_empty(), false, false};
+    arena_reset(&session->transaction_arena);
+}
+
+struct span session_queue_id(const struct smtpsession *session)
+{
+    return intake_queue_id(&session->transaction.message);
+}
+
+/* Drops the rest of a line that is no command. */
+static void discard_line(struct smtpsession *session, int64_t deadline_ms)
+{
+    size_t discarded = 0;
+    for (;;) {
+        const struct span input = stream_input(&session->stream);
+        const size_t line_end = span_find_byte(input, '\n');
+        stream_consume(&session->stream, line_end < input.length ? line_end + 1 : input.length);
+        if (line_end < input.length)
+            return;
+        discarded += input.length;
+        if (discarded > DISCARD_MAX_BYTES) {
+            session->error_count = session->service->settings.hard_error_limit;
+            return;
+        }
+        if (!session_read(session, deadline_ms))
+            return;
+    }
+}
+
+/* The first byte of the line that no command may have. */
+static const char *name_of_bad_byte(struct span input)
+{
+    for (size_t i = 0; i < input.length; i++) {
+        if (input.bytes[i] == '\n')
+            return "bare <LF>";
+        if (input.bytes[i] == '\r')
+            return "bare <CR>";
+        if (input.bytes[i] == 0)
+            return "<NUL>";
+    }
+    return "bad byte";
+}
+
+/* One command line into *command, whose spans point into the input until it is consumed. False when
+ * there is none: session->end says why, or an error was answered. */
+static bool read_command(struct smtpsession *session, struct smtp_command *command)
+{
+    const struct smtpsession_settings *settings = &session->service->settings;
+    int64_t deadline_ms = 0; /* one for the whole line, counted from when we begin to wait */
+    for (;;) {
+        const struct span input = stream_input(&session->stream);
+        switch (smtp_command_parse(input, settings->line_length_limit, command,
+                                   &session->command_bytes)) {
+        case PARSE_OK:
+            return true;
+        case PARSE_NEED_MORE:
+            if (deadline_ms == 0)
+                deadline_ms = clock_deadline_after(settings->timeout_ms);
+            if (!session_read(session, deadline_ms))
+                return false;
+            continue;
+        case PARSE_MALFORMED:
+            session->stage = "UNKNOWN";
+            session_reply(session, settings->bare_newline_reject_code, 5, 2,
+                          "%.*s Error: %s received", SPAN_PRINTF(settings->server_name),
+                          name_of_bad_byte(input));
+            break;
+        case PARSE_TOO_LONG:
+            session->stage = "UNKNOWN";
+            session_reply(session, 500, 5, 2, "Error: line too long");
+            break;
+        }
+        session->error_count++;
+        session->counts[SMTP_VERB_UNKNOWN].total++;
+        discard_line(session, clock_deadline_after(settings->timeout_ms));
+        return false;
+    }
+}
+
+/* RFC 2920 section 3.1: some commands end a group, since their answer decides what may follow.
+ * Input behind them was sent blindly. */
+static bool is_pipelined_improperly(struct smtpsession *session, const struct smtp_command *command)
+{
+    const struct span rest = span_after(stream_input(&session->stream), session->command_bytes);
+    if (rest.length == 0 || !session_is_last_in_group(session, command->verb))
+        return false;
+    if (!session->was_improper) { /* one line tells enough */
+        const struct span shown = span_first(rest, SESSION_LOGGED_INPUT_BYTES);
+        maillog_improper_pipelining(session->service->log, smtp_verb_name(command->verb),
+                                    &session->peer, span_first(shown, span_find_byte(shown, '\r')));
+    }
+    session->was_improper = true;
+    return session->service->settings.forbids_early_pipelining;
+}
+
+static bool is_in_list(struct span list, struct span name)
+{
+    struct span word;
+    while (span_next_word(&list, ", \t\r\n", &word))
+        if (span_equals_ascii_nocase(word, name))
+            return true;
+    return false;
+}
+
+static void run_one_command(struct smtpsession *session)
+{
+    const struct smtpsession_settings *settings = &session->service->settings;
+    struct smtp_command command;
+    if (!read_command(session, &command))
+        return;
+    session->stage = smtp_verb_name(command.verb);
+    if (command.verb == SMTP_VERB_UNKNOWN &&
+        is_in_list(settings->forbidden_commands, command.name)) {
+        struct span line = span_first(stream_input(&session->stream), session->command_bytes - 2);
+        line = span_first(line, SESSION_LOGGED_INPUT_BYTES);
+        struct buffer *text = maillog_begin(session->service->log, LOG_LEVEL_WARNING, span_empty());
+        buffer_append_string(text, "non-SMTP command from ");
+        maillog_put_peer(text, &session->peer);
+        buffer_append_string(text, ": ");
+        buffer_append_span(text, line);
+        maillog_end(session->service->log);
+        session_reply(session, 221, 7, 0, "Error: I can break rules, too. Goodbye.");
+        session->end = SESSION_HAS_QUIT;
+        session->counts[SMTP_VERB_UNKNOWN].total++;
+        return;
+    }
+    if (is_pipelined_improperly(session, &command)) {
+        session_reply(session, 554, 5, 0, "Error: SMTP protocol synchronization");
+        session->end = SESSION_HAS_QUIT;
+        session->counts[command.verb].total++;
+        return;
+    }
+    if (command.verb == SMTP_VERB_UNKNOWN && is_in_list(settings->noop_commands, command.name))
+        command.verb = SMTP_VERB_NOOP;
+    session->counts[command.verb].total++;
+    if (session_is_junk_verb(command.verb) && ++session->junk_count > settings->junk_command_limit)
+        session->error_count++;
+    if (session_run_command(session, &command))
+        session->counts[command.verb].accepted++;
+    else
+        session->error_count++;
+    session_consume_command(session);
+}
+
+static void log_disconnect(struct smtpsession *session)
+{
+    /* The order in which Postfix lists them. */
+    static const struct {
+        enum smtp_verb verb;
+        const char *name;
+    } shown[] = {
+        {SMTP_VERB_HELO, "helo"},         {SMTP_VERB_EHLO, "ehlo"},
+        {SMTP_VERB_STARTTLS, "starttls"}, {SMTP_VERB_AUTH, "auth"},
+        {SMTP_VERB_MAIL, "mail"},         {SMTP_VERB_RCPT, "rcpt"},
+        {SMTP_VERB_DATA, "data"},         {SMTP_VERB_BDAT, "bdat"},
+        {SMTP_VERB_RSET, "rset"},         {SMTP_VERB_NOOP, "noop"},
+        {SMTP_VERB_VRFY, "vrfy"},         {SMTP_VERB_EXPN, "expn"},
+        {SMTP_VERB_ETRN, "etrn"},         {SMTP_VERB_HELP, "help"},
+        {SMTP_VERB_QUIT, "quit"},         {SMTP_VERB_XCLIENT, "xclient"},
+        {SMTP_VERB_XFORWARD, "xforward"}, {SMTP_VERB_UNKNOWN, "unknown"},
+    };
+    struct log_command_count counts[ARRAY_LENGTH(shown)];
+    for (size_t i = 0; i < ARRAY_LENGTH(shown); i++) {
+        const struct session_count *count = &session->counts[shown[i].verb];
+        counts[i] = (struct log_command_count){shown[i].name, count->accepted, count->total};
+    }
+    maillog_disconnect(session->service->log, &session->peer, counts, ARRAY_LENGTH(counts));
+}
+
+/* The last words, as far as the client hears them, and the reason for the log. */
+static void say_farewell(struct smtpsession *session)
+{
+    const struct span server_name = session->service->settings.server_name;
+    const bool is_in_data =
+        session->data_bytes > 0 && strcmp(session->stage, smtp_verb_name(SMTP_VERB_DATA)) == 0;
+    const char *what = NULL;
+    const char *words = NULL;
+    struct enhanced_status status = {4, 0, 0};
+    switch (session->end) {
+    case SESSION_GOES_ON:
+    case SESSION_HAS_QUIT:
+        break;
+    case SESSION_IS_LOST:
+        what = "lost connection";
+        break;
+    case SESSION_TIMED_OUT:
+        what = "timeout";
+        words = "Error: timeout exceeded";
+        status = (struct enhanced_status){4, 4, 2};
+        break;
+    case SESSION_HAD_ERRORS:
+        what = "too many errors";
+        words = "Error: too many errors";
+        status = (struct enhanced_status){4, 7, 0};
+        break;
+    case SESSION_WAS_STOPPED:
+        words = "Service shutting down";
+        status = (struct enhanced_status){4, 3, 2};
+        break;
+    }
+    if (words) {
+        char text[REPLY_TEXT_BYTES];
+        (void)snprintf(text, sizeof(text), "%.*s %s", SPAN_PRINTF(server_name), words);
+        smtp_reply_append(&session->stream.output, 421, &status, span_from_string(text));
+    }
+    /* Whoever went away or does not read gets no second chance to make us wait. */
+    if (session->end != SESSION_IS_LOST && session->stream.output.length &&
+        stream_flush(&session->stream, clock_deadline_after(FAREWELL_TIMEOUT_MS)) != STREAM_OK &&
+        !what)
+        what = "lost connection";
+    if (what)
+        maillog_session_end(session->service->log, session_queue_id(session), what, session->stage,
+                            is_in_data ? session->data_bytes : 0, &session->peer);
+}
+
+static void identify_client(struct smtpsession *session)
+{
+    struct smtpsession_service *service = session->service;
+    session->is_trusted =
+        ip_network_list_has(&service->settings.trusted_networks, &session->address);
+    session->peer.name = SPAN("unknown");
+    session->peer.address = ip_address_format(&session->address, session->address_text);
+    if (!service->settings.looks_up_client || session->address.family == IP_FAMILY_NONE)
+        return;
+    const struct span name = service->backend.find_client_name(service->backend.context,
+                                                               &session->address, &session->arena);
+    if (name.length)
+        session->peer.name = name;
+}
+
+static void end_session(struct smtpsession *session)
+{
+    struct smtpsession_service *service = session->service;
+    session_reset_transaction(session);
+    stream_close(&session->stream);
+    arena_destroy(&session->transaction_arena);
+    arena_destroy(&session->arena);
+    list_remove(&service->sessions, &session->link);
+    free(session);
+    if (service->on_session_end)
+        service->on_session_end(service);
+}
+
+static void run_session(void *argument)
+{
+    struct smtpsession *session = argument;
+    struct smtpsession_service *service = session->service;
+    if (stream_open(&session->stream, service->loop, session->stream.descriptor) != 0) {
+        end_session(session);
+        return;
+    }
+    identify_client(session);
+    maillog_connect(service->log, &session->peer);
+    session_reply_plain(session, 220, service->settings.banner);
+    while (session->end == SESSION_GOES_ON) {
+        if (session->error_count >= service->settings.hard_error_limit)
+            session->end = SESSION_HAD_ERRORS;
+        else if (service->is_stopping && !session->transaction.is_open)
+            session->end = SESSION_WAS_STOPPED;
+        else
+            run_one_command(session);
+    }
+    say_farewell(session);
+    log_disconnect(session);
+    end_session(session);
+}
+
+/* The client's address and port from what accept() gave. */
+static void take_peer_address(struct smtpsession *session, const struct sockaddr_storage *peer)
+{
+    if (peer->ss_family == AF_INET) {
+        struct sockaddr_in address;
+        memcpy(&address, peer, sizeof(address));
+        session->address =
+            ip_address_from_bytes(IP_FAMILY_4, (const uint8_t *)&address.sin_addr.s_addr);
+        session->port = ntohs(address.sin_port);
+    } else if (peer->ss_family == AF_INET6) {
+        struct sockaddr_in6 address;
+        memcpy(&address, peer, sizeof(address));
+        session->address = ip_address_from_bytes(IP_FAMILY_6, address.sin6_addr.s6_addr);
+        session->port = ntohs(address.sin6_port);
+    }
+    session->peer.port = session->service->settings.logs_client_port ? session->port : 0;
+}
+
+/* No memory for a session: a few bytes from the stack must do. */
+static void turn_away(struct smtpsession_service *service, int descriptor)
+{
+    char text[REPLY_TEXT_BYTES];
+    const int length =
+        snprintf(text, sizeof(text), "421 4.3.2 %.*s Service unavailable - try again later\r\n",
+                 SPAN_PRINTF(service->settings.server_name));
+    if (length > 0 && (size_t)length < sizeof(text))
+        (void)send(descriptor, text, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)close(descriptor);
+}
+
+bool smtpsession_start(struct smtpsession_service *service, int descriptor,
+                       const struct sockaddr_storage *peer)
+{
+    const struct smtpsession_settings *settings = &service->settings;
+    struct smtpsession *session =
+        service->is_stopping ? NULL : calloc(1, sizeof(struct smtpsession));
+    if (!session) {
+        turn_away(service, descriptor);
+        return false;
+    }
+    session->service = service;
+    session->stage = "CONNECT";
+    arena_init(&session->arena, SESSION_ARENA_BYTES, 0);
+    arena_init(&session->transaction_arena,
+               SESSION_TRANSACTION_BASE_BYTES +
+                   (size_t)settings->recipient_limit * SESSION_RECIPIENT_BYTES,
+               0);
+    session_reset_transaction(session);
+    take_peer_address(session, peer);
+    session->stream.descriptor = descriptor; /* opened as a stream by the task */
+    session->task = task_start(service->loop, "smtp session", run_session, session);
+    if (!session->task) {
+        free(session);
+        turn_away(service, descriptor);
+        return false;
+    }
+    list_append(&service->sessions, &session->link);
+    return true;
+}
+
+void smtpsession_stop_all(struct smtpsession_service *service)
+{
+    service->is_stopping = true;
+    LIST_FOR_EACH (&service->sessions, link) {
+        struct smtpsession *session = LIST_ITEM(link, struct smtpsession, link);
+        if (session->is_waiting && !session->transaction.is_open)
+            task_cancel(session->task);
+    }
+}

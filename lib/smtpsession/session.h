@@ -1,0 +1,96 @@
+/* smtpsession/session - the server's side of SMTP sessions, many in one process, each a task of
+ * straight-line code (RFC 5321 sections 3 and 4.1).
+ * Interface: smtpsession_service_init(), smtpsession_start(),
+ * smtpsession_stop_all(). What a session
+ * may know or do beyond its own socket stands in struct smtpsession_backend.
+ * Callers: smtpd, submitd. Design: man/smtpd.8. */
+#ifndef SMTPSESSION_SESSION_H
+#define SMTPSESSION_SESSION_H
+
+#include <sys/socket.h>
+
+#include "address/mailbox.h"
+#include "address/rewrite.h"
+#include "base/list.h"
+#include "base/outcome.h"
+#include "intake/intake.h"
+#include "maillog/receive.h"
+#include "system/loop.h"
+
+/* Named as in main.cf, in the words of this code. */
+struct smtpsession_settings {
+    struct span server_name; /* myhostname */
+    struct span banner;      /* smtpd_banner, without "220 " */
+    struct span software;    /* mail_name, for Received */
+    struct ip_network_list trusted_networks;
+    struct address_completion completion; /* of senders; recipients are the backend's */
+    int64_t timeout_ms;
+    int64_t error_sleep_ms;
+    int64_t queue_timeout_ms; /* for qmgr's answers */
+    size_t line_length_limit;
+    size_t header_size_limit;
+    uint64_t message_size_limit; /* 0: none */
+    uint32_t hopcount_limit;
+    uint32_t recipient_limit;
+    uint32_t recipient_overshoot_limit;
+    uint32_t soft_error_limit;
+    uint32_t hard_error_limit;
+    uint32_t junk_command_limit;
+    uint16_t bare_newline_reject_code;
+    uint16_t relay_reject_code;
+    bool is_vrfy_disabled;
+    bool is_helo_required;
+    bool has_strict_envelopes;
+    bool forbids_early_pipelining;
+    bool logs_client_port;
+    bool looks_up_client;
+    bool has_soft_bounce;
+    struct span discarded_ehlo_keywords;
+    struct span noop_commands;
+    struct span forbidden_commands;
+};
+
+struct smtpsession_verdict {
+    struct outcome outcome; /* of the recipient as such; the reason follows "<recipient>: " */
+    bool is_ours;           /* final destination or relay domain: no relaying for strangers */
+    struct span recipient;  /* completed */
+};
+
+/* What a session asks of others, beside qmgr. Both run in the session's task and may park; results
+ * lie in the arena. */
+struct smtpsession_backend {
+    void *context;
+    /* The name that the address has and that has the address; empty when there is none. */
+    struct span (*find_client_name)(void *context, const struct ip_address *address,
+                                    struct arena *arena);
+    /* Where nobody could be asked the verdict is a temporary failure. */
+    void (*check_recipient)(void *context, struct span sender, const struct mailbox *recipient,
+                            struct arena *arena, struct smtpsession_verdict *verdict);
+};
+
+struct smtpsession_service {
+    struct loop *loop;
+    struct maillog *log;
+    struct smtpsession_settings settings;
+    struct smtpsession_backend backend;
+    struct intake *intake;
+    struct list sessions;
+    bool is_stopping;
+    /* Told after a session's end; may be NULL. */
+    void (*on_session_end)(struct smtpsession_service *service);
+    void *owner; /* the daemon's */
+};
+
+void smtpsession_service_init(struct smtpsession_service *service, struct loop *loop,
+                              struct maillog *log, struct intake *intake,
+                              const struct smtpsession_settings *settings,
+                              const struct smtpsession_backend *backend);
+/* Takes the connected socket over, in every case. When there is no memory for a session the client
+ * is told to come back, and the result is false. */
+bool smtpsession_start(struct smtpsession_service *service, int descriptor,
+                       const struct sockaddr_storage *peer);
+/* Every session ends with "421" as soon as it has no transaction open: those that only wait, at
+ * once (RFC 5321 section 3.8). A message on its way in still gets to the queue. */
+void smtpsession_stop_all(struct smtpsession_service *service);
+
+#endif

@@ -1,0 +1,112 @@
+/* smtpsession/session_private - one session's state, for the files of this folder. */
+#ifndef SMTPSESSION_SESSION_PRIVATE_H
+#define SMTPSESSION_SESSION_PRIVATE_H
+
+#include "smtp/command.h"
+#include "smtp/parameter.h"
+#include "smtpsession/session.h"
+#include "system/stream.h"
+#include "system/task.h"
+
+enum {
+    /* Names, greetings: small. */
+    SESSION_ARENA_BYTES = 16384,
+    /* Beside what each recipient needs. */
+    SESSION_TRANSACTION_BASE_BYTES = 65536,
+    SESSION_RECIPIENT_BYTES = 2048,
+    SESSION_HELO_MAX_BYTES = 512,
+    SESSION_LOGGED_INPUT_BYTES = 100
+};
+
+enum session_end {
+    SESSION_GOES_ON,
+    SESSION_HAS_QUIT,   /* we said the last word */
+    SESSION_IS_LOST,    /* the client went away */
+    SESSION_TIMED_OUT,  /* the client was too slow */
+    SESSION_HAD_ERRORS, /* too many */
+    SESSION_WAS_STOPPED /* our process is leaving */
+};
+
+/* RFC 3848 names only. */
+enum session_protocol { SESSION_PROTOCOL_NONE, SESSION_PROTOCOL_SMTP, SESSION_PROTOCOL_ESMTP };
+
+struct session_count {
+    uint32_t accepted;
+    uint32_t total;
+};
+
+struct session_transaction {
+    bool is_open; /* MAIL was accepted */
+    struct mailbox reverse_path;
+    struct smtp_parameters parameters;
+    uint32_t recipient_count; /* accepted */
+    uint32_t refused_overshoot;
+    struct span first_recipient;
+    struct intake_message message; /* open from the first accepted recipient on */
+};
+
+struct smtpsession {
+    struct smtpsession_service *service;
+    struct task *task;
+    struct list_link link;
+    struct stream stream;
+    size_t last_reply_offset; /* in the output */
+    size_t command_bytes;     /* of the command in hand, still at the start of the input */
+    struct log_peer peer;
+    struct ip_address address;
+    char address_text[IP_ADDRESS_TEXT_MAX_BYTES];
+    uint16_t port;
+    bool is_trusted;
+    bool was_improper; /* pipelined what it must not, which is logged */
+    bool is_waiting;   /* for the client: may be interrupted */
+    enum session_protocol protocol;
+    struct span helo;
+    uint8_t *helo_bytes; /* where that lies */
+    enum session_end end;
+    const char *stage; /* the last command, for the log */
+    uint64_t data_bytes;
+    uint32_t error_count;
+    uint32_t junk_count;
+    struct arena arena;
+    struct arena transaction_arena;
+    struct session_transaction transaction;
+    struct session_count counts[SMTP_VERB_COUNT];
+};
+
+/* session.c: the answer goes into the output and leaves before the next wait. A 5xx becomes 4xx
+ * under soft_bounce. The status class is the code's. */
+void session_reply(struct smtpsession *session, uint16_t code, uint16_t subject, uint16_t detail,
+                   const char *format, ...) PRINTF_LIKE(5, 6);
+/* Without an enhanced status, as RFC 2034 section 4 has it for HELO and EHLO; text may have several
+ * lines. */
+void session_reply_plain(struct smtpsession *session, uint16_t code, struct span text);
+void session_reply_outcome(struct smtpsession *session, const struct outcome *outcome);
+/* As session_reply_outcome, and a line for the log. recipient may be NULL. */
+void session_refuse(struct smtpsession *session, const char *stage, const struct outcome *outcome,
+                    const struct mailbox *recipient);
+/* Sends what was answered. */
+void session_flush(struct smtpsession *session);
+/* More input, after sending what was answered; false when session->end says why not. */
+MUST_USE bool session_read(struct smtpsession *session, int64_t deadline_ms);
+/* The command in hand is done with, and its bytes are gone. */
+void session_consume_command(struct smtpsession *session);
+void session_reset_transaction(struct smtpsession *session);
+/* Empty before the first accepted recipient. */
+struct span session_queue_id(const struct smtpsession *session);
+
+/* commands.c: carries out one command; whether it was accepted. */
+bool session_run_command(struct smtpsession *session, const struct smtp_command *command);
+/* Has this verb, given more than once, to be paid for? RFC 5321 section 7.8. */
+MUST_USE bool session_is_junk_verb(enum smtp_verb verb);
+/* May nothing follow it in the same group? RFC 2920 section 3.1. */
+MUST_USE bool session_is_last_in_group(const struct smtpsession *session, enum smtp_verb verb);
+
+/* envelope.c: MAIL, RCPT, VRFY. */
+bool session_mail(struct smtpsession *session, struct span argument);
+bool session_rcpt(struct smtpsession *session, struct span argument);
+bool session_vrfy(struct smtpsession *session, struct span argument);
+
+/* data.c: DATA, to the reply after the last dot. */
+bool session_data(struct smtpsession *session, struct span argument);
+
+#endif

@@ -1,0 +1,242 @@
+/* smtpd/server - see server.h. */
+#include "server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "addr/client.h"
+#include "dns/hosts.h"
+#include "listeners.h"
+#include "settings.h"
+
+enum {
+    /* Beside what a session needs: its socket, its queue file, and the grant that replaces it. */
+    DESCRIPTORS_BASE = 256,
+    DESCRIPTORS_PER_SESSION = 3,
+    SPARE_GRANTS = 8,
+    NAME_LOOKUP_TIMEOUT_MS = 30000,
+    ADDRESS_CHECK_TIMEOUT_MS = 100000
+};
+
+struct smtpd {
+    struct service *service;
+    const struct conf_smtpd *conf;
+    struct listeners listeners;
+    struct smtpsession_service sessions;
+    struct intake intake;
+    struct ipc_channel *addrd;
+    struct ipc_channel *dnsd;
+    struct addr_client addr;
+    struct dns_client dns;
+};
+
+bool smtpd_prepare(struct service *service)
+{
+    const struct conf_smtpd *conf = service->settings;
+    if (!sandbox_warm_up_crypto()) {
+        service_say(service, "libcrypto has no SHA-256: check the OpenSSL installation");
+        return false;
+    }
+    service->profile.descriptor_limit =
+        DESCRIPTORS_BASE + (uint64_t)conf->smtpd_client_limit * DESCRIPTORS_PER_SESSION;
+    return true;
+}
+
+/* ---- what sessions ask ---- */
+
+static struct span find_client_name(void *context, const struct ip_address *address,
+                                    struct arena *arena)
+{
+    struct smtpd *smtpd = context;
+    struct dns_client_name found;
+    /* RFC 6761 section 6.3: no server needs to be asked what the loopback addresses are called. */
+    static const uint8_t loopback6[16] = {[15] = 1};
+    if ((address->family == IP_FAMILY_4 && address->bytes[0] == 127) ||
+        (address->family == IP_FAMILY_6 && memcmp(address->bytes, loopback6, 16) == 0))
+        return SPAN("localhost");
+    dns_lookup_client_name(&smtpd->dns, address, clock_deadline_after(NAME_LOOKUP_TIMEOUT_MS),
+                           arena, &found);
+    if (found.status == DNS_FOUND)
+        return found.name;
+    if (found.reverse_status == DNS_FOUND) {
+        char text[IP_ADDRESS_TEXT_MAX_BYTES];
+        maillog_hostname_mismatch(&smtpd->service->log, found.reverse_name,
+                                  ip_address_format(address, text), span_empty());
+    }
+    return span_empty();
+}
+
+/* Operators choose the code for each kind of unknown recipient. */
+static uint16_t unknown_recipient_code(const struct conf_smtpd *conf, enum addr_class class)
+{
+    uint32_t code = conf->unknown_local_recipient_reject_code;
+    switch (class) {
+    case ADDR_CLASS_VIRTUAL_ALIAS:
+        code = conf->unknown_virtual_alias_reject_code;
+        break;
+    case ADDR_CLASS_VIRTUAL_MAILBOX:
+        code = conf->unknown_virtual_mailbox_reject_code;
+        break;
+    case ADDR_CLASS_RELAY:
+        code = conf->unknown_relay_recipient_reject_code;
+        break;
+    case ADDR_CLASS_NONE:
+    case ADDR_CLASS_LOCAL:
+    case ADDR_CLASS_OTHER:
+        break;
+    }
+    return (uint16_t)code;
+}
+
+static void check_recipient(void *context, struct span sender, const struct mailbox *recipient,
+                            struct arena *arena, struct smtpsession_verdict *verdict)
+{
+    struct smtpd *smtpd = context;
+    const struct conf_smtpd *conf = smtpd->conf;
+    struct addr_check check;
+    addr_check_recipient(&smtpd->addr, recipient->text, sender,
+                         clock_deadline_after(ADDRESS_CHECK_TIMEOUT_MS), arena, &check);
+    *verdict = (struct smtpsession_verdict){
+        .outcome = check.outcome,
+        .is_ours = addr_class_is_ours(check.class),
+        .recipient = check.recipient,
+    };
+    if (check.outcome.kind != OUTCOME_PERMANENT || check.outcome.reply_code != 550 ||
+        !verdict->is_ours)
+        return;
+    if (!conf->smtpd_reject_unlisted_recipient) {
+        verdict->outcome = outcome_ok();
+        return;
+    }
+    const uint16_t code = unknown_recipient_code(conf, check.class);
+    verdict->outcome = outcome_make(code < 500 ? OUTCOME_TEMPORARY : OUTCOME_PERMANENT, code,
+                                    check.outcome.status.subject, check.outcome.status.detail,
+                                    check.outcome.reason);
+}
+
+/* ---- sessions come and go ---- */
+
+static bool has_room(void *context)
+{
+    const struct smtpd *smtpd = context;
+    return smtpd->sessions.sessions.count < smtpd->conf->smtpd_client_limit;
+}
+
+static void on_connection(void *context, int descriptor, const struct sockaddr_storage *peer)
+{
+    struct smtpd *smtpd = context;
+    /* One that could not begin was told so. */
+    (void)smtpsession_start(&smtpd->sessions, descriptor, peer);
+}
+
+static void on_session_end(struct smtpsession_service *sessions)
+{
+    struct smtpd *smtpd = sessions->owner;
+    if (!smtpd->service->is_draining)
+        listeners_set_accepting(&smtpd->listeners, true);
+    else if (list_is_empty(&sessions->sessions))
+        service_leave(smtpd->service, EXIT_SUCCESS);
+}
+
+bool smtpd_begin(struct service *service)
+{
+    struct smtpsession_settings settings;
+    struct span bad_word;
+    struct smtpd *smtpd = arena_alloc(&service->arena, sizeof(*smtpd));
+    if (!smtpd) {
+        service_say(service, "out of memory");
+        return false;
+    }
+    smtpd->service = service;
+    smtpd->conf = service->settings;
+    if (!smtpd_settings_make(smtpd->conf, &service->arena, &settings, &bad_word)) {
+        service_say(service,
+                    "mynetworks: \"%.*s\" is not a network; write 192.0.2.0/24 or [2001:db8::]/32",
+                    SPAN_PRINTF(bad_word));
+        return false;
+    }
+    const struct smtpsession_backend backend = {
+        .context = smtpd,
+        .find_client_name = find_client_name,
+        .check_recipient = check_recipient,
+    };
+    intake_init(&smtpd->intake, service->loop, SPARE_GRANTS);
+    smtpsession_service_init(&smtpd->sessions, service->loop, &service->log, &smtpd->intake,
+                             &settings, &backend);
+    smtpd->sessions.owner = smtpd;
+    smtpd->sessions.on_session_end = on_session_end;
+    listeners_init(&smtpd->listeners, service->loop, on_connection, has_room, smtpd);
+    service->state = smtpd;
+    return true;
+}
+
+void smtpd_on_listener(struct service *service, struct span endpoint, int descriptor)
+{
+    struct smtpd *smtpd = service->state;
+    if (listeners_add(&smtpd->listeners, descriptor) != 0) {
+        const struct log_context context = {.log = &service->log, .queue_id = span_empty()};
+        log_event(&context, LOG_LEVEL_ERROR, "smtpd.listener_lost", log_text("endpoint", endpoint),
+                  log_string("reason", "no memory to watch it"));
+    }
+}
+
+/* ---- helpers come and go ---- */
+
+static void on_addrd_closed(struct ipc_channel *channel, const char *reason, void *context)
+{
+    struct smtpd *smtpd = context;
+    (void)channel;
+    (void)reason; /* master brings another */
+    addr_client_set_channel(&smtpd->addr, NULL);
+    ipc_channel_destroy(&smtpd->addrd);
+}
+
+static void on_dnsd_closed(struct ipc_channel *channel, const char *reason, void *context)
+{
+    struct smtpd *smtpd = context;
+    (void)channel;
+    (void)reason;
+    dns_client_set_channel(&smtpd->dns, NULL);
+    ipc_channel_destroy(&smtpd->dnsd);
+}
+
+/* Neither says anything unasked. */
+static const struct ipc_permission no_permissions[] = {{0, 0}};
+static const struct ipc_channel_handlers addrd_handlers = {NULL, on_addrd_closed, no_permissions};
+static const struct ipc_channel_handlers dnsd_handlers = {NULL, on_dnsd_closed, no_permissions};
+
+void smtpd_on_peer(struct service *service, const struct service_peer *peer, int descriptor)
+{
+    struct smtpd *smtpd = service->state;
+    switch (peer->role) {
+    case IPC_ROLE_QMGR:
+        intake_attach(&smtpd->intake, descriptor);
+        break;
+    case IPC_ROLE_ADDRD:
+        addr_client_set_channel(&smtpd->addr, NULL);
+        ipc_channel_destroy(&smtpd->addrd);
+        smtpd->addrd =
+            ipc_channel_create(service->loop, descriptor, IPC_ROLE_ADDRD, &addrd_handlers, smtpd);
+        addr_client_set_channel(&smtpd->addr, smtpd->addrd);
+        break;
+    case IPC_ROLE_DNSD:
+        dns_client_set_channel(&smtpd->dns, NULL);
+        ipc_channel_destroy(&smtpd->dnsd);
+        smtpd->dnsd =
+            ipc_channel_create(service->loop, descriptor, IPC_ROLE_DNSD, &dnsd_handlers, smtpd);
+        dns_client_set_channel(&smtpd->dns, smtpd->dnsd);
+        break;
+    default:
+        file_close(descriptor);
+        break;
+    }
+}
+
+void smtpd_drain(struct service *service)
+{
+    struct smtpd *smtpd = service->state;
+    listeners_close_all(&smtpd->listeners);
+    smtpsession_stop_all(&smtpd->sessions);
+    if (list_is_empty(&smtpd->sessions.sessions))
+        service_leave(service, EXIT_SUCCESS);
+}

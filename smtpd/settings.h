@@ -1,0 +1,13 @@
+/* smtpd/settings - main.cf's settings in the words of lib/smtpsession.
+ * Interface: smtpd_settings_make(). Pure. Callers: smtpd/server, tests/lib/smtpsession. */
+#ifndef SMTPD_SETTINGS_H
+#define SMTPD_SETTINGS_H
+
+#include "conf/smtpd.h"
+#include "smtpsession/session.h"
+
+/* False where mynetworks has a word that is no network: *bad_word. Spans point into conf. */
+MUST_USE bool smtpd_settings_make(const struct conf_smtpd *conf, struct arena *arena,
+                                  struct smtpsession_settings *settings, struct span *bad_word);
+
+#endif

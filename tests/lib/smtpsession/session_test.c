@@ -1,0 +1,653 @@
+/* tests/lib/smtpsession/session - what reaches the queue and the log, clients that misbehave or
+ * vanish, and what a session does when its helpers do. */
+#include "harness.h"
+
+#include <stdlib.h>
+
+#include "smtp/header.h"
+
+static const char *const no_delay = "smtpd_error_sleep_time = 0\n";
+
+static void greet(struct harness *harness, struct harness_client *client, const char *address)
+{
+    harness_connect(harness, client, address);
+    harness_expect(client, "greeting", "220 mx.here.test");
+    harness_send(client, SPAN("EHLO client.example\r\n"));
+    harness_expect(client, "EHLO", "250-mx.here.test");
+}
+
+static void open_data(struct harness_client *client)
+{
+    harness_send(client,
+                 SPAN("MAIL FROM:<a@client.example>\r\nRCPT TO:<you@here.test>\r\nDATA\r\n"));
+    harness_expect(client, "MAIL", "250 2.1.0");
+    harness_expect(client, "RCPT", "250 2.1.5");
+    harness_expect(client, "DATA", "354 ");
+}
+
+static void quit(struct harness_client *client)
+{
+    harness_send(client, SPAN("QUIT\r\n"));
+    harness_expect(client, "QUIT", "221 2.0.0");
+    harness_expect_close(client, "QUIT");
+}
+
+/* ---- what reaches the queue ---- */
+
+struct content_row {
+    const char *name;
+    struct span sent;   /* with dots, without the end */
+    struct span header; /* after Received, with the empty line */
+    struct span body;
+    uint32_t flags;
+    uint32_t longest_line;
+};
+
+static void send_content(struct harness *harness, void *argument)
+{
+    const struct content_row *row = argument;
+    struct harness_client client;
+    greet(harness, &client, "127.0.0.1");
+    open_data(&client);
+    harness_send(&client, row->sent);
+    harness_send(&client, SPAN(".\r\n"));
+    harness_expect(&client, row->name, "250 2.0.0 Ok: queued as ");
+    quit(&client);
+    harness_wait_for_end(harness);
+    assert_int_equal(harness->message_count, 1);
+    const struct harness_message *message = &harness->messages[0];
+    struct span rest = message->content;
+    struct smtp_header_field received;
+    assert_true(smtp_header_next(&rest, &received));
+    assert_span_is(row->name, received.name, "Received");
+    const struct queue_content_facts *facts = &message->envelope.facts;
+    if (!span_equals(span_first(rest, row->header.length), row->header) ||
+        !span_equals(span_after(rest, row->header.length), row->body))
+        fail_msg("%s: content is \"%.*s\"", row->name, SPAN_PRINTF(rest));
+    if (facts->header_bytes != received.whole.length + row->header.length ||
+        facts->flags != row->flags || facts->longest_line_bytes != row->longest_line)
+        fail_msg("%s: facts: header %u flags %u longest line %u", row->name, facts->header_bytes,
+                 facts->flags, facts->longest_line_bytes);
+}
+
+static void test_content(void **state)
+{
+    (void)state;
+    static const struct content_row rows[] = {
+        {"usual", SPAN_LITERAL("A: b\r\n\r\nbody\r\n"), SPAN_LITERAL("A: b\r\n\r\n"),
+         SPAN_LITERAL("body\r\n"), 0, 4},
+        {"nothing", SPAN_LITERAL(""), SPAN_LITERAL("\r\n"), SPAN_LITERAL(""), 0, 0},
+        {"header only", SPAN_LITERAL("A: b\r\n"), SPAN_LITERAL("A: b\r\n\r\n"), SPAN_LITERAL(""), 0,
+         4},
+        {"header and empty line", SPAN_LITERAL("A: b\r\n\r\n"), SPAN_LITERAL("A: b\r\n\r\n"),
+         SPAN_LITERAL(""), 0, 4},
+        {"no header", SPAN_LITERAL("hello world\r\n"), SPAN_LITERAL("\r\n"),
+         SPAN_LITERAL("hello world\r\n"), 0, 11},
+        {"empty line first", SPAN_LITERAL("\r\nhello\r\n"), SPAN_LITERAL("\r\n"),
+         SPAN_LITERAL("hello\r\n"), 0, 5},
+        {"broken header", SPAN_LITERAL("A: b\r\nhello world\r\n"), SPAN_LITERAL("A: b\r\n\r\n"),
+         SPAN_LITERAL("hello world\r\n"), 0, 11},
+        {"dots", SPAN_LITERAL("A: b\r\n\r\n..\r\n...x\r\n"), SPAN_LITERAL("A: b\r\n\r\n"),
+         SPAN_LITERAL(".\r\n..x\r\n"), QUEUE_FACT_LEADING_DOTS, 4},
+        {"8-bit body", SPAN_LITERAL("A: b\r\n\r\n\xc3\xa4\r\n"), SPAN_LITERAL("A: b\r\n\r\n"),
+         SPAN_LITERAL("\xc3\xa4\r\n"), QUEUE_FACT_8BIT_BODY, 4},
+        {"8-bit header", SPAN_LITERAL("A: \xe4\r\n\r\nbody\r\n"), SPAN_LITERAL("A: \xe4\r\n\r\n"),
+         SPAN_LITERAL("body\r\n"), QUEUE_FACT_8BIT_HEADER, 4},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct content_row row = rows[i];
+        harness_run("", send_content, &row);
+    }
+}
+
+static void check_envelope(struct harness *harness, void *argument)
+{
+    (void)argument;
+    struct harness_client client;
+    greet(harness, &client, "2001:db8::7");
+    harness_send(&client, SPAN("MAIL FROM:<\"a b\"@client.example> BODY=8BITMIME\r\n"
+                               "RCPT TO:<user1>\r\nRCPT TO:<\"you\"@here.test>\r\nDATA\r\n"));
+    harness_expect(&client, "MAIL", "250 2.1.0");
+    harness_expect(&client, "RCPT", "250 2.1.5");
+    harness_expect(&client, "RCPT", "250 2.1.5");
+    harness_expect(&client, "DATA", "354 ");
+    harness_send(&client, SPAN("Message-ID:\r\n <x@y>\r\n\r\n.\r\n"));
+    harness_expect(&client, "end", "250 2.0.0 Ok: queued as ");
+    harness_send(&client, SPAN("MAIL FROM:<bare>\r\nRCPT TO:<you@here.test>\r\nDATA\r\n"));
+    harness_expect(&client, "MAIL", "250 2.1.0");
+    harness_expect(&client, "RCPT", "250 2.1.5");
+    harness_expect(&client, "DATA", "354 ");
+    harness_send(&client, SPAN(".\r\n"));
+    harness_expect(&client, "end", "250 2.0.0 Ok: queued as ");
+    quit(&client);
+    harness_wait_for_end(harness);
+    assert_int_equal(harness->message_count, 2);
+    const struct queue_envelope *envelope = &harness->messages[0].envelope;
+    assert_span_is("sender", envelope->reverse_path, "\"a b\"@client.example");
+    assert_int_equal(envelope->recipient_count, 2);
+    assert_span_is("completed", envelope->recipients[0].forward_path, "user1@here.test");
+    assert_span_is("original", envelope->recipients[0].original_recipient, "user1");
+    assert_span_is("unquoted", envelope->recipients[1].forward_path, "you@here.test");
+    assert_span_is("same", envelope->recipients[1].original_recipient, "");
+    assert_span_is("client", envelope->client_address, "2001:db8::7");
+    assert_span_is("name", envelope->client_name, "unknown");
+    assert_span_is("helo", envelope->helo, "client.example");
+    assert_span_is("protocol", envelope->protocol, "ESMTP");
+    assert_int_equal(envelope->client_port, 4711);
+    assert_int_equal(envelope->flags, QUEUE_FLAG_BODY_8BITMIME);
+    assert_int_equal(envelope->facts.received_count, 1);
+    assert_true(span_starts_with(harness->messages[0].content,
+                                 SPAN("Received: from client.example (unknown "
+                                      "[IPv6:2001:db8::7])\r\n\tby mx.here.test (Posthouse) with "
+                                      "ESMTP id ")));
+    const struct span second = harness->messages[1].content;
+    assert_true(span_find(second, SPAN("\r\n\tfor <you@here.test>; ")) < second.length);
+    assert_span_is("completed sender", harness->messages[1].envelope.reverse_path,
+                   "bare@mx.here.test");
+    harness_expect_log(harness, ": message-id=<x@y>");
+    harness_expect_log(harness, ": message-id=<>");
+}
+
+static void test_envelope(void **state)
+{
+    (void)state;
+    harness_run("mynetworks = [2001:db8::]/32\n", check_envelope, NULL);
+}
+
+/* ---- what stands in the log ---- */
+
+static void check_log(struct harness *harness, void *argument)
+{
+    (void)argument;
+    struct harness_client client;
+    greet(harness, &client, "192.0.2.9");
+    harness_send(&client, SPAN("MAIL FROM:<a@client.example>\r\nRCPT TO:<friend@there.test>\r\n"
+                               "RCPT TO:<you@here.test>\r\nRCPT TO:<no@here.test>\r\nDATA\r\n"));
+    harness_expect(&client, "MAIL", "250 2.1.0");
+    harness_expect(&client, "relay", "554 5.7.1 <friend@there.test>: Relay access denied");
+    harness_expect(&client, "RCPT", "250 2.1.5");
+    harness_expect(&client, "unknown", "550 5.1.1 <no@here.test>: Recipient address rejected");
+    harness_expect(&client, "DATA", "354 ");
+    harness_send(&client, SPAN("Subject: x\r\n\r\n.\r\n"));
+    harness_expect(&client, "end", "250 2.0.0 Ok: queued as ");
+    quit(&client);
+    harness_wait_for_end(harness);
+    harness_expect_log(harness, "connect from unknown[192.0.2.9]");
+    harness_expect_log(harness, "NOQUEUE: reject: RCPT from unknown[192.0.2.9]: 554 5.7.1 "
+                                "<friend@there.test>: Relay access denied; from=<a@client.example> "
+                                "to=<friend@there.test> proto=ESMTP helo=<client.example>");
+    harness_expect_log(harness, ": client=unknown[192.0.2.9]");
+    harness_expect_log(harness,
+                       ": reject: RCPT from unknown[192.0.2.9]: 550 5.1.1 <no@here.test>: "
+                       "Recipient address rejected: User unknown in virtual mailbox table; "
+                       "from=<a@client.example> to=<no@here.test> proto=ESMTP "
+                       "helo=<client.example>");
+    harness_expect_log(
+        harness,
+        "disconnect from unknown[192.0.2.9] ehlo=1 mail=1 rcpt=1/3 data=1 quit=1 commands=5/7");
+    assert_false(harness_has_logged(harness, "lost connection"));
+}
+
+static void test_log(void **state)
+{
+    (void)state;
+    harness_run("", check_log, NULL);
+    harness_run("smtpd_error_sleep_time = 0\n", check_log, NULL);
+}
+
+static void check_port_log(struct harness *harness, void *argument)
+{
+    (void)argument;
+    struct harness_client client;
+    greet(harness, &client, "192.0.2.9");
+    quit(&client);
+    harness_wait_for_end(harness);
+    harness_expect_log(harness, "connect from unknown[192.0.2.9]:4711");
+}
+
+static void test_client_port_logging(void **state)
+{
+    (void)state;
+    harness_run("smtpd_client_port_logging = yes\n", check_port_log, NULL);
+}
+
+static void check_name(struct harness *harness, void *argument)
+{
+    struct harness_client client;
+    greet(harness, &client, "127.0.0.1");
+    quit(&client);
+    harness_wait_for_end(harness);
+    harness_expect_log(harness, argument);
+}
+
+static void test_peername_lookup(void **state)
+{
+    (void)state;
+    char localhost[] = "connect from localhost[127.0.0.1]";
+    char unknown[] = "connect from unknown[127.0.0.1]";
+    harness_run("smtpd_peername_lookup = yes\n", check_name, localhost);
+    harness_run("smtpd_peername_lookup = no\n", check_name, unknown);
+}
+
+/* ---- clients that vanish ---- */
+
+struct vanish_row {
+    struct span said;
+    const char *logged;
+    bool has_message;
+};
+
+static void vanish(struct harness *harness, void *argument)
+{
+    const struct vanish_row *row = argument;
+    for (size_t cut = 0; cut <= row->said.length; cut++) {
+        struct harness_client client;
+        harness_connect(harness, &client, "127.0.0.1");
+        if (cut > 0)
+            harness_send(&client, span_first(row->said, cut));
+        /* Sometimes at once, sometimes after reading an answer. */
+        if (cut % 3 != 0 || cut == row->said.length)
+            (void)harness_read_line(&client);
+        harness_disconnect(&client);
+        harness_wait_for_end(harness);
+    }
+    harness_expect_log(harness, row->logged);
+    assert_int_equal(harness->message_count, 0);
+}
+
+static void test_client_vanishes_anywhere(void **state)
+{
+    (void)state;
+    struct vanish_row rows[] = {
+        {SPAN_LITERAL("HELO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<you@here.test>\r\n"),
+         ": lost connection after RCPT from unknown[127.0.0.1]", false},
+        {SPAN_LITERAL("HELO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<you@here.test>\r\nDATA\r\n"
+                      "Subject: half"),
+         ": lost connection after DATA (13 bytes) from unknown[127.0.0.1]", true},
+        {SPAN_LITERAL("NONSENSE\r\nMO"), "NOQUEUE: lost connection after UNKNOWN from", false},
+        {SPAN_LITERAL("HEL"), "NOQUEUE: lost connection after CONNECT from", false},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        harness_run("smtpd_error_sleep_time = 0\nsmtpd_forbid_unauth_pipelining = no\n", vanish,
+                    &rows[i]);
+}
+
+/* A client that closes only its sending side still hears every answer. */
+static void half_close(struct harness *harness, void *argument)
+{
+    (void)argument;
+    struct harness_client client;
+    harness_connect(harness, &client, "127.0.0.1");
+    harness_expect(&client, "greeting", "220 ");
+    harness_send(&client, SPAN("EHLO a\r\n"));
+    harness_expect(&client, "EHLO", "250-");
+    open_data(&client);
+    harness_send(&client, SPAN("Subject: x\r\n\r\n.\r\n"));
+    assert_int_equal(shutdown(client.stream.descriptor, SHUT_WR), 0);
+    harness_expect(&client, "end", "250 2.0.0 Ok: queued as ");
+    harness_expect_close(&client, "end");
+    assert_int_equal(harness->message_count, 1);
+    harness_wait_for_end(harness);
+    harness_expect_log(harness, "lost connection after END-OF-MESSAGE from");
+}
+
+static void test_half_closed(void **state)
+{
+    (void)state;
+    harness_run("", half_close, NULL);
+}
+
+/* ---- input in odd pieces ---- */
+
+static void byte_by_byte(struct harness *harness, void *argument)
+{
+    (void)argument;
+    struct harness_client client;
+    const struct span said =
+        SPAN("EHLO client.example\r\nMAIL FROM:<a@client.example>\r\nRCPT TO:<you@here.test>\r\n"
+             "DATA\r\nSubject: x\r\n folded\r\n\r\n..dot\r\n.\r\nQUIT\r\n");
+    static const char *const answers[] = {
+        "220 ", "250-", "250 2.1.0", "250 2.1.5", "354 ", "250 2.0.0 Ok: queued", "221 2.0.0"};
+    harness_connect(harness, &client, "127.0.0.1");
+    for (size_t i = 0; i < said.length; i++) {
+        harness_send(&client, span_between(said, i, i + 1));
+        task_yield();
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(answers); i++)
+        harness_expect(&client, "byte by byte", answers[i]);
+    harness_expect_close(&client, "byte by byte");
+    assert_int_equal(harness->message_count, 1);
+    assert_true(span_ends_with(harness->messages[0].content,
+                               SPAN("Subject: x\r\n folded\r\n\r\n.dot\r\n")));
+}
+
+static void test_byte_by_byte(void **state)
+{
+    (void)state;
+    harness_run("smtpd_forbid_unauth_pipelining = no\n", byte_by_byte, NULL);
+}
+
+/* Noise of every kind: the session answers with errors and ends, nothing else. */
+static void garbage(struct harness *harness, void *argument)
+{
+    (void)argument;
+    uint32_t random = 12345;
+    for (int round = 0; round < 60; round++) {
+        struct harness_client client;
+        uint8_t noise[3000];
+        for (size_t i = 0; i < sizeof(noise); i++) {
+            random = random * 1103515245 + 12345;
+            const uint8_t byte = (uint8_t)(random >> 16);
+            noise[i] = round % 3 == 0 ? byte : (uint8_t) "\r\n\0 :<>@.DATAHELORCPTMAIL"[byte % 24];
+        }
+        harness_connect(harness, &client, "192.0.2.1");
+        harness_send(&client, SPAN("EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<you@here.test>\r\n"));
+        if (round % 2)
+            harness_send(&client, SPAN("DATA\r\n"));
+        harness_send(&client, span_of(noise, sizeof(noise)));
+        assert_int_equal(shutdown(client.stream.descriptor, SHUT_WR), 0);
+        while (harness_read_line(&client).bytes)
+            ;
+        harness_disconnect(&client);
+    }
+    harness_wait_for_end(harness);
+}
+
+static void test_garbage(void **state)
+{
+    (void)state;
+    harness_run("smtpd_error_sleep_time = 0\nsmtpd_forbid_unauth_pipelining = no\n", garbage, NULL);
+    harness_run("smtpd_error_sleep_time = 0\nsmtpd_hard_error_limit = 100000\n"
+                "smtpd_forbid_unauth_pipelining = no\n",
+                garbage, NULL);
+}
+
+/* ---- limits on content ---- */
+
+static void too_big(struct harness *harness, void *argument)
+{
+    (void)argument;
+    struct harness_client client;
+    char line[101];
+    memset(line, 'x', 98);
+    memcpy(line + 98, "\r\n", 3);
+    greet(harness, &client, "127.0.0.1");
+    for (int round = 0; round < 2; round++) {
+        open_data(&client);
+        harness_send(&client, SPAN("Subject: x\r\n\r\n"));
+        /* 2000 bytes are allowed; the second message just fits. */
+        const int lines = round == 0 ? 20 : 19;
+        for (int i = 0; i < lines; i++)
+            harness_send(&client, span_of(line, 100));
+        harness_send(&client, SPAN(".\r\n"));
+        harness_expect(&client, "size",
+                       round == 0 ? "552 5.3.4 Error: message file too big"
+                                  : "250 2.0.0 Ok: queued");
+    }
+    quit(&client);
+    harness_wait_for_end(harness);
+    assert_int_equal(harness->message_count, 1);
+    harness_expect_log(harness, ": reject: END-OF-MESSAGE from unknown[127.0.0.1]: 552 5.3.4 "
+                                "Error: message file too big; from=<a@client.example>");
+}
+
+static void test_message_size_limit(void **state)
+{
+    (void)state;
+    harness_run("message_size_limit = 2000\n", too_big, NULL);
+}
+
+static void big_header(struct harness *harness, void *argument)
+{
+    const char *const expected = argument;
+    struct harness_client client;
+    greet(harness, &client, "127.0.0.1");
+    open_data(&client);
+    for (int i = 0; i < 100; i++)
+        harness_send(&client, SPAN("X-Long: 0123456789012345678901234567890\r\n"));
+    harness_send(&client, SPAN("\r\nbody\r\n.\r\n"));
+    harness_expect(&client, "header", expected);
+    quit(&client);
+}
+
+static void test_header_size_limit(void **state)
+{
+    (void)state;
+    char refused[] = "552 5.3.4 Error: message header too big";
+    char accepted[] = "250 2.0.0 Ok: queued as ";
+    harness_run("header_size_limit = 2000\n", big_header, refused);
+    harness_run("header_size_limit = 5000\n", big_header, accepted);
+}
+
+static void large_message(struct harness *harness, void *argument)
+{
+    (void)argument;
+    struct harness_client client;
+    char line[1000];
+    memset(line, 'y', sizeof(line));
+    memcpy(line + 998, "\r\n", 2);
+    greet(harness, &client, "127.0.0.1");
+    open_data(&client);
+    harness_send(&client, SPAN("Subject: x\r\n\r\n"));
+    for (int i = 0; i < 3000; i++)
+        harness_send(&client, span_of(line, sizeof(line)));
+    harness_send(&client, SPAN(".\r\n"));
+    harness_expect(&client, "large", "250 2.0.0 Ok: queued as ");
+    quit(&client);
+    assert_int_equal(harness->message_count, 1);
+    assert_int_equal(harness->messages[0].envelope.facts.size_bytes -
+                         harness->messages[0].envelope.facts.header_bytes,
+                     3000 * 1000);
+    assert_int_equal(harness->messages[0].envelope.facts.longest_line_bytes, 998);
+}
+
+static void test_large_message(void **state)
+{
+    (void)state;
+    harness_run("", large_message, NULL);
+}
+
+/* ---- errors slow a client down ---- */
+
+static void measure_errors(struct harness *harness, void *argument)
+{
+    const bool is_slow = *(const bool *)argument;
+    struct harness_client client;
+    greet(harness, &client, "127.0.0.1");
+    const int64_t begin_ms = clock_monotonic_ms();
+    for (int i = 0; i < 3; i++) {
+        harness_send(&client, SPAN("NONSENSE\r\n"));
+        harness_expect(&client, "error", "500 5.5.2");
+    }
+    const int64_t took_ms = clock_monotonic_ms() - begin_ms;
+    if (is_slow ? took_ms < 1000 : took_ms > 900)
+        fail_msg("three errors took %lld ms", (long long)took_ms);
+    quit(&client);
+}
+
+static void test_soft_error_limit_and_sleep_time(void **state)
+{
+    (void)state;
+    bool is_slow = true;
+    /* The third error is answered after the first two were counted. */
+    harness_run("smtpd_soft_error_limit = 2\nsmtpd_error_sleep_time = 1\n", measure_errors,
+                &is_slow);
+    is_slow = false;
+    harness_run("smtpd_soft_error_limit = 10\nsmtpd_error_sleep_time = 1\n", measure_errors,
+                &is_slow);
+    harness_run("smtpd_soft_error_limit = 2\nsmtpd_error_sleep_time = 0\n", measure_errors,
+                &is_slow);
+}
+
+/* ---- helpers that fail ---- */
+
+static void failing_queue(struct harness *harness, void *argument)
+{
+    (void)argument;
+    struct harness_client client;
+    greet(harness, &client, "127.0.0.1");
+    harness->commit_outcome = outcome_temporary(452, 3, 1, "Insufficient system storage");
+    open_data(&client);
+    harness_send(&client, SPAN("Subject: x\r\n\r\n.\r\n"));
+    harness_expect(&client, "full", "452 4.3.1 Insufficient system storage");
+    /* Past the commit nothing is refused for good. */
+    harness->commit_outcome = outcome_permanent(554, 3, 0, "never");
+    open_data(&client);
+    harness_send(&client, SPAN("Subject: x\r\n\r\n.\r\n"));
+    harness_expect(&client, "refused", "451 4.3.0 ");
+    /* qmgr dies while it is asked. */
+    harness->is_qmgr_silent = true;
+    open_data(&client);
+    harness_send(&client, SPAN("Subject: x\r\n\r\n.\r\n"));
+    (void)task_sleep(20);
+    ipc_channel_destroy(&harness->qmgr);
+    harness_expect(&client, "gone", "451 4.3.0 Error: queue file write error");
+    /* And is away afterwards. */
+    harness_send(&client, SPAN("MAIL FROM:<a@client.example>\r\n"));
+    harness_expect(&client, "away", "451 4.3.0 ");
+    quit(&client);
+    assert_int_equal(harness->message_count, 0);
+}
+
+static void test_queue_fails(void **state)
+{
+    (void)state;
+    harness_run("smtpd_error_sleep_time = 0\nipc_timeout = 1s\n", failing_queue, NULL);
+}
+
+static void no_space(struct harness *harness, void *argument)
+{
+    (void)argument;
+    struct harness_client client;
+    const struct ipc_queue_state little = {outcome_ok(), 5000};
+    const struct ipc_queue_state none = {
+        outcome_temporary(452, 3, 1, "Insufficient system storage"), 0};
+    greet(harness, &client, "127.0.0.1");
+    assert_true(ipc_channel_send(harness->qmgr, IPC_QUEUE_STATE, &little));
+    (void)task_sleep(20);
+    harness_send(&client, SPAN("MAIL FROM:<a@client.example> SIZE=5001\r\n"));
+    harness_expect(&client, "too large", "452 4.3.1 Insufficient system storage");
+    harness_send(&client, SPAN("MAIL FROM:<a@client.example> SIZE=5000\r\n"));
+    harness_expect(&client, "fits", "250 2.1.0");
+    harness_send(&client, SPAN("RSET\r\n"));
+    harness_expect(&client, "RSET", "250 2.0.0");
+    assert_true(ipc_channel_send(harness->qmgr, IPC_QUEUE_STATE, &none));
+    (void)task_sleep(20);
+    harness_send(&client, SPAN("MAIL FROM:<a@client.example>\r\n"));
+    harness_expect(&client, "full", "452 4.3.1 Insufficient system storage");
+    quit(&client);
+    harness_wait_for_end(harness);
+    harness_expect_log(harness, "NOQUEUE: reject: MAIL from unknown[127.0.0.1]: 452 4.3.1 "
+                                "Insufficient system storage; proto=ESMTP helo=<client.example>");
+}
+
+static void test_no_space(void **state)
+{
+    (void)state;
+    harness_run(no_delay, no_space, NULL);
+}
+
+static void addresses_unknown(struct harness *harness, void *argument)
+{
+    (void)argument;
+    struct harness_client client;
+    greet(harness, &client, "192.0.2.1");
+    harness_send(&client, SPAN("MAIL FROM:<a@client.example>\r\nRCPT TO:<away@here.test>\r\n"));
+    harness_expect(&client, "MAIL", "250 2.1.0");
+    harness_expect(&client, "RCPT", "451 4.3.0 <away@here.test>: Temporary lookup failure");
+    quit(&client);
+}
+
+static void test_addresses_cannot_be_checked(void **state)
+{
+    (void)state;
+    harness_run(no_delay, addresses_unknown, NULL);
+}
+
+/* ---- the process leaves ---- */
+
+static void stopping(struct harness *harness, void *argument)
+{
+    (void)argument;
+    struct harness_client idle, busy, late;
+    greet(harness, &idle, "127.0.0.1");
+    greet(harness, &busy, "127.0.0.1");
+    open_data(&busy);
+    smtpsession_stop_all(&harness->service);
+    harness_expect(&idle, "idle", "421 4.3.2 mx.here.test Service shutting down");
+    harness_expect_close(&idle, "idle");
+    harness_send(&busy, SPAN("Subject: x\r\n\r\n.\r\n"));
+    harness_expect(&busy, "busy", "250 2.0.0 Ok: queued as ");
+    harness_expect(&busy, "busy", "421 4.3.2 mx.here.test Service shutting down");
+    harness_expect_close(&busy, "busy");
+    assert_int_equal(harness->message_count, 1);
+    /* A connection that was under way is told so. */
+    int ends[2];
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    late.harness = harness;
+    assert_int_equal(stream_open(&late.stream, harness->loop, ends[0]), 0);
+    assert_false(smtpsession_start(&harness->service, ends[1], &peer));
+    harness_expect(&late, "late", "421 4.3.2 mx.here.test Service unavailable");
+    harness_expect_close(&late, "late");
+}
+
+static void test_stopping(void **state)
+{
+    (void)state;
+    harness_run("", stopping, NULL);
+}
+
+/* ---- many at once ---- */
+
+static void many(struct harness *harness, void *argument)
+{
+    (void)argument;
+    enum { CLIENT_COUNT = 40 };
+    struct harness_client *clients = calloc(CLIENT_COUNT, sizeof(*clients));
+    assert_non_null(clients);
+    for (int i = 0; i < CLIENT_COUNT; i++)
+        greet(harness, &clients[i], "127.0.0.1");
+    for (int i = 0; i < CLIENT_COUNT; i++)
+        open_data(&clients[i]);
+    for (int i = 0; i < CLIENT_COUNT; i++)
+        harness_send(&clients[i], SPAN("Subject: x\r\n\r\nbody\r\n.\r\nQUIT\r\n"));
+    for (int i = 0; i < CLIENT_COUNT; i++) {
+        harness_expect(&clients[i], "end", "250 2.0.0 Ok: queued as ");
+        harness_expect(&clients[i], "end", "221 2.0.0");
+        harness_expect_close(&clients[i], "end");
+    }
+    assert_int_equal(harness->message_count, CLIENT_COUNT);
+    free(clients);
+}
+
+static void test_many_sessions(void **state)
+{
+    (void)state;
+    harness_run("", many, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_content),
+        cmocka_unit_test(test_envelope),
+        cmocka_unit_test(test_log),
+        cmocka_unit_test(test_client_port_logging),
+        cmocka_unit_test(test_peername_lookup),
+        cmocka_unit_test(test_client_vanishes_anywhere),
+        cmocka_unit_test(test_half_closed),
+        cmocka_unit_test(test_byte_by_byte),
+        cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_message_size_limit),
+        cmocka_unit_test(test_header_size_limit),
+        cmocka_unit_test(test_large_message),
+        cmocka_unit_test(test_soft_error_limit_and_sleep_time),
+        cmocka_unit_test(test_queue_fails),
+        cmocka_unit_test(test_no_space),
+        cmocka_unit_test(test_addresses_cannot_be_checked),
+        cmocka_unit_test(test_stopping),
+        cmocka_unit_test(test_many_sessions),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
