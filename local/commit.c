@@ -1,0 +1,361 @@
+/* local/commit - see commit.h. */
+#include "commit.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "mailbox_cache.h"
+#include "system/random.h"
+
+/* syncfs writes out what everybody left dirty on that file system. When that makes it slow we leave
+ * it alone: 10 seconds at first, up to five minutes. */
+enum {
+    SYNCFS_SLOW_FACTOR = 4,
+    SYNCFS_SLOW_FLOOR_US = 20000,
+    SYNCFS_SLOW_IN_A_ROW = 2,
+    SYNCFS_BACKOFF_MIN_MS = 10000,
+    SYNCFS_BACKOFF_MAX_MS = 300000,
+    FSYNC_FIRST_GUESS_US = 10000,
+    FSYNC_AVERAGE_OVER = 8
+};
+
+/* The deliveries of one file system. */
+struct commit_group {
+    struct commit_group *next;
+    struct commit *commit;
+    dev_t device;
+    struct list waiting;
+    struct list flushing; /* the pool's while a flush is under way */
+    struct pool_job job;
+    bool is_flushing;
+    int64_t flush_us;
+};
+
+struct commit {
+    struct loop *loop;
+    struct pool *pool;
+    enum commit_policy policy;
+    size_t pending_count;
+    uint64_t next_serial;
+    struct mailbox_cache mailboxes;
+    struct commit_group *groups; /* as many as there are file systems with mailboxes */
+    int64_t fsync_average_us;
+    unsigned slow_syncfs_count; /* in a row */
+    int64_t backoff_ms;
+    int64_t syncfs_again_ms;
+    struct commit_counts counts;
+    pthread_mutex_t mutex; /* guards spaces */
+    struct rendition_space *spaces;
+};
+
+enum commit_policy commit_policy_from_name(struct span name)
+{
+    if (span_equals(name, SPAN("fsync")))
+        return COMMIT_FSYNC;
+    if (span_equals(name, SPAN("syncfs")))
+        return COMMIT_SYNCFS;
+    return span_equals(name, SPAN("no")) ? COMMIT_NO : COMMIT_AUTO;
+}
+
+struct commit *commit_create(struct loop *loop, struct pool *pool, enum commit_policy policy)
+{
+    uint8_t seed[16];
+    struct commit *commit = calloc(1, sizeof(*commit));
+    if (!commit)
+        return NULL;
+    if (pthread_mutex_init(&commit->mutex, NULL) != 0) {
+        free(commit);
+        return NULL;
+    }
+    random_bytes(seed, sizeof(seed));
+    mailbox_cache_init(&commit->mailboxes, seed);
+    commit->loop = loop;
+    commit->pool = pool;
+    commit->policy = policy;
+    commit->fsync_average_us = FSYNC_FIRST_GUESS_US;
+    commit->syncfs_again_ms = INT64_MIN;
+    return commit;
+}
+
+void commit_destroy(struct commit **commit)
+{
+    struct commit *old = *commit;
+    *commit = NULL;
+    if (!old)
+        return;
+    ASSERT(old->pending_count == 0);
+    mailbox_cache_destroy(&old->mailboxes);
+    for (struct commit_group *group; (group = old->groups);) {
+        old->groups = group->next;
+        free(group);
+    }
+    for (struct rendition_space *space; (space = old->spaces);) {
+        old->spaces = space->next;
+        rendition_space_destroy(&space);
+    }
+    (void)pthread_mutex_destroy(&old->mutex);
+    free(old);
+}
+
+size_t commit_pending_count(const struct commit *commit)
+{
+    return commit->pending_count;
+}
+
+struct commit_counts commit_get_counts(const struct commit *commit)
+{
+    return commit->counts;
+}
+
+/* ---- in a thread ---- */
+
+static struct rendition_space *take_space(struct commit *commit)
+{
+    (void)pthread_mutex_lock(&commit->mutex);
+    struct rendition_space *space = commit->spaces;
+    if (space)
+        commit->spaces = space->next;
+    (void)pthread_mutex_unlock(&commit->mutex);
+    return space ? space : rendition_space_create();
+}
+
+static void give_space(struct commit *commit, struct rendition_space *space)
+{
+    (void)pthread_mutex_lock(&commit->mutex);
+    space->next = commit->spaces;
+    commit->spaces = space;
+    (void)pthread_mutex_unlock(&commit->mutex);
+}
+
+static const struct mailbox *delivery_mailbox(const struct commit_delivery *delivery)
+{
+    return delivery->opened.directory >= 0 ? &delivery->opened : &delivery->entry->mailbox;
+}
+
+static enum maildir_written write_to_mailbox(struct commit_delivery *delivery,
+                                             struct rendition_space *space)
+{
+    return maildir_write(&delivery->request, delivery_mailbox(delivery), space, delivery->serial,
+                         &delivery->file, &delivery->result);
+}
+
+static bool open_mailbox(struct commit_delivery *delivery)
+{
+    if (mailbox_open(&delivery->opened, &delivery->request.place) == 0)
+        return true;
+    maildir_fail(&delivery->result, errno,
+                 errno == EPERM ? "the mailbox has another owner" : "open the mailbox");
+    return false;
+}
+
+static int64_t clock_monotonic_us(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with these arguments */
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void flush_alone(struct commit_delivery *delivery)
+{
+    const int64_t start_us = clock_monotonic_us();
+    delivery->is_written =
+        maildir_flush(delivery_mailbox(delivery), &delivery->file, &delivery->result);
+    delivery->flush_us = clock_monotonic_us() - start_us;
+}
+
+static void deliver_work(struct pool_job *job)
+{
+    struct commit_delivery *delivery = CONTAINER_OF(job, struct commit_delivery, job);
+    struct rendition_space *space = take_space(delivery->commit);
+    if (!space) {
+        maildir_fail(&delivery->result, ENOMEM, "write the message");
+        return;
+    }
+    enum maildir_written written = MAILDIR_FAILED;
+    if (delivery->entry || open_mailbox(delivery)) {
+        written = write_to_mailbox(delivery, space);
+        if (written == MAILDIR_GONE && delivery->entry && open_mailbox(delivery))
+            written = write_to_mailbox(delivery, space);
+    }
+    give_space(delivery->commit, space);
+    delivery->is_written = written == MAILDIR_WRITTEN;
+    if (!delivery->is_written)
+        return;
+    if (delivery->commit->policy == COMMIT_NO)
+        maildir_close(&delivery->file);
+    else if (delivery->flushes_itself)
+        flush_alone(delivery);
+}
+
+static void flush_group_work(struct pool_job *job)
+{
+    struct commit_group *group = CONTAINER_OF(job, struct commit_group, job);
+    const struct commit_delivery *first =
+        CONTAINER_OF(list_first(&group->flushing), struct commit_delivery, link);
+    const int64_t start_us = clock_monotonic_us();
+    const bool is_synced = syncfs(first->file.descriptor) == 0;
+    group->flush_us = clock_monotonic_us() - start_us;
+    /* An error there may be somebody else's file; each of ours still knows of its own. */
+    LIST_FOR_EACH (&group->flushing, link) {
+        struct commit_delivery *delivery = CONTAINER_OF(link, struct commit_delivery, link);
+        if (is_synced)
+            maildir_close(&delivery->file);
+        else
+            flush_alone(delivery);
+    }
+}
+
+/* ---- in the loop ---- */
+
+static void finish(struct commit_delivery *delivery)
+{
+    struct commit *commit = delivery->commit;
+    if (delivery->flush_us >= 0) {
+        commit->counts.fsync_count++;
+        commit->fsync_average_us +=
+            (delivery->flush_us - commit->fsync_average_us) / FSYNC_AVERAGE_OVER;
+    }
+    if (delivery->entry)
+        mailbox_cache_release(delivery->entry);
+    if (delivery->opened.directory >= 0)
+        mailbox_close(&delivery->opened);
+    delivery->entry = NULL;
+    commit->pending_count--;
+    delivery->done(delivery);
+}
+
+static struct commit_group *find_group(struct commit *commit, dev_t device)
+{
+    struct commit_group *group = commit->groups;
+    while (group && group->device != device)
+        group = group->next;
+    if (!group && (group = calloc(1, sizeof(*group)))) {
+        group->commit = commit;
+        group->device = device;
+        list_init(&group->waiting);
+        list_init(&group->flushing);
+        group->next = commit->groups;
+        commit->groups = group;
+    }
+    return group;
+}
+
+static void judge_syncfs(struct commit *commit, int64_t flush_us, size_t count)
+{
+    commit->counts.syncfs_count++;
+    if (commit->policy != COMMIT_AUTO)
+        return;
+    /* A flush each, at once, is about as long as two of them. */
+    const int64_t fair_us = SYNCFS_SLOW_FLOOR_US + commit->fsync_average_us * SYNCFS_SLOW_FACTOR;
+    if (flush_us <= fair_us) {
+        commit->slow_syncfs_count = 0;
+        if (count >= COMMIT_GROUP_MINIMUM)
+            commit->backoff_ms = 0;
+        return;
+    }
+    if (++commit->slow_syncfs_count < SYNCFS_SLOW_IN_A_ROW)
+        return;
+    commit->backoff_ms = commit->backoff_ms == 0 ? SYNCFS_BACKOFF_MIN_MS : commit->backoff_ms * 2;
+    if (commit->backoff_ms > SYNCFS_BACKOFF_MAX_MS)
+        commit->backoff_ms = SYNCFS_BACKOFF_MAX_MS;
+    commit->syncfs_again_ms = clock_monotonic_ms() + commit->backoff_ms;
+    commit->slow_syncfs_count = 0;
+    commit->counts.backoff_count++;
+}
+
+static void start_flush(struct commit_group *group)
+{
+    while (!list_is_empty(&group->waiting))
+        list_append(&group->flushing, list_pop(&group->waiting));
+    group->is_flushing = true;
+    pool_submit(group->commit->pool, &group->job);
+}
+
+static void group_done(struct pool_job *job)
+{
+    struct commit_group *group = CONTAINER_OF(job, struct commit_group, job);
+    struct list finished;
+    list_init(&finished);
+    judge_syncfs(group->commit, group->flush_us, group->flushing.count);
+    while (!list_is_empty(&group->flushing))
+        list_append(&finished, list_pop(&group->flushing));
+    group->is_flushing = false;
+    if (!list_is_empty(&group->waiting))
+        start_flush(group);
+    /* Last: the callers' functions may begin deliveries, or free theirs. */
+    while (!list_is_empty(&finished))
+        finish(CONTAINER_OF(list_pop(&finished), struct commit_delivery, link));
+}
+
+static void flush_job_alone(struct pool_job *job)
+{
+    flush_alone(CONTAINER_OF(job, struct commit_delivery, job));
+}
+
+static void alone_done(struct pool_job *job)
+{
+    finish(CONTAINER_OF(job, struct commit_delivery, job));
+}
+
+static void join_group(struct commit_delivery *delivery)
+{
+    struct commit_group *group = find_group(delivery->commit, delivery_mailbox(delivery)->device);
+    if (!group) { /* no memory for one: by itself, after all */
+        delivery->job = (struct pool_job){.work = flush_job_alone, .done = alone_done};
+        pool_submit(delivery->commit->pool, &delivery->job);
+        return;
+    }
+    group->job.work = flush_group_work;
+    group->job.done = group_done;
+    list_append(&group->waiting, &delivery->link);
+    if (!group->is_flushing)
+        start_flush(group);
+}
+
+static void keep_mailbox(struct commit_delivery *delivery)
+{
+    struct commit *commit = delivery->commit;
+    if (delivery->opened.directory < 0)
+        return;
+    struct mailbox_entry *entry = mailbox_cache_put(
+        &commit->mailboxes, delivery->request.place.path, &delivery->opened, clock_monotonic_ms());
+    if (!entry)
+        return;
+    if (delivery->entry)
+        mailbox_cache_release(delivery->entry);
+    delivery->entry = entry;
+    delivery->opened.directory = -1;
+}
+
+static void deliver_done(struct pool_job *job)
+{
+    struct commit_delivery *delivery = CONTAINER_OF(job, struct commit_delivery, job);
+    const bool needs_flush = delivery->is_written && delivery->file.descriptor >= 0;
+    keep_mailbox(delivery);
+    if (needs_flush)
+        join_group(delivery);
+    else
+        finish(delivery);
+}
+
+void commit_deliver(struct commit *commit, struct commit_delivery *delivery)
+{
+    const int64_t now_ms = clock_monotonic_ms();
+    delivery->commit = commit;
+    delivery->serial = commit->next_serial++;
+    delivery->entry = mailbox_cache_take(&commit->mailboxes, delivery->request.place.path, now_ms);
+    delivery->opened.directory = -1;
+    delivery->file.descriptor = -1;
+    delivery->flush_us = -1;
+    delivery->is_written = false;
+    delivery->flushes_itself =
+        commit->policy == COMMIT_FSYNC ||
+        (commit->policy == COMMIT_AUTO &&
+         (commit->pending_count < COMMIT_GROUP_MINIMUM || now_ms < commit->syncfs_again_ms));
+    delivery->job = (struct pool_job){.work = deliver_work, .done = deliver_done};
+    delivery->link = (struct list_link){NULL, NULL};
+    commit->pending_count++;
+    pool_submit(commit->pool, &delivery->job);
+}

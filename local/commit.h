@@ -1,0 +1,65 @@
+/* local/commit - many deliveries at a time, made durable in groups.
+ * A delivery is written in a pool thread. With few under way each thread flushes its own file, and
+ * the kernel merges what happens at once; with eight or more the files written meanwhile are
+ * flushed by one syncfs. The caller hears of a delivery when it is durable, or not at all.
+ * Callers: local/virtual and local's workers. */
+#ifndef LOCAL_COMMIT_H
+#define LOCAL_COMMIT_H
+
+#include "maildir.h"
+#include "system/pool.h"
+
+/* Setting mailbox_sync. */
+enum commit_policy {
+    COMMIT_AUTO,
+    COMMIT_FSYNC,
+    COMMIT_SYNCFS,
+    COMMIT_NO /* reported before it is durable: for those who want speed and accept loss */
+};
+
+/* From this many deliveries under way on, one syncfs costs less than a flush each. */
+enum { COMMIT_GROUP_MINIMUM = 8 };
+
+struct commit;
+struct commit_group;
+struct mailbox_entry;
+
+/* The caller fills in the first part and keeps it until done, which gets result. */
+struct commit_delivery {
+    struct maildir_request request;
+    void (*done)(struct commit_delivery *delivery);
+    struct maildir_result result;
+
+    /* commit's own */
+    struct pool_job job;
+    struct list_link link;
+    struct commit *commit;
+    struct mailbox_entry *entry; /* kept open from earlier, or NULL: */
+    struct mailbox opened;       /* opened for this delivery */
+    struct maildir_file file;
+    uint64_t serial;
+    int64_t flush_us; /* what the flush of its own took, -1: there was none */
+    bool flushes_itself;
+    bool is_written;
+};
+
+/* NULL when memory is out. The pool's threads do the work. */
+MUST_USE struct commit *commit_create(struct loop *loop, struct pool *pool,
+                                      enum commit_policy policy);
+/* No delivery may be under way. */
+void commit_destroy(struct commit **commit);
+
+void commit_deliver(struct commit *commit, struct commit_delivery *delivery);
+size_t commit_pending_count(const struct commit *commit);
+
+MUST_USE enum commit_policy commit_policy_from_name(struct span name);
+
+/* For tests and counters. */
+struct commit_counts {
+    uint64_t fsync_count;
+    uint64_t syncfs_count;
+    uint64_t backoff_count; /* times that syncfs proved slow and was left alone for a while */
+};
+struct commit_counts commit_get_counts(const struct commit *commit);
+
+#endif

@@ -1,0 +1,234 @@
+/* local/maildir - see maildir.h. */
+#include "maildir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "earlier.h"
+#include "system/file.h"
+
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE 1
+#endif
+
+/* ",S=" and a size in final names, ".P", a process id and a serial number in tmp/. */
+enum { SUFFIX_MAX_BYTES = 48 };
+
+static void set_result(struct maildir_result *result, struct outcome outcome)
+{
+    result->outcome = outcome;
+    result->outcome.reason = span_from_string(result->text);
+}
+
+/* When in doubt temporary: only what no later attempt can change is permanent. */
+void maildir_fail(struct maildir_result *result, int error_number, const char *what)
+{
+    static const struct {
+        int error_number;
+        bool is_permanent;
+        uint16_t reply_code, subject, detail;
+    } rows[] = {
+        {ENOSPC, false, 452, 3, 1}, /* RFC 3463: mail system full */
+        {EDQUOT, false, 452, 2, 2}, /* mailbox full */
+        {EFBIG, true, 552, 2, 2},   {EACCES, false, 451, 2, 0},  {EPERM, false, 451, 2, 0},
+        {EROFS, false, 451, 2, 0},  {ENOTDIR, false, 451, 2, 0}, {EXDEV, false, 451, 2, 0},
+        {ELOOP, false, 451, 2, 0},
+    };
+    (void)snprintf(result->text, sizeof(result->text), "maildir delivery failed: %s: %s", what,
+                   error_number == EXDEV ? "it would leave its base directory"
+                                         : strerrordesc_np(error_number));
+    struct outcome outcome = outcome_temporary(451, 3, 0, "");
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        if (rows[i].error_number == error_number)
+            outcome =
+                rows[i].is_permanent
+                    ? outcome_permanent(rows[i].reply_code, rows[i].subject, rows[i].detail, "")
+                    : outcome_temporary(rows[i].reply_code, rows[i].subject, rows[i].detail, "");
+    set_result(result, outcome);
+}
+
+static void succeed(struct maildir_result *result)
+{
+    (void)snprintf(result->text, sizeof(result->text), "delivered to maildir");
+    set_result(result, outcome_ok());
+}
+
+static bool is_within_limit(const struct maildir_request *request, struct maildir_result *result)
+{
+    if (request->size_limit_bytes == 0 || request->content->size_bytes <= request->size_limit_bytes)
+        return true;
+    (void)snprintf(result->text, sizeof(result->text),
+                   "maildir delivery failed: message size %llu exceeds the mailbox limit of %llu",
+                   (unsigned long long)request->content->size_bytes,
+                   (unsigned long long)request->size_limit_bytes);
+    set_result(result, outcome_permanent(552, 2, 2, ""));
+    return false;
+}
+
+/* The name in tmp/ is this process's own: a delivery that hangs in another process must not have
+ * its file taken away, nor take ours. What a crash leaves there Maildir tools sweep up. */
+static int create_in_tmp(const struct mailbox *mailbox, const char *name)
+{
+    const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    int descriptor = openat(mailbox->tmp, name, flags, 0600);
+    if (descriptor < 0 && errno == EEXIST && unlinkat(mailbox->tmp, name, 0) == 0)
+        descriptor = openat(mailbox->tmp, name, flags, 0600);
+    return descriptor;
+}
+
+static bool write_content(const struct maildir_request *request, struct rendition_space *space,
+                          int descriptor, uint64_t *size_bytes, struct maildir_result *result)
+{
+    struct buffer fields;
+    enum rendition_result written = RENDITION_WRITE_FAILED;
+    buffer_init(&fields, NULL, RENDITION_FIELDS_MAX_BYTES);
+    rendition_put_fields(&fields, request->reverse_path, request->original_recipient,
+                         request->has_delivered_to ? request->recipient : span_empty());
+    errno = ENOMEM;
+    if (buffer_ok(&fields))
+        written = rendition_write(request->content, buffer_span(&fields),
+                                  request->refuses_loops ? request->recipient : span_empty(), space,
+                                  descriptor, size_bytes);
+    const int error_number = errno;
+    buffer_release(&fields);
+    switch (written) {
+    case RENDITION_OK:
+        return true;
+    case RENDITION_READ_FAILED:
+        maildir_fail(result, error_number, "read the message");
+        break;
+    case RENDITION_WRITE_FAILED:
+        maildir_fail(result, error_number, "write the message");
+        break;
+    case RENDITION_CORRUPT:
+        result->is_corrupt = true;
+        (void)snprintf(result->text, sizeof(result->text),
+                       "the message in the queue does not match its checksum");
+        set_result(result, outcome_temporary(451, 3, 0, ""));
+        break;
+    case RENDITION_LOOPS:
+        (void)snprintf(result->text, sizeof(result->text), "mail forwarding loop for %.*s",
+                       SPAN_PRINTF(request->recipient));
+        set_result(result, outcome_permanent(554, 4, 6, ""));
+        break;
+    }
+    return false;
+}
+
+/* A plain rename where the file system has no other: names do not collide but with ourselves. */
+static int rename_new(const struct mailbox *mailbox, const char *tmp_name, const char *name)
+{
+    if (renameat2(mailbox->tmp, tmp_name, mailbox->new, name, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -1;
+    return renameat(mailbox->tmp, tmp_name, mailbox->new, name);
+}
+
+/* Moves the file from tmp/ to where it belongs, or keeps the earlier self and drops it. */
+static bool place_file(const struct maildir_request *request, const struct mailbox *mailbox,
+                       const char *tmp_name, struct span base, uint64_t size_bytes,
+                       struct maildir_file *file, struct maildir_result *result)
+{
+    bool must_look = request->is_maybe_repeated;
+    if (!must_look && rename_new(mailbox, tmp_name, file->name) == 0)
+        return true;
+    if (!must_look && errno != EEXIST) {
+        maildir_fail(result, errno, "move the message to new");
+        return false;
+    }
+    switch (
+        earlier_resolve(mailbox, request->place.is_confined, base, tmp_name, size_bytes, file)) {
+    case EARLIER_ABSENT:
+        if (rename_new(mailbox, tmp_name, file->name) == 0)
+            return true;
+        break;
+    case EARLIER_KEPT:
+        (void)unlinkat(mailbox->tmp, tmp_name, 0); /* sweepers take what cannot be removed */
+        return true;
+    case EARLIER_REPLACED:
+        return true;
+    case EARLIER_FAILED:
+        break;
+    }
+    maildir_fail(result, errno, "look for an earlier delivery");
+    return false;
+}
+
+enum maildir_written maildir_write(const struct maildir_request *request,
+                                   const struct mailbox *mailbox, struct rendition_space *space,
+                                   uint64_t serial, struct maildir_file *file,
+                                   struct maildir_result *result)
+{
+    char base_text[MAILDIR_NAME_MAX_BYTES + 1 - SUFFIX_MAX_BYTES],
+        tmp_name[MAILDIR_NAME_MAX_BYTES + 1];
+    struct buffer name;
+    uint64_t size_bytes = 0;
+    file->descriptor = -1;
+    result->is_corrupt = false;
+    if (!is_within_limit(request, result))
+        return MAILDIR_FAILED;
+
+    buffer_init(&name, NULL, MAILDIR_NAME_MAX_BYTES);
+    maildir_name_put_base(&name, request->queue_id, request->recipient, request->action,
+                          request->host);
+    const size_t base_length = name.length;
+    const bool has_name =
+        buffer_ok(&name) && base_length + SUFFIX_MAX_BYTES <= MAILDIR_NAME_MAX_BYTES;
+    if (has_name) {
+        memcpy(base_text, name.bytes, base_length);
+        base_text[base_length] = '\0';
+    }
+    buffer_release(&name);
+    if (!has_name) {
+        maildir_fail(result, ENAMETOOLONG, "make a file name");
+        return MAILDIR_FAILED;
+    }
+
+    (void)snprintf(tmp_name, sizeof(tmp_name), "%s.P%lld_%llu", base_text, (long long)getpid(),
+                   (unsigned long long)serial);
+    if ((file->descriptor = create_in_tmp(mailbox, tmp_name)) < 0) {
+        maildir_fail(result, errno, "create a file in tmp");
+        return errno == ENOENT ? MAILDIR_GONE : MAILDIR_FAILED;
+    }
+    bool is_placed = write_content(request, space, file->descriptor, &size_bytes, result);
+    if (is_placed) {
+        (void)snprintf(file->name, sizeof(file->name), "%s,S=%llu", base_text,
+                       (unsigned long long)size_bytes);
+        is_placed = place_file(request, mailbox, tmp_name, span_of(base_text, base_length),
+                               size_bytes, file, result);
+    }
+    if (!is_placed) {
+        (void)unlinkat(mailbox->tmp, tmp_name, 0); /* sweepers take what cannot be removed */
+        maildir_close(file);
+        return MAILDIR_FAILED;
+    }
+    succeed(result);
+    return MAILDIR_WRITTEN;
+}
+
+bool maildir_flush(const struct mailbox *mailbox, struct maildir_file *file,
+                   struct maildir_result *result)
+{
+    /* A failed flush is never tried again: the kernel may have dropped the pages by then and
+     * report success. The message stays in the queue, so its file here may go. */
+    if (fsync(file->descriptor) == 0 &&
+        (!mailbox->needs_directory_sync || fsync(mailbox->new) == 0)) {
+        maildir_close(file);
+        return true;
+    }
+    maildir_fail(result, errno, "flush the message");
+    (void)unlinkat(mailbox->new, file->name, 0); /* else it is found at the next attempt */
+    maildir_close(file);
+    return false;
+}
+
+void maildir_close(struct maildir_file *file)
+{
+    file_close(file->descriptor);
+    file->descriptor = -1;
+}

@@ -1,0 +1,72 @@
+/* local/maildir - one delivery into a Maildir: written in tmp/, renamed into new/.
+ * Interface: maildir_write(), maildir_flush(), for pool threads; the order of
+ * deliveries and the choice of how to flush is local/commit's.
+ *
+ * The name goes into new/ before the file is flushed, and success is reported after the flush. On
+ * ext4, xfs and btrfs that one flush makes the file and its name durable together; flushing before
+ * the rename would need a second flush, of the directory. The price: a power cut may leave a short
+ * file in new/, seen until the delivery is repeated and replaces it, which its name, the same each
+ * time, allows. */
+#ifndef LOCAL_MAILDIR_H
+#define LOCAL_MAILDIR_H
+
+#include "base/outcome.h"
+#include "mailbox.h"
+#include "maildir_name.h"
+#include "rendition.h"
+
+enum { MAILDIR_REASON_MAX_BYTES = 512 };
+
+/* One message into one mailbox. Everything pointed to stays until the delivery is over. */
+struct maildir_request {
+    const struct message_content *content;
+    struct span queue_id;
+    struct span reverse_path;
+    struct span recipient;          /* names the delivery, and Delivered-To */
+    struct span original_recipient; /* X-Original-To; empty: none */
+    struct span host;               /* for the file name */
+    unsigned action;
+    uint64_t size_limit_bytes; /* of the content; 0: none */
+    bool has_delivered_to;
+    bool refuses_loops;
+    bool is_maybe_repeated;
+    struct mailbox_place place;
+};
+
+struct maildir_result {
+    struct outcome outcome; /* its reason points into text */
+    bool is_corrupt;        /* the content is not what was queued */
+    char text[MAILDIR_REASON_MAX_BYTES];
+};
+
+/* A file that stands in new/ and is not flushed yet. */
+struct maildir_file {
+    int descriptor; /* -1: none */
+    char name[MAILDIR_NAME_MAX_BYTES + 1];
+};
+
+enum maildir_written {
+    /* The message stands in new/ under file->name, to be flushed; *result says delivered and is
+     * premature until then. When an earlier self was found, file is that one. */
+    MAILDIR_WRITTEN,
+    MAILDIR_FAILED, /* *result says why; nothing is left behind */
+    MAILDIR_GONE    /* the open directories are no longer there: open the mailbox again */
+};
+
+/* serial: differs between the deliveries of this process. */
+MUST_USE enum maildir_written maildir_write(const struct maildir_request *request,
+                                            const struct mailbox *mailbox,
+                                            struct rendition_space *space, uint64_t serial,
+                                            struct maildir_file *file,
+                                            struct maildir_result *result);
+
+/* Makes it durable and closes it. False, with *result and nothing left behind: it is not. */
+MUST_USE bool maildir_flush(const struct mailbox *mailbox, struct maildir_file *file,
+                            struct maildir_result *result);
+/* Closes a file that others have flushed. */
+void maildir_close(struct maildir_file *file);
+
+/* Sets an outcome from errno; what: "create file in tmp". */
+void maildir_fail(struct maildir_result *result, int error_number, const char *what);
+
+#endif

@@ -1,0 +1,268 @@
+/* local/rendition - see rendition.h. A small message costs one preadv and one write. */
+#include "rendition.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/ascii.h"
+#include "system/file.h"
+
+struct rendition {
+    struct rendition_space *space;
+    int out;
+    size_t text_length; /* waiting in space->text */
+    uint64_t written_bytes;
+    bool has_carriage_return; /* the last byte of the piece before was CR */
+    bool is_in_header;
+    struct span loop_recipient;
+    size_t line_length; /* of the header line being collected, RENDITION_HEADER_LINE_MAX_BYTES */
+    uint8_t line[RENDITION_HEADER_LINE_MAX_BYTES];
+};
+
+struct rendition_space *rendition_space_create(void)
+{
+    struct rendition_space *space = malloc(sizeof(*space));
+    if (space && !digest_init(&space->digest)) {
+        free(space);
+        return NULL;
+    }
+    return space;
+}
+
+void rendition_space_destroy(struct rendition_space **space)
+{
+    if (!*space)
+        return;
+    digest_destroy(&(*space)->digest);
+    free(*space);
+    *space = NULL;
+}
+
+static void put_field(struct buffer *out, const char *name, struct span value, const char *end)
+{
+    buffer_append_string(out, name);
+    for (size_t i = 0; i < value.length; i++)
+        if (value.bytes[i] >= ' ' && value.bytes[i] != 0x7f)
+            buffer_append_byte(out, value.bytes[i]);
+    buffer_append_string(out, end);
+}
+
+void rendition_put_fields(struct buffer *out, struct span reverse_path,
+                          struct span original_recipient, struct span delivered_to)
+{
+    put_field(out, "Return-Path: <", reverse_path, ">\n"); /* RFC 5321 section 4.4 */
+    if (!span_is_empty(original_recipient))
+        put_field(out, "X-Original-To: ", original_recipient, "\n");
+    if (!span_is_empty(delivered_to))
+        put_field(out, "Delivered-To: ", delivered_to, "\n");
+}
+
+static bool flush_text(struct rendition *rendition)
+{
+    const uint8_t *bytes = rendition->space->text;
+    size_t rest = rendition->text_length;
+    while (rest > 0) {
+        const ssize_t count = write(rendition->out, bytes, rest);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count <= 0) {
+            errno = count == 0 ? ENOSPC : errno;
+            return false;
+        }
+        bytes += count;
+        rest -= (size_t)count;
+    }
+    rendition->written_bytes += rendition->text_length;
+    rendition->text_length = 0;
+    return true;
+}
+
+static bool line_is_loop(const struct rendition *rendition)
+{
+    static const char name[] = "delivered-to:";
+    const struct span line = span_of(rendition->line, rendition->line_length);
+    const size_t name_length = sizeof(name) - 1;
+    return span_equals_ascii_nocase(span_first(line, name_length), span_of(name, name_length)) &&
+           span_equals_ascii_nocase(span_trim_spaces(span_after(line, name_length)),
+                                    rendition->loop_recipient);
+}
+
+/* Collects the lines of the header as they pass. False: a loop. */
+static bool watch_header(struct rendition *rendition, const uint8_t *bytes, size_t length)
+{
+    for (size_t i = 0; i < length && rendition->is_in_header; i++) {
+        if (bytes[i] != '\n') {
+            if (rendition->line_length < sizeof(rendition->line))
+                rendition->line[rendition->line_length++] = bytes[i];
+            continue;
+        }
+        if (rendition->line_length == 0)
+            rendition->is_in_header = false;
+        else if (line_is_loop(rendition))
+            return false;
+        rendition->line_length = 0;
+    }
+    return true;
+}
+
+/* CRLF becomes LF. A CR at the end of the piece waits for the next one; any other CR, which intake
+ * lets pass only where a setting says so, stays. */
+static void convert(struct rendition *rendition, const uint8_t *bytes, size_t length)
+{
+    uint8_t *out = rendition->space->text + rendition->text_length;
+    if (rendition->has_carriage_return && length > 0 && bytes[0] != '\n')
+        *out++ = '\r';
+    if (length > 0)
+        rendition->has_carriage_return = false;
+    while (length > 0) {
+        const uint8_t *found = memchr(bytes, '\r', length);
+        const size_t count = found ? (size_t)(found - bytes) : length;
+        memcpy(out, bytes, count);
+        out += count;
+        if (!found)
+            break;
+        bytes += count + 1;
+        length -= count + 1;
+        if (length == 0)
+            rendition->has_carriage_return = true;
+        else if (bytes[0] != '\n')
+            *out++ = '\r';
+    }
+    rendition->text_length = (size_t)(out - rendition->space->text);
+}
+
+static enum rendition_result take_piece(struct rendition *rendition, const uint8_t *bytes,
+                                        size_t length)
+{
+    digest_update(&rendition->space->digest, span_of(bytes, length));
+    /* One byte more than the piece: a CR that waited. */
+    if (rendition->text_length + length + 1 > sizeof(rendition->space->text) &&
+        !flush_text(rendition))
+        return RENDITION_WRITE_FAILED;
+    const size_t before = rendition->text_length;
+    convert(rendition, bytes, length);
+    if (rendition->is_in_header &&
+        !watch_header(rendition, rendition->space->text + before, rendition->text_length - before))
+        return RENDITION_LOOPS;
+    return RENDITION_OK;
+}
+
+static enum rendition_result check_extent(struct rendition *rendition,
+                                          const struct queue_extent *extent)
+{
+    uint8_t actual[DIGEST_BYTES];
+    if (!digest_finish(&rendition->space->digest, actual)) {
+        errno = ENOMEM;
+        return RENDITION_READ_FAILED;
+    }
+    return memcmp(actual, extent->digest, DIGEST_BYTES) == 0 ? RENDITION_OK : RENDITION_CORRUPT;
+}
+
+static enum rendition_result copy_extent(struct rendition *rendition, int descriptor,
+                                         const struct queue_extent *extent)
+{
+    uint8_t *raw = rendition->space->raw;
+    digest_start(&rendition->space->digest);
+    for (uint64_t done = 0; done < extent->length;) {
+        const uint64_t rest = extent->length - done;
+        const size_t count = rest < RENDITION_CHUNK_BYTES ? (size_t)rest : RENDITION_CHUNK_BYTES;
+        if (file_pread_all(descriptor, raw, count, extent->offset + done) != 0)
+            return RENDITION_READ_FAILED;
+        const enum rendition_result result = take_piece(rendition, raw, count);
+        if (result != RENDITION_OK)
+            return result;
+        done += count;
+    }
+    return check_extent(rendition, extent);
+}
+
+static size_t next_extent(const struct message_content *content, uint64_t offset)
+{
+    size_t i = 0;
+    while (i < content->extent_count && content->extents[i].offset != offset)
+        i++;
+    return i;
+}
+
+/* Reads all extents at once when they are small and lie side by side, in whatever order: the usual
+ * message, body first in the file and header first in the content. False: they do not; errno 0, or
+ * that of the read. On success piece[i] is where extent i begins in space->raw. */
+static bool gather(const struct message_content *content, struct rendition_space *space,
+                   size_t piece[QUEUE_EXTENT_MAX])
+{
+    struct iovec pieces[QUEUE_EXTENT_MAX];
+    uint64_t first = UINT64_MAX, at;
+    errno = 0;
+    if (content->size_bytes > RENDITION_CHUNK_BYTES)
+        return false;
+    size_t start = 0;
+    for (size_t i = 0; i < content->extent_count; i++) {
+        piece[i] = start;
+        start += (size_t)content->extents[i].length;
+        if (content->extents[i].length == 0)
+            return false; /* two at one place; too rare to sort out */
+        if (content->extents[i].offset < first)
+            first = content->extents[i].offset;
+    }
+    at = first;
+    for (size_t i = 0; i < content->extent_count; i++) {
+        const size_t next = next_extent(content, at);
+        if (next == content->extent_count)
+            return false;
+        pieces[i].iov_base = space->raw + piece[next];
+        pieces[i].iov_len = (size_t)content->extents[next].length;
+        at += content->extents[next].length;
+    }
+    const ssize_t count =
+        preadv(content->descriptor, pieces, (int)content->extent_count, (off_t)first);
+    return count >= 0 && (uint64_t)count == content->size_bytes;
+}
+
+static enum rendition_result copy_gathered(struct rendition *rendition,
+                                           const struct message_content *content,
+                                           const size_t piece[QUEUE_EXTENT_MAX])
+{
+    enum rendition_result result = RENDITION_OK;
+    for (size_t i = 0; i < content->extent_count && result == RENDITION_OK; i++) {
+        digest_start(&rendition->space->digest);
+        result = take_piece(rendition, rendition->space->raw + piece[i],
+                            (size_t)content->extents[i].length);
+        if (result == RENDITION_OK)
+            result = check_extent(rendition, &content->extents[i]);
+    }
+    return result;
+}
+
+enum rendition_result rendition_write(const struct message_content *content, struct span fields,
+                                      struct span loop_recipient, struct rendition_space *space,
+                                      int out, uint64_t *size_bytes)
+{
+    struct rendition rendition = {.space = space, .out = out, .loop_recipient = loop_recipient};
+    size_t piece[QUEUE_EXTENT_MAX];
+    enum rendition_result result = RENDITION_OK;
+
+    rendition.is_in_header = !span_is_empty(loop_recipient);
+    ASSERT(fields.length <= RENDITION_FIELDS_MAX_BYTES);
+    memcpy(space->text, fields.bytes, fields.length);
+    rendition.text_length = fields.length;
+    if (gather(content, space, piece)) {
+        result = copy_gathered(&rendition, content, piece);
+    } else {
+        for (size_t i = 0; i < content->extent_count && result == RENDITION_OK; i++)
+            result = copy_extent(&rendition, content->descriptor, &content->extents[i]);
+    }
+    if (result != RENDITION_OK)
+        return result;
+    if (rendition.has_carriage_return) {
+        if (rendition.text_length == sizeof(space->text) && !flush_text(&rendition))
+            return RENDITION_WRITE_FAILED;
+        space->text[rendition.text_length++] = '\r';
+    }
+    if (!flush_text(&rendition))
+        return RENDITION_WRITE_FAILED;
+    *size_bytes = rendition.written_bytes;
+    return RENDITION_OK;
+}
