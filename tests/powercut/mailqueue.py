@@ -4,13 +4,15 @@ Queue, keys and Maildirs of an instance lie on the logged disk while mail comes 
 deferred and returned; each 250 and each message that the other server took is marked in the log. At
 each rebuilt state the instance is started on the mounted image, as after a power cut, and when its
 queue has run empty every message acknowledged before the cut must be in the Maildir of each local
-recipient, once, with the other server for each remote one, or reported to its sender.
+recipient, once, with the other server for each remote one, or reported to its sender. Of some states
+the recovery itself runs on a logged disk and is cut short in its turn.
 
 Callers: tests/powercut/run."""
 
 import collections
 import os
 import pathlib
+import random
 import shutil
 import time
 
@@ -48,16 +50,21 @@ def _record(disk, instance, load, seconds):
     load.on_event = lambda _text: None
 
 
-def _recover(instance, load, state):
-    """Problems of this state, and how often something arrived twice over there."""
-    marks = [mark.split(" ") for mark in state.marks]
-    acknowledged = {mark[1] for mark in marks if mark[0] == "ack"}
-    before = collections.Counter((mark[1], mark[2]) for mark in marks if mark[0] == "got")
+def _boot(instance, load):
+    """As after a power cut: what lives in memory is gone."""
     load.received.clear()
-    mailboxes = Mailboxes(instance.maildir, load.users)
     shutil.rmtree(instance.settings["run_directory"])
     os.mkdir(instance.settings["run_directory"])
     instance.log_file.unlink(missing_ok=True)
+
+
+def _recover(instance, load, texts):
+    """Problems after these marks, and how often something arrived twice over there."""
+    marks = [text.split(" ") for text in texts]
+    acknowledged = {mark[1] for mark in marks if mark[0] == "ack"}
+    before = collections.Counter((mark[1], mark[2]) for mark in marks if mark[0] == "got")
+    mailboxes = Mailboxes(instance.maildir, load.users)
+    _boot(instance, load)
 
     def read():
         return account(load, mailboxes, before + load.received, acknowledged)
@@ -81,6 +88,62 @@ def _recover(instance, load, state):
     return problems, len(found.doubled_relay)
 
 
+class _Trial:
+    """The rebuilt states of one recording, one after the other."""
+
+    def __init__(self, options, instance, load, disk):
+        self.options, self.instance, self.load, self.disk = options, instance, load, disk
+        self.tried = self.lossy = self.doubled = 0
+        self.recipes = collections.Counter()
+        self.problems = []
+
+    def check(self, state, marks, name):
+        self.tried += 1
+        self.recipes[state.recipe] += 1
+        try:
+            # At the path where it was written, which the configuration names.
+            with powercut.mounted(state.image, self.disk.path, self.disk.filesystem):
+                found, doubled = _recover(self.instance, self.load, marks)
+        except RuntimeError as error:
+            found, doubled = [str(error)], 0
+        self.doubled += doubled
+        if found:
+            self.lossy += 1
+            self.problems += [f"{name}{state}:", *(f"  {line}" for line in found[:8]),
+                              *(f"  | {line}" for line in self.instance.log().splitlines()[-25:])]
+            self._keep(state, f"{self.disk.filesystem}-{name.replace(' ', '-')}{state.number}")
+
+    def _keep(self, state, name):
+        if self.options.keep:
+            os.makedirs(self.options.keep, exist_ok=True)
+            powercut.copy_sparse(state.image, os.path.join(self.options.keep, name + ".img"))
+            if self.instance.log_file.exists():
+                shutil.copy(self.instance.log_file, os.path.join(self.options.keep, name + ".log"))
+
+    def cut_recovery_short(self, state, directory, chance):
+        """Recovers for a moment on a logged disk, and checks two states of that."""
+        directory.mkdir()
+        _boot(self.instance, self.load)
+        try:
+            with powercut.LoggedDisk(str(directory), self.disk.filesystem, self.options.logdisk,
+                                     state.image, self.disk.path) as second:
+                self.load.on_event = second.mark
+                with self.instance:
+                    time.sleep(chance.uniform(0.0, 1.5))
+                self.load.on_event = lambda _text: None
+        except (AssertionError, RuntimeError) as error:
+            self.lossy += 1
+            self.problems.append(f"{state}: recovery on a logged disk: {error}")
+            return
+        finally:
+            self.load.on_event = lambda _text: None
+        log = powercut.Log(second.log)
+        for inner in powercut.states(log, second, 2, chance.random()):
+            self.check(inner, state.marks + inner.marks, f"state {state.number}, cut again: ")
+        log.close()
+        shutil.rmtree(directory)
+
+
 def run(results, options, workspace, filesystem, programs, state_count):
     """Adds one result for the file system."""
     started = time.monotonic()
@@ -93,33 +156,19 @@ def run(results, options, workspace, filesystem, programs, state_count):
         _record(disk, instance, load, 3 + state_count / 40)
     log = powercut.Log(disk.log)
     kinds = collections.Counter(record.kind for record in log.records)
-    tried, lossy, doubled, problems, recipes = 0, 0, 0, [], collections.Counter()
+    trial, chance = _Trial(options, instance, load, disk), random.Random(options.seed)
     for state in powercut.states(log, disk, state_count, options.seed):
-        tried += 1
-        recipes[state.recipe] += 1
-        try:
-            # At the path where it was written, which the configuration names.
-            with powercut.mounted(state.image, disk.path, filesystem):
-                found, doubled_here = _recover(instance, load, state)
-                if found and options.keep:
-                    os.makedirs(options.keep, exist_ok=True)
-        except RuntimeError as error:
-            found, doubled_here = [str(error)], 0
-        doubled += doubled_here
-        if found:
-            lossy += 1
-            problems += [f"{state}:", *(f"  {line}" for line in found[:8]),
-                         *(f"  | {line}" for line in instance.log().splitlines()[-25:])]
-            if options.keep:
-                shutil.copy(instance.log_file, f"{options.keep}/{filesystem}-{state.number}.log")
-                powercut.copy_sparse(state.image, f"{options.keep}/{filesystem}-{state.number}.img")
-            if lossy >= 5:
-                break
+        if state.number % 8 == 5:
+            trial.cut_recovery_short(state, outside / "again", chance)
+        trial.check(state, state.marks, "")
+        if trial.lossy >= 5:
+            break
     log.close()
     load.stop()
     shutil.rmtree(outside, ignore_errors=True)
-    results.check(lossy == 0 and load.count() > 0,
-                  f"{filesystem}: Posthouse keeps what it acknowledged in {tried} states", problems)
+    results.check(trial.lossy == 0 and load.count() > 0,
+                  f"{filesystem}: Posthouse keeps what it acknowledged in {trial.tried} states",
+                  trial.problems)
     results.note(f"{load.count()} messages acknowledged; {kinds['W']} writes, {kinds['F']} flushes; states: "
-                 f"{', '.join(f'{name} {count}' for name, count in recipes.items())}; relayed twice: "
-                 f"{doubled}; {time.monotonic() - started:.1f} s")
+                 f"{', '.join(f'{name} {count}' for name, count in trial.recipes.items())}; relayed twice: "
+                 f"{trial.doubled}; {time.monotonic() - started:.1f} s")

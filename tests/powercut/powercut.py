@@ -78,13 +78,15 @@ def mounted(image, mountpoint, filesystem):
 
 
 class LoggedDisk:
-    """with LoggedDisk(...) as disk: work below disk.path, calling disk.mark(text)."""
+    """with LoggedDisk(...) as disk: work below disk.path, calling disk.mark(text). It begins with an
+    empty file system, or with a given image, and is mounted in the directory unless path says where."""
 
-    def __init__(self, directory, filesystem, logdisk):
+    def __init__(self, directory, filesystem, logdisk, image=None, path=None):
         self.filesystem = filesystem
+        self._begin_with = image
         self.base = os.path.join(directory, "base.img")
         self.log = os.path.join(directory, "log")
-        self.path = os.path.join(directory, "disk")
+        self.path = path or os.path.join(directory, "disk")
         self._image = os.path.join(directory, "live.img")
         self._served = os.path.join(directory, "served")
         self._logdisk = logdisk
@@ -94,9 +96,12 @@ class LoggedDisk:
         kind = FILE_SYSTEMS[self.filesystem]
         for place in (self._served, self.path):
             os.makedirs(place, exist_ok=True)
-        with open(self._image, "wb") as image:
-            image.truncate(kind["size"])
-        _run(*kind["mkfs"], self._image)
+        if self._begin_with:
+            copy_sparse(self._begin_with, self._image)
+        else:
+            with open(self._image, "wb") as image:
+                image.truncate(kind["size"])
+            _run(*kind["mkfs"], self._image)
         copy_sparse(self._image, self.base)
         with contextlib.ExitStack() as stack:
             stack.callback(os.unlink, self._image)
@@ -220,8 +225,7 @@ def states(log, disk, count, seed):
     begin = next(index for index, text in marks if text == "begin")
     end = next(index for index, text in marks if text == "end")
     promises = [index for index, _text in marks if begin < index < end] or [begin]
-    flushes = [index for index in range(begin + 1, end)
-               if log.records[index].kind == "F" and log.records[index - 1].kind != "F"] or [end]
+    flushes = _flushes_of_something(log.records, begin, end) or [end]
     cuts = sorted(_choose_cut(chance, promises, flushes, begin, end) for _ in range(count))
     current = os.path.join(os.path.dirname(disk.base), "cursor.img")
     image = os.path.join(os.path.dirname(disk.base), "state.img")
@@ -250,13 +254,25 @@ def states(log, disk, count, seed):
         os.unlink(path)
 
 
+def _flushes_of_something(records, begin, end):
+    """Indexes of the flushes with writes to lose before them."""
+    found, is_pending = [], False
+    for index in range(begin + 1, end):
+        if records[index].kind in "WZ":
+            is_pending = True
+        elif records[index].kind == "F":
+            found += [index] if is_pending else []
+            is_pending = False
+    return found
+
+
 def _choose_cut(chance, mark_indexes, flush_indexes, begin, end):
     """Half of them directly behind a mark, where nothing has had time to become durable after the
-    promise; a quarter where most writes are in flight, just before a flush; the rest anywhere."""
+    promise; most others where most writes are in flight, just before a flush; the rest anywhere."""
     place = chance.random()
     if place < 0.5:
         return chance.choice(mark_indexes) + 1
-    if place < 0.75:
+    if place < 0.9:
         return chance.choice(flush_indexes)
     return chance.randint(begin + 1, end)
 
