@@ -160,12 +160,21 @@ static void put_decoded(struct buffer *out, const char *name, const char *type, 
     buffer_release(&decoded);
 }
 
+/* addr-type is an atom (RFC 3461 section 4.2); those registered have letters, digits and "-". */
+static bool is_address_type(struct span type)
+{
+    for (size_t i = 0; i < type.length; i++)
+        if (!ascii_is_alnum(type.bytes[i]) && type.bytes[i] != '-')
+            return false;
+    return type.length > 0;
+}
+
 static void put_original_recipient(const struct dsn_recipient *recipient, struct buffer *out,
                                    bool is_utf8)
 {
     struct span type, address;
     char type_name[32];
-    if (!span_split_once(recipient->orcpt, ';', &type, &address) ||
+    if (!span_split_once(recipient->orcpt, ';', &type, &address) || !is_address_type(type) ||
         type.length >= sizeof(type_name))
         return;
     memcpy(type_name, type.bytes, type.length);

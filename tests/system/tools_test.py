@@ -5,6 +5,12 @@ import re
 import pytest
 
 
+@pytest.fixture
+def idle(make_instance):
+    """A configuration that nobody has started."""
+    return make_instance("here")
+
+
 def test_empty_queue(here):
     done = here.run("postqueue", "-p")
     assert (done.returncode, done.stdout) == (0, "Mail queue is empty\n")
@@ -32,14 +38,14 @@ def test_mailq_by_environment(here):
     assert (done.returncode, done.stdout) == (0, "Mail queue is empty\n"), done
 
 
-def test_postconf(here):
-    done = here.run("postconf", "myhostname", "mynetworks")
+def test_postconf(idle):
+    done = idle.run("postconf", "myhostname", "mynetworks")
     assert (done.returncode, done.stdout) == (0, "myhostname = mx.here.test\nmynetworks = 127.0.0.0/8\n")
-    done = here.run("postconf", "-h", "myhostname")
+    done = idle.run("postconf", "-h", "myhostname")
     assert (done.returncode, done.stdout) == (0, "mx.here.test\n")
-    done = here.run("postconf", "-d", "minimal_backoff_time", "message_size_limit")
+    done = idle.run("postconf", "-d", "minimal_backoff_time", "message_size_limit")
     assert (done.returncode, done.stdout) == (0, "minimal_backoff_time = 300s\nmessage_size_limit = 10240000\n")
-    done = here.run("postconf", "-n")
+    done = idle.run("postconf", "-n")
     assert done.returncode == 0
     assert "myhostname = mx.here.test\n" in done.stdout
     assert "message_size_limit" not in done.stdout
@@ -47,42 +53,42 @@ def test_postconf(here):
     assert names == sorted(names)
 
 
-def test_postconf_lists_everything_sorted(here):
-    done = here.run("postconf")
+def test_postconf_lists_everything_sorted(idle):
+    done = idle.run("postconf")
     lines = done.stdout.splitlines()
     assert done.returncode == 0 and len(lines) > 40
     names = [line.split(" =")[0] for line in lines]
     assert names == sorted(names)
 
 
-def test_postconf_unknown_parameter(here):
-    done = here.run("postconf", "no_such_parameter")
+def test_postconf_unknown_parameter(idle):
+    done = idle.run("postconf", "no_such_parameter")
     assert "no_such_parameter: unknown parameter" in done.stderr
     assert done.stdout == ""
 
 
 @pytest.mark.parametrize("kind", ["hash", "btree"])
-def test_postmap(here, kind):
-    source = here.directory / "table"
+def test_postmap(idle, kind):
+    source = idle.directory / "table"
     source.write_text("# a comment\nyou@here.test  first\nkey   a value of\n   two lines\n")
-    done = here.run("postmap", f"{kind}:{source}")
+    done = idle.run("postmap", f"{kind}:{source}")
     assert done.returncode == 0, done
-    assert (here.directory / "table.db").exists()
-    done = here.run("postmap", "-q", "key", f"{kind}:{source}")
-    assert (done.returncode, done.stdout) == (0, "a value of two lines\n")
-    done = here.run("postmap", "-q", "KEY", f"{kind}:{source}")
-    assert (done.returncode, done.stdout) == (0, "a value of two lines\n")
-    done = here.run("postmap", "-q", "absent", f"{kind}:{source}")
+    assert (idle.directory / "table.db").exists()
+    done = idle.run("postmap", "-q", "key", f"{kind}:{source}")
+    assert (done.returncode, done.stdout) == (0, "a value of   two lines\n")
+    done = idle.run("postmap", "-q", "KEY", f"{kind}:{source}")
+    assert (done.returncode, done.stdout) == (0, "a value of   two lines\n")
+    done = idle.run("postmap", "-q", "absent", f"{kind}:{source}")
     assert (done.returncode, done.stdout) == (1, "")
 
 
-def test_postmap_reads_keys_from_standard_input(here):
-    done = here.run("postmap", "-q", "-", "inline:{ a=1, b=2 }", stdin="a\nc\nb\n")
+def test_postmap_reads_keys_from_standard_input(idle):
+    done = idle.run("postmap", "-q", "-", "inline:{ a=1, b=2 }", stdin="a\nc\nb\n")
     assert (done.returncode, done.stdout) == (0, "a\t1\nb\t2\n")
 
 
-def test_postmap_missing_file(here):
-    done = here.run("postmap", f"hash:{here.directory}/absent")
+def test_postmap_missing_file(idle):
+    done = idle.run("postmap", f"hash:{idle.directory}/absent")
     assert done.returncode == 1 and "absent" in done.stderr
 
 
@@ -153,8 +159,8 @@ def test_reload_with_an_error_keeps_running(here):
     here.set(smtpd_recipient_limit=None)
 
 
-def test_check_is_content(here):
-    done = here.run("posthouse", "check")
+def test_check_is_content(idle):
+    done = idle.run("posthouse", "check")
     assert done.returncode == 0, done
 
 

@@ -61,8 +61,8 @@ check 'keys from standard input' 0 "$(printf 'foo\tbar\nFoo\tbar')" \
 check 'no key from standard input' 1 '' sh -c "echo zzz | $postmap -q - hash:table"
 check 'list' 0 "$(printf '"a b"@x\tc d   continued\nfoo\tbar\nother\tvalue')" \
     sorted "$postmap" -s hash:table
-check 'first of several tables' 0 '1' "$postmap" -q foo inline:{foo=1} hash:table
-check 'second of several tables' 0 'bar' "$postmap" -q foo inline:{x=1} hash:table
+check 'first of several tables' 0 '1' "$postmap" -q foo 'inline:{foo=1}' hash:table
+check 'second of several tables' 0 'bar' "$postmap" -q foo 'inline:{x=1}' hash:table
 check 'texthash' 0 'value' "$postmap" -q other texthash:table
 check 'static' 0 'a b' "$postmap" -q other 'static:{ a b }'
 check 'name service' 0 '0' sh -c "$postmap -q root unix:passwd.byname | cut -d: -f3"
@@ -133,7 +133,7 @@ said 'two modes' 'specify only one of -s -q or -d'
 # Readers while it is rebuilt over and over: every answer is the right one.
 awk 'BEGIN { for (i = 0; i < 3000; i++) print "key" i, "value" }' >busy
 "$postmap" hash:busy
-(for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do "$postmap" hash:busy || exit 1; done) &
+(for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do "$postmap" hash:busy || exit 1; done) &
 builder=$!
 wrong=0
 rounds=0
