@@ -5,6 +5,7 @@ include lib/smtp/local.mk
 include lib/dnswire/local.mk
 include lib/queuefile/local.mk
 include lib/dsn/local.mk
+include lib/queuestore/local.mk
 include lib/system/local.mk
 include lib/sandbox/local.mk
 include lib/conf/local.mk

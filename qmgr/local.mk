@@ -14,6 +14,5 @@ qmgr_qmgr_SOURCES = \
 	qmgr/route.c qmgr/route.h \
 	qmgr/scan.c qmgr/scan.h \
 	qmgr/schedule.c qmgr/schedule.h \
-	qmgr/store.c qmgr/store.h \
 	qmgr/tool_peer.c qmgr/tool_peer.h
 qmgr_qmgr_LDADD = $(posthouse_libs)

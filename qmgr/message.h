@@ -8,7 +8,7 @@
 #define QMGR_MESSAGE_H
 
 #include "qmgr.h"
-#include "store.h"
+#include "queuestore/store.h"
 
 enum recipient_stage {
     STAGE_DONE,     /* nothing to do in this round */

@@ -14,7 +14,7 @@ table='
 2 smtp pop3 mime dnswire queuefile
 3 imap dsn mailauth sieve
 4 system
-5 sandbox conf ipc
+5 sandbox conf ipc queuestore
 6 maillog
 7 table tls dns addr limit connect
 8 milter mailbox auth

@@ -1,9 +1,9 @@
-/* qmgr/store - the queue on disk: what threads do with files. Nothing here looks at a message in
- * memory; each function is called in a pool thread with all it needs and touches nothing else.
- * Order of the steps matters for durability and is explained where it is made.
- * Format: man/posthouse-queue.5. */
-#ifndef QMGR_STORE_H
-#define QMGR_STORE_H
+/* queuestore/store - the queue on disk: what threads do with files. Nothing here looks at a message
+ * in memory; each function may be called in a pool thread with all it needs and touches nothing
+ * else. Callers: qmgr, which alone writes; postqueue when no qmgr runs. Order of the steps matters
+ * for durability and is explained where it is made. Format: man/posthouse-queue.5. */
+#ifndef QUEUESTORE_STORE_H
+#define QUEUESTORE_STORE_H
 
 #include "base/buffer.h"
 #include "queuefile/bucket.h"
@@ -17,12 +17,14 @@ struct store {
     int queue, tmp, new, deferred;
     uint8_t key_bytes[QUEUE_KEY_BYTES];
     bool syncs_directory;
+    bool is_unverified; /* for listings by a command that has no key: MACs are not checked */
 };
 
 /* Where a message's file lies. bucket 0: in new/. */
 struct store_place {
     char queue_id[QUEUE_ID_MAX_BYTES + 1];
     uint32_t bucket; /* as in deferred/<bucket> */
+    bool is_held;    /* in hold/ */
 };
 
 /* tmp/<id>, empty, mode 0600: a descriptor for reading and writing, or -1. */

@@ -1,0 +1,4 @@
+# lib/queuestore: layer 5, the queue directory on disk.
+lib_libposthouse_a_SOURCES += \
+	lib/queuestore/store.c lib/queuestore/store.h \
+	lib/queuestore/walk.c lib/queuestore/walk.h
