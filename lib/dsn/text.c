@@ -21,74 +21,32 @@ void dsn_put_clean(struct buffer *out, struct span text, bool may_be_utf8)
     }
 }
 
-/* Cuts the next word with the spaces before it off *rest. */
-static struct span next_piece(struct span *rest)
+/* Cuts the next word off *rest; false when none is left. Spaces between words go. */
+static bool next_word(struct span *rest, struct span *word)
 {
-    size_t end = 0;
-    while (end < rest->length && rest->bytes[end] == ' ')
-        end++;
-    while (end < rest->length && rest->bytes[end] != ' ' && end < WORD_MAX_BYTES)
-        end++;
-    const struct span piece = span_first(*rest, end);
+    size_t begin = 0, end;
+    while (begin < rest->length && rest->bytes[begin] == ' ')
+        begin++;
+    for (end = begin; end < rest->length && rest->bytes[end] != ' '; end++)
+        if (end - begin == WORD_MAX_BYTES)
+            break;
+    *word = span_between(*rest, begin, end);
     *rest = span_after(*rest, end);
-    return piece;
+    return word->length > 0;
 }
 
-static bool is_blank(struct span piece)
+/* Words, with one space between them, or a line end and the indent. Cleaned. */
+static void put_words(struct buffer *out, struct span text, size_t column, size_t indent,
+                      bool may_be_utf8)
 {
-    return span_is_empty(span_trim_spaces(piece));
-}
-
-/* Header lines keep the spaces of the value; the fold goes before them. */
-static void put_folded(struct buffer *out, struct span value, size_t column, bool may_be_utf8)
-{
-    bool is_first = true;
-    while (value.length > 0) {
-        const struct span piece = next_piece(&value);
-        /* A line of spaces alone would end the header for some readers. */
-        if (!is_first && column + piece.length > DSN_LINE_BYTES && !is_blank(piece)) {
-            buffer_append_string(out, "\r\n");
-            column = 0;
-            if (piece.bytes[0] != ' ')
-                buffer_append_byte(out, ' ');
-        }
-        dsn_put_clean(out, piece, may_be_utf8);
-        column += piece.length;
-        is_first = false;
-    }
-    buffer_append_string(out, "\r\n");
-}
-
-void dsn_put_field(struct buffer *out, const char *name, struct span value, bool may_be_utf8)
-{
-    if (is_blank(value))
-        return;
-    buffer_append_format(out, "%s: ", name);
-    put_folded(out, value, strlen(name) + 2, may_be_utf8);
-}
-
-void dsn_put_typed_field(struct buffer *out, const char *name, const char *type, struct span value,
-                         bool may_be_utf8)
-{
-    if (is_blank(value))
-        return;
-    buffer_append_format(out, "%s: %s; ", name, type);
-    put_folded(out, value, strlen(name) + strlen(type) + 4, may_be_utf8);
-}
-
-void dsn_put_paragraph(struct buffer *out, struct span text, size_t indent, bool may_be_utf8)
-{
-    size_t column = 0;
-    while (text.length > 0) {
-        const struct span word = span_trim_spaces(next_piece(&text));
-        if (word.length == 0)
-            continue;
-        if (column > 0 && column + 1 + word.length > DSN_LINE_BYTES) {
+    struct span word;
+    for (bool is_first = true; next_word(&text, &word); is_first = false) {
+        if (!is_first && column + 1 + word.length > DSN_LINE_BYTES) {
             buffer_append_string(out, "\r\n");
             for (size_t i = 0; i < indent; i++)
                 buffer_append_byte(out, ' ');
             column = indent;
-        } else if (column > 0) {
+        } else if (!is_first) {
             buffer_append_byte(out, ' ');
             column++;
         }
@@ -96,4 +54,32 @@ void dsn_put_paragraph(struct buffer *out, struct span text, size_t indent, bool
         column += word.length;
     }
     buffer_append_string(out, "\r\n");
+}
+
+static bool has_words(struct span text)
+{
+    struct span word;
+    return next_word(&text, &word);
+}
+
+void dsn_put_field(struct buffer *out, const char *name, struct span value, bool may_be_utf8)
+{
+    if (!has_words(value))
+        return;
+    buffer_append_format(out, "%s: ", name);
+    put_words(out, value, strlen(name) + 2, 1, may_be_utf8);
+}
+
+void dsn_put_typed_field(struct buffer *out, const char *name, const char *type, struct span value,
+                         bool may_be_utf8)
+{
+    if (!has_words(value))
+        return;
+    buffer_append_format(out, "%s: %s; ", name, type);
+    put_words(out, value, strlen(name) + strlen(type) + 4, 1, may_be_utf8);
+}
+
+void dsn_put_paragraph(struct buffer *out, struct span text, size_t indent, bool may_be_utf8)
+{
+    put_words(out, text, 0, indent, may_be_utf8);
 }

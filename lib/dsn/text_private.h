@@ -8,8 +8,8 @@ enum { DSN_LINE_BYTES = 76 };
 
 /* Control characters become "?", and so do bytes above 127 unless may_be_utf8. */
 void dsn_put_clean(struct buffer *out, struct span text, bool may_be_utf8);
-/* "Name: value" with CR LF; folded at spaces that are there (RFC 5322 section 2.2.3), so that
- * unfolding gives the value back. Cleaned. An empty value writes nothing. */
+/* "Name: value" with CR LF, folded between words (RFC 5322 section 2.2.3) and cleaned; unfolding
+ * gives the value back, with single spaces. A value without words writes nothing. */
 void dsn_put_field(struct buffer *out, const char *name, struct span value, bool may_be_utf8);
 /* The same with a type in front: "Name: type; value". */
 void dsn_put_typed_field(struct buffer *out, const char *name, const char *type, struct span value,

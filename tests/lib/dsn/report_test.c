@@ -224,6 +224,7 @@ static void test_hostile_texts(void **state)
     const struct span rows[] = {
         SPAN("550 no\r\nStatus: 2.0.0\r\n\r\n--boundary"),
         SPAN("a\0b\x7f\xff"),
+        SPAN("rfc\xda\r;a@example.org"),
         SPAN("      "),
         SPAN(""),
         span_of(long_word, sizeof(long_word)),
