@@ -6,3 +6,15 @@ tools_postmap_LDADD = $(posthouse_libs) $(DB_LIBS)
 sbin_PROGRAMS += tools/posthouse
 tools_posthouse_SOURCES = tools/posthouse.c tools/ask.c tools/ask.h
 tools_posthouse_LDADD = $(posthouse_libs)
+
+sbin_PROGRAMS += tools/postqueue
+tools_postqueue_SOURCES = tools/postqueue.c tools/queue_text.c tools/queue_text.h
+tools_postqueue_LDADD = $(posthouse_libs)
+install-exec-hook: install-mailq
+.PHONY: install-mailq
+install-mailq:
+	$(MKDIR_P) '$(DESTDIR)$(bindir)'
+	rm -f '$(DESTDIR)$(bindir)/mailq'
+	$(LN_S) '$(sbindir)/postqueue' '$(DESTDIR)$(bindir)/mailq'
+uninstall-hook:
+	rm -f '$(DESTDIR)$(bindir)/mailq'
