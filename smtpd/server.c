@@ -7,7 +7,9 @@
 #include "addr/client.h"
 #include "dns/hosts.h"
 #include "listeners.h"
+#include "maillog/event.h"
 #include "settings.h"
+#include "system/file.h"
 
 enum {
     /* Beside what a session needs: its socket, its queue file, and the grant that replaces it. */

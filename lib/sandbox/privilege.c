@@ -24,8 +24,13 @@ static bool set_limit(LIMITED_RESOURCE resource, uint64_t value)
     struct rlimit old;
     if (getrlimit(resource, &old) != 0)
         return false;
-    const rlim_t wanted = value < old.rlim_max || geteuid() == 0 ? value : old.rlim_max;
-    const struct rlimit limit = {wanted, wanted};
+    struct rlimit limit = {value, value};
+    if (setrlimit(resource, &limit) == 0)
+        return true;
+    /* Who may not raise the hard limit (an ordinary user, root in many a container) keeps to it. */
+    if (errno != EPERM || value <= old.rlim_max)
+        return false;
+    limit = (struct rlimit){old.rlim_max, old.rlim_max};
     return setrlimit(resource, &limit) == 0;
 }
 
