@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "mailbox_cache.h"
+#include "maildir_cache.h"
 #include "system/random.h"
 
 /* syncfs writes out what everybody left dirty on that file system. When that makes it slow we leave
@@ -39,7 +39,7 @@ struct commit {
     enum commit_policy policy;
     size_t pending_count;
     uint64_t next_serial;
-    struct mailbox_cache mailboxes;
+    struct maildir_cache mailboxes;
     struct commit_group *groups; /* as many as there are file systems with mailboxes */
     int64_t fsync_average_us;
     unsigned slow_syncfs_count; /* in a row */
@@ -70,7 +70,7 @@ struct commit *commit_create(struct loop *loop, struct pool *pool, enum commit_p
         return NULL;
     }
     random_bytes(seed, sizeof(seed));
-    mailbox_cache_init(&commit->mailboxes, seed);
+    maildir_cache_init(&commit->mailboxes, seed);
     commit->loop = loop;
     commit->pool = pool;
     commit->policy = policy;
@@ -86,7 +86,7 @@ void commit_destroy(struct commit **commit)
     if (!old)
         return;
     ASSERT(old->pending_count == 0);
-    mailbox_cache_destroy(&old->mailboxes);
+    maildir_cache_destroy(&old->mailboxes);
     for (struct commit_group *group; (group = old->groups);) {
         old->groups = group->next;
         free(group);
@@ -129,7 +129,7 @@ static void give_space(struct commit *commit, struct rendition_space *space)
     (void)pthread_mutex_unlock(&commit->mutex);
 }
 
-static const struct mailbox *delivery_mailbox(const struct commit_delivery *delivery)
+static const struct maildir *delivery_mailbox(const struct commit_delivery *delivery)
 {
     return delivery->opened.directory >= 0 ? &delivery->opened : &delivery->entry->mailbox;
 }
@@ -143,7 +143,7 @@ static enum maildir_written write_to_mailbox(struct commit_delivery *delivery,
 
 static bool open_mailbox(struct commit_delivery *delivery)
 {
-    if (mailbox_open(&delivery->opened, &delivery->request.place) == 0)
+    if (maildir_open(&delivery->opened, &delivery->request.place) == 0)
         return true;
     maildir_fail(&delivery->result, errno,
                  errno == EPERM ? "the mailbox has another owner" : "open the mailbox");
@@ -184,7 +184,7 @@ static void deliver_work(struct pool_job *job)
     if (!delivery->is_written)
         return;
     if (delivery->commit->policy == COMMIT_NO)
-        maildir_close(&delivery->file);
+        maildir_file_close(&delivery->file);
     else if (delivery->flushes_itself)
         flush_alone(delivery);
 }
@@ -201,7 +201,7 @@ static void flush_group_work(struct pool_job *job)
     LIST_FOR_EACH (&group->flushing, link) {
         struct commit_delivery *delivery = CONTAINER_OF(link, struct commit_delivery, link);
         if (is_synced)
-            maildir_close(&delivery->file);
+            maildir_file_close(&delivery->file);
         else
             flush_alone(delivery);
     }
@@ -218,9 +218,9 @@ static void finish(struct commit_delivery *delivery)
             (delivery->flush_us - commit->fsync_average_us) / FSYNC_AVERAGE_OVER;
     }
     if (delivery->entry)
-        mailbox_cache_release(delivery->entry);
+        maildir_cache_release(delivery->entry);
     if (delivery->opened.directory >= 0)
-        mailbox_close(&delivery->opened);
+        maildir_close(&delivery->opened);
     delivery->entry = NULL;
     commit->pending_count--;
     delivery->done(delivery);
@@ -319,12 +319,12 @@ static void keep_mailbox(struct commit_delivery *delivery)
     struct commit *commit = delivery->commit;
     if (delivery->opened.directory < 0)
         return;
-    struct mailbox_entry *entry = mailbox_cache_put(
+    struct maildir_entry *entry = maildir_cache_put(
         &commit->mailboxes, delivery->request.place.path, &delivery->opened, clock_monotonic_ms());
     if (!entry)
         return;
     if (delivery->entry)
-        mailbox_cache_release(delivery->entry);
+        maildir_cache_release(delivery->entry);
     delivery->entry = entry;
     delivery->opened.directory = -1;
 }
@@ -345,7 +345,7 @@ void commit_deliver(struct commit *commit, struct commit_delivery *delivery)
     const int64_t now_ms = clock_monotonic_ms();
     delivery->commit = commit;
     delivery->serial = commit->next_serial++;
-    delivery->entry = mailbox_cache_take(&commit->mailboxes, delivery->request.place.path, now_ms);
+    delivery->entry = maildir_cache_take(&commit->mailboxes, delivery->request.place.path, now_ms);
     delivery->opened.directory = -1;
     delivery->file.descriptor = -1;
     delivery->flush_us = -1;
