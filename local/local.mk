@@ -26,4 +26,9 @@ check_PROGRAMS += tests/local/maildir_test
 TESTS += tests/local/maildir_test
 tests_local_maildir_test_SOURCES = tests/local/maildir_test.c tests/test.h $(local_engine_sources)
 tests_local_maildir_test_LDADD = $(test_libs)
+check_PROGRAMS += tests/local/agents_test
+TESTS += tests/local/agents_test
+tests_local_agents_test_SOURCES = tests/local/agents_test.c tests/daemon.c tests/daemon.h tests/test.h
+tests_local_agents_test_LDADD = $(test_libs)
+EXTRA_tests_local_agents_test_DEPENDENCIES = local/local$(EXEEXT) local/virtual$(EXEEXT)
 endif
