@@ -38,6 +38,7 @@ struct commit {
     struct pool *pool;
     enum commit_policy policy;
     size_t pending_count;
+    size_t writing_count; /* of them: not yet done by deliver_work */
     uint64_t next_serial;
     struct maildir_cache mailboxes;
     struct commit_group *groups; /* as many as there are file systems with mailboxes */
@@ -265,6 +266,14 @@ static void judge_syncfs(struct commit *commit, int64_t flush_us, size_t count)
     commit->counts.backoff_count++;
 }
 
+/* A group that is small waits for those that are being written now: that takes much less time than
+ * a flush. */
+static bool is_time_to_flush(const struct commit_group *group)
+{
+    return !group->is_flushing && !list_is_empty(&group->waiting) &&
+           (group->waiting.count >= COMMIT_GROUP_MINIMUM || group->commit->writing_count == 0);
+}
+
 static void start_flush(struct commit_group *group)
 {
     while (!list_is_empty(&group->waiting))
@@ -282,7 +291,7 @@ static void group_done(struct pool_job *job)
     while (!list_is_empty(&group->flushing))
         list_append(&finished, list_pop(&group->flushing));
     group->is_flushing = false;
-    if (!list_is_empty(&group->waiting))
+    if (is_time_to_flush(group))
         start_flush(group);
     /* Last: the callers' functions may begin deliveries, or free theirs. */
     while (!list_is_empty(&finished))
@@ -310,8 +319,13 @@ static void join_group(struct commit_delivery *delivery)
     group->job.work = flush_group_work;
     group->job.done = group_done;
     list_append(&group->waiting, &delivery->link);
-    if (!group->is_flushing)
-        start_flush(group);
+}
+
+static void start_flushes(struct commit *commit)
+{
+    for (struct commit_group *group = commit->groups; group; group = group->next)
+        if (is_time_to_flush(group))
+            start_flush(group);
 }
 
 static void keep_mailbox(struct commit_delivery *delivery)
@@ -333,11 +347,14 @@ static void deliver_done(struct pool_job *job)
 {
     struct commit_delivery *delivery = CONTAINER_OF(job, struct commit_delivery, job);
     const bool needs_flush = delivery->is_written && delivery->file.descriptor >= 0;
+    struct commit *commit = delivery->commit;
+    commit->writing_count--;
     keep_mailbox(delivery);
     if (needs_flush)
         join_group(delivery);
     else
         finish(delivery);
+    start_flushes(commit);
 }
 
 void commit_deliver(struct commit *commit, struct commit_delivery *delivery)
@@ -357,5 +374,6 @@ void commit_deliver(struct commit *commit, struct commit_delivery *delivery)
     delivery->job = (struct pool_job){.work = deliver_work, .done = deliver_done};
     delivery->link = (struct list_link){NULL, NULL};
     commit->pending_count++;
+    commit->writing_count++;
     pool_submit(commit->pool, &delivery->job);
 }

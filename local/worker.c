@@ -194,13 +194,23 @@ static bool close_root_part_in(const struct service *service, const struct worke
     return false;
 }
 
+/* Loads the modules of the name service, for all children: a name that nobody has makes it ask
+ * every one of them. */
+static void warm_up_name_services(void)
+{
+    gid_t groups[16];
+    int count = ARRAY_LENGTH(groups);
+    (void)getpwnam("posthouse-no-such-user");
+    (void)getgrouplist("posthouse-no-such-user", 0, groups, &count);
+}
+
 static NORETURN void run_root_part(const struct service *service, struct worker_program *program,
                                    int socket)
 {
     static const struct ipc_permission permissions[] = {
         {IPC_WORKER_WANT, IPC_ROLE_BIT(IPC_ROLE_LOCAL) | IPC_ROLE_BIT(IPC_ROLE_VIRTUAL)}, {0, 0}};
     static const struct ipc_channel_handlers handlers = {on_want, on_closed, permissions};
-    (void)getpwnam("root"); /* loads the name service's modules for all children */
+    warm_up_name_services();
     sandbox_warm_up_common();
     program->filter = sandbox_filter_create(WORKER_PROMISES, false);
     (void)signal(SIGCHLD, SIG_IGN); /* nobody waits for workers: their channels tell */
