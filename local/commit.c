@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "mailbox_cache.h"
+#include "maildir_cache.h"
 #include "system/random.h"
 
 /* syncfs writes out what everybody left dirty on that file system. When that makes it slow we leave
@@ -38,8 +38,9 @@ struct commit {
     struct pool *pool;
     enum commit_policy policy;
     size_t pending_count;
+    size_t writing_count; /* of them: not yet done by deliver_work */
     uint64_t next_serial;
-    struct mailbox_cache mailboxes;
+    struct maildir_cache mailboxes;
     struct commit_group *groups; /* as many as there are file systems with mailboxes */
     int64_t fsync_average_us;
     unsigned slow_syncfs_count; /* in a row */
@@ -70,7 +71,7 @@ struct commit *commit_create(struct loop *loop, struct pool *pool, enum commit_p
         return NULL;
     }
     random_bytes(seed, sizeof(seed));
-    mailbox_cache_init(&commit->mailboxes, seed);
+    maildir_cache_init(&commit->mailboxes, seed);
     commit->loop = loop;
     commit->pool = pool;
     commit->policy = policy;
@@ -86,7 +87,7 @@ void commit_destroy(struct commit **commit)
     if (!old)
         return;
     ASSERT(old->pending_count == 0);
-    mailbox_cache_destroy(&old->mailboxes);
+    maildir_cache_destroy(&old->mailboxes);
     for (struct commit_group *group; (group = old->groups);) {
         old->groups = group->next;
         free(group);
@@ -129,7 +130,7 @@ static void give_space(struct commit *commit, struct rendition_space *space)
     (void)pthread_mutex_unlock(&commit->mutex);
 }
 
-static const struct mailbox *delivery_mailbox(const struct commit_delivery *delivery)
+static const struct maildir *delivery_mailbox(const struct commit_delivery *delivery)
 {
     return delivery->opened.directory >= 0 ? &delivery->opened : &delivery->entry->mailbox;
 }
@@ -143,7 +144,7 @@ static enum maildir_written write_to_mailbox(struct commit_delivery *delivery,
 
 static bool open_mailbox(struct commit_delivery *delivery)
 {
-    if (mailbox_open(&delivery->opened, &delivery->request.place) == 0)
+    if (maildir_open(&delivery->opened, &delivery->request.place) == 0)
         return true;
     maildir_fail(&delivery->result, errno,
                  errno == EPERM ? "the mailbox has another owner" : "open the mailbox");
@@ -184,7 +185,7 @@ static void deliver_work(struct pool_job *job)
     if (!delivery->is_written)
         return;
     if (delivery->commit->policy == COMMIT_NO)
-        maildir_close(&delivery->file);
+        maildir_file_close(&delivery->file);
     else if (delivery->flushes_itself)
         flush_alone(delivery);
 }
@@ -201,7 +202,7 @@ static void flush_group_work(struct pool_job *job)
     LIST_FOR_EACH (&group->flushing, link) {
         struct commit_delivery *delivery = CONTAINER_OF(link, struct commit_delivery, link);
         if (is_synced)
-            maildir_close(&delivery->file);
+            maildir_file_close(&delivery->file);
         else
             flush_alone(delivery);
     }
@@ -218,9 +219,9 @@ static void finish(struct commit_delivery *delivery)
             (delivery->flush_us - commit->fsync_average_us) / FSYNC_AVERAGE_OVER;
     }
     if (delivery->entry)
-        mailbox_cache_release(delivery->entry);
+        maildir_cache_release(delivery->entry);
     if (delivery->opened.directory >= 0)
-        mailbox_close(&delivery->opened);
+        maildir_close(&delivery->opened);
     delivery->entry = NULL;
     commit->pending_count--;
     delivery->done(delivery);
@@ -265,6 +266,14 @@ static void judge_syncfs(struct commit *commit, int64_t flush_us, size_t count)
     commit->counts.backoff_count++;
 }
 
+/* A group that is small waits for those that are being written now: that takes much less time than
+ * a flush. */
+static bool is_time_to_flush(const struct commit_group *group)
+{
+    return !group->is_flushing && !list_is_empty(&group->waiting) &&
+           (group->waiting.count >= COMMIT_GROUP_MINIMUM || group->commit->writing_count == 0);
+}
+
 static void start_flush(struct commit_group *group)
 {
     while (!list_is_empty(&group->waiting))
@@ -282,7 +291,7 @@ static void group_done(struct pool_job *job)
     while (!list_is_empty(&group->flushing))
         list_append(&finished, list_pop(&group->flushing));
     group->is_flushing = false;
-    if (!list_is_empty(&group->waiting))
+    if (is_time_to_flush(group))
         start_flush(group);
     /* Last: the callers' functions may begin deliveries, or free theirs. */
     while (!list_is_empty(&finished))
@@ -310,8 +319,13 @@ static void join_group(struct commit_delivery *delivery)
     group->job.work = flush_group_work;
     group->job.done = group_done;
     list_append(&group->waiting, &delivery->link);
-    if (!group->is_flushing)
-        start_flush(group);
+}
+
+static void start_flushes(struct commit *commit)
+{
+    for (struct commit_group *group = commit->groups; group; group = group->next)
+        if (is_time_to_flush(group))
+            start_flush(group);
 }
 
 static void keep_mailbox(struct commit_delivery *delivery)
@@ -319,12 +333,12 @@ static void keep_mailbox(struct commit_delivery *delivery)
     struct commit *commit = delivery->commit;
     if (delivery->opened.directory < 0)
         return;
-    struct mailbox_entry *entry = mailbox_cache_put(
+    struct maildir_entry *entry = maildir_cache_put(
         &commit->mailboxes, delivery->request.place.path, &delivery->opened, clock_monotonic_ms());
     if (!entry)
         return;
     if (delivery->entry)
-        mailbox_cache_release(delivery->entry);
+        maildir_cache_release(delivery->entry);
     delivery->entry = entry;
     delivery->opened.directory = -1;
 }
@@ -333,11 +347,14 @@ static void deliver_done(struct pool_job *job)
 {
     struct commit_delivery *delivery = CONTAINER_OF(job, struct commit_delivery, job);
     const bool needs_flush = delivery->is_written && delivery->file.descriptor >= 0;
+    struct commit *commit = delivery->commit;
+    commit->writing_count--;
     keep_mailbox(delivery);
     if (needs_flush)
         join_group(delivery);
     else
         finish(delivery);
+    start_flushes(commit);
 }
 
 void commit_deliver(struct commit *commit, struct commit_delivery *delivery)
@@ -345,7 +362,7 @@ void commit_deliver(struct commit *commit, struct commit_delivery *delivery)
     const int64_t now_ms = clock_monotonic_ms();
     delivery->commit = commit;
     delivery->serial = commit->next_serial++;
-    delivery->entry = mailbox_cache_take(&commit->mailboxes, delivery->request.place.path, now_ms);
+    delivery->entry = maildir_cache_take(&commit->mailboxes, delivery->request.place.path, now_ms);
     delivery->opened.directory = -1;
     delivery->file.descriptor = -1;
     delivery->flush_us = -1;
@@ -357,5 +374,6 @@ void commit_deliver(struct commit *commit, struct commit_delivery *delivery)
     delivery->job = (struct pool_job){.work = deliver_work, .done = deliver_done};
     delivery->link = (struct list_link){NULL, NULL};
     commit->pending_count++;
+    commit->writing_count++;
     pool_submit(commit->pool, &delivery->job);
 }

@@ -22,7 +22,7 @@ enum { COMMIT_GROUP_MINIMUM = 8 };
 
 struct commit;
 struct commit_group;
-struct mailbox_entry;
+struct maildir_entry;
 
 /* The caller fills in the first part and keeps it until done, which gets result. */
 struct commit_delivery {
@@ -34,8 +34,8 @@ struct commit_delivery {
     struct pool_job job;
     struct list_link link;
     struct commit *commit;
-    struct mailbox_entry *entry; /* kept open from earlier, or NULL: */
-    struct mailbox opened;       /* opened for this delivery */
+    struct maildir_entry *entry; /* kept open from earlier, or NULL: */
+    struct maildir opened;       /* opened for this delivery */
     struct maildir_file file;
     uint64_t serial;
     int64_t flush_us; /* what the flush of its own took, -1: there was none */

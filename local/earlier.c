@@ -74,7 +74,7 @@ static int open_if_whole(int directory, const char *name, uint64_t size_bytes, i
 }
 
 static enum earlier_result resolve_in(int directory, struct span base,
-                                      const struct mailbox *mailbox, const char *tmp_name,
+                                      const struct maildir *mailbox, const char *tmp_name,
                                       uint64_t size_bytes, struct maildir_file *file)
 {
     char name[MAILDIR_NAME_MAX_BYTES + 1];
@@ -99,7 +99,7 @@ static enum earlier_result resolve_in(int directory, struct span base,
     return is_whole ? EARLIER_KEPT : EARLIER_REPLACED;
 }
 
-enum earlier_result earlier_resolve(const struct mailbox *mailbox, bool is_confined,
+enum earlier_result earlier_resolve(const struct maildir *mailbox, bool is_confined,
                                     struct span base, const char *tmp_name, uint64_t size_bytes,
                                     struct maildir_file *file)
 {
@@ -110,7 +110,7 @@ enum earlier_result earlier_resolve(const struct mailbox *mailbox, bool is_confi
         resolve_in(mailbox->new, base, mailbox, tmp_name, size_bytes, file);
     if (result != EARLIER_ABSENT)
         return result;
-    const int cur = mailbox_open_part(mailbox, "cur", is_confined);
+    const int cur = maildir_open_part(mailbox, "cur", is_confined);
     if (cur < 0)
         return EARLIER_FAILED;
     result = resolve_in(cur, base, mailbox, tmp_name, size_bytes, file);

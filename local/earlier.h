@@ -16,7 +16,7 @@ enum earlier_result {
  * size; its descriptor is file->descriptor. After EARLIER_KEPT and _REPLACED file->name is where
  * the message stands as far as that is new/, otherwise empty. A file that is longer than ours was
  * changed by its owner and counts as delivered. */
-MUST_USE enum earlier_result earlier_resolve(const struct mailbox *mailbox, bool is_confined,
+MUST_USE enum earlier_result earlier_resolve(const struct maildir *mailbox, bool is_confined,
                                              struct span base, const char *tmp_name,
                                              uint64_t size_bytes, struct maildir_file *file);
 

@@ -2,15 +2,33 @@
 local_engine_sources = \
 	local/commit.c local/commit.h \
 	local/earlier.c local/earlier.h \
-	local/mailbox.c local/mailbox.h \
-	local/mailbox_cache.c local/mailbox_cache.h \
 	local/maildir.c local/maildir.h \
+	local/maildir_cache.c local/maildir_cache.h \
 	local/maildir_name.c local/maildir_name.h \
+	local/maildir_open.c local/maildir_open.h \
 	local/rendition.c local/rendition.h
+
+local_agent_sources = \
+	local/agent.c local/agent.h \
+	local/deliverer.c local/deliverer.h \
+	local/dispatch.c local/dispatch.h \
+	local/worker.c local/worker.h
+
+daemon_PROGRAMS += local/local local/virtual
+local_local_SOURCES = local/local.c $(local_agent_sources) $(local_engine_sources)
+local_local_LDADD = $(posthouse_libs)
+local_virtual_SOURCES = local/virtual.c local/owner.c local/owner.h \
+	$(local_agent_sources) $(local_engine_sources)
+local_virtual_LDADD = $(posthouse_libs) $(DB_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/local/maildir_test
 TESTS += tests/local/maildir_test
 tests_local_maildir_test_SOURCES = tests/local/maildir_test.c tests/test.h $(local_engine_sources)
 tests_local_maildir_test_LDADD = $(test_libs)
+check_PROGRAMS += tests/local/agents_test
+TESTS += tests/local/agents_test
+tests_local_agents_test_SOURCES = tests/local/agents_test.c tests/daemon.c tests/daemon.h tests/test.h
+tests_local_agents_test_LDADD = $(test_libs)
+EXTRA_tests_local_agents_test_DEPENDENCIES = local/local$(EXEEXT) local/virtual$(EXEEXT)
 endif

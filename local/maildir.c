@@ -71,7 +71,7 @@ static bool is_within_limit(const struct maildir_request *request, struct maildi
 
 /* The name in tmp/ is this process's own: a delivery that hangs in another process must not have
  * its file taken away, nor take ours. What a crash leaves there Maildir tools sweep up. */
-static int create_in_tmp(const struct mailbox *mailbox, const char *name)
+static int create_in_tmp(const struct maildir *mailbox, const char *name)
 {
     const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     int descriptor = openat(mailbox->tmp, name, flags, 0600);
@@ -120,7 +120,7 @@ static bool write_content(const struct maildir_request *request, struct renditio
 }
 
 /* A plain rename where the file system has no other: names do not collide but with ourselves. */
-static int rename_new(const struct mailbox *mailbox, const char *tmp_name, const char *name)
+static int rename_new(const struct maildir *mailbox, const char *tmp_name, const char *name)
 {
     if (renameat2(mailbox->tmp, tmp_name, mailbox->new, name, RENAME_NOREPLACE) == 0)
         return 0;
@@ -130,7 +130,7 @@ static int rename_new(const struct mailbox *mailbox, const char *tmp_name, const
 }
 
 /* Moves the file from tmp/ to where it belongs, or keeps the earlier self and drops it. */
-static bool place_file(const struct maildir_request *request, const struct mailbox *mailbox,
+static bool place_file(const struct maildir_request *request, const struct maildir *mailbox,
                        const char *tmp_name, struct span base, uint64_t size_bytes,
                        struct maildir_file *file, struct maildir_result *result)
 {
@@ -160,7 +160,7 @@ static bool place_file(const struct maildir_request *request, const struct mailb
 }
 
 enum maildir_written maildir_write(const struct maildir_request *request,
-                                   const struct mailbox *mailbox, struct rendition_space *space,
+                                   const struct maildir *mailbox, struct rendition_space *space,
                                    uint64_t serial, struct maildir_file *file,
                                    struct maildir_result *result)
 {
@@ -204,30 +204,30 @@ enum maildir_written maildir_write(const struct maildir_request *request,
     }
     if (!is_placed) {
         (void)unlinkat(mailbox->tmp, tmp_name, 0); /* sweepers take what cannot be removed */
-        maildir_close(file);
+        maildir_file_close(file);
         return MAILDIR_FAILED;
     }
     succeed(result);
     return MAILDIR_WRITTEN;
 }
 
-bool maildir_flush(const struct mailbox *mailbox, struct maildir_file *file,
+bool maildir_flush(const struct maildir *mailbox, struct maildir_file *file,
                    struct maildir_result *result)
 {
     /* A failed flush is never tried again: the kernel may have dropped the pages by then and
      * report success. The message stays in the queue, so its file here may go. */
     if (fsync(file->descriptor) == 0 &&
         (!mailbox->needs_directory_sync || fsync(mailbox->new) == 0)) {
-        maildir_close(file);
+        maildir_file_close(file);
         return true;
     }
     maildir_fail(result, errno, "flush the message");
     (void)unlinkat(mailbox->new, file->name, 0); /* else it is found at the next attempt */
-    maildir_close(file);
+    maildir_file_close(file);
     return false;
 }
 
-void maildir_close(struct maildir_file *file)
+void maildir_file_close(struct maildir_file *file)
 {
     file_close(file->descriptor);
     file->descriptor = -1;

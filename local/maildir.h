@@ -11,7 +11,7 @@
 #define LOCAL_MAILDIR_H
 
 #include "base/outcome.h"
-#include "mailbox.h"
+#include "maildir_open.h"
 #include "maildir_name.h"
 #include "rendition.h"
 
@@ -30,7 +30,7 @@ struct maildir_request {
     bool has_delivered_to;
     bool refuses_loops;
     bool is_maybe_repeated;
-    struct mailbox_place place;
+    struct maildir_place place;
 };
 
 struct maildir_result {
@@ -55,16 +55,16 @@ enum maildir_written {
 
 /* serial: differs between the deliveries of this process. */
 MUST_USE enum maildir_written maildir_write(const struct maildir_request *request,
-                                            const struct mailbox *mailbox,
+                                            const struct maildir *mailbox,
                                             struct rendition_space *space, uint64_t serial,
                                             struct maildir_file *file,
                                             struct maildir_result *result);
 
 /* Makes it durable and closes it. False, with *result and nothing left behind: it is not. */
-MUST_USE bool maildir_flush(const struct mailbox *mailbox, struct maildir_file *file,
+MUST_USE bool maildir_flush(const struct maildir *mailbox, struct maildir_file *file,
                             struct maildir_result *result);
 /* Closes a file that others have flushed. */
-void maildir_close(struct maildir_file *file);
+void maildir_file_close(struct maildir_file *file);
 
 /* Sets an outcome from errno; what: "create file in tmp". */
 void maildir_fail(struct maildir_result *result, int error_number, const char *what);

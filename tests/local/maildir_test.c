@@ -73,33 +73,33 @@ static void test_paths(void **state)
     (void)state;
     static const struct {
         const char *path;
-        enum mailbox_path_result result;
+        enum maildir_path_result result;
         const char *kept;
     } rows[] = {
-        {"example.org/user/", MAILBOX_PATH_OK, "example.org/user"},
-        {"/user", MAILBOX_PATH_OK, "user"},
-        {"a/.hidden..b", MAILBOX_PATH_OK, "a/.hidden..b"},
-        {"", MAILBOX_PATH_REFUSED, NULL},
-        {"/", MAILBOX_PATH_REFUSED, NULL},
-        {"..", MAILBOX_PATH_REFUSED, NULL},
-        {"../user", MAILBOX_PATH_REFUSED, NULL},
-        {"a/../b", MAILBOX_PATH_REFUSED, NULL},
-        {"a/..", MAILBOX_PATH_REFUSED, NULL},
-        {"a//b", MAILBOX_PATH_REFUSED, NULL},
-        {"./a", MAILBOX_PATH_REFUSED, NULL},
-        {"a\nb", MAILBOX_PATH_REFUSED, NULL},
+        {"example.org/user/", MAILDIR_PATH_OK, "example.org/user"},
+        {"/user", MAILDIR_PATH_OK, "user"},
+        {"a/.hidden..b", MAILDIR_PATH_OK, "a/.hidden..b"},
+        {"", MAILDIR_PATH_REFUSED, NULL},
+        {"/", MAILDIR_PATH_REFUSED, NULL},
+        {"..", MAILDIR_PATH_REFUSED, NULL},
+        {"../user", MAILDIR_PATH_REFUSED, NULL},
+        {"a/../b", MAILDIR_PATH_REFUSED, NULL},
+        {"a/..", MAILDIR_PATH_REFUSED, NULL},
+        {"a//b", MAILDIR_PATH_REFUSED, NULL},
+        {"./a", MAILDIR_PATH_REFUSED, NULL},
+        {"a\nb", MAILDIR_PATH_REFUSED, NULL},
     };
-    struct mailbox_place place;
+    struct maildir_place place;
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-        if (mailbox_place_set_path(&place, span_from_string(rows[i].path)) != rows[i].result)
+        if (maildir_place_set_path(&place, span_from_string(rows[i].path)) != rows[i].result)
             fail_msg("path %s", rows[i].path);
         if (rows[i].kept)
             assert_string_equal(place.path, rows[i].kept);
     }
-    char large[MAILBOX_PATH_MAX_BYTES + 2];
+    char large[MAILDIR_PATH_MAX_BYTES + 2];
     memset(large, 'a', sizeof(large));
-    assert_int_equal(mailbox_place_set_path(&place, span_of(large, sizeof(large))),
-                     MAILBOX_PATH_TOO_LONG);
+    assert_int_equal(maildir_place_set_path(&place, span_of(large, sizeof(large))),
+                     MAILDIR_PATH_TOO_LONG);
 }
 
 /* ---- a message in a queue file ---- */
@@ -181,8 +181,8 @@ static void init_delivery(struct commit_delivery *delivery, struct fixture *fixt
                                              .host = SPAN(HOST),
                                              .has_delivered_to = true},
                                  .done = on_done};
-    assert_int_equal(mailbox_place_set_path(&delivery->request.place, span_from_string(path)),
-                     MAILBOX_PATH_OK);
+    assert_int_equal(maildir_place_set_path(&delivery->request.place, span_from_string(path)),
+                     MAILDIR_PATH_OK);
     delivery->request.place.base = fixture->base;
     delivery->request.place.is_confined = true;
     delivery->request.place.owner = geteuid();

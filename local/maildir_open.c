@@ -1,5 +1,5 @@
-/* local/mailbox - see mailbox.h. */
-#include "mailbox.h"
+/* local/maildir_open - see maildir_open.h. */
+#include "maildir_open.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,29 +17,29 @@
 #define XFS_SUPER_MAGIC 0x58465342
 #endif
 
-enum mailbox_path_result mailbox_place_set_path(struct mailbox_place *place, struct span path)
+enum maildir_path_result maildir_place_set_path(struct maildir_place *place, struct span path)
 {
     while (path.length > 0 && path.bytes[0] == '/')
         path = span_after(path, 1);
     while (path.length > 0 && path.bytes[path.length - 1] == '/')
         path.length--;
-    if (path.length > MAILBOX_PATH_MAX_BYTES)
-        return MAILBOX_PATH_TOO_LONG;
+    if (path.length > MAILDIR_PATH_MAX_BYTES)
+        return MAILDIR_PATH_TOO_LONG;
     if (path.length == 0)
-        return MAILBOX_PATH_REFUSED;
+        return MAILDIR_PATH_REFUSED;
     for (size_t i = 0; i < path.length; i++)
         if (path.bytes[i] < ' ' || path.bytes[i] == 0x7f)
-            return MAILBOX_PATH_REFUSED;
+            return MAILDIR_PATH_REFUSED;
     struct span rest = path, component;
     for (bool has_more = true; has_more;) {
         has_more = span_split_once(rest, '/', &component, &rest);
         if (span_is_empty(component) || span_equals(component, SPAN(".")) ||
             span_equals(component, SPAN("..")))
-            return MAILBOX_PATH_REFUSED;
+            return MAILDIR_PATH_REFUSED;
     }
     memcpy(place->path, path.bytes, path.length);
     place->path[path.length] = '\0';
-    return MAILBOX_PATH_OK;
+    return MAILDIR_PATH_OK;
 }
 
 /* O_PATH would do for most, but directories are also flushed and listed. */
@@ -51,7 +51,7 @@ static int open_directory(int base, const char *path, bool is_confined)
     return (int)syscall(SYS_openat2, base, path, &how, sizeof(how));
 }
 
-int mailbox_open_part(const struct mailbox *mailbox, const char *name, bool is_confined)
+int maildir_open_part(const struct maildir *mailbox, const char *name, bool is_confined)
 {
     return open_directory(mailbox->directory, name, is_confined);
 }
@@ -74,9 +74,9 @@ static int open_or_make(int parent, const char *name, bool is_confined)
 }
 
 /* Step by step, each below the one before; only taken when opening the whole path failed. */
-static int make_path(const struct mailbox_place *place)
+static int make_path(const struct maildir_place *place)
 {
-    char component[MAILBOX_PATH_MAX_BYTES + 1];
+    char component[MAILDIR_PATH_MAX_BYTES + 1];
     const char *rest = place->path;
     int directory = fcntl(place->base, F_DUPFD_CLOEXEC, 0);
     while (directory >= 0 && *rest) {
@@ -101,13 +101,13 @@ static bool flushes_names_with_files(long type)
            type == TMPFS_MAGIC;
 }
 
-static int check_directory(struct mailbox *mailbox, const struct mailbox_place *place)
+static int check_directory(struct maildir *mailbox, const struct maildir_place *place)
 {
     struct stat status;
     struct statfs space;
     if (fstat(mailbox->directory, &status) != 0 || fstatfs(mailbox->directory, &space) != 0)
         return -1;
-    if (place->owner != MAILBOX_ANY_OWNER && status.st_uid != place->owner) {
+    if (place->owner != MAILDIR_ANY_OWNER && status.st_uid != place->owner) {
         errno = EPERM;
         return -1;
     }
@@ -116,7 +116,7 @@ static int check_directory(struct mailbox *mailbox, const struct mailbox_place *
     return 0;
 }
 
-static int open_parts(struct mailbox *mailbox, bool is_confined)
+static int open_parts(struct maildir *mailbox, bool is_confined)
 {
     if ((mailbox->tmp = open_or_make(mailbox->directory, "tmp", is_confined)) < 0 ||
         (mailbox->new = open_or_make(mailbox->directory, "new", is_confined)) < 0)
@@ -126,9 +126,9 @@ static int open_parts(struct mailbox *mailbox, bool is_confined)
     return cur < 0 ? -1 : 0;
 }
 
-int mailbox_open(struct mailbox *mailbox, const struct mailbox_place *place)
+int maildir_open(struct maildir *mailbox, const struct maildir_place *place)
 {
-    *mailbox = (struct mailbox){.directory = -1, .tmp = -1, .new = -1};
+    *mailbox = (struct maildir){.directory = -1, .tmp = -1, .new = -1};
     mailbox->directory = open_directory(place->base, place->path, place->is_confined);
     if (mailbox->directory < 0 && errno == ENOENT)
         mailbox->directory = make_path(place);
@@ -136,12 +136,12 @@ int mailbox_open(struct mailbox *mailbox, const struct mailbox_place *place)
         open_parts(mailbox, place->is_confined) == 0)
         return 0;
     const int saved_errno = errno;
-    mailbox_close(mailbox);
+    maildir_close(mailbox);
     errno = saved_errno;
     return -1;
 }
 
-void mailbox_close(struct mailbox *mailbox)
+void maildir_close(struct maildir *mailbox)
 {
     file_close(mailbox->directory);
     file_close(mailbox->tmp);

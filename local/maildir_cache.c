@@ -1,66 +1,66 @@
-/* local/mailbox_cache - see mailbox_cache.h. */
-#include "mailbox_cache.h"
+/* local/maildir_cache - see maildir_cache.h. */
+#include "maildir_cache.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-void mailbox_cache_init(struct mailbox_cache *cache, const uint8_t seed[16])
+void maildir_cache_init(struct maildir_cache *cache, const uint8_t seed[16])
 {
     map_init(&cache->map, seed);
     list_init(&cache->entries);
 }
 
-void mailbox_cache_release(struct mailbox_entry *entry)
+void maildir_cache_release(struct maildir_entry *entry)
 {
     if (--entry->holder_count > 0)
         return;
-    mailbox_close(&entry->mailbox);
+    maildir_close(&entry->mailbox);
     free(entry);
 }
 
-static void drop(struct mailbox_cache *cache, struct mailbox_entry *entry)
+static void drop(struct maildir_cache *cache, struct maildir_entry *entry)
 {
     map_remove(&cache->map, &entry->node);
     list_remove(&cache->entries, &entry->link);
-    mailbox_cache_release(entry);
+    maildir_cache_release(entry);
 }
 
-static void drop_old(struct mailbox_cache *cache, int64_t now_ms)
+static void drop_old(struct maildir_cache *cache, int64_t now_ms)
 {
     for (struct list_link *link; (link = list_first(&cache->entries));) {
-        struct mailbox_entry *entry = CONTAINER_OF(link, struct mailbox_entry, link);
-        if (cache->entries.count <= MAILBOX_CACHE_ENTRIES_MAX &&
-            now_ms - entry->opened_ms < MAILBOX_CACHE_AGE_MS)
+        struct maildir_entry *entry = CONTAINER_OF(link, struct maildir_entry, link);
+        if (cache->entries.count <= MAILDIR_CACHE_ENTRIES_MAX &&
+            now_ms - entry->opened_ms < MAILDIR_CACHE_AGE_MS)
             return;
         drop(cache, entry);
     }
 }
 
-void mailbox_cache_destroy(struct mailbox_cache *cache)
+void maildir_cache_destroy(struct maildir_cache *cache)
 {
     drop_old(cache, INT64_MAX);
     map_destroy(&cache->map);
 }
 
-struct mailbox_entry *mailbox_cache_take(struct mailbox_cache *cache, const char *path,
+struct maildir_entry *maildir_cache_take(struct maildir_cache *cache, const char *path,
                                          int64_t now_ms)
 {
     drop_old(cache, now_ms);
     struct map_node *node = map_find(&cache->map, span_from_string(path));
     if (!node)
         return NULL;
-    struct mailbox_entry *entry = CONTAINER_OF(node, struct mailbox_entry, node);
+    struct maildir_entry *entry = CONTAINER_OF(node, struct maildir_entry, node);
     entry->holder_count++;
     return entry;
 }
 
-struct mailbox_entry *mailbox_cache_put(struct mailbox_cache *cache, const char *path,
-                                        const struct mailbox *mailbox, int64_t now_ms)
+struct maildir_entry *maildir_cache_put(struct maildir_cache *cache, const char *path,
+                                        const struct maildir *mailbox, int64_t now_ms)
 {
     struct map_node *old = map_find(&cache->map, span_from_string(path));
     if (old)
-        drop(cache, CONTAINER_OF(old, struct mailbox_entry, node));
-    struct mailbox_entry *entry = calloc(1, sizeof(*entry));
+        drop(cache, CONTAINER_OF(old, struct maildir_entry, node));
+    struct maildir_entry *entry = calloc(1, sizeof(*entry));
     if (!entry)
         return NULL;
     const size_t length = strlen(path);

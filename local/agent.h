@@ -1,0 +1,76 @@
+/* local/agent - a delivery agent's side of its channel with qmgr: deliveries come in, results go
+ * out and are kept until they are acknowledged.
+ * A message lives until its last result was acknowledged, and so does its descriptor, whose lock
+ * tells a new qmgr that this delivery is not to be begun again. A worker process runs an agent too,
+ * with its dispatcher in qmgr's place.
+ * Callers: local/deliverer, local/dispatch. */
+#ifndef LOCAL_AGENT_H
+#define LOCAL_AGENT_H
+
+#include "ipc/channel.h"
+#include "maillog/log.h"
+#include "queuefile/envelope.h"
+#include "rendition.h"
+
+struct agent;
+
+struct agent_recipient {
+    struct agent_message *message;
+    uint32_t index; /* in the message's envelope */
+    struct span recipient;
+    struct span original; /* empty: the same */
+    struct span mailbox;  /* below virtual_mailbox_base; empty: none given */
+    bool is_finished;
+    void *context; /* the caller's */
+};
+
+struct agent_message {
+    struct list_link link;
+    struct agent *agent;
+    struct arena arena;         /* the caller may use it, too */
+    struct ipc_deliver deliver; /* as received; its content is below */
+    struct message_content content;
+    struct queue_envelope envelope;
+    struct agent_recipient *recipients;
+    size_t recipient_count;
+    size_t pending_count;
+    uint64_t started_us;
+    bool is_corrupt;
+
+    /* agent's own */
+    struct buffer results; /* not sent yet */
+    struct list sent;      /* not acknowledged yet */
+    uint32_t next_serial;
+    bool has_sent_last;
+};
+
+struct agent_settings {
+    struct span relay;   /* "virtual", for log lines */
+    struct maillog *log; /* NULL: somebody else writes the lines */
+    bool is_soft_bouncing;
+    uint32_t capacity; /* deliveries at once */
+    /* Begins all recipients of a message; each ends with one agent_finish(), now or later. */
+    void (*deliver)(struct agent_message *message, void *context);
+    void *context;
+    /* The channel closed; a new one may be attached. May be NULL. */
+    void (*on_closed)(struct agent *agent, void *context);
+    void *on_closed_context;
+};
+
+/* Keeps a copy of the settings. NULL when memory is out. */
+MUST_USE struct agent *agent_create(struct loop *loop, const struct agent_settings *settings);
+/* Nothing may be pending; unacknowledged results are forgotten. */
+void agent_destroy(struct agent **agent);
+
+/* Takes over a channel end, in place of the one before, and repeats what is not acknowledged. */
+void agent_attach(struct agent *agent, int descriptor, enum ipc_role peer);
+/* The outcome's reason is copied. The message may be gone afterwards. */
+void agent_finish(struct agent_recipient *recipient, struct outcome outcome);
+
+/* Recipients under way, and messages that are under way or wait for an acknowledgement. */
+size_t agent_pending_count(const struct agent *agent);
+size_t agent_message_count(const struct agent *agent);
+/* Takes no further deliveries, and calls once when there are no messages left. */
+void agent_drain(struct agent *agent, void (*drained)(void *context), void *context);
+
+#endif

@@ -1,0 +1,101 @@
+/* local/deliverer - see deliverer.h. */
+#include "deliverer.h"
+
+#include <stdlib.h>
+
+struct deliverer {
+    struct deliverer_rules rules;
+    struct commit *commit;
+};
+
+struct delivery {
+    struct commit_delivery delivery;
+    struct agent_recipient *recipient;
+};
+
+struct deliverer *deliverer_create(struct loop *loop, struct pool *pool,
+                                   const struct deliverer_rules *rules)
+{
+    struct deliverer *deliverer = calloc(1, sizeof(*deliverer));
+    if (!deliverer)
+        return NULL;
+    deliverer->rules = *rules;
+    if (!rules->is_refusing && !(deliverer->commit = commit_create(loop, pool, rules->policy))) {
+        free(deliverer);
+        return NULL;
+    }
+    return deliverer;
+}
+
+void deliverer_destroy(struct deliverer **deliverer)
+{
+    if (!*deliverer)
+        return;
+    commit_destroy(&(*deliverer)->commit);
+    free(*deliverer);
+    *deliverer = NULL;
+}
+
+static void on_done(struct commit_delivery *commit_delivery)
+{
+    const struct delivery *delivery = CONTAINER_OF(commit_delivery, struct delivery, delivery);
+    if (commit_delivery->result.is_corrupt)
+        delivery->recipient->message->is_corrupt = true;
+    agent_finish(delivery->recipient, commit_delivery->result.outcome);
+}
+
+static bool set_place(const struct deliverer_rules *rules, const struct agent_recipient *recipient,
+                      struct maildir_place *place)
+{
+    const struct span path = span_is_empty(rules->mailbox) ? recipient->mailbox : rules->mailbox;
+    place->base = rules->base;
+    place->is_confined = rules->is_confined;
+    place->owner = rules->owner;
+    return maildir_place_set_path(place, path) == MAILDIR_PATH_OK;
+}
+
+static void deliver_one(struct deliverer *deliverer, struct agent_recipient *recipient)
+{
+    struct agent_message *message = recipient->message;
+    const struct deliverer_rules *rules = &deliverer->rules;
+    struct delivery *delivery = NULL;
+    if (rules->is_refusing) {
+        agent_finish(recipient, rules->refusal);
+        return;
+    }
+    delivery = arena_alloc(&message->arena, sizeof(*delivery));
+    if (!delivery) {
+        agent_finish(recipient, outcome_temporary(451, 3, 0, "out of memory"));
+        return;
+    }
+    delivery->recipient = recipient;
+    delivery->delivery.done = on_done;
+    delivery->delivery.request = (struct maildir_request){
+        .content = &message->content,
+        .queue_id = message->deliver.queue_id,
+        .reverse_path = message->envelope.reverse_path,
+        .recipient = recipient->recipient,
+        /* Postfix writes X-Original-To always; where nothing was rewritten both are the same. */
+        .original_recipient =
+            span_is_empty(recipient->original) ? recipient->recipient : recipient->original,
+        .host = rules->host,
+        .size_limit_bytes = rules->size_limit_bytes,
+        .has_delivered_to = rules->has_delivered_to,
+        .refuses_loops = rules->refuses_loops,
+        .is_maybe_repeated = message->deliver.is_maybe_repeated,
+    };
+    if (!set_place(rules, recipient, &delivery->delivery.request.place)) {
+        agent_finish(recipient,
+                     outcome_temporary(451, 2, 0, "the table of mailboxes gives no usable path"));
+        return;
+    }
+    commit_deliver(deliverer->commit, &delivery->delivery);
+}
+
+void deliverer_deliver(struct agent_message *message, void *context)
+{
+    struct deliverer *deliverer = context;
+    /* The message lives at least until its last result was acknowledged. */
+    for (size_t i = 0; i < message->recipient_count; i++)
+        deliver_one(deliverer, &message->recipients[i]);
+}

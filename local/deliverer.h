@@ -1,0 +1,37 @@
+/* local/deliverer - messages from the agent into Maildirs by commit: the part that runs as the
+ * mailboxes' owner, in virtual itself when all have one owner, in a worker per owner otherwise.
+ * Callers: local/virtual, local/worker. */
+#ifndef LOCAL_DELIVERER_H
+#define LOCAL_DELIVERER_H
+
+#include "agent.h"
+#include "commit.h"
+
+enum { DELIVERER_THREADS = 24, DELIVERER_CAPACITY = 200 };
+
+/* Where this process delivers, and how. */
+struct deliverer_rules {
+    bool is_refusing;       /* every recipient gets this instead: */
+    struct outcome refusal; /* its reason lasts */
+    int base;               /* directory that mailboxes lie in */
+    struct span mailbox;    /* below base; empty: what the recipient brings */
+    bool is_confined;
+    uid_t owner;
+    uint64_t size_limit_bytes;
+    bool has_delivered_to;
+    bool refuses_loops;
+    struct span host; /* myhostname */
+    enum commit_policy policy;
+};
+
+struct deliverer;
+
+/* The rules' texts must last. pool: NULL when everything is refused. NULL when memory is out. */
+MUST_USE struct deliverer *deliverer_create(struct loop *loop, struct pool *pool,
+                                            const struct deliverer_rules *rules);
+void deliverer_destroy(struct deliverer **deliverer);
+
+/* For agent_settings.deliver, with the deliverer as context. */
+void deliverer_deliver(struct agent_message *message, void *deliverer);
+
+#endif

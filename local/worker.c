@@ -1,0 +1,240 @@
+/* local/worker - see worker.h. */
+#include "worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "system/file.h"
+
+/* A worker allocates and flushes, reads messages and writes files below one directory. */
+#define WORKER_PROMISES (SANDBOX_MAILDIR | SANDBOX_THREADS | SANDBOX_RECEIVE_FDS)
+/* The root part's filter is its children's, too: it must permit what they need. */
+#define ROOT_PART_PROMISES (WORKER_PROMISES | SANDBOX_SPAWN | SANDBOX_NSS)
+
+enum { WORKER_DESCRIPTORS = 2048, LEAVE_CHECK_MS = 20, IDENTITY_ARENA_BYTES = 1 << 20 };
+
+struct worker {
+    const struct worker_program *program;
+    struct loop *loop;
+    struct pool *pool;
+    struct agent *agent;
+    struct deliverer *deliverer;
+    struct loop_timer leave_timer;
+    struct worker_identity identity;
+};
+
+void worker_refuse(struct worker_identity *identity, enum outcome_kind kind, uint16_t subject,
+                   uint16_t detail, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(identity->text, sizeof(identity->text), format, arguments);
+    va_end(arguments);
+    identity->rules.is_refusing = true;
+    identity->rules.refusal = outcome_make(kind, kind == OUTCOME_PERMANENT ? 550 : 451, subject,
+                                           detail, span_from_string(identity->text));
+}
+
+/* ---- the worker ---- */
+
+static bool become(const struct worker *worker, uid_t uid, gid_t gid, const char *user_name)
+{
+    if (!worker->program->is_root)
+        return getuid() == uid;
+    if ((user_name ? initgroups(user_name, gid) : setgroups(1, &gid)) != 0)
+        return false;
+    return setresgid(gid, gid, gid) == 0 && setresuid(uid, uid, uid) == 0 &&
+           setresuid(0, 0, 0) != 0;
+}
+
+static bool take_identity(struct worker *worker, struct span key)
+{
+    struct worker_identity *identity = &worker->identity;
+    const struct worker_program *program = worker->program;
+    arena_init(&identity->arena, IDENTITY_ARENA_BYTES, 0);
+    identity->rules.base = -1;
+    program->identify(identity, key, program->context);
+    if (!identity->rules.is_refusing && identity->uid == 0)
+        worker_refuse(identity, OUTCOME_TEMPORARY, 2, 0,
+                      "mail for root is not delivered as root: give root an alias");
+    if (!identity->rules.is_refusing && !program->is_root && identity->uid != getuid())
+        worker_refuse(identity, OUTCOME_TEMPORARY, 2, 0,
+                      "delivery to another user's mailbox needs a master that runs as root");
+    if (!identity->rules.is_refusing) {
+        if (!become(worker, identity->uid, identity->gid, identity->user_name))
+            return false;
+        /* As the user: root might reach where its owner may not. */
+        identity->rules.base = open(identity->base_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (identity->rules.base < 0)
+            worker_refuse(identity, OUTCOME_TEMPORARY, 2, 0, "cannot open directory %s: %s",
+                          identity->base_path, strerrordesc_np(errno));
+        return true;
+    }
+    return !program->is_root || become(worker, program->refusing_uid, program->refusing_gid, NULL);
+}
+
+static bool close_in(const struct worker *worker, int socket)
+{
+    const struct worker_identity *identity = &worker->identity;
+    const struct sandbox_path path = {identity->base_path, SANDBOX_PATH_READ | SANDBOX_PATH_WRITE};
+    const int kept[] = {socket, identity->rules.base};
+    const struct sandbox_profile profile = {
+        .promises = WORKER_PROMISES,
+        .uid = SANDBOX_SAME_USER,
+        .gid = SANDBOX_SAME_GROUP,
+        .kept_fds = kept,
+        .kept_fd_count = identity->rules.is_refusing ? 1 : 2,
+        .paths = &path,
+        .path_count = identity->rules.is_refusing ? 0 : 1,
+        .descriptor_limit = WORKER_DESCRIPTORS,
+        .filter = worker->program->filter,
+    };
+    struct sandbox_error error;
+    return sandbox_enter(&profile, &error);
+}
+
+/* What is under way is seen through, though nobody hears of it: the descriptors with their locks
+ * stay open so long, and no new qmgr begins the same delivery beside us. */
+static void leave_when_done(void *context)
+{
+    struct worker *worker = context;
+    if (agent_pending_count(worker->agent) == 0)
+        _exit(0);
+    loop_timer_set(&worker->leave_timer, clock_deadline_after(LEAVE_CHECK_MS));
+}
+
+static void on_dispatcher_gone(struct agent *agent, void *context)
+{
+    (void)agent;
+    leave_when_done(context);
+}
+
+static bool serve(struct worker *worker, int socket)
+{
+    const bool is_refusing = worker->identity.rules.is_refusing;
+    if (!(worker->loop = loop_create()) ||
+        (!is_refusing && !(worker->pool = pool_create(worker->loop, DELIVERER_THREADS))) ||
+        !(worker->deliverer =
+              deliverer_create(worker->loop, worker->pool, &worker->identity.rules)))
+        return false;
+    const struct agent_settings settings = {.capacity = DELIVERER_CAPACITY,
+                                            .deliver = deliverer_deliver,
+                                            .context = worker->deliverer,
+                                            .on_closed = on_dispatcher_gone,
+                                            .on_closed_context = worker};
+    loop_timer_init(&worker->leave_timer, worker->loop, leave_when_done, worker);
+    if (!(worker->agent = agent_create(worker->loop, &settings)))
+        return false;
+    agent_attach(worker->agent, socket, worker->program->role);
+    return true;
+}
+
+static NORETURN void run_worker(const struct worker_program *program, struct span key, int socket)
+{
+    static struct worker worker; /* one per process; large, so not on the stack */
+    worker.program = program;
+    (void)signal(SIGCHLD, SIG_DFL);
+    if (!take_identity(&worker, key) || !close_in(&worker, socket) || !serve(&worker, socket))
+        _exit(1); /* the dispatcher sees the channel close and defers the mail */
+    loop_run(worker.loop);
+    _exit(0);
+}
+
+/* ---- the root part ---- */
+
+static void on_want(struct ipc_channel *channel, const struct ipc_delivery *delivery, void *context)
+{
+    const struct ipc_worker_want *want = delivery->message;
+    struct ipc_worker_reply reply = {.outcome = outcome_ok()};
+    const pid_t child = fork();
+    if (child == 0)
+        run_worker(context, want->key, want->socket);
+    if (child < 0)
+        reply.outcome = outcome_temporary(451, 3, 0, "cannot fork a delivery process");
+    else
+        reply.process_id = (uint32_t)child;
+    (void)ipc_channel_reply(channel, delivery->id, IPC_WORKER_REPLY, &reply); /* or it is closed */
+}
+
+static void on_closed(struct ipc_channel *channel, const char *reason, void *context)
+{
+    (void)channel;
+    (void)reason;
+    (void)context;
+    _exit(0); /* the dispatcher is gone, and with it what we are for */
+}
+
+static bool close_root_part_in(const struct service *service, const struct worker_program *program,
+                               int socket)
+{
+    static const struct sandbox_path everything = {"/", SANDBOX_PATH_READ | SANDBOX_PATH_WRITE};
+    const struct sandbox_profile profile = {
+        .promises = ROOT_PART_PROMISES,
+        .uid = program->is_root ? 0 : getuid(),
+        .gid = program->is_root ? 0 : getgid(),
+        .kept_fds = &socket,
+        .kept_fd_count = 1,
+        .paths = &everything,
+        .path_count = 1,
+        .descriptor_limit = WORKER_DESCRIPTORS,
+    };
+    struct sandbox_error error;
+    (void)service;
+    if (sandbox_enter(&profile, &error))
+        return true;
+    (void)fprintf(stderr, "%s: root part: cannot %s: %s\n", service->definition->program,
+                  error.step, strerrordesc_np(error.error_number));
+    return false;
+}
+
+/* Loads the modules of the name service, for all children: a name that nobody has makes it ask
+ * every one of them. */
+static void warm_up_name_services(void)
+{
+    gid_t groups[16];
+    int count = ARRAY_LENGTH(groups);
+    (void)getpwnam("posthouse-no-such-user");
+    (void)getgrouplist("posthouse-no-such-user", 0, groups, &count);
+}
+
+static NORETURN void run_root_part(const struct service *service, struct worker_program *program,
+                                   int socket)
+{
+    static const struct ipc_permission permissions[] = {
+        {IPC_WORKER_WANT, IPC_ROLE_BIT(IPC_ROLE_LOCAL) | IPC_ROLE_BIT(IPC_ROLE_VIRTUAL)}, {0, 0}};
+    static const struct ipc_channel_handlers handlers = {on_want, on_closed, permissions};
+    warm_up_name_services();
+    sandbox_warm_up_common();
+    program->filter = sandbox_filter_create(WORKER_PROMISES, false);
+    (void)signal(SIGCHLD, SIG_IGN); /* nobody waits for workers: their channels tell */
+    if (!program->filter || !close_root_part_in(service, program, socket))
+        _exit(1);
+    struct loop *loop = loop_create();
+    if (!loop || !ipc_channel_create(loop, socket, program->role, &handlers, program))
+        _exit(1);
+    loop_run(loop);
+    _exit(0);
+}
+
+int worker_fork_root_part(struct service *service, const struct worker_program *program)
+{
+    static struct worker_program kept; /* the root part's own: it has one */
+    int ends[2];
+    kept = *program;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+        return -1;
+    const pid_t child = fork();
+    if (child == 0)
+        run_root_part(service, &kept, ends[1]);
+    file_close(ends[1]);
+    if (child < 0)
+        file_close(ends[0]);
+    return child < 0 ? -1 : ends[0];
+}

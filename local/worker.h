@@ -1,0 +1,45 @@
+/* local/worker - a process that delivers as one owner, and the root part that forks it.
+ * The root part reads nothing but names: of whom a worker is wanted. The worker itself finds out
+ * who that is, becomes that user for good, closes itself in, and only then reads a message.
+ * Callers: local/local, local/virtual. */
+#ifndef LOCAL_WORKER_H
+#define LOCAL_WORKER_H
+
+#include "deliverer.h"
+#include "service/service.h"
+
+enum { WORKER_TEXT_MAX_BYTES = 512, WORKER_PATH_MAX_BYTES = 4096 };
+
+/* Who a worker is to be. */
+struct worker_identity {
+    uid_t uid;
+    gid_t gid;
+    const char *user_name; /* its groups are taken from there; NULL: gid alone */
+    const char *base_path; /* directory that the mailboxes lie in */
+    /* base is filled in later. Refusing: the worker becomes the daemon's own user and says so. */
+    struct deliverer_rules rules;
+    char text[WORKER_TEXT_MAX_BYTES]; /* for the refusal's reason */
+    char path[WORKER_PATH_MAX_BYTES]; /* for base_path */
+    struct arena arena;
+};
+
+struct worker_program {
+    enum ipc_role role; /* of the dispatcher */
+    bool is_root;
+    uid_t refusing_uid; /* of the daemon */
+    gid_t refusing_gid;
+    /* Runs in the worker while it is still root, under the root part's filter. */
+    void (*identify)(struct worker_identity *identity, struct span key, void *context);
+    void *context;
+    struct sandbox_filter *filter; /* the root part's to fill in */
+};
+
+/* Refuses all recipients for now. The text is copied. */
+void worker_refuse(struct worker_identity *identity, enum outcome_kind kind, uint16_t subject,
+                   uint16_t detail, const char *format, ...) PRINTF_LIKE(5, 6);
+
+/* Forks the root part, before the daemon enters its own sandbox. The program is copied; what it
+ * points to lives on in the root part's memory. The descriptor of a channel to it, or -1. */
+MUST_USE int worker_fork_root_part(struct service *service, const struct worker_program *program);
+
+#endif
