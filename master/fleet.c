@@ -266,6 +266,8 @@ static void let_leave(struct fleet *fleet, struct generation *generation)
 {
     for (int stage = 0; stage < WIRING_STAGE_COUNT; stage++) {
         bool all_gone = true;
+        if (stage == WIRING_STAGE_LOG && fleet->is_stopping)
+            maillog_client_flush(fleet->options.log_client); /* what we have to say about it */
         FOR_EACH_PROCESS(generation, process)
         if ((int)stage_of(fleet, process) == stage && !is_gone(process)) {
             process->leave_ms = patience_ms(fleet, process);

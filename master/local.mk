@@ -17,3 +17,25 @@ master_parts = \
 	master/wiring.c master/wiring.h
 master_master_SOURCES = master/main.c $(master_parts)
 master_master_LDADD = $(posthouse_libs)
+
+# Files of a new instance; those that are there are the operator's.
+sample_conf = conf/main.cf conf/master.cf
+EXTRA_DIST += $(sample_conf)
+sysusersdir = $(prefix)/lib/sysusers.d
+install-data-local: install-sample-conf
+install-sample-conf:
+	$(MKDIR_P) '$(DESTDIR)$(sysconfdir)/posthouse' '$(DESTDIR)$(sysusersdir)'
+	$(INSTALL_DATA) '$(srcdir)/conf/posthouse.sysusers' '$(DESTDIR)$(sysusersdir)/posthouse.conf'
+	for file in $(sample_conf); do \
+		target='$(DESTDIR)$(sysconfdir)/posthouse'/`basename $$file`; \
+		test -e "$$target" || $(INSTALL_DATA) '$(srcdir)'/$$file "$$target" || exit 1; \
+	done
+uninstall-local: uninstall-sample-conf
+uninstall-sample-conf:
+	rm -f '$(DESTDIR)$(sysusersdir)/posthouse.conf'
+	for file in $(sample_conf); do \
+		target='$(DESTDIR)$(sysconfdir)/posthouse'/`basename $$file`; \
+		if cmp -s '$(srcdir)'/$$file "$$target"; then rm -f "$$target"; fi; \
+	done
+EXTRA_DIST += conf/posthouse.sysusers
+.PHONY: install-sample-conf uninstall-sample-conf

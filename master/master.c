@@ -121,6 +121,7 @@ static void on_stopped(bool is_ok, const char *text, void *context)
 
 static void stop(struct master *master, bool is_graceful)
 {
+    maillog_client_flush(&master->log_client);
     fleet_stop(master->fleet, is_graceful, on_stopped, master);
 }
 

@@ -1,6 +1,17 @@
-# tests of master
+# tests of master: its parts, and all of it with a daemon that stands in for every other
+dist_check_SCRIPTS += tests/master/master_test.py
 if HAVE_CMOCKA
-check_PROGRAMS += tests/master/testd
+master_tests = tests/master/wiring_test tests/master/supervise_test tests/master/plan_test
+check_PROGRAMS += $(master_tests) tests/master/testd
+TESTS += $(master_tests) tests/master/master_test.py
 tests_master_testd_SOURCES = tests/master/testd.c
 tests_master_testd_LDADD = $(posthouse_libs)
+tests_master_wiring_test_SOURCES = tests/master/wiring_test.c master/wiring.c master/wiring.h \
+	tests/test.h
+tests_master_wiring_test_LDADD = $(test_libs)
+tests_master_supervise_test_SOURCES = tests/master/supervise_test.c master/supervise.c \
+	master/supervise.h tests/test.h
+tests_master_supervise_test_LDADD = $(test_libs)
+tests_master_plan_test_SOURCES = tests/master/plan_test.c $(master_parts) tests/test.h
+tests_master_plan_test_LDADD = $(test_libs)
 endif

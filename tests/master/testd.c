@@ -1,5 +1,6 @@
 /* tests/master/testd - stands in for any daemon in the tests of master: it is what its file is
- * called, lists what it is given in the log, and misbehaves where its settings say so. */
+ * called, and says in the log what it is given. Misbehaviour is chosen by the service's name. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,13 +27,19 @@ static void on_closed(struct ipc_channel *channel, const char *reason, void *con
     ipc_channel_destroy(&channel);
 }
 
-/* Takes log lines as logd would, and forgets them. */
+/* As logd: every line goes to standard output, which posthouse start-fg leaves open. */
 static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
                        void *context)
 {
-    (void)channel;
-    (void)delivery;
     (void)context;
+    if (delivery->type != IPC_LOG_LINES)
+        return;
+    struct span rest = ((const struct ipc_log_lines *)delivery->message)->lines;
+    struct log_record record;
+    while (log_record_next(&rest, &record) == PARSE_OK)
+        (void)printf("%s: %.*s\n", ipc_role_name(ipc_channel_peer(channel)),
+                     SPAN_PRINTF(record.text));
+    (void)fflush(stdout);
 }
 
 static const struct ipc_permission permissions[] = {
@@ -44,6 +51,12 @@ static const struct ipc_channel_handlers handlers = {on_message, on_closed, perm
 
 static bool begin(struct service *service)
 {
+    if (strcmp(service->name, "fails") == 0) {
+        service_say(service, "I was told to fail: call me by another name");
+        return false;
+    }
+    if (strcmp(service->name, "aborts") == 0)
+        ASSERT(!"called aborts");
     service->state = arena_alloc(&service->arena, sizeof(struct kept_channels));
     return service->state != NULL;
 }
@@ -74,6 +87,14 @@ static void on_peer(struct service *service, const struct service_peer *peer, in
         ipc_channel_create(service->loop, descriptor, peer->role, &handlers, service);
 }
 
+/* One that is called stubborn does not leave. */
+static void drain(struct service *service)
+{
+    maillog_text(&service->log, LOG_LEVEL_INFO, span_empty(), "testd: leaves");
+    if (strcmp(service->name, "stubborn") != 0)
+        service_leave(service, EXIT_SUCCESS);
+}
+
 int main(int argc, char **argv)
 {
     const char *slash = strrchr(argv[0], '/');
@@ -82,6 +103,7 @@ int main(int argc, char **argv)
         .begin = begin,
         .on_listener = on_listener,
         .on_peer = on_peer,
+        .drain = drain,
     };
     (void)argc;
     definition.program = slash ? slash + 1 : argv[0];
