@@ -148,8 +148,9 @@ static NORETURN void fail(const char *who, const struct sandbox_error *error)
     _exit(EXIT_FAILURE);
 }
 
+/* filter: made before, or NULL. */
 static void close_in(const struct worker_setup *setup, const char *who, unsigned promises,
-                     int kept_descriptor)
+                     const struct sandbox_filter *filter, int kept_descriptor)
 {
     const struct sandbox_profile profile = {.promises = promises,
                                             .kept_fds = &kept_descriptor,
@@ -158,6 +159,7 @@ static void close_in(const struct worker_setup *setup, const char *who, unsigned
                                             .gid = setup->gid,
                                             .paths = setup->paths,
                                             .path_count = setup->path_count,
+                                            .filter = filter,
                                             .descriptor_limit = WORKER_DESCRIPTOR_LIMIT};
     struct sandbox_error error;
     if (!sandbox_enter(&profile, &error))
@@ -183,7 +185,7 @@ static NORETURN void run_worker(const struct worker_setup *setup, int descriptor
                                                          permissions};
     struct worker *worker = calloc(1, sizeof(*worker));
 
-    close_in(setup, "worker", WORKER_PROMISES, descriptor);
+    close_in(setup, "worker", WORKER_PROMISES, setup->filter, descriptor);
     if (worker) {
         worker->setup = setup;
         worker->tables = calloc(setup->tables->count + 1, sizeof(struct table *));
@@ -233,7 +235,11 @@ static NORETURN void run_nursery(const struct worker_setup *setup, int descripto
         _exit(EXIT_FAILURE);
     *kept = *setup;
     warm_up_name_service();
-    close_in(kept, "nursery", WORKER_PROMISES | SANDBOX_SPAWN, descriptor);
+    /* The workers' filter: it cannot be made behind a filter. */
+    kept->filter = sandbox_filter_create(WORKER_PROMISES, false);
+    if (!kept->filter)
+        _exit(EXIT_FAILURE);
+    close_in(kept, "nursery", WORKER_PROMISES | SANDBOX_SPAWN, NULL, descriptor);
     /* From now on this is what its workers are, too. */
     if (setup->uid != SANDBOX_SAME_USER) {
         kept->uid = getuid();

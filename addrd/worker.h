@@ -18,6 +18,7 @@ struct worker_setup {
     uid_t uid; /* as the dispatcher's profile has them */
     gid_t gid;
     int64_t lookup_limit_ms;
+    const struct sandbox_filter *filter; /* the nursery's to make */
 };
 
 /* Forks the nursery and returns the dispatcher's end of the channel to it (IPC_NURSERY_WANT), or -1
