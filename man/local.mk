@@ -6,3 +6,4 @@ dist_man_MANS += man/bounce.8
 dist_man_MANS += man/dnsd.8
 dist_man_MANS += man/smtpd.8
 dist_man_MANS += man/addrd.8
+dist_man_MANS += man/master.8 man/posthouse.8

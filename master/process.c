@@ -110,10 +110,12 @@ static void on_control_closed(struct ipc_channel *channel, const char *reason, v
     struct process *process = context;
     (void)channel;
     ipc_channel_destroy(&process->control);
-    if (strcmp(reason, "the peer closed it") != 0)
+    if (strcmp(reason, "the peer closed it") != 0) {
+        (void)snprintf(process->reason, sizeof(process->reason), "control channel: %s", reason);
         maillog_text(process->world->log, LOG_LEVEL_WARNING, span_empty(),
-                     "process %s pid %d: control channel: %s: killed", process->service->path,
-                     (int)process->pid, reason);
+                     "process %s pid %d: %s: killed", process->service->path, (int)process->pid,
+                     process->reason);
+    }
     /* Either it ends, which we shall be told, or it has lost its mind; it must not go on alone. */
     if (process->pid > 0)
         (void)kill(process->pid, SIGKILL);
