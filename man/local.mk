@@ -4,3 +4,4 @@ dist_man_MANS += man/postmap.1 man/posthouse-table.5
 dist_man_MANS += man/logd.8 man/posthouse-log.5
 dist_man_MANS += man/bounce.8
 dist_man_MANS += man/dnsd.8
+dist_man_MANS += man/local.8 man/virtual.8
