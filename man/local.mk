@@ -1,10 +1,14 @@
-# man/
-dist_man_MANS += man/posthouse-queue.5
-dist_man_MANS += man/postmap.1 man/posthouse-table.5
-dist_man_MANS += man/logd.8 man/posthouse-log.5
+# man/: mdoc(7), clean under mandoc -Tlint
+dist_man_MANS += man/addrd.8
 dist_man_MANS += man/bounce.8
 dist_man_MANS += man/dnsd.8
+dist_man_MANS += man/local.8
+dist_man_MANS += man/logd.8
+dist_man_MANS += man/master.8
+dist_man_MANS += man/posthouse-log.5
+dist_man_MANS += man/posthouse-queue.5
+dist_man_MANS += man/posthouse-table.5
+dist_man_MANS += man/posthouse.8
+dist_man_MANS += man/postmap.1
 dist_man_MANS += man/smtpd.8
-dist_man_MANS += man/addrd.8
-dist_man_MANS += man/master.8 man/posthouse.8
-dist_man_MANS += man/local.8 man/virtual.8
+dist_man_MANS += man/virtual.8
