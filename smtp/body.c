@@ -1,0 +1,125 @@
+/* smtp/body - see body.h. */
+#include "body.h"
+
+#include "smtp/data.h"
+#include "system/file.h"
+#include "system/task.h"
+
+/* So much leaves at once; between, other tasks have their turn. */
+enum { FLUSH_BYTES = 4 * LOOP_BLOCK_BYTES };
+
+struct sender {
+    const struct delivery *delivery;
+    struct connection *connection;
+    struct smtp_data_encoder encoder;
+    bool needs_encoding;       /* some line begins with a dot */
+    uint64_t line_limit_bytes; /* 0: no line is longer than it may be */
+    uint64_t line_bytes;
+    bool ends_with_newline;
+};
+
+/* Lines longer than the limit are folded as a header field would be: better a space too many than
+ * a line that the server cuts or refuses (RFC 5321 section 4.5.3.1.6). */
+static void write_folded(struct sender *sender, struct span piece)
+{
+    while (!span_is_empty(piece)) {
+        const size_t line_length = span_find_byte(piece, '\n');
+        const bool has_end = line_length < piece.length;
+        struct span line = span_first(piece, line_length + has_end);
+        piece = span_after(piece, line.length);
+        /* CR and LF at the end take no room in the line. */
+        while (sender->line_bytes + line.length > sender->line_limit_bytes + (has_end ? 2 : 0)) {
+            const size_t room = sender->line_bytes < sender->line_limit_bytes
+                                    ? (size_t)(sender->line_limit_bytes - sender->line_bytes)
+                                    : 0;
+            if (!has_end && line.length <= room + 1 && line.bytes[line.length - 1] == '\r')
+                break;
+            stream_write(&sender->connection->stream, span_first(line, room));
+            stream_write(&sender->connection->stream, SPAN("\r\n "));
+            line = span_after(line, room);
+            sender->line_bytes = 1;
+        }
+        stream_write(&sender->connection->stream, line);
+        sender->line_bytes = has_end ? 0 : sender->line_bytes + line.length;
+    }
+}
+
+static void write_piece(struct sender *sender, struct span piece)
+{
+    if (sender->line_limit_bytes > 0)
+        write_folded(sender, piece);
+    else
+        stream_write(&sender->connection->stream, piece);
+}
+
+static void write_content(struct sender *sender, struct span bytes)
+{
+    struct span piece;
+    if (bytes.length > 0)
+        sender->ends_with_newline = bytes.bytes[bytes.length - 1] == '\n';
+    if (!sender->needs_encoding) {
+        write_piece(sender, bytes);
+        return;
+    }
+    while (smtp_data_encoder_next(&sender->encoder, &bytes, &piece))
+        write_piece(sender, piece);
+}
+
+static enum body_result send_extent(struct sender *sender, const struct queue_extent *extent,
+                                    struct digest *digest, uint8_t *block, struct arena *arena,
+                                    struct failure *failure)
+{
+    uint8_t seen[DIGEST_BYTES];
+    uint64_t done = 0;
+    digest_start(digest);
+    while (done < extent->length) {
+        const uint64_t left = extent->length - done;
+        const size_t wanted = left < LOOP_BLOCK_BYTES ? (size_t)left : LOOP_BLOCK_BYTES;
+        if (file_pread_all(sender->delivery->content, block, wanted, extent->offset + done) != 0)
+            return BODY_UNREADABLE;
+        const struct span bytes = span_of(block, wanted);
+        digest_update(digest, bytes);
+        write_content(sender, bytes);
+        done += wanted;
+        if (sender->connection->stream.output.length >= FLUSH_BYTES) {
+            if (!connection_flush(sender->connection, STAGE_CONTENT, arena, failure))
+                return BODY_LOST;
+            task_yield();
+        }
+    }
+    if (!digest_finish(digest, seen))
+        return BODY_UNREADABLE;
+    return memcmp(seen, extent->digest, DIGEST_BYTES) == 0 ? BODY_SENT : BODY_CORRUPT;
+}
+
+enum body_result body_send(const struct delivery *delivery, struct connection *connection,
+                           struct span *end, struct arena *arena, struct failure *failure)
+{
+    const struct queue_content_facts *facts = &delivery->envelope.facts;
+    const uint32_t line_limit = connection->settings->smtp_line_length_limit;
+    struct sender sender = {
+        .delivery = delivery,
+        .connection = connection,
+        .needs_encoding = (facts->flags & QUEUE_FACT_LEADING_DOTS) != 0,
+        .line_limit_bytes = facts->longest_line_bytes > line_limit ? line_limit : 0,
+        .ends_with_newline = true,
+    };
+    enum body_result result = BODY_SENT;
+    struct agent_digest *digest = agent_take_digest(delivery->agent);
+    uint8_t *block = loop_block_take(connection->loop);
+
+    smtp_data_encoder_init(&sender.encoder);
+    if (!digest || !block)
+        result = BODY_UNREADABLE;
+    for (size_t i = 0; i < delivery->extent_count && result == BODY_SENT; i++)
+        result =
+            send_extent(&sender, &delivery->extents[i], &digest->digest, block, arena, failure);
+    if (digest)
+        agent_give_digest(delivery->agent, digest);
+    if (block)
+        loop_block_give(connection->loop, block);
+    *end = sender.needs_encoding      ? smtp_data_encoder_end(&sender.encoder)
+           : sender.ends_with_newline ? SPAN(".\r\n")
+                                      : SPAN("\r\n.\r\n");
+    return result;
+}

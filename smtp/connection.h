@@ -1,0 +1,95 @@
+/* smtp/connection - a connection to a mail server: connect, greeting, EHLO, commands and replies.
+ * Everything that goes wrong is put in words here, in those that log readers know from Postfix.
+ * For tasks. Callers: smtp/transaction, smtp/delivery, smtp/keep. */
+#ifndef SMTP_CONNECTION_H
+#define SMTP_CONNECTION_H
+
+#include "base/list.h"
+#include "conf/smtp.h"
+#include "plan.h"
+#include "smtp/ehlo.h"
+#include "system/stream.h"
+
+enum {
+    CONNECTION_ARENA_BYTES = 65536,
+    CONNECTION_REPLY_ARENA_BYTES = 131072,
+    CONNECTION_LABEL_MAX_BYTES = 320 /* a host name, an address, a port */
+};
+
+/* A failure, and whose it is. */
+struct failure {
+    struct outcome outcome; /* the reason is the text for log and report; arena of the caller */
+    struct span diagnostic; /* the remote's own words; may be empty */
+    bool is_connected;      /* the remote was reached */
+};
+
+/* What a server and this process say to each other has stages; each has its time limit, and words
+ * for what was being done and what a reply answers. */
+enum connection_stage {
+    STAGE_GREETING,
+    STAGE_EHLO,
+    STAGE_HELO,
+    STAGE_MAIL,
+    STAGE_RCPT,
+    STAGE_DATA,
+    STAGE_CONTENT,
+    STAGE_END_OF_DATA,
+    STAGE_RSET,
+    STAGE_QUIT
+};
+
+struct connection {
+    struct list_link link; /* of the owner: smtp/keep */
+    struct loop *loop;
+    const struct conf_smtp *settings;
+    struct stream stream;
+    struct arena arena;       /* what lives as long as the connection */
+    struct arena reply_arena; /* the last reply */
+    struct smtp_extensions extensions;
+    char label[CONNECTION_LABEL_MAX_BYTES]; /* "mx.example.net[198.51.100.4]" */
+    char relay[CONNECTION_LABEL_MAX_BYTES]; /* the same and ":25" */
+    struct span host;
+    int64_t opened_ms;
+    unsigned transaction_count;
+    bool is_esmtp;
+    bool is_usable;    /* in step with the server, which has not said good-bye */
+    bool needs_reset;  /* a transaction was begun and not ended */
+    char *destination; /* smtp/keep: the next hop that it serves; heap */
+    int64_t idle_until_ms;
+};
+
+/* Connects, reads the greeting, says EHLO or HELO. NULL with *failure filled when that fails; its
+ * texts are the arena's. */
+struct connection *connection_open(struct loop *loop, const struct conf_smtp *settings,
+                                   const struct plan_target *target, struct arena *arena,
+                                   struct failure *failure);
+/* "mx.example.net[198.51.100.4]:25" */
+void connection_format_relay(const struct plan_target *target,
+                             char text[CONNECTION_LABEL_MAX_BYTES]);
+/* Says QUIT where that makes sense, and closes. */
+void connection_close(struct connection **connection);
+/* Closes without a word: what was said last must not be taken for complete. */
+void connection_abort(struct connection **connection);
+
+/* Adds a command to what leaves with the next flush. */
+void connection_write(struct connection *connection, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Sends what was written, within the stage's time. False with *failure filled: the connection is
+ * lost. */
+MUST_USE bool connection_flush(struct connection *connection, enum connection_stage stage,
+                               struct arena *arena, struct failure *failure);
+/* The next reply; it lasts until the next call. False as above. */
+MUST_USE bool connection_read_reply(struct connection *connection, enum connection_stage stage,
+                                    struct smtp_reply *reply, struct arena *arena,
+                                    struct failure *failure);
+/* "host mx[addr] said: 550 5.1.1 ... (in reply to RCPT TO command)". A reply of 421 makes the
+ * connection unusable. */
+struct failure connection_refusal(struct connection *connection, enum connection_stage stage,
+                                  const struct smtp_reply *reply, struct arena *arena);
+/* The lines of a reply in one, "250 2.0.0 Ok"; the arena's. */
+struct span connection_reply_text(const struct smtp_reply *reply, struct arena *arena);
+/* Ends an open transaction, so that the connection can be used again; else it is unusable. */
+void connection_reset(struct connection *connection);
+/* Nothing has come from the server since the last reply: not even its good-bye. */
+bool connection_is_quiet(const struct connection *connection);
+
+#endif

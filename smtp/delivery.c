@@ -1,0 +1,420 @@
+/* smtp/delivery - see delivery.h. */
+#include "delivery.h"
+
+#include <stdlib.h>
+
+#include "maillog/delivery.h"
+#include "nexthop.h"
+#include "resolve.h"
+#include "system/file.h"
+#include "system/task.h"
+#include "transaction.h"
+
+/* ---- results ---- */
+
+size_t delivery_open_count(const struct delivery *delivery)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < delivery->recipient_count; i++)
+        count += !delivery->recipients[i].is_done;
+    return count;
+}
+
+static uint64_t elapsed_us(uint64_t from_us, uint64_t to_us)
+{
+    return from_us > 0 && to_us > from_us ? to_us - from_us : 0; /* the clock may jump */
+}
+
+static void log_result(const struct delivery *delivery, const struct delivery_recipient *recipient,
+                       const struct outcome *outcome, enum log_delivery_status status)
+{
+    const uint64_t now_us = clock_realtime_us();
+    const uint64_t connected_us = delivery->connected_us ? delivery->connected_us : now_us;
+    const struct log_delivery line = {
+        .recipient = recipient->address,
+        .original_recipient = recipient->original,
+        .relay = recipient->relay,
+        .connection_use = recipient->connection_use,
+        .before_queue_us = elapsed_us(delivery->envelope.arrival_us, delivery->active_us),
+        .in_queue_us = elapsed_us(delivery->active_us, delivery->started_us),
+        .connection_us = elapsed_us(delivery->started_us, connected_us),
+        .transmission_us = elapsed_us(connected_us, now_us),
+        .dsn = outcome->status,
+        .status = status,
+        .text = outcome->reason,
+    };
+    maillog_delivery(delivery->agent->log, delivery->queue_id, &line);
+}
+
+/* The recipient is done with, here: logs and reports. */
+static void conclude(struct delivery *delivery, struct delivery_recipient *recipient,
+                     struct outcome outcome, struct span diagnostic)
+{
+    enum log_delivery_status status = outcome.kind == OUTCOME_OK          ? LOG_DELIVERY_SENT
+                                      : outcome.kind == OUTCOME_TEMPORARY ? LOG_DELIVERY_DEFERRED
+                                                                          : LOG_DELIVERY_BOUNCED;
+    if (outcome.kind == OUTCOME_PERMANENT && delivery->agent->settings->soft_bounce) {
+        outcome.kind = OUTCOME_TEMPORARY;
+        outcome.status.class = 4;
+        status = LOG_DELIVERY_SOFT_BOUNCED;
+    }
+    recipient->is_done = true;
+    log_result(delivery, recipient, &outcome, status);
+    const struct ipc_recipient_result result = {.index = recipient->index,
+                                                .outcome = outcome,
+                                                .remote = recipient->remote,
+                                                .diagnostic = diagnostic};
+    agent_report_add(delivery, &result);
+}
+
+static void set_remote(struct delivery *delivery, struct delivery_recipient *recipient,
+                       const struct connection *connection)
+{
+    recipient->remote = recipient->relay = span_empty();
+    recipient->connection_use = 0;
+    if (!connection)
+        return;
+    recipient->remote = arena_copy(&delivery->arena, connection->host);
+    recipient->relay = arena_copy(&delivery->arena, span_from_string(connection->relay));
+    if (!recipient->remote.bytes || !recipient->relay.bytes)
+        recipient->remote = recipient->relay = span_empty();
+    recipient->connection_use = connection->transaction_count;
+}
+
+void delivery_succeed(struct delivery *delivery, struct delivery_recipient *recipient,
+                      const struct connection *connection, struct span text)
+{
+    set_remote(delivery, recipient, connection);
+    struct outcome outcome = outcome_ok();
+    struct enhanced_status status;
+    size_t length;
+    /* The server's own code behind "250 ", where it has one. */
+    if (enhanced_status_parse(span_after(text, 4), &status, &length) && status.class == 2)
+        outcome.status = status;
+    outcome.reason = text;
+    conclude(delivery, recipient, outcome, text);
+}
+
+/* What another host may mend is told in a line of its own, once. */
+static void note(struct delivery *delivery, const struct failure *failure)
+{
+    if (failure->outcome.kind == OUTCOME_PERMANENT ||
+        delivery->last_noted.bytes == failure->outcome.reason.bytes)
+        return;
+    delivery->last_noted = failure->outcome.reason;
+    maillog_text(delivery->agent->log, LOG_LEVEL_INFO,
+                 failure->is_connected ? delivery->queue_id : span_empty(), "%.*s",
+                 SPAN_PRINTF(failure->outcome.reason));
+}
+
+void delivery_fail(struct delivery *delivery, struct delivery_recipient *recipient,
+                   const struct connection *connection, const struct failure *failure)
+{
+    if (recipient->is_done)
+        return;
+    set_remote(delivery, recipient, connection);
+    recipient->failure = *failure;
+    if (failure->outcome.kind == OUTCOME_PERMANENT)
+        conclude(delivery, recipient, failure->outcome, failure->diagnostic);
+    else
+        note(delivery, failure);
+}
+
+void delivery_fail_all(struct delivery *delivery, const struct connection *connection,
+                       const struct failure *failure)
+{
+    for (size_t i = 0; i < delivery->recipient_count; i++)
+        delivery_fail(delivery, &delivery->recipients[i], connection, failure);
+}
+
+/* Nothing is left to try. */
+static void conclude_open(struct delivery *delivery)
+{
+    for (size_t i = 0; i < delivery->recipient_count; i++) {
+        struct delivery_recipient *recipient = &delivery->recipients[i];
+        if (recipient->is_done)
+            continue;
+        if (span_is_empty(recipient->failure.outcome.reason))
+            recipient->failure.outcome =
+                outcome_temporary(0, 4, 0, "no host of the next hop could be tried");
+        conclude(delivery, recipient, recipient->failure.outcome, recipient->failure.diagnostic);
+    }
+}
+
+/* ---- hosts in turn ---- */
+
+/* How far one delivery has come with the hosts of all its next hops. */
+struct attempt {
+    struct delivery *delivery;
+    struct span destination; /* as it is written; connections are kept under it */
+    uint32_t address_count;
+    uint32_t session_count;
+    bool has_kept_connection;
+    struct failure failure; /* the last, of a next hop or host as a whole */
+    bool has_failure;
+};
+
+/* The connection is over for this delivery: kept for the next one, or closed. */
+static void put_away(struct attempt *attempt, struct connection *connection)
+{
+    struct delivery *delivery = attempt->delivery;
+    if (connection->is_usable && connection->needs_reset) /* takes a round trip: results go first */
+        agent_report_send(delivery, false, NULL, false);
+    if (delivery->is_corrupt)
+        connection_abort(&connection);
+    else
+        attempt->has_kept_connection |=
+            keep_put(&delivery->agent->keep, &connection, attempt->destination);
+}
+
+/* A connection from an earlier delivery may have died unseen: false says that nothing has been
+ * tried yet. */
+static bool try_kept_connection(struct attempt *attempt)
+{
+    struct delivery *delivery = attempt->delivery;
+    bool was_lost_unused;
+    struct connection *connection = keep_take(&delivery->agent->keep, attempt->destination);
+    if (!connection)
+        return false;
+    delivery->connected_us = clock_realtime_us();
+    transaction_run(delivery, connection, &was_lost_unused);
+    attempt->session_count += !was_lost_unused;
+    put_away(attempt, connection);
+    return !was_lost_unused;
+}
+
+/* A next hop or a host as a whole has failed. One that does not exist, after another that could
+ * not be reached, changes nothing: the first may come back. */
+static void fail_attempt(struct attempt *attempt, const struct failure *failure, const char *relay,
+                         struct span host)
+{
+    struct delivery *delivery = attempt->delivery;
+    const bool is_final = failure->outcome.kind == OUTCOME_PERMANENT;
+    note(delivery, failure);
+    if (attempt->has_failure && is_final && !failure->is_connected)
+        return;
+    attempt->failure = *failure;
+    attempt->has_failure = true;
+    for (size_t i = 0; i < delivery->recipient_count; i++) {
+        struct delivery_recipient *recipient = &delivery->recipients[i];
+        if (recipient->is_done)
+            continue;
+        set_remote(delivery, recipient, NULL);
+        recipient->failure = *failure;
+        if (failure->is_connected) {
+            recipient->relay = arena_format(&delivery->arena, "%s", relay);
+            recipient->remote = host;
+            if (!recipient->relay.bytes)
+                recipient->relay = span_empty();
+        }
+        if (is_final)
+            conclude(delivery, recipient, failure->outcome, failure->diagnostic);
+    }
+}
+
+/* The server took the connection and then answered no command: as dead as one that refuses it. */
+static void note_silence(struct attempt *attempt)
+{
+    struct delivery *delivery = attempt->delivery;
+    for (size_t i = 0; i < delivery->recipient_count && !delivery->was_reached; i++)
+        if (!delivery->recipients[i].is_done) {
+            attempt->failure = delivery->recipients[i].failure;
+            attempt->has_failure = true;
+            return;
+        }
+}
+
+static void try_target(struct attempt *attempt, const struct plan_target *target)
+{
+    struct delivery *delivery = attempt->delivery;
+    struct agent *agent = delivery->agent;
+    struct failure failure;
+    bool was_lost_unused;
+    struct connection *connection =
+        connection_open(agent->loop, agent->settings, target, &delivery->arena, &failure);
+    delivery->connected_us = clock_realtime_us();
+    if (!connection) {
+        char relay[CONNECTION_LABEL_MAX_BYTES];
+        attempt->session_count += failure.is_connected;
+        connection_format_relay(target, relay);
+        fail_attempt(attempt, &failure, relay, target->host);
+        return;
+    }
+    attempt->session_count++;
+    transaction_run(delivery, connection, &was_lost_unused);
+    note_silence(attempt);
+    put_away(attempt, connection);
+}
+
+static bool has_reached(uint32_t count, uint32_t limit)
+{
+    return limit > 0 && count >= limit;
+}
+
+static void try_nexthop(struct attempt *attempt, const struct nexthop *nexthop)
+{
+    struct delivery *delivery = attempt->delivery;
+    struct agent *agent = delivery->agent;
+    const struct conf_smtp *settings = agent->settings;
+    const struct resolve_context context = {&agent->dns, settings, agent->own, agent->own_count};
+    struct failure failure;
+    struct plan *plan = arena_alloc(&delivery->arena, sizeof(*plan));
+
+    attempt->address_count = attempt->session_count = 0;
+    if (try_kept_connection(attempt) &&
+        (delivery_open_count(delivery) == 0 || delivery->is_corrupt))
+        return;
+    if (!plan) {
+        failure = (struct failure){.outcome = outcome_temporary(0, 3, 0, "out of memory"),
+                                   .diagnostic = span_empty()};
+        fail_attempt(attempt, &failure, "", span_empty());
+        return;
+    }
+    if (!resolve_nexthop(&context, nexthop, plan, &delivery->arena, &failure)) {
+        fail_attempt(attempt, &failure, "", span_empty());
+        return;
+    }
+    for (size_t i = 0; i < plan->count; i++) {
+        if (delivery_open_count(delivery) == 0 || delivery->is_corrupt ||
+            has_reached(attempt->address_count, settings->smtp_mx_address_limit) ||
+            has_reached(attempt->session_count, settings->smtp_mx_session_limit))
+            return;
+        attempt->address_count++;
+        try_target(attempt, &plan->targets[i]);
+    }
+}
+
+static void try_destination(struct attempt *attempt, struct span destination)
+{
+    struct delivery *delivery = attempt->delivery;
+    struct nexthop nexthop;
+    attempt->destination = destination;
+    if (nexthop_parse(destination, delivery->agent->default_port, &nexthop) == PARSE_OK) {
+        try_nexthop(attempt, &nexthop);
+        return;
+    }
+    /* A domain in an address that can be no domain, or a mistake in a table: the sender's or the
+     * operator's business, for good (RFC 3463: X.1.2 bad destination system address). */
+    const struct failure failure = {
+        .outcome = outcome_permanent(0, 1, 2, "the next hop is not a host, domain or address"),
+        .diagnostic = span_empty()};
+    fail_attempt(attempt, &failure, "", span_empty());
+}
+
+/* Tables may yield anything; a line end in an address would be a command of its own. */
+static void refuse_bad_addresses(struct delivery *delivery)
+{
+    const struct failure failure = {.outcome =
+                                        outcome_permanent(0, 1, 3, "bad recipient address syntax"),
+                                    .diagnostic = span_empty()};
+    for (size_t i = 0; i < delivery->recipient_count; i++) {
+        const struct span address = delivery->recipients[i].address;
+        for (size_t j = 0; j < address.length; j++)
+            if (address.bytes[j] < ' ' || address.bytes[j] == 0x7f)
+                delivery_fail(delivery, &delivery->recipients[i], NULL, &failure);
+    }
+}
+
+static void deliver_body(void *argument)
+{
+    struct delivery *delivery = argument;
+    struct agent *agent = delivery->agent;
+    struct attempt attempt = {.delivery = delivery};
+    const struct span lists[] = {delivery->nexthop, agent->settings->smtp_fallback_relay};
+    size_t destination_count = 0;
+
+    refuse_bad_addresses(delivery);
+    for (size_t i = 0; i < ARRAY_LENGTH(lists); i++) {
+        struct span rest = lists[i], destination;
+        while (destination_count < NEXTHOP_LIST_MAX &&
+               span_next_word(&rest, ", \t", &destination)) {
+            if (delivery_open_count(delivery) == 0 || delivery->is_corrupt)
+                break;
+            try_destination(&attempt, destination);
+            destination_count++;
+        }
+    }
+    conclude_open(delivery);
+    agent_report_send(delivery, true,
+                      attempt.has_failure && !delivery->was_reached ? &attempt.failure.outcome
+                                                                    : NULL,
+                      attempt.has_kept_connection);
+    /* From here on the agent may destroy the delivery at any time. */
+}
+
+/* ---- the order ---- */
+
+static bool read_recipients(struct delivery *delivery, struct span records)
+{
+    struct span rest = records;
+    struct ipc_deliver_recipient message;
+    size_t count = 0;
+    while (!span_is_empty(rest)) {
+        if (ipc_records_next(&rest, IPC_DELIVER_RECIPIENT, &message) != PARSE_OK)
+            return false;
+        count++;
+    }
+    delivery->recipients = arena_alloc(&delivery->arena, count * sizeof(delivery->recipients[0]));
+    if (count == 0 || !delivery->recipients)
+        return false;
+    rest = records;
+    while (delivery->recipient_count < count &&
+           ipc_records_next(&rest, IPC_DELIVER_RECIPIENT, &message) == PARSE_OK)
+        delivery->recipients[delivery->recipient_count++] =
+            (struct delivery_recipient){.index = message.index,
+                                        .address = message.recipient,
+                                        .original = message.original,
+                                        .orcpt = message.orcpt,
+                                        .notify = message.notify,
+                                        .failure.outcome.reason = span_empty()};
+    return true;
+}
+
+static bool read_order(struct delivery *delivery, struct ipc_deliver *order)
+{
+    struct span envelope;
+    if (!ipc_copy_spans(IPC_DELIVER, order, &delivery->arena))
+        return false;
+    delivery->queue_id = order->queue_id;
+    delivery->number = order->delivery;
+    delivery->nexthop = order->nexthop;
+    delivery->active_us = order->active_us;
+    delivery->started_us = clock_realtime_us();
+    envelope = order->envelope;
+    return queue_extents_decode(order->extents, delivery->extents, &delivery->extent_count) ==
+               PARSE_OK &&
+           queue_envelope_next_header(&envelope, &delivery->envelope) == PARSE_OK &&
+           read_recipients(delivery, order->recipients);
+}
+
+bool delivery_start(struct agent *agent, struct ipc_deliver *order)
+{
+    struct delivery *delivery = calloc(1, sizeof(*delivery));
+    if (!delivery)
+        return false;
+    delivery->agent = agent;
+    delivery->content = -1;
+    arena_init(&delivery->arena, DELIVERY_ARENA_BYTES, 0);
+    agent_reports_init(&delivery->reports);
+    if (!read_order(delivery, order) ||
+        !task_start(agent->loop, "delivery", deliver_body, delivery)) {
+        delivery_destroy(&delivery);
+        return false;
+    }
+    delivery->content = order->content;
+    order->content = -1;
+    list_append(&agent->deliveries, &delivery->link);
+    return true;
+}
+
+void delivery_destroy(struct delivery **delivery_pointer)
+{
+    struct delivery *delivery = *delivery_pointer;
+    *delivery_pointer = NULL;
+    if (list_is_linked(&delivery->link))
+        list_remove(&delivery->agent->deliveries, &delivery->link);
+    agent_reports_release(&delivery->reports);
+    file_close(delivery->content);
+    arena_destroy(&delivery->arena);
+    free(delivery);
+}

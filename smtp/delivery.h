@@ -1,0 +1,73 @@
+/* smtp/delivery - one order of qmgr's: some recipients of one message to one next hop.
+ * A task of its own tries hosts in turn until every recipient has a result, or none is left to try;
+ * what became of each is logged and reported to smtp/agent, which keeps it until qmgr has it.
+ * Callers: smtp/agent (starts it), smtp/transaction (tells results). */
+#ifndef SMTP_DELIVERY_H
+#define SMTP_DELIVERY_H
+
+#include "agent.h"
+#include "queuefile/envelope.h"
+#include "queuefile/preamble.h"
+#include "connection.h"
+
+enum { DELIVERY_ARENA_BYTES = 8 << 20 };
+
+struct delivery_recipient {
+    uint32_t index; /* in the message's envelope */
+    struct span address;
+    struct span original; /* empty when the same */
+    struct span orcpt;
+    uint32_t notify;
+    bool is_done;     /* its result is given */
+    bool is_answered; /* by the server, in the transaction under way */
+    bool is_accepted; /* and well */
+    /* Why it is not delivered yet, and by whose word; reason empty: not tried. */
+    struct failure failure;
+    struct span remote; /* host name; empty: none was reached */
+    struct span relay;  /* for the log */
+    unsigned connection_use;
+};
+
+struct delivery {
+    struct list_link link; /* of the agent */
+    struct agent *agent;
+    struct arena arena;
+    struct span queue_id;
+    uint64_t number; /* qmgr's name for it */
+    int content;     /* descriptor; open until the last result is acknowledged */
+    struct queue_extent extents[QUEUE_EXTENT_MAX];
+    size_t extent_count;
+    struct queue_envelope envelope;
+    struct span nexthop;
+    struct delivery_recipient *recipients;
+    size_t recipient_count;
+    bool is_corrupt;  /* the content is not what intake wrote */
+    bool was_reached; /* some server took our commands: the site is not dead */
+    /* For delays=. */
+    uint64_t active_us;
+    uint64_t started_us;
+    uint64_t connected_us;
+    struct span last_noted; /* the failure that was last logged on the way */
+    struct agent_reports reports;
+};
+
+/* Reads the order, whose content descriptor it takes; starts the task. False, with nothing taken,
+ * when memory is out or the order makes no sense. */
+MUST_USE bool delivery_start(struct agent *agent, struct ipc_deliver *order);
+/* When the last report is acknowledged. */
+void delivery_destroy(struct delivery **delivery);
+
+/* Recipients without a result. */
+MUST_USE size_t delivery_open_count(const struct delivery *delivery);
+/* Final: delivered. text is the server's reply. */
+void delivery_succeed(struct delivery *delivery, struct delivery_recipient *recipient,
+                      const struct connection *connection, struct span text);
+/* A permanent failure is final; after a temporary one another host may be tried. connection may be
+ * NULL. */
+void delivery_fail(struct delivery *delivery, struct delivery_recipient *recipient,
+                   const struct connection *connection, const struct failure *failure);
+/* The same for every recipient without a result. */
+void delivery_fail_all(struct delivery *delivery, const struct connection *connection,
+                       const struct failure *failure);
+
+#endif

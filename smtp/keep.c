@@ -1,0 +1,109 @@
+/* smtp/keep - see keep.h. */
+#include "keep.h"
+
+#include <stdlib.h>
+
+#include "system/task.h"
+
+static struct connection *connection_of(struct list_link *link)
+{
+    return LIST_ITEM(link, struct connection, link);
+}
+
+static void good_bye_body(void *argument)
+{
+    struct connection *connection = argument;
+    connection_close(&connection);
+}
+
+/* From outside of tasks. */
+static void good_bye(struct keep *keep, struct connection *connection)
+{
+    if (!connection_is_quiet(connection) ||
+        !task_start(keep->loop, "good-bye", good_bye_body, connection))
+        connection_abort(&connection); /* the server has left already, or memory is out */
+}
+
+static void set_timer(struct keep *keep)
+{
+    const struct connection *next = connection_of(list_first(&keep->idle));
+    loop_timer_set(&keep->timer, next ? next->idle_until_ms : CLOCK_NEVER);
+}
+
+static void on_timer(void *context)
+{
+    struct keep *keep = context;
+    const int64_t now_ms = clock_monotonic_ms();
+    for (;;) {
+        struct connection *connection = connection_of(list_first(&keep->idle));
+        if (!connection || connection->idle_until_ms > now_ms)
+            break;
+        list_remove(&keep->idle, &connection->link);
+        good_bye(keep, connection);
+    }
+    set_timer(keep);
+}
+
+void keep_init(struct keep *keep, struct loop *loop, const struct conf_smtp *settings)
+{
+    *keep = (struct keep){.loop = loop, .settings = settings};
+    list_init(&keep->idle);
+    loop_timer_init(&keep->timer, loop, on_timer, keep);
+}
+
+static bool may_be_used_again(const struct keep *keep, const struct connection *connection)
+{
+    const uint32_t count_limit = keep->settings->smtp_connection_reuse_count_limit;
+    return connection_is_quiet(connection) &&
+           clock_monotonic_ms() - connection->opened_ms <
+               keep->settings->smtp_connection_reuse_time_limit_ms &&
+           (count_limit == 0 || connection->transaction_count < count_limit);
+}
+
+struct connection *keep_take(struct keep *keep, struct span destination)
+{
+    struct connection *found = NULL;
+    LIST_FOR_EACH (&keep->idle, link) {
+        struct connection *connection = connection_of(link);
+        if (!span_equals_ascii_nocase(span_from_string(connection->destination), destination))
+            continue;
+        if (may_be_used_again(keep, connection)) {
+            found = connection;
+            continue;
+        }
+        list_remove(&keep->idle, link);
+        good_bye(keep, connection);
+    }
+    if (found)
+        list_remove(&keep->idle, &found->link);
+    set_timer(keep);
+    return found;
+}
+
+bool keep_put(struct keep *keep, struct connection **connection_pointer, struct span destination)
+{
+    struct connection *connection = *connection_pointer;
+    *connection_pointer = NULL;
+    connection_reset(connection);
+    if (keep->settings->smtp_connection_cache_on_demand && may_be_used_again(keep, connection) &&
+        keep->idle.count < KEEP_MAX_SESSIONS) {
+        free(connection->destination);
+        connection->destination = strndup((const char *)destination.bytes, destination.length);
+        if (connection->destination) {
+            connection->idle_until_ms =
+                clock_deadline_after(keep->settings->smtp_connection_cache_time_limit_ms);
+            list_append(&keep->idle, &connection->link);
+            set_timer(keep);
+            return true;
+        }
+    }
+    connection_close(&connection);
+    return false;
+}
+
+void keep_close_all(struct keep *keep)
+{
+    while (!list_is_empty(&keep->idle))
+        good_bye(keep, connection_of(list_pop(&keep->idle)));
+    set_timer(keep);
+}

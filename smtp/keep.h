@@ -1,0 +1,28 @@
+/* smtp/keep - connections that stay open for a moment after a delivery, for the next one to the
+ * same next hop. qmgr hears of them and sends such mail here.
+ * Callers: smtp/delivery. */
+#ifndef SMTP_KEEP_H
+#define SMTP_KEEP_H
+
+#include "connection.h"
+
+/* At most so many; further ones are closed at once. */
+enum { KEEP_MAX_SESSIONS = 200 };
+
+struct keep {
+    struct loop *loop;
+    const struct conf_smtp *settings;
+    struct list idle; /* struct connection, the longest kept first */
+    struct loop_timer timer;
+};
+
+void keep_init(struct keep *keep, struct loop *loop, const struct conf_smtp *settings);
+/* An open connection to that next hop, the one used last; NULL when there is none. */
+MUST_USE struct connection *keep_take(struct keep *keep, struct span destination);
+/* Takes the connection over if it may be used again, else says good-bye to it. From a task. Says
+ * whether it is kept. */
+bool keep_put(struct keep *keep, struct connection **connection, struct span destination);
+/* Says good-bye to all. */
+void keep_close_all(struct keep *keep);
+
+#endif

@@ -1,0 +1,83 @@
+/* smtp/plan - see plan.h. */
+#include "plan.h"
+
+bool plan_add(struct plan *plan, const struct plan_target *target)
+{
+    if (plan->count == PLAN_TARGETS_MAX)
+        return false;
+    plan->targets[plan->count++] = *target;
+    return true;
+}
+
+static void swap(struct plan_target *left, struct plan_target *right)
+{
+    const struct plan_target kept = *left;
+    *left = *right;
+    *right = kept;
+}
+
+static bool is_before(const struct plan_target *left, const struct plan_target *right,
+                      enum plan_family_preference family_preference)
+{
+    if (left->preference != right->preference)
+        return left->preference < right->preference;
+    if (family_preference == PLAN_ANY_FAMILY || left->address.family == right->address.family)
+        return false;
+    return left->address.family ==
+           (family_preference == PLAN_IPV4_FIRST ? IP_FAMILY_4 : IP_FAMILY_6);
+}
+
+/* Where the first addresses, as many as will be tried, are all of one family, the last of them
+ * makes room for the best of the other: else a broken IPv6 path would hide every IPv4 address. */
+static void balance(struct plan *plan, uint32_t address_limit)
+{
+    if (address_limit < 2 || plan->count <= address_limit)
+        return;
+    for (size_t i = 1; i < address_limit; i++)
+        if (plan->targets[i].address.family != plan->targets[0].address.family)
+            return;
+    for (size_t i = address_limit; i < plan->count; i++)
+        if (plan->targets[i].address.family != plan->targets[0].address.family) {
+            const struct plan_target other = plan->targets[i];
+            memmove(&plan->targets[address_limit], &plan->targets[address_limit - 1],
+                    (i - (address_limit - 1)) * sizeof(plan->targets[0]));
+            plan->targets[address_limit - 1] = other;
+            return;
+        }
+}
+
+void plan_order(struct plan *plan, const struct plan_rules *rules)
+{
+    if (rules->is_random)
+        for (size_t i = plan->count; i > 1; i--)
+            swap(&plan->targets[i - 1], &plan->targets[rules->below((uint32_t)i)]);
+    /* Insertion keeps the order of equals. */
+    for (size_t i = 1; i < plan->count; i++)
+        for (size_t j = i;
+             j > 0 && is_before(&plan->targets[j], &plan->targets[j - 1], rules->family_preference);
+             j--)
+            swap(&plan->targets[j], &plan->targets[j - 1]);
+    if (rules->is_balanced && rules->family_preference == PLAN_ANY_FAMILY)
+        balance(plan, rules->address_limit);
+}
+
+enum plan_self plan_cut_at_self(struct plan *plan, const struct ip_address *own, size_t own_count)
+{
+    bool has_self = false;
+    uint16_t self_preference = UINT16_MAX;
+    for (size_t i = 0; i < plan->count; i++)
+        for (size_t j = 0; j < own_count; j++)
+            if (ip_address_equals(&plan->targets[i].address, &own[j]) &&
+                plan->targets[i].preference <= self_preference) {
+                self_preference = plan->targets[i].preference;
+                has_self = true;
+            }
+    if (!has_self)
+        return PLAN_SELF_ABSENT;
+    size_t kept_count = 0;
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->targets[i].preference < self_preference)
+            plan->targets[kept_count++] = plan->targets[i];
+    plan->count = kept_count;
+    return kept_count == 0 ? PLAN_SELF_IS_BEST : PLAN_SELF_REMOVED;
+}

@@ -1,0 +1,46 @@
+/* smtp/plan - in which order the addresses of a next hop are tried (RFC 5321 section 5.1).
+ * Interface: plan_add(), plan_order(), plan_cut_at_self(). Pure: chance is handed in.
+ * Callers: smtp/resolve. */
+#ifndef SMTP_PLAN_H
+#define SMTP_PLAN_H
+
+#include "address/ip.h"
+#include "base/arena.h"
+
+enum { PLAN_TARGETS_MAX = 100 };
+
+/* One address of one host. */
+struct plan_target {
+    struct span host;
+    struct ip_address address;
+    uint16_t preference;
+    uint16_t port;
+};
+
+struct plan {
+    struct plan_target targets[PLAN_TARGETS_MAX];
+    size_t count;
+};
+
+enum plan_family_preference { PLAN_ANY_FAMILY, PLAN_IPV4_FIRST, PLAN_IPV6_FIRST };
+
+struct plan_rules {
+    enum plan_family_preference family_preference; /* smtp_address_preference */
+    bool is_random;         /* smtp_randomize_addresses: hosts of one preference share the load */
+    bool is_balanced;       /* smtp_balance_inet_protocols */
+    uint32_t address_limit; /* smtp_mx_address_limit; 0: none. Only to be balanced within it */
+    uint32_t (*below)(uint32_t bound); /* 0 <= result < bound, by chance */
+};
+
+/* False, adding nothing, when the plan is full: more addresses than anybody would try. */
+bool plan_add(struct plan *plan, const struct plan_target *target);
+/* Lower preferences first; among equals the preferred family, then chance. */
+void plan_order(struct plan *plan, const struct plan_rules *rules);
+
+enum plan_self { PLAN_SELF_ABSENT, PLAN_SELF_IS_BEST, PLAN_SELF_REMOVED };
+
+/* Where one of our own addresses is among the targets, it and all that are no better go, or mail
+ * would travel in a circle (RFC 5321 section 5.1). To be called after plan_order(). */
+enum plan_self plan_cut_at_self(struct plan *plan, const struct ip_address *own, size_t own_count);
+
+#endif

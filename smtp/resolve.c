@@ -1,0 +1,198 @@
+/* smtp/resolve - see resolve.h. */
+#include "resolve.h"
+
+#include "dns/hosts.h"
+#include "system/random.h"
+
+enum { LOOKUP_TIMEOUT_MS = 120000, SMTP_PORT = 25 };
+
+static unsigned wanted_families(const struct conf_smtp *settings)
+{
+    struct span rest = settings->inet_protocols, word;
+    unsigned wanted = 0;
+    while (span_next_word(&rest, ", \t", &word)) {
+        if (span_equals_ascii_nocase(word, SPAN("ipv4")))
+            wanted |= DNS_WANT_IPV4;
+        else if (span_equals_ascii_nocase(word, SPAN("ipv6")))
+            wanted |= DNS_WANT_IPV6;
+        else
+            wanted |= DNS_WANT_IPV4 | DNS_WANT_IPV6;
+    }
+    return wanted ? wanted : DNS_WANT_IPV4 | DNS_WANT_IPV6;
+}
+
+static bool is_wanted(unsigned wanted, const struct ip_address *address)
+{
+    return (wanted & (address->family == IP_FAMILY_4 ? DNS_WANT_IPV4 : DNS_WANT_IPV6)) != 0;
+}
+
+static bool fail(struct failure *failure, enum outcome_kind kind, uint16_t subject, uint16_t detail,
+                 struct span text)
+{
+    *failure = (struct failure){.outcome = outcome_make(kind, 0, subject, detail,
+                                                        text.bytes ? text : SPAN("out of memory")),
+                                .diagnostic = span_empty()};
+    return false;
+}
+
+/* RFC 3463: X.4.4 unable to route, X.4.3 directory server failure. */
+static bool fail_lookup(struct failure *failure, struct span name, uint16_t type,
+                        enum dns_status status, const char *reason, struct arena *arena)
+{
+    const bool is_temporary = status == DNS_TEMPORARY;
+    return fail(failure, is_temporary ? OUTCOME_TEMPORARY : OUTCOME_PERMANENT, 4,
+                is_temporary ? 3 : 4,
+                arena_format(arena,
+                             "Host or domain name not found. Name service error for name=%.*s "
+                             "type=%s: %s",
+                             SPAN_PRINTF(name), dns_type_name(type), reason));
+}
+
+static void order(const struct conf_smtp *settings, struct plan *plan)
+{
+    const struct plan_rules rules = {
+        .family_preference =
+            span_equals_ascii_nocase(settings->smtp_address_preference, SPAN("ipv4"))
+                ? PLAN_IPV4_FIRST
+            : span_equals_ascii_nocase(settings->smtp_address_preference, SPAN("ipv6"))
+                ? PLAN_IPV6_FIRST
+                : PLAN_ANY_FAMILY,
+        .is_random = settings->smtp_randomize_addresses,
+        .is_balanced = settings->smtp_balance_inet_protocols,
+        .address_limit = settings->smtp_mx_address_limit,
+        .below = random_below,
+    };
+    plan_order(plan, &rules);
+}
+
+static void add_addresses(struct plan *plan, struct span host, uint16_t preference, uint16_t port,
+                          const struct dns_addresses *addresses)
+{
+    for (size_t i = 0; i < addresses->count; i++) {
+        const struct plan_target target = {
+            .host = host, .address = addresses->list[i], .preference = preference, .port = port};
+        if (!plan_add(plan, &target))
+            return;
+    }
+}
+
+/* RFC 6761 section 6.3: this name means this machine, and no name server is to be asked. */
+static bool add_localhost(const struct nexthop *nexthop, unsigned wanted, struct plan *plan)
+{
+    static const struct ip_address loopback[] = {{IP_FAMILY_6, {[15] = 1}},
+                                                 {IP_FAMILY_4, {127, 0, 0, 1}}};
+    if (!span_equals_ascii_nocase(nexthop->host, SPAN("localhost")))
+        return false;
+    for (size_t i = 0; i < ARRAY_LENGTH(loopback); i++) {
+        const struct plan_target target = {
+            .host = nexthop->host, .address = loopback[i], .port = nexthop->port};
+        if (is_wanted(wanted, &loopback[i]))
+            (void)plan_add(plan, &target); /* has room: it is empty */
+    }
+    return plan->count > 0;
+}
+
+static bool resolve_host(const struct resolve_context *context, const struct nexthop *nexthop,
+                         unsigned wanted, struct plan *plan, struct arena *arena,
+                         struct failure *failure)
+{
+    struct dns_addresses addresses;
+    dns_lookup_addresses(context->dns, &nexthop->host, 1, wanted,
+                         clock_deadline_after(LOOKUP_TIMEOUT_MS), arena, &addresses);
+    if (addresses.status != DNS_FOUND)
+        return fail_lookup(failure, nexthop->host, addresses.type, addresses.status,
+                           addresses.reason, arena);
+    add_addresses(plan, nexthop->host, 0, nexthop->port, &addresses);
+    order(context->settings, plan);
+    return true;
+}
+
+/* The addresses of all hosts of a domain. What is wrong with the hosts that have none is told only
+ * when no host has one; a host whose address cannot be looked up now may have one later. */
+static bool resolve_mx_hosts(const struct resolve_context *context, const struct nexthop *nexthop,
+                             const struct dns_mx *mx, unsigned wanted, struct plan *plan,
+                             struct arena *arena, struct failure *failure)
+{
+    const struct dns_addresses *worst = NULL;
+    size_t worst_index = 0;
+    struct span *names = arena_alloc(arena, mx->host_count * sizeof(*names));
+    struct dns_addresses *addresses = arena_alloc(arena, mx->host_count * sizeof(*addresses));
+    if (!names || !addresses)
+        return fail(failure, OUTCOME_TEMPORARY, 3, 0, SPAN("out of memory"));
+    for (size_t i = 0; i < mx->host_count; i++)
+        names[i] = mx->hosts[i].name;
+    dns_lookup_addresses(context->dns, names, mx->host_count, wanted,
+                         clock_deadline_after(LOOKUP_TIMEOUT_MS), arena, addresses);
+    for (size_t i = 0; i < mx->host_count; i++) {
+        add_addresses(plan, names[i], mx->hosts[i].preference, nexthop->port, &addresses[i]);
+        if (!worst || (addresses[i].status == DNS_TEMPORARY && worst->status != DNS_TEMPORARY)) {
+            worst = &addresses[i];
+            worst_index = i;
+        }
+    }
+    if (plan->count > 0) {
+        order(context->settings, plan);
+        return true;
+    }
+    const bool must_defer = context->settings->smtp_defer_if_no_mx_address_found;
+    (void)fail_lookup(failure, names[worst_index], worst->type, worst->status, worst->reason,
+                      arena);
+    if (must_defer && failure->outcome.kind == OUTCOME_PERMANENT)
+        failure->outcome = outcome_make(OUTCOME_TEMPORARY, 0, 4, 4, failure->outcome.reason);
+    return false;
+}
+
+static bool resolve_domain(const struct resolve_context *context, const struct nexthop *nexthop,
+                           unsigned wanted, struct plan *plan, struct arena *arena,
+                           struct failure *failure)
+{
+    struct dns_mx mx;
+    dns_lookup_mx(context->dns, nexthop->host, clock_deadline_after(LOOKUP_TIMEOUT_MS), arena, &mx);
+    /* RFC 5321 section 5.1: the domain's own address stands in for MX records that are not there,
+     * and only then. */
+    if (mx.answer.status == DNS_NO_DATA ||
+        (mx.answer.status == DNS_TEMPORARY && context->settings->ignore_mx_lookup_error))
+        return resolve_host(context, nexthop, wanted, plan, arena, failure);
+    if (mx.answer.status != DNS_FOUND)
+        return fail_lookup(failure, nexthop->host, DNS_TYPE_MX, mx.answer.status,
+                           dns_answer_reason(&mx.answer), arena);
+    if (mx.is_null) /* RFC 7505 section 4.2 */
+        return fail(failure, OUTCOME_PERMANENT, 1, 10,
+                    arena_format(arena, "Domain %.*s does not accept mail (nullMX)",
+                                 SPAN_PRINTF(nexthop->host)));
+    if (mx.host_count == 0)
+        return fail_lookup(failure, nexthop->host, DNS_TYPE_MX, DNS_NO_DATA,
+                           "Malformed or unexpected name server reply", arena);
+    if (!resolve_mx_hosts(context, nexthop, &mx, wanted, plan, arena, failure))
+        return false;
+    /* On another port there may be another server. */
+    if (nexthop->port == SMTP_PORT &&
+        plan_cut_at_self(plan, context->own, context->own_count) == PLAN_SELF_IS_BEST)
+        return fail(
+            failure, OUTCOME_PERMANENT, 4, 6,
+            arena_format(arena, "mail for %.*s loops back to myself", SPAN_PRINTF(nexthop->host)));
+    return true;
+}
+
+bool resolve_nexthop(const struct resolve_context *context, const struct nexthop *nexthop,
+                     struct plan *plan, struct arena *arena, struct failure *failure)
+{
+    const struct conf_smtp *settings = context->settings;
+    const unsigned wanted = wanted_families(settings);
+
+    plan->count = 0;
+    if (nexthop->address.family != IP_FAMILY_NONE) {
+        const struct plan_target target = {
+            .host = nexthop->host, .address = nexthop->address, .port = nexthop->port};
+        (void)plan_add(plan, &target); /* has room: it is empty */
+        return true;
+    }
+    if (add_localhost(nexthop, wanted, plan)) {
+        order(settings, plan);
+        return true;
+    }
+    if (nexthop->is_host || settings->disable_dns_lookups ||
+        span_equals_ascii_nocase(settings->smtp_dns_support_level, SPAN("disabled")))
+        return resolve_host(context, nexthop, wanted, plan, arena, failure);
+    return resolve_domain(context, nexthop, wanted, plan, arena, failure);
+}
