@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -40,6 +41,14 @@ void worker_refuse(struct worker_identity *identity, enum outcome_kind kind, uin
     identity->rules.is_refusing = true;
     identity->rules.refusal = outcome_make(kind, kind == OUTCOME_PERMANENT ? 550 : 451, subject,
                                            detail, span_from_string(identity->text));
+}
+
+/* What ps(1) shows: "local: user". The kernel keeps 15 bytes. */
+static void set_process_name(const struct worker_program *program, struct span rest)
+{
+    char name[16];
+    (void)snprintf(name, sizeof(name), "%s: %.*s", ipc_role_name(program->role), SPAN_PRINTF(rest));
+    (void)prctl(PR_SET_NAME, name, 0, 0, 0); /* a help for people only */
 }
 
 /* ---- the worker ---- */
@@ -140,6 +149,7 @@ static NORETURN void run_worker(const struct worker_program *program, struct spa
 {
     static struct worker worker; /* one per process; large, so not on the stack */
     worker.program = program;
+    set_process_name(program, key);
     (void)signal(SIGCHLD, SIG_DFL);
     if (!take_identity(&worker, key) || !close_in(&worker, socket) || !serve(&worker, socket))
         _exit(1); /* the dispatcher sees the channel close and defers the mail */
@@ -210,6 +220,7 @@ static NORETURN void run_root_part(const struct service *service, struct worker_
     static const struct ipc_permission permissions[] = {
         {IPC_WORKER_WANT, IPC_ROLE_BIT(IPC_ROLE_LOCAL) | IPC_ROLE_BIT(IPC_ROLE_VIRTUAL)}, {0, 0}};
     static const struct ipc_channel_handlers handlers = {on_want, on_closed, permissions};
+    set_process_name(program, SPAN("root part"));
     warm_up_name_services();
     sandbox_warm_up_common();
     program->filter = sandbox_filter_create(WORKER_PROMISES, false);

@@ -7,3 +7,4 @@ dist_man_MANS += man/dnsd.8
 dist_man_MANS += man/smtpd.8
 dist_man_MANS += man/addrd.8
 dist_man_MANS += man/master.8 man/posthouse.8
+dist_man_MANS += man/local.8 man/virtual.8
