@@ -12,3 +12,6 @@ dist_man_MANS += man/posthouse.8
 dist_man_MANS += man/postmap.1
 dist_man_MANS += man/smtpd.8
 dist_man_MANS += man/virtual.8
+dist_man_MANS += man/addrd.8
+dist_man_MANS += man/master.8 man/posthouse.8
+dist_man_MANS += man/local.8 man/virtual.8
