@@ -96,3 +96,9 @@ void maillog_client_flush(struct maillog_client *client)
     if (client->channel)
         ipc_channel_flush(client->channel);
 }
+
+void maillog_client_detach(struct maillog_client *client)
+{
+    maillog_client_flush(client);
+    ipc_channel_destroy(&client->channel);
+}

@@ -23,6 +23,8 @@ void maillog_client_init(struct maillog_client *client, struct loop *loop, struc
 void maillog_client_set_tag(struct maillog_client *client, struct span tag);
 /* Takes over a channel end to logd, in place of the one before. */
 void maillog_client_attach(struct maillog_client *client, int descriptor);
+/* Sends what there is and closes the channel: logd, which is to leave, waits for nothing more. */
+void maillog_client_detach(struct maillog_client *client);
 /* Sends what there is, now: before the process ends. */
 void maillog_client_flush(struct maillog_client *client);
 
