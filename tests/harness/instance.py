@@ -112,6 +112,7 @@ class Instance:
             "maillog_file_prefixes": self.log_file.parent,
             "myhostname": f"mx.{self.domain}",
             "mydestination": "",
+            "alias_maps": "",
             "mynetworks": "127.0.0.0/8",
             "inet_protocols": "ipv4",
             "smtpd_peername_lookup": "no",
