@@ -65,6 +65,8 @@ class Programs:
         subprocess.run(["make", "-s", "-C", str(build), "install", f"DESTDIR={self.root}",
                         "prefix=/usr"], check=True, stdout=subprocess.DEVNULL)
         for path in self.root.rglob("*"):
+            if path.is_symlink():
+                continue
             path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))
         self.daemons = self.root / "usr/libexec/posthouse"
         self.commands = self.root / "usr/sbin"
