@@ -239,7 +239,8 @@ static NORETURN void run_nursery(const struct worker_setup *setup, int descripto
     kept->filter = sandbox_filter_create(WORKER_PROMISES, false);
     if (!kept->filter)
         _exit(EXIT_FAILURE);
-    close_in(kept, "nursery", WORKER_PROMISES | SANDBOX_SPAWN, NULL, descriptor);
+    close_in(kept, "nursery", WORKER_PROMISES | SANDBOX_SPAWN | SANDBOX_SOCKETPAIR, NULL,
+             descriptor);
     /* From now on this is what its workers are, too. */
     if (setup->uid != SANDBOX_SAME_USER) {
         kept->uid = getuid();
