@@ -15,6 +15,7 @@ install-exec-hook: install-mailq
 install-mailq:
 	$(MKDIR_P) '$(DESTDIR)$(bindir)'
 	rm -f '$(DESTDIR)$(bindir)/mailq'
-	$(LN_S) '$(sbindir)/postqueue' '$(DESTDIR)$(bindir)/mailq'
+	ln -s -r '$(DESTDIR)$(sbindir)/postqueue' '$(DESTDIR)$(bindir)/mailq' 2>/dev/null || \
+		$(LN_S) '$(sbindir)/postqueue' '$(DESTDIR)$(bindir)/mailq'
 uninstall-hook:
 	rm -f '$(DESTDIR)$(bindir)/mailq'

@@ -65,6 +65,8 @@ class Programs:
         subprocess.run(["make", "-s", "-C", str(build), "install", f"DESTDIR={self.root}",
                         "prefix=/usr"], check=True, stdout=subprocess.DEVNULL)
         for path in self.root.rglob("*"):
+            if path.is_symlink():
+                continue
             path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))
         self.daemons = self.root / "usr/libexec/posthouse"
         self.commands = self.root / "usr/sbin"
@@ -112,6 +114,7 @@ class Instance:
             "maillog_file_prefixes": self.log_file.parent,
             "myhostname": f"mx.{self.domain}",
             "mydestination": "",
+            "alias_maps": "",
             "mynetworks": "127.0.0.0/8",
             "inet_protocols": "ipv4",
             "smtpd_peername_lookup": "no",
