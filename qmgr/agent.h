@@ -16,6 +16,7 @@ struct agent {
     uint32_t process_number;
     size_t capacity;       /* deliveries at once, as it said */
     struct list in_flight; /* struct entry */
+    size_t unheard_count;  /* deliveries that are over, but the agent has yet to be told */
 };
 
 /* A new delivery process. */

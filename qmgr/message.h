@@ -34,6 +34,7 @@ struct acknowledgement {
     uint32_t process_number;
     uint64_t delivery;
     uint32_t serial;
+    bool is_last; /* of its delivery: the agent is free for another when it hears of it */
 };
 
 struct message {

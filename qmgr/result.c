@@ -27,6 +27,10 @@ void agent_acknowledge(struct qmgr *qmgr, struct span queue_id,
                                                         .delivery = acknowledgement->delivery,
                                                         .serial = acknowledgement->serial};
         (void)ipc_channel_send(agent->channel, IPC_DELIVER_ACKNOWLEDGE, &message);
+        if (acknowledgement->is_last && agent->unheard_count > 0) {
+            agent->unheard_count--;
+            schedule_wake(qmgr);
+        }
     }
 }
 
@@ -99,7 +103,7 @@ static void take_orphan(struct agent *agent, const struct ipc_deliver_result *re
 void agent_take_result(struct agent *agent, const struct ipc_deliver_result *result)
 {
     const struct acknowledgement acknowledgement = {agent->process_number, result->delivery,
-                                                    result->serial};
+                                                    result->serial, false};
     struct entry *entry = find_entry(agent, result);
     if (!entry) {
         struct message *known = message_find(agent->qmgr, result->queue_id);
@@ -116,7 +120,10 @@ void agent_take_result(struct agent *agent, const struct ipc_deliver_result *res
     struct message *message = entry->message;
     message_use(message);
     apply(message, result->results, entry);
-    message_owe_acknowledgement(message, &acknowledgement);
+    struct acknowledgement owed = acknowledgement;
+    owed.is_last = result->is_last;
+    agent->unheard_count += result->is_last;
+    message_owe_acknowledgement(message, &owed);
     if (result->is_corrupt)
         note_corruption(message);
     if (result->is_last) {

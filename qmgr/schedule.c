@@ -224,7 +224,7 @@ static struct agent *choose_agent(const struct destination *destination)
     struct agent *best = NULL;
     LIST_FOR_EACH (&destination->transport->agents, link) {
         struct agent *agent = LIST_ITEM(link, struct agent, transport_link);
-        if (agent->in_flight.count >= agent->capacity)
+        if (agent->in_flight.count + agent->unheard_count >= agent->capacity)
             continue;
         if (agent->process_number == destination->warm_process)
             return agent;
