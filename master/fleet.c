@@ -111,6 +111,7 @@ static void join_ourselves(struct fleet *fleet, struct process *logd)
         .socket = pair[1],
     };
     (void)ipc_channel_send(logd->control, IPC_PEER, &message);
+    maillog_client_flush(fleet->options.log_client); /* to the one before */
     maillog_client_attach(fleet->options.log_client, pair[0]);
 }
 
@@ -267,7 +268,8 @@ static void let_leave(struct fleet *fleet, struct generation *generation)
     for (int stage = 0; stage < WIRING_STAGE_COUNT; stage++) {
         bool all_gone = true;
         if (stage == WIRING_STAGE_LOG && fleet->is_stopping)
-            maillog_client_flush(fleet->options.log_client); /* what we have to say about it */
+            maillog_client_detach(
+                fleet->options.log_client); /* logd leaves after the last sender */
         FOR_EACH_PROCESS(generation, process)
         if ((int)stage_of(fleet, process) == stage && !is_gone(process)) {
             process->leave_ms = patience_ms(fleet, process);

@@ -313,6 +313,9 @@ static void on_timer(void *context)
         process_handle(process, SUPERVISE_DUE, NULL);
         break;
     case SUPERVISE_LEAVING:
+        maillog_text(process->world->log, LOG_LEVEL_WARNING, span_empty(),
+                     "process %s pid %d has not left within %d s: killed", process->service->path,
+                     (int)process->pid, (int)(process->leave_ms / 1000));
         process_handle(process, SUPERVISE_EXPIRED, NULL);
         break;
     default:

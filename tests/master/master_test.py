@@ -132,7 +132,8 @@ class Instance:
         if self.run("status").returncode == 0:
             self.ok("stop")
         if self.foreground:
-            self.foreground.wait(DEADLINE_S)
+            assert self.foreground.wait(DEADLINE_S) in (0, -signal.SIGKILL), self.errors()
+            assert "Sanitizer" not in self.errors(), self.errors()
 
 
 TESTS = []
@@ -247,7 +248,7 @@ def failing_daemon_stops_the_start(place):
     one.fails("is not running", "status")
     one.services = SERVICES + "aborts unix - n n - - local\n"
     one.write()
-    one.fails("fatal: local: .*called aborts", "start")
+    one.fails("fatal: local: .*aborts", "start")
     one.services = SERVICES
     one.write()
     shutil.copy("/bin/false", one.daemons / "dnsd")
@@ -446,8 +447,8 @@ def main():
         make = Instance.__init__
 
         def remember(self, *arguments, make=make, instances=instances, **settings):
-            instances.append(self)
             make(self, *arguments, **settings)
+            instances.append(self)
 
         Instance.__init__ = remember
         try:
@@ -464,6 +465,9 @@ def main():
             for one in instances:
                 try:
                     one.stop()
+                except AssertionError as error:
+                    failed = True
+                    print(f"# {error}")
                 finally:
                     if one.foreground and one.foreground.poll() is None:
                         one.foreground.kill()
