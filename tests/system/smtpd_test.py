@@ -1,11 +1,14 @@
 """What a client sees: policy, and each limit by its name."""
 
+import os
 import re
+import signal
 import socket
+import subprocess
 
 import pytest
 
-from harness.instance import small_message
+from harness.instance import small_message, wait_until
 
 
 class Raw:
@@ -113,7 +116,8 @@ def test_smtpd_hard_error_limit(make_instance):
     one = make_instance("here", settings={"smtpd_hard_error_limit": "3", "smtpd_error_sleep_time": "0"}).start()
     raw = Raw(one)
     answers = [raw.say("NONSENSE") for _ in range(3)]
-    assert answers[0].startswith("5") and answers[2].startswith("421 4.7.0"), answers
+    assert [answer[:9] for answer in answers] == ["500 5.5.2"] * 3, answers
+    assert raw.reply().startswith("421 4.7.0")
     assert raw.is_closed()
     one.wait_for_log(r"too many errors after \w+ from \S+\[127\.0\.0\.1\]")
 
@@ -183,7 +187,9 @@ def test_pipelined_transaction(here):
     assert re.match("250 2.0.0 Ok: queued as ", raw.say(small_message() + b".\r\n"))
 
 
-def test_byte_by_byte(here):
+def test_byte_by_byte(make_instance):
+    # Nothing waits for an answer here, which is allowed only when it is said so.
+    here = make_instance("here", settings={"smtpd_forbid_unauth_pipelining": "no"}).start()
     raw = Raw(here)
     everything = (b"EHLO client.example\r\nMAIL FROM:<a@client.example>\r\nRCPT TO:<you@here.test>\r\nDATA\r\n" +
                   small_message(body=".dot\r\n").replace(b"\r\n.", b"\r\n..") + b".\r\nQUIT\r\n")
@@ -205,3 +211,74 @@ def test_lost_connection_in_data_leaves_nothing(here):
     here.wait_for_log(r"lost connection after DATA \(\d+ bytes\) from \S+\[127\.0\.0\.1\]")
     here.wait_for_empty_queue()
     assert not here.messages("you@here.test")
+
+
+def test_smtpd_client_limit(make_instance):
+    one = make_instance("here", settings={"smtpd_client_limit": "2"}, smtpd_processes="1").start()
+    first, second = Raw(one), Raw(one)
+    # The third waits in the kernel's queue until there is room.
+    connection = socket.create_connection((one.address, one.port), 30)
+    connection.settimeout(0.5)
+    with pytest.raises(TimeoutError):
+        connection.recv(100)
+    assert first.say("QUIT").startswith("221")
+    connection.settimeout(30)
+    assert connection.recv(100).startswith(b"220 ")
+    assert second.say("NOOP").startswith("250")
+
+
+def test_unknown_recipient_reject_code(make_instance):
+    one = make_instance("here", settings={"unknown_virtual_mailbox_reject_code": "450"}).start()
+    [answer] = Raw(one).open("unknown@here.test")
+    assert answer.startswith("450 4.1.1 <unknown@here.test>: Recipient address rejected: ")
+
+
+def test_smtpd_reject_unlisted_recipient(make_instance):
+    one = make_instance("here", settings={"smtpd_reject_unlisted_recipient": "no"}).start()
+    assert Raw(one).open("unknown@here.test") == ["250 2.1.5 Ok"]
+
+
+def test_client_name_of_loopback(make_instance):
+    one = make_instance("here", settings={"smtpd_peername_lookup": "yes"}).start()
+    assert Raw(one).say("QUIT").startswith("221")
+    one.wait_for_log(r"disconnect from localhost\[127\.0\.0\.1\] quit=1 commands=1$")
+
+
+def kill(instance, program):
+    """Every process of that name below the instance's master."""
+    master = next(int(line.split()[0]) for line in ps() if f"-c {instance.etc} " in line + " "
+                  and "master" in line.split()[2])
+    for line in ps():
+        number, parent, name = line.split()[:3]
+        if int(parent) == master and name == program:
+            os.kill(int(number), signal.SIGKILL)
+
+
+def ps():
+    return subprocess.run(["ps", "-eo", "pid=,ppid=,args="], check=True, capture_output=True,
+                          text=True).stdout.splitlines()
+
+
+@pytest.mark.parametrize("program", ["addrd", "qmgr"])
+def test_a_session_outlives_its_helpers(here, program):
+    """Killed between two transactions of a session: the next one waits, or is put off, and the
+    session goes on."""
+    raw = Raw(here)
+    assert raw.open("you@here.test") == ["250 2.1.5 Ok"]
+    kill(here, program)
+    assert raw.say("RSET").startswith("250")
+
+    def is_served():
+        assert raw.say("RSET").startswith("250")
+        sender = raw.say("MAIL FROM:<sender@client.example>")
+        assert sender[:3] in ("250", "451"), sender
+        if sender[:3] != "250":
+            return False
+        answer = raw.say("RCPT TO:<you@here.test>")
+        assert answer[:3] in ("250", "451"), answer
+        return answer[:3] == "250"
+
+    wait_until(is_served, f"mail is taken after the death of {program}")
+    assert raw.say("DATA").startswith("354")
+    assert raw.say(small_message() + b".\r\n").startswith("250 2.0.0 Ok: queued as ")
+    here.wait_for_mail("you@here.test")
