@@ -12,3 +12,4 @@ dist_man_MANS += man/posthouse.8
 dist_man_MANS += man/postmap.1
 dist_man_MANS += man/smtpd.8
 dist_man_MANS += man/virtual.8
+dist_man_MANS += man/smtp.8

@@ -10,7 +10,8 @@ enum {
     REPORT_FULL_BYTES = 40000,
     REPORT_MAX_BYTES = 57344,
     /* Reports that found the channel full are offered again. */
-    RESEND_MS = 500
+    RESEND_MS = 500,
+    GOOD_BYE_MS = 20
 };
 
 /* ---- reports ---- */
@@ -108,9 +109,14 @@ void agent_report_send(struct delivery *delivery, bool is_last, const struct out
 
 /* ---- qmgr ---- */
 
-static void check_idle(struct agent *agent)
+static void check_idle(void *context)
 {
-    if (agent->is_draining && list_is_empty(&agent->deliveries))
+    struct agent *agent = context;
+    if (!agent->is_draining || !list_is_empty(&agent->deliveries))
+        return;
+    if (keep_is_busy(&agent->keep)) /* saying good-bye; it does not take long */
+        loop_timer_set(&agent->drain_timer, clock_deadline_after(GOOD_BYE_MS));
+    else
         agent->on_idle(agent->context);
 }
 
@@ -188,6 +194,14 @@ static const struct ipc_permission qmgr_permissions[] = {
 static const struct ipc_channel_handlers qmgr_handlers = {on_qmgr_message, on_qmgr_closed,
                                                           qmgr_permissions};
 
+static void say_capacity(struct agent *agent)
+{
+    const struct ipc_deliver_capacity capacity = {
+        .count = agent->is_draining ? 0 : agent->settings->smtp_client_limit};
+    if (agent->qmgr)
+        (void)ipc_channel_send(agent->qmgr, IPC_DELIVER_CAPACITY, &capacity); /* or it is gone */
+}
+
 void agent_attach_qmgr(struct agent *agent, int descriptor)
 {
     if (agent->qmgr)
@@ -195,8 +209,7 @@ void agent_attach_qmgr(struct agent *agent, int descriptor)
     agent->qmgr = ipc_channel_create(agent->loop, descriptor, IPC_ROLE_QMGR, &qmgr_handlers, agent);
     if (!agent->qmgr)
         return; /* qmgr sees it closed */
-    const struct ipc_deliver_capacity capacity = {.count = agent->settings->smtp_client_limit};
-    (void)ipc_channel_send(agent->qmgr, IPC_DELIVER_CAPACITY, &capacity); /* the first: has room */
+    say_capacity(agent);
     forget_sending(agent);
     send_all_reports(agent);
 }
@@ -237,6 +250,7 @@ void agent_init(struct agent *agent, struct loop *loop, struct maillog *log,
     list_init(&agent->idle_digests);
     keep_init(&agent->keep, loop, settings);
     loop_timer_init(&agent->resend_timer, loop, send_all_reports, agent);
+    loop_timer_init(&agent->drain_timer, loop, check_idle, agent);
 }
 
 void agent_drain(struct agent *agent, void (*on_idle)(void *context), void *context)
@@ -244,7 +258,8 @@ void agent_drain(struct agent *agent, void (*on_idle)(void *context), void *cont
     agent->is_draining = true;
     agent->on_idle = on_idle;
     agent->context = context;
-    keep_close_all(&agent->keep);
+    say_capacity(agent);
+    keep_drain(&agent->keep);
     check_idle(agent);
 }
 

@@ -54,6 +54,7 @@ struct agent {
     struct list idle_digests;
     struct keep keep;
     struct loop_timer resend_timer;
+    struct loop_timer drain_timer;
     struct ip_address *own; /* addresses at which this machine takes mail */
     size_t own_count;
     uint16_t default_port;
@@ -67,7 +68,7 @@ void agent_init(struct agent *agent, struct loop *loop, struct maillog *log,
 /* Both take over a channel end in place of the one before. */
 void agent_attach_qmgr(struct agent *agent, int descriptor);
 void agent_attach_dnsd(struct agent *agent, int descriptor);
-/* Calls on_idle when every delivery has ended, perhaps at once. */
+/* Takes no further deliveries; calls on_idle when every one has ended, perhaps at once. */
 void agent_drain(struct agent *agent, void (*on_idle)(void *context), void *context);
 
 void agent_reports_init(struct agent_reports *reports);

@@ -325,7 +325,6 @@ static bool say_hello(struct connection *connection, enum connection_stage stage
         smtp_extensions_parse(&reply, &connection->extensions);
         connection->extensions.auth_mechanisms = connection->extensions.server_name = span_empty();
         discard_extensions(connection);
-        connection->is_esmtp = true;
     }
     if (!*is_accepted)
         *failure = connection_refusal(connection, stage, &reply, arena);

@@ -51,10 +51,10 @@ struct connection {
     struct span host;
     int64_t opened_ms;
     unsigned transaction_count;
-    bool is_esmtp;
-    bool is_usable;    /* in step with the server, which has not said good-bye */
-    bool needs_reset;  /* a transaction was begun and not ended */
-    char *destination; /* smtp/keep: the next hop that it serves; heap */
+    bool is_usable;      /* in step with the server, which has not said good-bye */
+    bool needs_reset;    /* a transaction was begun and not ended */
+    struct keep *keeper; /* smtp/keep, while it says good-bye */
+    char *destination;   /* smtp/keep: the next hop that it serves; heap */
     int64_t idle_until_ms;
 };
 

@@ -13,15 +13,21 @@ static struct connection *connection_of(struct list_link *link)
 static void good_bye_body(void *argument)
 {
     struct connection *connection = argument;
+    struct keep *keep = connection->keeper;
     connection_close(&connection);
+    keep->leaving_count--;
 }
 
 /* From outside of tasks. */
 static void good_bye(struct keep *keep, struct connection *connection)
 {
-    if (!connection_is_quiet(connection) ||
-        !task_start(keep->loop, "good-bye", good_bye_body, connection))
-        connection_abort(&connection); /* the server has left already, or memory is out */
+    connection->keeper = keep;
+    keep->leaving_count++;
+    if (connection_is_quiet(connection) &&
+        task_start(keep->loop, "good-bye", good_bye_body, connection))
+        return;
+    keep->leaving_count--;
+    connection_abort(&connection); /* the server has left already, or memory is out */
 }
 
 static void set_timer(struct keep *keep)
@@ -85,8 +91,8 @@ bool keep_put(struct keep *keep, struct connection **connection_pointer, struct 
     struct connection *connection = *connection_pointer;
     *connection_pointer = NULL;
     connection_reset(connection);
-    if (keep->settings->smtp_connection_cache_on_demand && may_be_used_again(keep, connection) &&
-        keep->idle.count < KEEP_MAX_SESSIONS) {
+    if (keep->settings->smtp_connection_cache_on_demand && !keep->is_draining &&
+        may_be_used_again(keep, connection) && keep->idle.count < KEEP_MAX_SESSIONS) {
         free(connection->destination);
         connection->destination = strndup((const char *)destination.bytes, destination.length);
         if (connection->destination) {
@@ -101,9 +107,15 @@ bool keep_put(struct keep *keep, struct connection **connection_pointer, struct 
     return false;
 }
 
-void keep_close_all(struct keep *keep)
+void keep_drain(struct keep *keep)
 {
+    keep->is_draining = true;
     while (!list_is_empty(&keep->idle))
         good_bye(keep, connection_of(list_pop(&keep->idle)));
     set_timer(keep);
+}
+
+bool keep_is_busy(const struct keep *keep)
+{
+    return keep->leaving_count > 0;
 }

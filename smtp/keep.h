@@ -14,6 +14,8 @@ struct keep {
     const struct conf_smtp *settings;
     struct list idle; /* struct connection, the longest kept first */
     struct loop_timer timer;
+    size_t leaving_count; /* connections that are told good-bye just now */
+    bool is_draining;
 };
 
 void keep_init(struct keep *keep, struct loop *loop, const struct conf_smtp *settings);
@@ -22,7 +24,9 @@ MUST_USE struct connection *keep_take(struct keep *keep, struct span destination
 /* Takes the connection over if it may be used again, else says good-bye to it. From a task. Says
  * whether it is kept. */
 bool keep_put(struct keep *keep, struct connection **connection, struct span destination);
-/* Says good-bye to all. */
-void keep_close_all(struct keep *keep);
+/* Says good-bye to all, and keeps no more. */
+void keep_drain(struct keep *keep);
+/* Some have not been told yet. */
+bool keep_is_busy(const struct keep *keep);
 
 #endif

@@ -1,7 +1,11 @@
 # tests of smtp
 if HAVE_CMOCKA
-check_PROGRAMS += tests/smtp/plan_test tests/smtp/smtp_test
-TESTS += tests/smtp/plan_test tests/smtp/smtp_test
+smtp_tests = tests/smtp/content_test tests/smtp/plan_test tests/smtp/smtp_test
+check_PROGRAMS += $(smtp_tests)
+TESTS += $(smtp_tests)
+tests_smtp_content_test_SOURCES = tests/smtp/content_test.c tests/smtp/world.c \
+	tests/smtp/world.h tests/daemon.c tests/daemon.h tests/test.h
+tests_smtp_content_test_LDADD = $(test_libs)
 tests_smtp_plan_test_SOURCES = tests/smtp/plan_test.c smtp/nexthop.c smtp/nexthop.h \
 	smtp/plan.c smtp/plan.h tests/test.h
 tests_smtp_plan_test_LDADD = $(test_libs)
