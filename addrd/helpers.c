@@ -112,15 +112,11 @@ static void make(void *context)
         make_later(helper);
 }
 
-static void replace(struct helper *helper)
+static void vacate(struct helper *helper)
 {
     ipc_channel_destroy(&helper->channel);
     helper->is_busy = false;
     helper->generation++;
-    if (clock_monotonic_ms() - helper->started_ms < HELPER_PAUSE_MS)
-        make_later(helper);
-    else
-        make(helper);
 }
 
 /* Its look-up, if it had one, has failed before this. */
@@ -129,7 +125,11 @@ static void on_helper_closed(struct ipc_channel *channel UNUSED, const char *rea
 {
     struct helper *helper = context;
     report(helper->helpers, "a worker has ended; another takes its place");
-    replace(helper);
+    vacate(helper);
+    if (clock_monotonic_ms() - helper->started_ms < HELPER_PAUSE_MS)
+        make_later(helper);
+    else
+        make(helper);
 }
 
 static void on_nursery_closed(struct ipc_channel *channel UNUSED, const char *reason UNUSED,
@@ -205,7 +205,8 @@ static void give_back(struct helpers *helpers, struct helper *helper, uint32_t g
         if (result == IPC_CALL_TIMED_OUT || result == IPC_CALL_CANCELLED) {
             /* It still works on what nobody waits for any more. */
             report(helpers, "a worker does not answer; another takes its place");
-            replace(helper);
+            vacate(helper);
+            make(helper);
         } else {
             helper->is_busy = false;
         }
@@ -216,7 +217,7 @@ static void give_back(struct helpers *helpers, struct helper *helper, uint32_t g
 enum table_result helpers_ask(struct helpers *helpers, size_t table_number, struct span key,
                               struct buffer *value, struct buffer *reason)
 {
-    const int64_t deadline_ms = clock_deadline_after(helpers->timeout_ms);
+    const int64_t wait_deadline_ms = clock_deadline_after(helpers->timeout_ms);
     struct ipc_table_lookup_reply reply = {.status = TABLE_ERROR};
     enum ipc_call_result result = IPC_CALL_CLOSED;
     struct arena arena;
@@ -229,15 +230,18 @@ enum table_result helpers_ask(struct helpers *helpers, size_t table_number, stru
                                               .key = arena_copy(&arena, key)};
     for (int i = 0; question.key.bytes && i < HELPER_ATTEMPTS && result == IPC_CALL_CLOSED; i++) {
         uint32_t generation;
-        struct helper *helper = wait_for_helper(helpers, table_number, deadline_ms, &generation);
+        struct helper *helper =
+            wait_for_helper(helpers, table_number, wait_deadline_ms, &generation);
         if (!helper) {
             result = IPC_CALL_TIMED_OUT;
             break;
         }
-        /* Its channel may have closed between the choice and now. */
+        /* Its channel may have closed between the choice and now. A worker has the whole time,
+         * however long its turn was in coming: being short of time is no reason to replace it. */
         if (helper->generation == generation)
             result = ipc_channel_call(helper->channel, IPC_TABLE_LOOKUP, &question,
-                                      IPC_TABLE_LOOKUP_REPLY, &reply, &arena, deadline_ms);
+                                      IPC_TABLE_LOOKUP_REPLY, &reply, &arena,
+                                      clock_deadline_after(helpers->timeout_ms));
         give_back(helpers, helper, generation, table_number, result);
     }
     enum table_result found = TABLE_ERROR;

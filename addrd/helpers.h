@@ -1,7 +1,7 @@
 /* addrd/helpers - the dispatcher's side of the workers: who is free, who has died, who hangs.
  * A look-up takes a worker to itself. One table may not take them all, so that a slow one leaves
- * the others a way; who finds none free waits in line until its deadline. A worker that does not
- * answer in time, or dies, is replaced, and its look-up is a temporary error.
+ * the others a way; who finds none free waits in line for as long as a look-up may take. A worker
+ * that does not answer in time, or dies, is replaced, and its look-up is a temporary error.
  * Interface: helpers_start(), helpers_ask(). Callers: addrd/main, tests. */
 #ifndef ADDRD_HELPERS_H
 #define ADDRD_HELPERS_H

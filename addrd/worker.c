@@ -18,6 +18,7 @@
 
 enum {
     WORKER_DESCRIPTOR_LIMIT = 256,
+    WORKER_GRACE_MS = 1000, /* beyond the limit: the dispatcher gives up first and knows why */
     WORKER_VALUE_MAX_BYTES = 57344, /* IPC_RECORDS_MAX */
     WORKER_REASON_MAX_BYTES = 2048  /* IPC_REASON_MAX */
 };
@@ -77,7 +78,8 @@ static bool watchdog_start(struct watchdog *watchdog, int64_t limit_ms)
 static void watchdog_set(struct watchdog *watchdog, bool is_working)
 {
     (void)pthread_mutex_lock(&watchdog->mutex);
-    watchdog->deadline_ms = is_working ? clock_deadline_after(watchdog->limit_ms) : CLOCK_NEVER;
+    watchdog->deadline_ms =
+        is_working ? clock_deadline_after(watchdog->limit_ms + WORKER_GRACE_MS) : CLOCK_NEVER;
     /* In the middle of an earlier wait it looks at the new deadline when that is over. */
     if (is_working && watchdog->is_waiting_for_work)
         (void)pthread_cond_signal(&watchdog->changed);
