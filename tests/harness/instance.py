@@ -62,8 +62,10 @@ class Programs:
 
     def __init__(self, build, directory):
         self.root = pathlib.Path(directory)
-        subprocess.run(["make", "-s", "-C", str(build), "install", f"DESTDIR={self.root}",
-                        "prefix=/usr"], check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run(["make", "-s", "-C", str(build), "install", f"DESTDIR={self.root}",
+                               "prefix=/usr"], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"make install: {done.stdout[-2000:]}{done.stderr[-2000:]}")
         for path in self.root.rglob("*"):
             if path.is_symlink():
                 continue

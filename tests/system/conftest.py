@@ -47,7 +47,10 @@ def programs(workspace):
     build = os.environ.get("POSTHOUSE_BUILD") or next(
         (str(TOP / name) for name in ("build-tests/gcc", "build") if (TOP / name / "Makefile").exists()),
         "no build")
-    return instance.Programs(build, workspace / "programs")
+    try:
+        return instance.Programs(build, workspace / "programs")
+    except RuntimeError as error:
+        pytest.exit(str(error), returncode=3)   # no test can run without
 
 
 @pytest.fixture
