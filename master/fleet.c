@@ -11,6 +11,8 @@
 
 #include "system/file.h"
 
+enum { REPAIR_MS = 1000 };
+
 enum {
     PING_INTERVAL_MS = 5000,
     /* An operator who says stop waits for this long at most in each stage: nothing acknowledged is
@@ -42,6 +44,8 @@ struct fleet {
     uint32_t last_generation;
     bool is_stopping;
     struct loop_timer ping_timer;
+    struct list broken_pairs;
+    struct loop_timer repair_timer;
     int64_t last_tick_ms;
     struct event child_event;
     struct loop_hook hook; /* looks at everything once events have been handled */
@@ -95,6 +99,68 @@ static void join(struct fleet *fleet, struct process *client, struct process *se
     }
     give_end(client, server, false, pair[0]);
     give_end(server, client, true, pair[1]);
+}
+
+/* A pair of processes whose channel has closed, until they get another. Both ends tell of it, and
+ * so does the survivor when the other has died: the wait takes these for one. */
+struct broken_pair {
+    struct list_link link;
+    uint32_t client, server; /* process numbers */
+    int64_t repair_ms;
+};
+
+static struct process *find_process(struct fleet *fleet, uint32_t number)
+{
+    FOR_EACH_GENERATION(fleet, generation)
+    FOR_EACH_PROCESS(generation, process)
+    if (process->number == number && number != 0)
+        return process;
+    return NULL;
+}
+
+static void on_peer_lost(struct process *process, uint32_t peer_number, bool is_server,
+                         void *context)
+{
+    struct fleet *fleet = context;
+    const uint32_t client = is_server ? peer_number : process->number;
+    const uint32_t server = is_server ? process->number : peer_number;
+    LIST_FOR_EACH (&fleet->broken_pairs, link) {
+        const struct broken_pair *pair = LIST_ITEM(link, struct broken_pair, link);
+        if (pair->client == client && pair->server == server)
+            return;
+    }
+    struct broken_pair *pair = calloc(1, sizeof(*pair));
+    if (!pair)
+        return;
+    pair->client = client;
+    pair->server = server;
+    pair->repair_ms = clock_deadline_after(REPAIR_MS);
+    list_append(&fleet->broken_pairs, &pair->link);
+    loop_timer_set(
+        &fleet->repair_timer,
+        LIST_ITEM(list_first(&fleet->broken_pairs), struct broken_pair, link)->repair_ms);
+}
+
+static void on_repair(void *context)
+{
+    struct fleet *fleet = context;
+    struct broken_pair *pair;
+    while ((pair = LIST_ITEM(list_first(&fleet->broken_pairs), struct broken_pair, link)) != NULL) {
+        if (pair->repair_ms > clock_monotonic_ms()) {
+            loop_timer_set(&fleet->repair_timer, pair->repair_ms);
+            break;
+        }
+        list_remove(&fleet->broken_pairs, &pair->link);
+        struct process *client = find_process(fleet, pair->client);
+        struct process *server = find_process(fleet, pair->server);
+        if (client && server && process_is_reachable(client) && process_is_reachable(server)) {
+            maillog_text(fleet->options.log, LOG_LEVEL_WARNING, span_empty(),
+                         "the channel from %s to %s has closed: making another",
+                         client->service->program->program, server->service->program->program);
+            join(fleet, client, server);
+        }
+        free(pair);
+    }
 }
 
 /* Our own log lines. */
@@ -396,12 +462,15 @@ struct fleet *fleet_create(const struct fleet_options *options)
         .output = options->output,
         .is_verbose = options->is_verbose,
         .on_started = on_started,
+        .on_peer_lost = on_peer_lost,
         .on_changed = on_changed,
         .context = fleet,
     };
     fleet->hook.run = review;
     list_init(&fleet->generations);
     loop_timer_init(&fleet->ping_timer, options->loop, on_tick, fleet);
+    list_init(&fleet->broken_pairs);
+    loop_timer_init(&fleet->repair_timer, options->loop, on_repair, fleet);
     if (event_assign(&fleet->child_event, loop_event_base(options->loop), SIGCHLD,
                      EV_SIGNAL | EV_PERSIST, on_child, fleet) != 0 ||
         event_add(&fleet->child_event, NULL) != 0) {
@@ -420,6 +489,7 @@ void fleet_destroy(struct fleet **fleet)
         return;
     ASSERT(list_is_empty(&dying->generations));
     (void)event_del(&dying->child_event);
+    loop_timer_release(&dying->repair_timer);
     loop_timer_release(&dying->ping_timer);
     loop_hook_cancel(dying->options.loop, &dying->hook);
     free(dying);

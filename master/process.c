@@ -94,6 +94,12 @@ static void on_control_message(struct ipc_channel *channel, const struct ipc_del
         process_handle(process, SUPERVISE_FAILED, process->reason);
         break;
     }
+    case IPC_PEER_LOST: {
+        const struct ipc_peer_lost *lost = delivery->message;
+        process->world->on_peer_lost(process, lost->process_number, lost->is_server,
+                                     process->world->context);
+        break;
+    }
     case IPC_PONG: {
         const struct ipc_pong *pong = delivery->message;
         if (pong->serial == process->ping_serial)
@@ -130,6 +136,7 @@ static const struct ipc_permission control_permissions[] = {
     {IPC_READY, FROM_CHILDREN},
     {IPC_FAILED, FROM_CHILDREN},
     {IPC_PONG, FROM_CHILDREN},
+    {IPC_PEER_LOST, FROM_CHILDREN},
     {0, 0},
 };
 static const struct ipc_channel_handlers control_handlers = {on_control_message, on_control_closed,

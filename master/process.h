@@ -24,6 +24,9 @@ struct process_world {
      * later, never within. */
     void (*on_changed)(struct process *process, enum supervise_event event, const char *reason,
                        void *context);
+    /* A channel of it to the process of that number has closed; is_server: it was the server. */
+    void (*on_peer_lost)(struct process *process, uint32_t peer_number, bool is_server,
+                         void *context);
     void *context;
 };
 

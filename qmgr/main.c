@@ -14,7 +14,7 @@
 #include "system/random.h"
 #include "tool_peer.h"
 
-enum { DESCRIPTORS = 65536, KEY_TRIES = 2 };
+enum { DESCRIPTORS = 65536, KEY_TRIES = 2, DRAIN_POLL_MS = 10 };
 
 static struct qmgr qmgr;
 
@@ -175,15 +175,15 @@ static void on_peer(struct service *service, const struct service_peer *peer, in
 
 static void leave_when_idle(void *context)
 {
-    struct service *service = context;
     if (pool_pending_count(qmgr.pool) == 0)
-        service_leave(service, 0);
-    scan_later(&qmgr, leave_when_idle, service);
+        service_leave(context, 0);
+    loop_timer_set(&qmgr.drain_timer, clock_deadline_after(DRAIN_POLL_MS));
 }
 
 /* Everything that matters is on disk: what is in flight is found there again by the next one. */
 static void drain(struct service *service)
 {
+    loop_timer_init(&qmgr.drain_timer, qmgr.loop, leave_when_idle, service);
     leave_when_idle(service);
 }
 

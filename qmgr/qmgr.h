@@ -39,6 +39,7 @@ struct qmgr {
     struct outcome intake_state;
     uint64_t available_bytes;
     struct loop_timer space_timer;
+    struct loop_timer drain_timer;
     bool is_space_known; /* peers have been told */
 
     /* Who routes and delivers. */

@@ -72,6 +72,12 @@ struct ipc_channel {
 };
 
 static ipc_trace *trace_function;
+static ipc_end_hook *end_hook;
+
+void ipc_channel_set_end_hook(ipc_end_hook *hook)
+{
+    end_hook = hook;
+}
 
 void ipc_channel_set_trace(ipc_trace *trace)
 {
@@ -125,6 +131,8 @@ static void shut(struct ipc_channel *channel)
     (void)event_del(&channel->read_event);
     (void)event_del(&channel->write_event);
     loop_hook_cancel(channel->loop, &channel->hook);
+    if (end_hook)
+        end_hook(channel->descriptor, !channel->is_destroyed);
     file_close(channel->descriptor);
     channel->descriptor = -1;
     for (size_t i = channel->out_descriptor_offset; i < channel->out_descriptor_count; i++)

@@ -84,6 +84,11 @@ MUST_USE bool ipc_channel_call_async(struct ipc_channel *channel, enum ipc_type 
                                      const void *message, enum ipc_type reply_type,
                                      int64_t deadline_ms, ipc_call_done *done, void *context);
 
+/* Called once for each channel that ends, before its descriptor is closed; is_lost: not by its own
+ * process's wish. One hook for the process (NULL: none). */
+typedef void ipc_end_hook(int descriptor, bool is_lost);
+void ipc_channel_set_end_hook(ipc_end_hook *hook);
+
 /* Called with every message sent and received, for people who watch the traffic (NULL: nobody). */
 typedef void ipc_trace(const struct ipc_channel *channel, bool is_sent, enum ipc_type type,
                        uint32_t id, const void *message);

@@ -38,6 +38,7 @@ struct control {
     bool has_started; /* START has come */
     bool is_serving;
     struct list early;
+    struct list ends; /* struct given_end */
 };
 
 static struct control *control_of(struct service *service)
@@ -72,6 +73,57 @@ void service_say(struct service *service, const char *format, ...)
     }
 }
 
+/* ---- channels that end ---- */
+
+/* A channel end that was handed on, by its descriptor. */
+struct given_end {
+    struct list_link link;
+    int descriptor;
+    uint32_t process_number;
+    bool is_server;
+};
+
+/* The hook of lib/ipc has no context of its own. */
+static struct control *hooked_control;
+
+static void forget_end(struct control *control, int descriptor)
+{
+    LIST_FOR_EACH (&control->ends, link) {
+        struct given_end *end = LIST_ITEM(link, struct given_end, link);
+        if (end->descriptor == descriptor) {
+            list_remove(&control->ends, link);
+            free(end);
+        }
+    }
+}
+
+static void remember_end(struct control *control, const struct service_peer *peer, int descriptor)
+{
+    struct given_end *end = malloc(sizeof(*end));
+    forget_end(control, descriptor); /* of a descriptor that was closed without a channel */
+    if (!end)
+        return; /* should it be lost, the next restart of either side repairs it */
+    *end = (struct given_end){.descriptor = descriptor,
+                              .process_number = peer->process_number,
+                              .is_server = peer->is_server};
+    list_append(&control->ends, &end->link);
+}
+
+static void on_channel_end(int descriptor, bool is_lost)
+{
+    struct control *control = hooked_control;
+    LIST_FOR_EACH (&control->ends, link) {
+        struct given_end *end = LIST_ITEM(link, struct given_end, link);
+        if (end->descriptor != descriptor)
+            continue;
+        const struct ipc_peer_lost lost = {.process_number = end->process_number,
+                                           .is_server = end->is_server};
+        if (is_lost && control->channel && !control->service.is_draining)
+            (void)ipc_channel_send(control->channel, IPC_PEER_LOST, &lost);
+    }
+    forget_end(control, descriptor);
+}
+
 /* ---- what master sends ---- */
 
 static void give_listener(struct service *service, struct span endpoint, int descriptor)
@@ -84,6 +136,7 @@ static void give_listener(struct service *service, struct span endpoint, int des
 
 static void give_peer(struct service *service, const struct service_peer *peer, int descriptor)
 {
+    remember_end(control_of(service), peer, descriptor);
     if (peer->role == IPC_ROLE_LOGD && !peer->is_server)
         maillog_client_attach(&service->log_client, descriptor);
     else if (service->definition->on_peer)
@@ -377,6 +430,9 @@ int service_main(const struct service_definition *definition)
     (void)signal(SIGPIPE, SIG_IGN);
     service->definition = definition;
     list_init(&control.early);
+    list_init(&control.ends);
+    hooked_control = &control;
+    ipc_channel_set_end_hook(on_channel_end);
     arena_init(&service->arena, ARENA_BYTES, 0);
     service->loop = loop_create();
     ASSERT(service->loop);
