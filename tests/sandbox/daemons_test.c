@@ -17,6 +17,7 @@
 #include "conf/local.h"
 #include "conf/logd.h"
 #include "conf/qmgr.h"
+#include "conf/smtp.h"
 #include "conf/smtpd.h"
 #include "conf/virtual.h"
 #include "sandbox/probe.h"
@@ -42,6 +43,7 @@ static const struct row {
     {"local", IPC_ROLE_LOCAL, &conf_part_local, SANDBOX_SOCKETPAIR},
     {"virtual", IPC_ROLE_VIRTUAL, &conf_part_virtual,
      QUEUE_FILES | SANDBOX_OPEN_BENEATH | SANDBOX_THREADS},
+    {"smtp", IPC_ROLE_SMTP, &conf_part_smtp, SANDBOX_CONNECT | SANDBOX_STREAMS | SANDBOX_READ_FD},
     {"bounce", IPC_ROLE_BOUNCE, &conf_part_bounce, SANDBOX_READ_FD | SANDBOX_WRITE_FD},
 };
 
@@ -185,6 +187,7 @@ PROBE_TEST(dnsd)
 PROBE_TEST(qmgr)
 PROBE_TEST(local)
 PROBE_TEST(virtual)
+PROBE_TEST(smtp)
 PROBE_TEST(bounce)
 
 int main(void)
@@ -197,6 +200,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_qmgr, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_local, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_virtual, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_smtp, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bounce, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
