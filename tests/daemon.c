@@ -28,6 +28,12 @@ static void on_control_message(struct ipc_channel *channel, const struct ipc_del
     (void)channel;
     if (delivery->type == IPC_READY)
         daemon->is_ready = true;
+    if (delivery->type == IPC_PROBE_REPLY) {
+        daemon->has_probe_reply = true;
+        daemon->probe_result = ((const struct ipc_probe_reply *)delivery->message)->result;
+        loop_stop(daemon->loop);
+        return;
+    }
     if (delivery->type == IPC_FAILED) {
         const struct ipc_failed *failed = delivery->message;
         daemon->has_failed = true;
@@ -76,8 +82,11 @@ static void on_log_closed(struct ipc_channel *channel, const char *reason, void 
 }
 
 #define ALL_ROLES UINT32_MAX
-static const struct ipc_permission control_permissions[] = {
-    {IPC_READY, ALL_ROLES}, {IPC_FAILED, ALL_ROLES}, {IPC_PONG, ALL_ROLES}, {0, 0}};
+static const struct ipc_permission control_permissions[] = {{IPC_READY, ALL_ROLES},
+                                                            {IPC_FAILED, ALL_ROLES},
+                                                            {IPC_PONG, ALL_ROLES},
+                                                            {IPC_PROBE_REPLY, ALL_ROLES},
+                                                            {0, 0}};
 static const struct ipc_permission log_permissions[] = {
     {IPC_LOG_OPEN, ALL_ROLES}, {IPC_LOG_LINES, ALL_ROLES}, {0, 0}};
 static const struct ipc_channel_handlers control_handlers = {on_control_message, on_control_closed,

@@ -19,6 +19,8 @@ struct daemon {
     bool is_ready;
     bool has_failed; /* it said so; the reason is in the log */
     bool has_gone;
+    bool has_probe_reply; /* to an IPC_PROBE, from a daemon built to answer it */
+    uint32_t probe_result;
     char root_directory[64];
     void (*on_log)(struct daemon *daemon); /* after new lines; may be NULL */
 };

@@ -21,3 +21,4 @@ include tests/system/local.mk
 include tests/powercut/local.mk
 include tests/kill/local.mk
 include tests/faults/local.mk
+include tests/sandbox/local.mk

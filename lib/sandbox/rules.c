@@ -280,7 +280,7 @@ const struct sandbox_rule sandbox_rules[] = {
     ALLOW_IF(SANDBOX_SPAWN, "prctl", IF_EQUAL(0, PR_SET_NO_NEW_PRIVS)),
     ALLOW_IF(SANDBOX_SPAWN, "prctl", IF_EQUAL(0, PR_SET_DUMPABLE), IF_EQUAL(1, 0)),
     ALLOW_IF(SANDBOX_SPAWN, "prctl", IF_EQUAL(0, PR_SET_PDEATHSIG)),
-    ALLOW_IF(SANDBOX_SOCKETPAIR, "socketpair", IF_EQUAL(0, AF_UNIX)),
+    ALLOW_IF(SANDBOX_SPAWN | SANDBOX_SOCKETPAIR, "socketpair", IF_EQUAL(0, AF_UNIX)),
 
 #ifdef POSTHOUSE_SANITIZERS
     /* What the sanitizers' run-time libraries ask for, and nothing else: the filter stays on. */

@@ -30,9 +30,9 @@ enum sandbox_promise {
     SANDBOX_OPEN_BENEATH = 1 << 11, /* openat2, for its RESOLVE_BENEATH */
     SANDBOX_CONNECT = 1 << 12,      /* socket and connect, TCP and UDP of IPv4 and IPv6 only */
     SANDBOX_SYSLOG = 1 << 13,       /* socket and connect, local datagrams only */
-    SANDBOX_SPAWN = 1 << 14,        /* fork, become another user, enter a narrower sandbox */
-    SANDBOX_NSS = 1 << 15,          /* name services: their modules, files and sockets */
-    SANDBOX_SOCKETPAIR = 1 << 16,   /* socketpair, local only: channels to children */
+    SANDBOX_SPAWN = 1 << 14, /* fork, become another user, enter a narrower sandbox, socketpair */
+    SANDBOX_NSS = 1 << 15,   /* name services: their modules, files and sockets */
+    SANDBOX_SOCKETPAIR = 1 << 16, /* socketpair, local only: channels to children */
 
     /* The usual combinations. */
     SANDBOX_READ_FILES = SANDBOX_OPEN_READ | SANDBOX_READ_FD | SANDBOX_LOCK,

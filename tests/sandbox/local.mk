@@ -1,0 +1,37 @@
+# tests/sandbox: the daemons' own objects, linked with a lib/service that answers probes. A daemon
+# joins with three lines here and a row in daemons_test.c.
+if HAVE_CMOCKA
+check_LIBRARIES += tests/sandbox/libprobe.a
+tests_sandbox_libprobe_a_SOURCES = lib/service/service.c
+tests_sandbox_libprobe_a_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTHOUSE_PROBE
+probe_libs = tests/sandbox/libprobe.a
+
+probe_daemons = tests/sandbox/logd_probe tests/sandbox/smtpd_probe tests/sandbox/addrd_probe \
+	tests/sandbox/dnsd_probe tests/sandbox/qmgr_probe tests/sandbox/local_probe \
+	tests/sandbox/virtual_probe tests/sandbox/bounce_probe tests/sandbox/smtp_probe
+tests_sandbox_logd_probe_SOURCES = $(logd_logd_SOURCES)
+tests_sandbox_logd_probe_LDADD = $(probe_libs) $(logd_logd_LDADD)
+tests_sandbox_smtpd_probe_SOURCES = $(smtpd_smtpd_SOURCES)
+tests_sandbox_smtpd_probe_LDADD = $(probe_libs) $(smtpd_smtpd_LDADD)
+tests_sandbox_addrd_probe_SOURCES = $(addrd_addrd_SOURCES)
+tests_sandbox_addrd_probe_LDADD = $(probe_libs) $(addrd_addrd_LDADD)
+tests_sandbox_dnsd_probe_SOURCES = $(dnsd_dnsd_SOURCES)
+tests_sandbox_dnsd_probe_LDADD = $(probe_libs) $(dnsd_dnsd_LDADD)
+tests_sandbox_qmgr_probe_SOURCES = $(qmgr_qmgr_SOURCES)
+tests_sandbox_qmgr_probe_LDADD = $(probe_libs) $(qmgr_qmgr_LDADD)
+tests_sandbox_local_probe_SOURCES = $(local_local_SOURCES)
+tests_sandbox_local_probe_LDADD = $(probe_libs) $(local_local_LDADD)
+tests_sandbox_virtual_probe_SOURCES = $(local_virtual_SOURCES)
+tests_sandbox_virtual_probe_LDADD = $(probe_libs) $(local_virtual_LDADD)
+tests_sandbox_bounce_probe_SOURCES = $(bounce_bounce_SOURCES)
+tests_sandbox_bounce_probe_LDADD = $(probe_libs) $(bounce_bounce_LDADD)
+tests_sandbox_smtp_probe_SOURCES = $(smtp_smtp_SOURCES)
+tests_sandbox_smtp_probe_LDADD = $(probe_libs) $(smtp_smtp_LDADD)
+
+check_PROGRAMS += tests/sandbox/daemons_test $(probe_daemons)
+TESTS += tests/sandbox/daemons_test
+tests_sandbox_daemons_test_SOURCES = tests/sandbox/daemons_test.c tests/daemon.c tests/daemon.h \
+	tests/test.h
+tests_sandbox_daemons_test_LDADD = $(test_libs)
+EXTRA_tests_sandbox_daemons_test_DEPENDENCIES = $(probe_daemons)
+endif
