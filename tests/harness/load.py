@@ -12,6 +12,7 @@ Callers: tests/kill, tests/powercut, tests/faults."""
 
 import asyncio
 import collections
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -293,45 +294,60 @@ def _inspect(lines):
 
 
 class Mailboxes:
-    """What lies in new/ and cur/ of the users' Maildirs: counts of (message id, recipient). Files are
-    read once: a Maildir file never changes."""
+    """What lies in new/ and cur/ of the users' Maildirs: counts of (message id, recipient). A file is
+    read again only when it is another one: what a crash left unfinished may be replaced."""
 
     def __init__(self, path_of, users):
         """path_of(user) names the Maildir."""
         self._path_of, self._users = path_of, users
-        self._known = set()
+        self._known = {}  # (user, name): (file as it was read, what it is)
+        self.forget()
+
+    def forget(self):
+        """Whatever was found so far is of no interest any more."""
+        self._ignored = set(self._known)
         self.delivered = collections.Counter()
         self.reports = collections.Counter()  # failures that the sender was told of
         self.damaged = set()
 
     def read(self):
+        present = {}
         for user in self._users:
             for part in ("new", "cur"):
                 place = os.path.join(self._path_of(user), part)
                 for name in os.listdir(place) if os.path.isdir(place) else ():
                     # The same file in new/ and in cur/ has one name, up to the flags.
                     key = (user, name.split(":2,")[0])
-                    if key not in self._known:
-                        self._known.add(key)
-                        self._read(os.path.join(place, name), user)
+                    with contextlib.suppress(FileNotFoundError):
+                        present[key] = self._look(key, os.path.join(place, name))
+        self._known = present
+        self.delivered.clear()
+        self.reports.clear()
+        self.damaged.clear()
+        for key, (_file, (kind, facts)) in present.items():
+            if key not in self._ignored:
+                getattr(self, kind).update(facts)
         return self
 
-    def _read(self, path, user):
+    def _look(self, key, path):
+        status = os.stat(path)
+        file = (status.st_ino, status.st_size, status.st_mtime_ns)
+        known = self._known.get(key)
+        return known if known and known[0] == file else (file, self._classify(path, key[0]))
+
+    @staticmethod
+    def _classify(path, user):
         with open(path, encoding="latin-1", newline="\n") as file:
             text = file.read()
         message_id, is_whole = _inspect(text.split("\n")[:-1])
         if message_id.endswith("@load.test"):
-            if is_whole:
-                self.delivered[message_id, user] += 1
-            else:
-                self.damaged.add((message_id, user))
-            return
+            return ("delivered" if is_whole else "damaged"), [(message_id, user)]
         # A report: which message of ours does it give back?
         about = re.findall(r"^Message-ID: <([^>]*@load\.test)>", text, re.MULTILINE)
         failed = re.findall(r"^Final-Recipient: *rfc822; *(\S+)", text, re.MULTILINE)
         if not about or not failed:
-            self.damaged.add((os.path.basename(path), user))
-        self.reports.update((message_id, recipient) for message_id in about[:1] for recipient in failed)
+            return "damaged", [(os.path.basename(path), user)]
+        return "reports", [(about[0], recipient) for recipient in failed]
 
 
 @dataclasses.dataclass
