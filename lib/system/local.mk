@@ -1,3 +1,4 @@
+EXTRA_DIST += lib/system/tasks-gdb.py
 # lib/system: layer 4, the only folder that meets the operating system's calls for everybody else.
 lib_libposthouse_a_SOURCES += \
 	lib/system/clock.c lib/system/clock.h \

@@ -39,7 +39,8 @@ struct coroutine {
 };
 
 struct task {
-    struct list_link link; /* on the loop's ready list */
+    struct list_link link;     /* on the loop's ready list */
+    struct list_link all_link; /* in all_tasks, for debuggers */
     struct loop *loop;
     const char *name;
     struct coroutine *coroutine;
@@ -51,6 +52,7 @@ struct task {
 
 /* The event loop's side of the switch: one loop per process runs tasks. */
 static struct task *running;
+static struct list all_tasks; /* lib/system/tasks-gdb.py walks it */
 static struct coroutine *entering;
 static struct coroutine *idle_coroutines;
 static size_t idle_count;
@@ -196,6 +198,9 @@ struct task *task_start(struct loop *loop, const char *name, void (*body)(void *
     task->loop = loop;
     task->name = name;
     loop_timer_init(&task->timer, loop, on_deadline, task);
+    if (!list_is_linked(&all_tasks.head))
+        list_init(&all_tasks);
+    list_append(&all_tasks, &task->all_link);
     make_ready(task);
     return task;
 }
@@ -208,6 +213,7 @@ static void run_task(struct task *task)
     running = NULL;
     if (task->coroutine->is_finished) {
         loop_timer_release(&task->timer);
+        list_remove(&all_tasks, &task->all_link);
         coroutine_destroy(task->loop, task->coroutine);
         free(task);
     }
