@@ -1,6 +1,7 @@
 /* smtp/body - see body.h. */
 #include "body.h"
 
+#include "downgrade.h"
 #include "smtp/data.h"
 #include "system/file.h"
 #include "system/task.h"
@@ -12,8 +13,9 @@ struct sender {
     const struct delivery *delivery;
     struct connection *connection;
     struct smtp_data_encoder encoder;
-    bool needs_encoding;       /* some line begins with a dot */
-    uint64_t line_limit_bytes; /* 0: no line is longer than it may be */
+    bool needs_encoding;         /* some line begins with a dot */
+    struct downgrade *downgrade; /* NULL: the server takes the content as it is */
+    uint64_t line_limit_bytes;   /* 0: no line is longer than it may be */
     uint64_t line_bytes;
     bool ends_with_newline;
 };
@@ -52,8 +54,9 @@ static void write_piece(struct sender *sender, struct span piece)
         stream_write(&sender->connection->stream, piece);
 }
 
-static void write_content(struct sender *sender, struct span bytes)
+static void write_content(void *context, struct span bytes)
 {
+    struct sender *sender = context;
     struct span piece;
     if (bytes.length > 0)
         sender->ends_with_newline = bytes.bytes[bytes.length - 1] == '\n';
@@ -65,31 +68,75 @@ static void write_content(struct sender *sender, struct span bytes)
         write_piece(sender, piece);
 }
 
-static enum body_result send_extent(struct sender *sender, const struct queue_extent *extent,
-                                    struct digest *digest, uint8_t *block, struct arena *arena,
-                                    struct failure *failure)
+/* Hands the content's bytes to a function, and compares digests where there is a context. */
+static enum body_result read_extent(struct sender *sender, const struct queue_extent *extent,
+                                    struct digest *digest, uint8_t *block,
+                                    void (*take)(struct sender *sender, struct span bytes),
+                                    struct arena *arena, struct failure *failure)
 {
     uint8_t seen[DIGEST_BYTES];
     uint64_t done = 0;
-    digest_start(digest);
+    if (digest)
+        digest_start(digest);
     while (done < extent->length) {
         const uint64_t left = extent->length - done;
         const size_t wanted = left < LOOP_BLOCK_BYTES ? (size_t)left : LOOP_BLOCK_BYTES;
         if (file_pread_all(sender->delivery->content, block, wanted, extent->offset + done) != 0)
             return BODY_UNREADABLE;
         const struct span bytes = span_of(block, wanted);
-        digest_update(digest, bytes);
-        write_content(sender, bytes);
+        if (digest)
+            digest_update(digest, bytes);
+        take(sender, bytes);
         done += wanted;
-        if (sender->connection->stream.output.length >= FLUSH_BYTES) {
-            if (!connection_flush(sender->connection, STAGE_CONTENT, arena, failure))
-                return BODY_LOST;
+        if (sender->connection->stream.output.length >= FLUSH_BYTES &&
+            !connection_flush(sender->connection, STAGE_CONTENT, arena, failure))
+            return BODY_LOST;
+        if (done % FLUSH_BYTES == 0)
             task_yield();
-        }
     }
+    if (!digest)
+        return BODY_SENT;
     if (!digest_finish(digest, seen))
         return BODY_UNREADABLE;
     return memcmp(seen, extent->digest, DIGEST_BYTES) == 0 ? BODY_SENT : BODY_CORRUPT;
+}
+
+static enum body_result read_all(struct sender *sender, struct digest *digest, uint8_t *block,
+                                 void (*take)(struct sender *sender, struct span bytes),
+                                 struct arena *arena, struct failure *failure)
+{
+    enum body_result result = BODY_SENT;
+    for (size_t i = 0; i < sender->delivery->extent_count && result == BODY_SENT; i++)
+        result =
+            read_extent(sender, &sender->delivery->extents[i], digest, block, take, arena, failure);
+    return result;
+}
+
+static void take_for_wire(struct sender *sender, struct span bytes)
+{
+    write_content(sender, bytes);
+}
+
+static void take_for_downgrade(struct sender *sender, struct span bytes)
+{
+    downgrade_add(sender->downgrade, bytes);
+}
+
+/* Two passes: which parts have 8 bits, then out with them. */
+static enum body_result send_downgraded(struct sender *sender, struct digest *digest,
+                                        uint8_t *block, struct arena *arena,
+                                        struct failure *failure)
+{
+    enum body_result result;
+    downgrade_start(sender->downgrade);
+    result = read_all(sender, NULL, block, take_for_downgrade, arena, failure);
+    downgrade_finish(sender->downgrade);
+    if (result != BODY_SENT)
+        return result;
+    downgrade_restart(sender->downgrade, write_content, sender);
+    result = read_all(sender, digest, block, take_for_downgrade, arena, failure);
+    downgrade_finish(sender->downgrade);
+    return result;
 }
 
 enum body_result body_send(const struct delivery *delivery, struct connection *connection,
@@ -104,16 +151,21 @@ enum body_result body_send(const struct delivery *delivery, struct connection *c
         .line_limit_bytes = facts->longest_line_bytes > line_limit ? line_limit : 0,
         .ends_with_newline = true,
     };
-    enum body_result result = BODY_SENT;
+    enum body_result result = BODY_UNREADABLE;
     struct agent_digest *digest = agent_take_digest(delivery->agent);
     uint8_t *block = loop_block_take(connection->loop);
+    const bool needs_downgrade =
+        !connection->extensions.has_8bitmime && (facts->flags & QUEUE_FACT_8BIT_BODY) != 0;
 
     smtp_data_encoder_init(&sender.encoder);
-    if (!digest || !block)
-        result = BODY_UNREADABLE;
-    for (size_t i = 0; i < delivery->extent_count && result == BODY_SENT; i++)
-        result =
-            send_extent(&sender, &delivery->extents[i], &digest->digest, block, arena, failure);
+    if (needs_downgrade) {
+        sender.downgrade = arena_alloc(arena, sizeof(*sender.downgrade));
+        sender.needs_encoding = true; /* a line may now begin with what was in the middle of one */
+    }
+    if (digest && block && needs_downgrade && sender.downgrade)
+        result = send_downgraded(&sender, &digest->digest, block, arena, failure);
+    else if (digest && block && !needs_downgrade)
+        result = read_all(&sender, &digest->digest, block, take_for_wire, arena, failure);
     if (digest)
         agent_give_digest(delivery->agent, digest);
     if (block)

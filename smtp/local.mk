@@ -2,6 +2,7 @@
 smtp_parts = \
 	smtp/agent.c smtp/agent.h \
 	smtp/body.c smtp/body.h \
+	smtp/downgrade.c smtp/downgrade.h \
 	smtp/delivery.c smtp/delivery.h \
 	smtp/keep.c smtp/keep.h \
 	smtp/nexthop.c smtp/nexthop.h \

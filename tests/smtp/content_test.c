@@ -75,7 +75,7 @@ static void test_content(void **state)
         {"no line end", SPAN_LITERAL("a\r\nb"), 0, 1, SPAN_LITERAL("a\r\nb\r\n")},
         {"no line end, dots", SPAN_LITERAL(".a\r\n.b"), QUEUE_FACT_LEADING_DOTS, 2,
          SPAN_LITERAL("..a\r\n..b\r\n")},
-        {"8-bit and NUL", SPAN_LITERAL("\xc3\xa4\0\r\n"), QUEUE_FACT_8BIT_BODY, 3, {NULL, 0}},
+        {"NUL", SPAN_LITERAL("a\0b\r\n"), QUEUE_FACT_NUL, 3, {NULL, 0}},
         {"as long as allowed", SPAN_LITERAL("123456789\r\n123456789\r\n"), 0, 11, {NULL, 0}},
         {"a line too long", SPAN_LITERAL("123456789abcdefghijklm\r\nn\r\n"), 0, 22,
          SPAN_LITERAL("123456789a\r\n bcdefghij\r\n klm\r\nn\r\n")},
@@ -95,6 +95,30 @@ static void test_content(void **state)
         if (!span_equals(got, rows[i].wire.bytes ? rows[i].wire : rows[i].content))
             fail_msg("%s: got \"%.*s\"", rows[i].name, SPAN_PRINTF(got));
     }
+}
+
+static void test_eight_bits(void **state)
+{
+    (void)state;
+    static const char content[] = "MIME-Version: 1.0\r\nContent-Type: text/plain\r\n"
+                                  "Content-Transfer-Encoding: 8bit\r\n\r\n.\xc3\xa4\r\n";
+    static const char converted[] = "MIME-Version: 1.0\r\nContent-Type: text/plain\r\n"
+                                    "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+                                    "..=C3=A4\r\n";
+    static const char stuffed[] = "MIME-Version: 1.0\r\nContent-Type: text/plain\r\n"
+                                  "Content-Transfer-Encoding: 8bit\r\n\r\n..\xc3\xa4\r\n";
+    struct world_order order = usual_order();
+    start("smtp_connection_cache_on_demand = no\n");
+    order.content = span_from_string(content);
+    order.facts = QUEUE_FACT_8BIT_BODY | QUEUE_FACT_LEADING_DOTS;
+    order.longest_line = 60;
+    world.servers[0].script = HELLO ACCEPT;
+    deliver("converted", &order);
+    assert_span_is("converted", buffer_span(&world.servers[0].content), converted);
+    world.servers[0].script =
+        "S 220 h0\nC EHLO\nS 250-h0\nS 250-PIPELINING\nS 250 8BITMIME\n" ACCEPT;
+    deliver("as it is", &order);
+    assert_span_is("as it is", buffer_span(&world.servers[0].content), stuffed);
 }
 
 /* Megabytes, with dots everywhere, arrive whole; dots are doubled also where blocks meet. */
@@ -446,6 +470,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_content, tear_down),
+        cmocka_unit_test_teardown(test_eight_bits, tear_down),
         cmocka_unit_test_teardown(test_large_content, tear_down),
         cmocka_unit_test_teardown(test_damage, tear_down),
         cmocka_unit_test_teardown(test_parameters, tear_down),

@@ -1,6 +1,7 @@
 # tests of smtp
 if HAVE_CMOCKA
-smtp_tests = tests/smtp/content_test tests/smtp/plan_test tests/smtp/smtp_test
+smtp_tests = tests/smtp/content_test tests/smtp/downgrade_test \
+	tests/smtp/plan_test tests/smtp/smtp_test
 check_PROGRAMS += $(smtp_tests)
 TESTS += $(smtp_tests)
 tests_smtp_content_test_SOURCES = tests/smtp/content_test.c tests/smtp/world.c \
@@ -12,4 +13,12 @@ tests_smtp_plan_test_LDADD = $(test_libs)
 tests_smtp_smtp_test_SOURCES = tests/smtp/smtp_test.c tests/smtp/world.c tests/smtp/world.h \
 	tests/daemon.c tests/daemon.h tests/test.h
 tests_smtp_smtp_test_LDADD = $(test_libs)
+tests_smtp_downgrade_test_SOURCES = tests/smtp/downgrade_test.c smtp/downgrade.c \
+	smtp/downgrade.h tests/test.h
+tests_smtp_downgrade_test_LDADD = $(test_libs)
 endif
+fuzz_targets += tests/fuzz/smtp_downgrade_fuzz
+tests_fuzz_smtp_downgrade_fuzz_SOURCES = tests/fuzz/smtp_downgrade_fuzz.c smtp/downgrade.c \
+	smtp/downgrade.h $(fuzz_main)
+tests_fuzz_smtp_downgrade_fuzz_LDADD = $(posthouse_libs)
+tests_fuzz_smtp_downgrade_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
