@@ -82,11 +82,9 @@ static void on_log_closed(struct ipc_channel *channel, const char *reason, void 
 }
 
 #define ALL_ROLES UINT32_MAX
-static const struct ipc_permission control_permissions[] = {{IPC_READY, ALL_ROLES},
-                                                            {IPC_FAILED, ALL_ROLES},
-                                                            {IPC_PONG, ALL_ROLES},
-                                                            {IPC_PROBE_REPLY, ALL_ROLES},
-                                                            {0, 0}};
+static const struct ipc_permission control_permissions[] = {
+    {IPC_READY, ALL_ROLES},       {IPC_FAILED, ALL_ROLES},    {IPC_PONG, ALL_ROLES},
+    {IPC_PROBE_REPLY, ALL_ROLES}, {IPC_PEER_LOST, ALL_ROLES}, {0, 0}};
 static const struct ipc_permission log_permissions[] = {
     {IPC_LOG_OPEN, ALL_ROLES}, {IPC_LOG_LINES, ALL_ROLES}, {0, 0}};
 static const struct ipc_channel_handlers control_handlers = {on_control_message, on_control_closed,

@@ -1,9 +1,12 @@
 /* tests/addrd - the daemon itself, in its sandbox, asked over channels as smtpd and qmgr do. */
 #include "../test.h"
 
+#include <dirent.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -358,6 +361,64 @@ static void test_hanging_look_ups(void **state)
     stop_addrd();
 }
 
+/* The children of a process, from /proc. */
+static size_t find_children(pid_t parent, pid_t *children, size_t capacity)
+{
+    DIR *proc = opendir("/proc");
+    size_t count = 0;
+    assert_non_null(proc);
+    for (struct dirent *entry; (entry = readdir(proc)) != NULL && count < capacity;) {
+        char path[300];
+        char line[512];
+        int process;
+        int its_parent;
+        (void)snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
+        FILE *file = fopen(path, "r");
+        if (!file)
+            continue;
+        if (fgets(line, sizeof(line), file) &&
+            sscanf(line, "%d (%*[^)]) %*c %d", &process, &its_parent) == 2 && its_parent == parent)
+            children[count++] = process;
+        (void)fclose(file);
+    }
+    (void)closedir(proc);
+    return count;
+}
+
+static void check_while_workers_die(void *argument)
+{
+    const pid_t nursery = *(pid_t *)argument;
+    for (int round = 0; round < 8; round++) {
+        pid_t workers[16];
+        const size_t count = find_children(nursery, workers, ARRAY_LENGTH(workers));
+        if (count > 0)
+            (void)kill(workers[0], SIGKILL); /* or it has gone already */
+        assert_check("root@example.org", "1 ok");
+        assert_check("no-such-user-here@example.org",
+                     "1 550 Recipient address rejected: User unknown in local recipient table");
+    }
+    task_done();
+}
+
+static void test_killed_workers(void **state)
+{
+    (void)state;
+    pid_t nursery;
+    int status;
+    assert_int_equal(find_children(addrd.process, &nursery, 1), 1);
+    run_in_task(check_while_workers_die, &nursery);
+    loop_run(loop);
+
+    /* Without its nursery the daemon starts over, that is: ends, and master starts another. */
+    assert_int_equal(kill(nursery, SIGKILL), 0);
+    assert_int_equal(waitpid(addrd.process, &status, 0), addrd.process);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 0);
+    addrd.process = 0;
+    ipc_channel_destroy(&as_smtpd.channel);
+    ipc_channel_destroy(&as_qmgr.channel);
+    daemon_kill(&addrd);
+}
+
 static void check_failing(void *argument)
 {
     (void)argument;
@@ -423,6 +484,8 @@ int main(void)
         WITH_DAEMON(test_routes),
         WITH_DAEMON(test_routes_with_callback),
         WITH_DAEMON(test_roles),
+        cmocka_unit_test_setup(test_killed_workers, start_default),
+
         cmocka_unit_test(test_hanging_look_ups),
         cmocka_unit_test(test_missing_tables_are_told),
     };
