@@ -39,6 +39,7 @@ struct commit {
     enum commit_policy policy;
     size_t pending_count;
     size_t writing_count; /* of them: not yet done by deliver_work */
+    pid_t process_id;
     uint64_t next_serial;
     struct maildir_cache mailboxes;
     struct commit_group *groups; /* as many as there are file systems with mailboxes */
@@ -75,6 +76,7 @@ struct commit *commit_create(struct loop *loop, struct pool *pool, enum commit_p
     commit->loop = loop;
     commit->pool = pool;
     commit->policy = policy;
+    commit->process_id = getpid();
     commit->fsync_average_us = FSYNC_FIRST_GUESS_US;
     commit->syncfs_again_ms = INT64_MIN;
     return commit;
@@ -138,8 +140,9 @@ static const struct maildir *delivery_mailbox(const struct commit_delivery *deli
 static enum maildir_written write_to_mailbox(struct commit_delivery *delivery,
                                              struct rendition_space *space)
 {
-    return maildir_write(&delivery->request, delivery_mailbox(delivery), space, delivery->serial,
-                         &delivery->file, &delivery->result);
+    return maildir_write(&delivery->request, delivery_mailbox(delivery), space,
+                         delivery->commit->process_id, delivery->serial, &delivery->file,
+                         &delivery->result);
 }
 
 static bool open_mailbox(struct commit_delivery *delivery)

@@ -161,7 +161,7 @@ static bool place_file(const struct maildir_request *request, const struct maild
 
 enum maildir_written maildir_write(const struct maildir_request *request,
                                    const struct maildir *mailbox, struct rendition_space *space,
-                                   uint64_t serial, struct maildir_file *file,
+                                   pid_t process_id, uint64_t serial, struct maildir_file *file,
                                    struct maildir_result *result)
 {
     char base_text[MAILDIR_NAME_MAX_BYTES + 1 - SUFFIX_MAX_BYTES],
@@ -189,7 +189,7 @@ enum maildir_written maildir_write(const struct maildir_request *request,
         return MAILDIR_FAILED;
     }
 
-    (void)snprintf(tmp_name, sizeof(tmp_name), "%s.P%lld_%llu", base_text, (long long)getpid(),
+    (void)snprintf(tmp_name, sizeof(tmp_name), "%s.P%lld_%llu", base_text, (long long)process_id,
                    (unsigned long long)serial);
     if ((file->descriptor = create_in_tmp(mailbox, tmp_name)) < 0) {
         maildir_fail(result, errno, "create a file in tmp");

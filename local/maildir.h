@@ -53,11 +53,11 @@ enum maildir_written {
     MAILDIR_GONE    /* the open directories are no longer there: open the mailbox again */
 };
 
-/* serial: differs between the deliveries of this process. */
+/* serial and process_id: together they differ between all deliveries of this machine. */
 MUST_USE enum maildir_written maildir_write(const struct maildir_request *request,
                                             const struct maildir *mailbox,
-                                            struct rendition_space *space, uint64_t serial,
-                                            struct maildir_file *file,
+                                            struct rendition_space *space, pid_t process_id,
+                                            uint64_t serial, struct maildir_file *file,
                                             struct maildir_result *result);
 
 /* Makes it durable and closes it. False, with *result and nothing left behind: it is not. */
