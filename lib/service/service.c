@@ -386,6 +386,7 @@ static void fill_profile(struct control *control)
     const struct service_definition *definition = service->definition;
     service->profile = (struct sandbox_profile){
         .promises = definition->promises | SANDBOX_RECEIVE_FDS,
+        .explain_kills = service->is_verbose,
         .uid = service->is_root ? control->start.uid : getuid(),
         .gid = service->is_root ? control->start.gid : getgid(),
         .descriptor_limit =
