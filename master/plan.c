@@ -199,6 +199,15 @@ static size_t count_processes(const struct planning *planning, const struct conf
 }
 
 /* Everything that is wrong with it is noted, not only the first. */
+/* As in Postfix: -v, once or more, among the options. */
+static bool is_verbose(const struct conf_service *conf)
+{
+    for (size_t i = 0; i < conf->option_count; i++)
+        if (span_starts_with(conf->arguments[i], SPAN("-v")))
+            return true;
+    return false;
+}
+
 static void add_service(struct planning *planning, const struct conf_service *conf,
                         const struct wiring_program *program)
 {
@@ -212,6 +221,7 @@ static void add_service(struct planning *planning, const struct conf_service *co
     *service = (struct plan_service){.name = conf_service_name(conf),
                                      .program = program,
                                      .settings = -1,
+                                     .is_verbose = is_verbose(conf),
                                      .process_count = count_processes(planning, conf, program)};
     plan->services[plan->service_count++] = service;
     plan->process_count += service->process_count;
