@@ -3,6 +3,7 @@ include tests/lib/address/local.mk
 include tests/lib/smtp/local.mk
 include tests/lib/dnswire/local.mk
 include tests/lib/queuefile/local.mk
+include tests/lib/queuestore/local.mk
 include tests/lib/dsn/local.mk
 include tests/lib/system/local.mk
 include tests/lib/sandbox/local.mk
@@ -22,3 +23,4 @@ include tests/powercut/local.mk
 include tests/kill/local.mk
 include tests/faults/local.mk
 include tests/sandbox/local.mk
+include tests/qmgr/local.mk
