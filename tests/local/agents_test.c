@@ -51,6 +51,9 @@ struct fixture {
     bool is_corrupt; /* of messages made from now on */
 };
 
+/* Of TEST_USER, in the passwd file of the test's own. */
+static char test_home[64];
+
 static bool is_root(void)
 {
     return geteuid() == 0;
@@ -262,7 +265,7 @@ static int set_up(void **state)
     if (!mkdtemp(fixture->base) || chmod(fixture->base, 0755) != 0)
         return -1;
     if (is_root()) {
-        (void)snprintf(fixture->home, sizeof(fixture->home), "/tmp/%s-home", TEST_USER);
+        (void)snprintf(fixture->home, sizeof(fixture->home), "%s", test_home);
         if (mkdir(fixture->home, 0700) != 0 || chown(fixture->home, USER_UID, USER_UID) != 0)
             return -1;
     }
@@ -571,7 +574,10 @@ static int use_own_passwd(void **state)
     (void)state;
     struct arena arena;
     struct span passwd;
-    static const char line[] = TEST_USER ":x:57905:57905::/tmp/" TEST_USER "-home:/bin/sh\n";
+    char line[160];
+    (void)snprintf(test_home, sizeof(test_home), "/tmp/posthouse-home-%ld", (long)getpid());
+    const int length = snprintf(line, sizeof(line), "%s:x:%d:%d::%s:/bin/sh\n", TEST_USER, USER_UID,
+                                USER_UID, test_home);
     if (!is_root())
         return 0;
     if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
@@ -581,7 +587,7 @@ static int use_own_passwd(void **state)
     const int fd = mkstemp(path);
     if (fd < 0 || file_read_whole(AT_FDCWD, "/etc/passwd", 1 << 19, &arena, &passwd) != 0 ||
         file_pwrite_all(fd, passwd.bytes, passwd.length, 0) != 0 ||
-        file_pwrite_all(fd, line, sizeof(line) - 1, passwd.length) != 0 || fchmod(fd, 0644) != 0 ||
+        file_pwrite_all(fd, line, (size_t)length, passwd.length) != 0 || fchmod(fd, 0644) != 0 ||
         mount(path, "/etc/passwd", NULL, MS_BIND, NULL) != 0)
         return -1;
     arena_destroy(&arena);
