@@ -155,7 +155,7 @@ static bool send_start(struct process *process)
         .gid = service->identity.gid,
         .root_directory = span_from_string(process->plan->empty_directory),
         .generation = process->generation,
-        .is_verbose = process->world->is_verbose,
+        .is_verbose = process->world->is_verbose || service->is_verbose,
     };
     return start.settings >= 0 && ipc_channel_send(process->control, IPC_START, &start);
 }
