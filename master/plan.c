@@ -188,6 +188,16 @@ static bool resolve_endpoints(struct planning *planning, struct plan_service *se
     return service->endpoint_count > 0;
 }
 
+/* "smtpd -v", as in Postfix. */
+static bool wants_debug_lines(const struct conf_service *conf)
+{
+    for (size_t i = 0; i < conf->option_count; i++)
+        if (span_equals(conf->arguments[i], SPAN("-v")) ||
+            span_equals(conf->arguments[i], SPAN("-vv")))
+            return true;
+    return false;
+}
+
 static size_t count_processes(const struct planning *planning, const struct conf_service *conf,
                               const struct wiring_program *program)
 {
@@ -199,15 +209,6 @@ static size_t count_processes(const struct planning *planning, const struct conf
 }
 
 /* Everything that is wrong with it is noted, not only the first. */
-/* As in Postfix: -v, once or more, among the options. */
-static bool is_verbose(const struct conf_service *conf)
-{
-    for (size_t i = 0; i < conf->option_count; i++)
-        if (span_starts_with(conf->arguments[i], SPAN("-v")))
-            return true;
-    return false;
-}
-
 static void add_service(struct planning *planning, const struct conf_service *conf,
                         const struct wiring_program *program)
 {
@@ -221,7 +222,7 @@ static void add_service(struct planning *planning, const struct conf_service *co
     *service = (struct plan_service){.name = conf_service_name(conf),
                                      .program = program,
                                      .settings = -1,
-                                     .is_verbose = is_verbose(conf),
+                                     .is_verbose = wants_debug_lines(conf),
                                      .process_count = count_processes(planning, conf, program)};
     plan->services[plan->service_count++] = service;
     plan->process_count += service->process_count;

@@ -19,6 +19,7 @@ struct plan_service {
     int settings; /* sealed memory file */
     struct endpoint *endpoints;
     size_t endpoint_count;
+    bool is_verbose; /* its command has -v */
 };
 
 struct plan {
