@@ -14,7 +14,6 @@ struct plan_service {
     const struct wiring_program *program;
     const char *path; /* of the program's file */
     size_t process_count;
-    bool is_verbose; /* -v among its options in master.cf */
     struct identity identity;
     int settings; /* sealed memory file */
     struct endpoint *endpoints;
