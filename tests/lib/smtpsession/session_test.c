@@ -362,6 +362,43 @@ static void test_garbage(void **state)
                 garbage, NULL);
 }
 
+/* What one server or another takes for the end of a message, a second message behind it: refused as
+ * a whole, and not a word of it is read as a command. */
+static void smuggle(struct harness *harness, void *argument)
+{
+    (void)argument;
+    static const struct span sequences[] = {
+        SPAN_LITERAL("\n.\n"),       SPAN_LITERAL("\n.\r"),       SPAN_LITERAL("\r.\n"),
+        SPAN_LITERAL("\r.\r"),       SPAN_LITERAL("\n.\r\n"),     SPAN_LITERAL("\r.\r\n"),
+        SPAN_LITERAL("\r\n.\n"),     SPAN_LITERAL("\r\n.\r"),     SPAN_LITERAL("\r\n\0.\r\n"),
+        SPAN_LITERAL("\r\n.\0\r\n"), SPAN_LITERAL("\r\n.\r\r\n"), SPAN_LITERAL("\r\r\n.\r\r\n"),
+        SPAN_LITERAL("\r\n.\r\0\n"), SPAN_LITERAL("\n\n.\r\n"),   SPAN_LITERAL("\r\0\n.\r\n"),
+    };
+    struct harness_client client;
+    greet(harness, &client, "127.0.0.1");
+    for (size_t i = 0; i < ARRAY_LENGTH(sequences); i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "sequence %zu", i);
+        open_data(&client);
+        harness_send(&client, SPAN("Subject: x\r\n\r\nfirst"));
+        harness_send(&client, sequences[i]);
+        harness_send(&client, SPAN("MAIL FROM:<smuggled@client.example>\r\n"
+                                   "RCPT TO:<friend@here.test>\r\nDATA\r\nsecond\r\n.\r\n"));
+        harness_expect(&client, name, "550 5.5.2 mx.here.test Error: ");
+        harness_send(&client, SPAN("RSET\r\n"));
+        harness_expect(&client, name, "250 2.0.0");
+    }
+    quit(&client);
+    assert_int_equal(harness->message_count, 0);
+    assert_false(harness_has_logged(harness, "smuggled"));
+}
+
+static void test_smuggling(void **state)
+{
+    (void)state;
+    harness_run("smtpd_error_sleep_time = 0\nsmtpd_hard_error_limit = 100\n", smuggle, NULL);
+}
+
 /* ---- limits on content ---- */
 
 static void too_big(struct harness *harness, void *argument)
@@ -639,6 +676,7 @@ int main(void)
         cmocka_unit_test(test_half_closed),
         cmocka_unit_test(test_byte_by_byte),
         cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_smuggling),
         cmocka_unit_test(test_message_size_limit),
         cmocka_unit_test(test_header_size_limit),
         cmocka_unit_test(test_large_message),
