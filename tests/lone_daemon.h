@@ -1,6 +1,6 @@
-/* tests/lone_daemon - play master for one daemon: start the real program, in its real sandbox, and hold
- * the other ends of its channels.
- * Programs come from $top_builddir; as root they run as nobody. */
+/* tests/lone_daemon - play master for one daemon: start the real program, in its real sandbox, and
+ * hold the other ends of its channels. Programs come from $top_builddir; as root they run as
+ * nobody. */
 #ifndef TESTS_LONE_DAEMON_H
 #define TESTS_LONE_DAEMON_H
 
@@ -96,8 +96,11 @@ static inline int daemon_settings(const struct conf_part *part, const char *main
 static inline bool daemon_start(struct daemon *daemon, const char *program,
                                 const struct conf_part *part, const char *main_text)
 {
-    static const struct ipc_permission permissions[] = {
-        {IPC_READY, UINT32_MAX}, {IPC_FAILED, UINT32_MAX}, {IPC_PONG, UINT32_MAX}, {0, 0}};
+    static const struct ipc_permission permissions[] = {{IPC_READY, UINT32_MAX},
+                                                        {IPC_FAILED, UINT32_MAX},
+                                                        {IPC_PONG, UINT32_MAX},
+                                                        {IPC_PEER_LOST, UINT32_MAX},
+                                                        {0, 0}};
     static const struct ipc_channel_handlers handlers = {daemon_on_message, daemon_on_closed,
                                                          permissions};
     const char *build = getenv("top_builddir");
