@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -12,6 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from harness import instance, peers, sink  # noqa: E402  (the path is set just above)
 
+TEST_LIMIT_S = 150
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
@@ -51,6 +53,18 @@ def programs(workspace):
         return instance.Programs(build, workspace / "programs")
     except RuntimeError as error:
         pytest.exit(str(error), returncode=3)   # no test can run without
+
+
+@pytest.fixture(autouse=True)
+def limited_time():
+    """No test hangs the run: every wait in it has a deadline, and this is the last one."""
+    def too_late(_number, _frame):
+        raise AssertionError(f"not done within {TEST_LIMIT_S} s")
+
+    signal.signal(signal.SIGALRM, too_late)
+    signal.alarm(TEST_LIMIT_S)
+    yield
+    signal.alarm(0)
 
 
 @pytest.fixture
