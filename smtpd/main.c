@@ -14,6 +14,7 @@ int main(void)
         .on_listener = smtpd_on_listener,
         .on_peer = smtpd_on_peer,
         .drain = smtpd_drain,
+        .end_sessions = smtpd_end_sessions,
     };
     return service_main(&definition);
 }

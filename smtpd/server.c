@@ -238,6 +238,13 @@ void smtpd_drain(struct service *service)
 {
     struct smtpd *smtpd = service->state;
     listeners_close_all(&smtpd->listeners);
+    if (list_is_empty(&smtpd->sessions.sessions))
+        service_leave(service, EXIT_SUCCESS);
+}
+
+void smtpd_end_sessions(struct service *service)
+{
+    struct smtpd *smtpd = service->state;
     smtpsession_stop_all(&smtpd->sessions);
     if (list_is_empty(&smtpd->sessions.sessions))
         service_leave(service, EXIT_SUCCESS);

@@ -11,5 +11,6 @@ MUST_USE bool smtpd_begin(struct service *service);
 void smtpd_on_listener(struct service *service, struct span endpoint, int descriptor);
 void smtpd_on_peer(struct service *service, const struct service_peer *peer, int descriptor);
 void smtpd_drain(struct service *service);
+void smtpd_end_sessions(struct service *service);
 
 #endif

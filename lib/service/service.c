@@ -220,14 +220,17 @@ static void report_refused_calls(struct service *service)
                      note.call_name);
 }
 
-static void on_stop(struct service *service, bool is_graceful)
+static void on_stop(struct service *service, const struct ipc_stop *stop)
 {
-    if (!is_graceful || !service->definition->drain || !control_of(service)->is_serving)
+    const struct service_definition *definition = service->definition;
+    if (!stop->is_graceful || !definition->drain || !control_of(service)->is_serving)
         service_leave(service, 0);
-    if (service->is_draining)
-        return;
-    service->is_draining = true;
-    service->definition->drain(service);
+    if (!service->is_draining) {
+        service->is_draining = true;
+        definition->drain(service);
+    }
+    if (!stop->lets_sessions_finish && definition->end_sessions)
+        definition->end_sessions(service);
 }
 
 static void on_control_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
@@ -252,7 +255,7 @@ static void on_control_message(struct ipc_channel *channel, const struct ipc_del
         break;
     }
     case IPC_STOP:
-        on_stop(&control->service, ((const struct ipc_stop *)delivery->message)->is_graceful);
+        on_stop(&control->service, delivery->message);
         break;
 #ifdef POSTHOUSE_PROBE
     case IPC_PROBE: {

@@ -39,6 +39,9 @@ struct service_definition {
     void (*on_peer)(struct service *service, const struct service_peer *peer, int descriptor);
     /* Take no new work; call service_leave() when the last has ended. NULL: leaves at once. */
     void (*drain)(struct service *service);
+    /* After drain, at once or, where a reload lets sessions go on, when the time for that is over:
+     * sessions with clients end as soon as they can. NULL: there are none. */
+    void (*end_sessions)(struct service *service);
 };
 
 struct service {
