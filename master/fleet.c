@@ -15,11 +15,6 @@ enum { REPAIR_MS = 1000 };
 
 enum {
     PING_INTERVAL_MS = 5000,
-    /* An operator who says stop waits for this long at most in each stage: nothing acknowledged is
-     * lost by a SIGKILL. */
-    STOP_PATIENCE_MS = 10000,
-    /* qmgr leaves its deliveries to its successor and has nothing else to wait for. */
-    HANDOVER_MS = 10000,
     GENERATIONS_MAX = 8,
 };
 
@@ -243,7 +238,7 @@ static void leave_by_force(struct generation *generation)
 {
     generation->is_leaving = true;
     FOR_EACH_PROCESS(generation, process)
-    process_handle(process, SUPERVISE_EXPIRED, NULL);
+    process_handle(process, SUPERVISE_END, NULL);
 }
 
 static void on_changed(struct process *process, enum supervise_event event, const char *reason,
@@ -320,13 +315,13 @@ static enum wiring_stage stage_of(const struct fleet *fleet, const struct proces
     return stage == WIRING_STAGE_QUEUE && !fleet->is_stopping ? WIRING_STAGE_WORK : stage;
 }
 
-static int64_t patience_ms(const struct fleet *fleet, const struct process *process)
+/* Who serves clients may finish with them after a reload. qmgr leaves its deliveries to its
+ * successor and has nothing to wait for; a helper nobody needs any more. */
+static enum supervise_event way_out(const struct fleet *fleet, const struct process *process)
 {
-    const int64_t drain_ms = process->plan->settings.drain_timeout_ms;
-    const int64_t limit_ms = fleet->is_stopping      ? STOP_PATIENCE_MS
-                             : is_exclusive(process) ? HANDOVER_MS
-                                                     : drain_ms;
-    return limit_ms < drain_ms ? limit_ms : drain_ms;
+    return process->service->program->stage == WIRING_STAGE_WORK && !fleet->is_stopping
+               ? SUPERVISE_DRAIN
+               : SUPERVISE_LEAVE;
 }
 
 static void let_leave(struct fleet *fleet, struct generation *generation)
@@ -338,8 +333,7 @@ static void let_leave(struct fleet *fleet, struct generation *generation)
                 fleet->options.log_client); /* logd leaves after the last sender */
         FOR_EACH_PROCESS(generation, process)
         if ((int)stage_of(fleet, process) == stage && !is_gone(process)) {
-            process->leave_ms = patience_ms(fleet, process);
-            process_handle(process, SUPERVISE_LEAVE, NULL);
+            process_handle(process, way_out(fleet, process), NULL);
             all_gone = all_gone && is_gone(process);
         }
         if (!all_gone)
@@ -569,10 +563,11 @@ void fleet_describe(const struct fleet *fleet, struct buffer *text)
 {
     FOR_EACH_GENERATION(fleet, generation)
     FOR_EACH_PROCESS(generation, process)
-    buffer_append_format(text, "%-10.*s %-8s pid %-8d generation %u %s\n",
-                         SPAN_PRINTF(process->service->name), process->service->program->program,
-                         (int)process->pid, process->generation,
-                         supervise_state_name(process->state));
+    if (!is_gone(process))
+        buffer_append_format(text, "%-10.*s %-8s pid %-8d generation %u %s\n",
+                             SPAN_PRINTF(process->service->name),
+                             process->service->program->program, (int)process->pid,
+                             process->generation, supervise_state_name(process->state));
 }
 
 const struct plan *fleet_plan(const struct fleet *fleet)

@@ -253,12 +253,13 @@ static void end_by_force(struct process *process)
                    SIGKILL); /* it is our child and not waited for: the id is its own */
 }
 
-static void ask_to_leave(struct process *process)
+static void ask_to_leave(struct process *process, bool lets_sessions_finish, int64_t limit_ms)
 {
-    const struct ipc_stop stop = {.is_graceful = true};
+    const struct ipc_stop stop = {.is_graceful = true,
+                                  .lets_sessions_finish = lets_sessions_finish};
     if (process->control)
         (void)ipc_channel_send(process->control, IPC_STOP, &stop); /* else its time runs out */
-    loop_timer_set(&process->timer, clock_deadline_after(process->pid ? process->leave_ms : 0));
+    loop_timer_set(&process->timer, clock_deadline_after(process->pid ? limit_ms : 0));
 }
 
 static void act(struct process *process, enum supervise_action action)
@@ -280,8 +281,11 @@ static void act(struct process *process, enum supervise_action action)
     case SUPERVISE_DO_SCHEDULE:
         schedule_restart(process);
         break;
+    case SUPERVISE_DO_DRAIN:
+        ask_to_leave(process, true, process->plan->settings.drain_timeout_ms);
+        break;
     case SUPERVISE_DO_STOP:
-        ask_to_leave(process);
+        ask_to_leave(process, false, PROCESS_LEAVE_MS);
         break;
     case SUPERVISE_DO_FORGET:
         loop_timer_set(&process->timer, CLOCK_NEVER);
@@ -319,11 +323,14 @@ static void on_timer(void *context)
     case SUPERVISE_WAITING:
         process_handle(process, SUPERVISE_DUE, NULL);
         break;
+    case SUPERVISE_DRAINING:
+        process_handle(process, SUPERVISE_LEAVE, NULL);
+        break;
     case SUPERVISE_LEAVING:
         maillog_text(process->world->log, LOG_LEVEL_WARNING, span_empty(),
                      "process %s pid %d has not left within %d s: killed", process->service->path,
-                     (int)process->pid, (int)(process->leave_ms / 1000));
-        process_handle(process, SUPERVISE_EXPIRED, NULL);
+                     (int)process->pid, PROCESS_LEAVE_MS / 1000);
+        process_handle(process, SUPERVISE_END, NULL);
         break;
     default:
         break;
@@ -352,8 +359,9 @@ static void describe_end(struct process *process, int wait_status, char *text, s
 static void log_end(struct process *process, int wait_status)
 {
     struct maillog *log = process->world->log;
-    const bool is_leaving =
-        process->state == SUPERVISE_LEAVING || process->state == SUPERVISE_ENDING;
+    const bool is_leaving = process->state == SUPERVISE_DRAINING ||
+                            process->state == SUPERVISE_LEAVING ||
+                            process->state == SUPERVISE_ENDING;
     if (WIFSIGNALED(wait_status)) {
         if (!process->is_kill_expected || WTERMSIG(wait_status) != SIGKILL)
             maillog_text(log, LOG_LEVEL_WARNING, span_empty(),
@@ -383,8 +391,8 @@ void process_check_pulse(struct process *process, int64_t now_ms, bool forgives)
 {
     const int64_t timeout_ms = process->plan->settings.watchdog_timeout_ms;
     char reason[64];
-    if (!process->control || process->served_since_ms == 0 ||
-        (process->state != SUPERVISE_SERVING && process->state != SUPERVISE_LEAVING))
+    if (process->served_since_ms == 0 || process->state == SUPERVISE_STARTING ||
+        !process_is_reachable(process))
         return;
     if (process->pinged_ms == 0) {
         const struct ipc_ping ping = {.serial = ++process->ping_serial};
@@ -405,7 +413,7 @@ bool process_is_reachable(const struct process *process)
 {
     return process->control && ipc_channel_is_open(process->control) &&
            (process->state == SUPERVISE_STARTING || process->state == SUPERVISE_SERVING ||
-            process->state == SUPERVISE_LEAVING);
+            process->state == SUPERVISE_DRAINING || process->state == SUPERVISE_LEAVING);
 }
 
 struct process *process_create(struct process_world *world, const struct plan *plan,

@@ -30,7 +30,13 @@ struct process_world {
     void *context;
 };
 
-enum { PROCESS_REASON_BYTES = 1024, PROCESS_ERRORS_BYTES = 4096 };
+enum {
+    PROCESS_REASON_BYTES = 1024,
+    PROCESS_ERRORS_BYTES = 4096,
+    /* From the order to leave to the SIGKILL: an operator who says stop does not wait for slow
+     * clients, and nothing that was acknowledged is lost by it. */
+    PROCESS_LEAVE_MS = 10000,
+};
 
 struct process {
     struct list_link link; /* in its generation */
@@ -43,7 +49,6 @@ struct process {
     pid_t pid;       /* 0: none */
     struct ipc_channel *control;
     struct loop_timer timer;
-    int64_t leave_ms;        /* how long it may take to leave */
     int64_t served_since_ms; /* 0: not yet */
     int64_t pinged_ms;       /* the oldest ping without an answer; 0: none */
     uint32_t ping_serial;

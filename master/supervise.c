@@ -13,8 +13,9 @@ static const struct supervise_step
         [SUPERVISE_HUNG]    = STAYS(HELD),
         [SUPERVISE_EXITED]  = STAYS(HELD),
         [SUPERVISE_DUE]     = STAYS(HELD),
+        [SUPERVISE_DRAIN]   = GOES(GONE, FORGET),
         [SUPERVISE_LEAVE]   = GOES(GONE, FORGET),
-        [SUPERVISE_EXPIRED] = GOES(GONE, FORGET),
+        [SUPERVISE_END]     = GOES(GONE, FORGET),
     },
     [SUPERVISE_STARTING] = {
         [SUPERVISE_BEGIN]   = STAYS(STARTING),
@@ -23,8 +24,9 @@ static const struct supervise_step
         [SUPERVISE_HUNG]    = GOES(REPLACED, KILL),
         [SUPERVISE_EXITED]  = GOES(WAITING, SCHEDULE),
         [SUPERVISE_DUE]     = STAYS(STARTING),
+        [SUPERVISE_DRAIN]   = GOES(DRAINING, DRAIN),
         [SUPERVISE_LEAVE]   = GOES(LEAVING, STOP),
-        [SUPERVISE_EXPIRED] = GOES(ENDING, KILL),
+        [SUPERVISE_END]     = GOES(ENDING, KILL),
     },
     [SUPERVISE_SERVING] = {
         [SUPERVISE_BEGIN]   = STAYS(SERVING),
@@ -33,8 +35,9 @@ static const struct supervise_step
         [SUPERVISE_HUNG]    = GOES(REPLACED, KILL),
         [SUPERVISE_EXITED]  = GOES(WAITING, SCHEDULE),
         [SUPERVISE_DUE]     = STAYS(SERVING),
+        [SUPERVISE_DRAIN]   = GOES(DRAINING, DRAIN),
         [SUPERVISE_LEAVE]   = GOES(LEAVING, STOP),
-        [SUPERVISE_EXPIRED] = GOES(ENDING, KILL),
+        [SUPERVISE_END]     = GOES(ENDING, KILL),
     },
     [SUPERVISE_WAITING] = {
         [SUPERVISE_BEGIN]   = STAYS(WAITING),
@@ -43,8 +46,9 @@ static const struct supervise_step
         [SUPERVISE_HUNG]    = STAYS(WAITING),
         [SUPERVISE_EXITED]  = STAYS(WAITING),
         [SUPERVISE_DUE]     = GOES(STARTING, START),
+        [SUPERVISE_DRAIN]   = GOES(GONE, FORGET),
         [SUPERVISE_LEAVE]   = GOES(GONE, FORGET),
-        [SUPERVISE_EXPIRED] = GOES(GONE, FORGET),
+        [SUPERVISE_END]     = GOES(GONE, FORGET),
     },
     [SUPERVISE_REPLACED] = {
         [SUPERVISE_BEGIN]   = STAYS(REPLACED),
@@ -53,8 +57,20 @@ static const struct supervise_step
         [SUPERVISE_HUNG]    = STAYS(REPLACED),
         [SUPERVISE_EXITED]  = GOES(WAITING, SCHEDULE),
         [SUPERVISE_DUE]     = STAYS(REPLACED),
+        [SUPERVISE_DRAIN]   = STAYS(ENDING),
         [SUPERVISE_LEAVE]   = STAYS(ENDING),
-        [SUPERVISE_EXPIRED] = STAYS(ENDING),
+        [SUPERVISE_END]     = STAYS(ENDING),
+    },
+    [SUPERVISE_DRAINING] = {
+        [SUPERVISE_BEGIN]   = STAYS(DRAINING),
+        [SUPERVISE_READY]   = STAYS(DRAINING),
+        [SUPERVISE_FAILED]  = GOES(ENDING, KILL),
+        [SUPERVISE_HUNG]    = GOES(ENDING, KILL),
+        [SUPERVISE_EXITED]  = GOES(GONE, FORGET),
+        [SUPERVISE_DUE]     = STAYS(DRAINING),
+        [SUPERVISE_DRAIN]   = STAYS(DRAINING),
+        [SUPERVISE_LEAVE]   = GOES(LEAVING, STOP),
+        [SUPERVISE_END]     = GOES(ENDING, KILL),
     },
     [SUPERVISE_LEAVING] = {
         [SUPERVISE_BEGIN]   = STAYS(LEAVING),
@@ -63,8 +79,9 @@ static const struct supervise_step
         [SUPERVISE_HUNG]    = GOES(ENDING, KILL),
         [SUPERVISE_EXITED]  = GOES(GONE, FORGET),
         [SUPERVISE_DUE]     = STAYS(LEAVING),
+        [SUPERVISE_DRAIN]   = STAYS(LEAVING),
         [SUPERVISE_LEAVE]   = STAYS(LEAVING),
-        [SUPERVISE_EXPIRED] = GOES(ENDING, KILL),
+        [SUPERVISE_END]     = GOES(ENDING, KILL),
     },
     [SUPERVISE_ENDING] = {
         [SUPERVISE_BEGIN]   = STAYS(ENDING),
@@ -73,8 +90,9 @@ static const struct supervise_step
         [SUPERVISE_HUNG]    = STAYS(ENDING),
         [SUPERVISE_EXITED]  = GOES(GONE, FORGET),
         [SUPERVISE_DUE]     = STAYS(ENDING),
+        [SUPERVISE_DRAIN]   = STAYS(ENDING),
         [SUPERVISE_LEAVE]   = STAYS(ENDING),
-        [SUPERVISE_EXPIRED] = STAYS(ENDING),
+        [SUPERVISE_END]     = STAYS(ENDING),
     },
     [SUPERVISE_GONE] = {
         [SUPERVISE_BEGIN]   = STAYS(GONE),
@@ -83,8 +101,9 @@ static const struct supervise_step
         [SUPERVISE_HUNG]    = STAYS(GONE),
         [SUPERVISE_EXITED]  = STAYS(GONE),
         [SUPERVISE_DUE]     = STAYS(GONE),
+        [SUPERVISE_DRAIN]   = STAYS(GONE),
         [SUPERVISE_LEAVE]   = STAYS(GONE),
-        [SUPERVISE_EXPIRED] = STAYS(GONE),
+        [SUPERVISE_END]     = STAYS(GONE),
     },
 };
 /* clang-format on */
@@ -117,8 +136,9 @@ const char *supervise_state_name(enum supervise_state state)
     static const char *const names[SUPERVISE_STATE_COUNT] = {
         [SUPERVISE_HELD] = "held",         [SUPERVISE_STARTING] = "starting",
         [SUPERVISE_SERVING] = "serving",   [SUPERVISE_WAITING] = "waiting",
-        [SUPERVISE_REPLACED] = "replaced", [SUPERVISE_LEAVING] = "leaving",
-        [SUPERVISE_ENDING] = "ending",     [SUPERVISE_GONE] = "gone",
+        [SUPERVISE_REPLACED] = "replaced", [SUPERVISE_DRAINING] = "draining",
+        [SUPERVISE_LEAVING] = "leaving",   [SUPERVISE_ENDING] = "ending",
+        [SUPERVISE_GONE] = "gone",
     };
     return (unsigned)state < SUPERVISE_STATE_COUNT ? names[state] : "unknown";
 }

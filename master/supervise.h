@@ -14,21 +14,23 @@ enum supervise_state {
     SUPERVISE_SERVING,  /* ready, answers pings */
     SUPERVISE_WAITING,  /* has died and is started again later */
     SUPERVISE_REPLACED, /* was killed; another is started when it is gone */
-    SUPERVISE_LEAVING,  /* was told to leave when its work is done */
+    SUPERVISE_DRAINING, /* was told to take no more work and to finish what it has */
+    SUPERVISE_LEAVING,  /* was told to leave */
     SUPERVISE_ENDING,   /* was killed, for good */
     SUPERVISE_GONE,     /* and will not come back */
     SUPERVISE_STATE_COUNT
 };
 
 enum supervise_event {
-    SUPERVISE_BEGIN,   /* it is its turn */
-    SUPERVISE_READY,   /* it says that it serves */
-    SUPERVISE_FAILED,  /* it says that it cannot serve */
-    SUPERVISE_HUNG,    /* no ready or no pong within the time, or a channel that makes no sense */
-    SUPERVISE_EXITED,  /* the process is gone */
-    SUPERVISE_DUE,     /* the wait before its restart is over */
-    SUPERVISE_LEAVE,   /* an operator stops or reloads */
-    SUPERVISE_EXPIRED, /* the time for leaving is over */
+    SUPERVISE_BEGIN,  /* it is its turn */
+    SUPERVISE_READY,  /* it says that it serves */
+    SUPERVISE_FAILED, /* it says that it cannot serve */
+    SUPERVISE_HUNG,   /* no ready or no pong within the time, or a channel that makes no sense */
+    SUPERVISE_EXITED, /* the process is gone */
+    SUPERVISE_DUE,    /* the wait before its restart is over */
+    SUPERVISE_DRAIN,  /* a reload: others take over */
+    SUPERVISE_LEAVE,  /* a stop, or the time for draining is over */
+    SUPERVISE_END,    /* an operator is in a hurry, or the time for leaving is over */
     SUPERVISE_EVENT_COUNT
 };
 
@@ -38,6 +40,7 @@ enum supervise_action {
     SUPERVISE_DO_SERVE,    /* begin to ping */
     SUPERVISE_DO_KILL,     /* SIGKILL, and await the exit */
     SUPERVISE_DO_SCHEDULE, /* restart after supervise_restart_delay_ms() */
+    SUPERVISE_DO_DRAIN,    /* ask it to finish, and limit the time for that */
     SUPERVISE_DO_STOP,     /* ask it to leave, and limit the time for that */
     SUPERVISE_DO_FORGET    /* nothing is left of it */
 };

@@ -179,7 +179,7 @@ def daemons_are_wired_by_the_table(place):
     one.ok("stop")
     one.wait_for_log("^master: terminating on signal 15$")
     one.foreground.wait(DEADLINE_S)
-    leaving = re.findall(r"^(\w+): testd: leaves$", one.log(), re.M)
+    leaving = re.findall(r"^(\w+): testd: drains$", one.log(), re.M)
     assert set(leaving[:4]) <= {"smtpd", "smtp", "local", "bounce"}, leaving
     assert leaving.index("qmgr") < leaving.index("addrd"), leaving
 
@@ -355,13 +355,24 @@ def sockets_survive_reloads(place):
 
 
 @test
+def sessions_finish_after_a_reload(place):
+    one = Instance(place, services=SERVICES + "patient unix - n n - - local\n").start_fg()
+    one.ok("reload")
+    # The one that is not done, and the helpers that it may need.
+    wait_until(lambda: {program for _, program, _ in one.processes(generation=1)} ==
+               {"local", "addrd", "dnsd", "logd"}, "all others are gone")
+    assert [name for name, _, _ in one.processes("draining")] == ["patient"], one.processes()
+    one.ok("stop")
+    one.wait_for_log("^local: testd: ends sessions$")
+
+
+@test
 def what_does_not_leave_is_killed(place):
     one = Instance(place, services=SERVICES + "stubborn unix - n n - - local\n", drain_timeout="1s").start_fg()
     one.ok("reload")
-    wait_until(lambda: len(one.processes()) == COUNT + 1, "the old stubborn one is killed")
-    one.ok("stop")
-    one.foreground.wait(DEADLINE_S)
-    one.start_fg()
+    wait_until(lambda: [name for name, _, _ in one.processes("leaving")] == ["stubborn"], "its time is over")
+    one.wait_for_log("local pid [0-9]+ has not left within 10 s: killed$")
+    wait_until(lambda: len(one.processes()) == COUNT + 1, "the old stubborn one is gone")
     one.ok("abort")
     one.foreground.wait(DEADLINE_S)
 

@@ -69,7 +69,7 @@ static void test_lives(void **state)
          {{SUPERVISE_BEGIN, SUPERVISE_DO_START},
           {SUPERVISE_READY, SUPERVISE_DO_SERVE},
           {SUPERVISE_LEAVE, SUPERVISE_DO_STOP},
-          {SUPERVISE_EXPIRED, SUPERVISE_DO_KILL},
+          {SUPERVISE_END, SUPERVISE_DO_KILL},
           {SUPERVISE_EXITED, SUPERVISE_DO_FORGET}},
          SUPERVISE_GONE},
         {"hangs while leaving",
@@ -79,6 +79,22 @@ static void test_lives(void **state)
           {SUPERVISE_HUNG, SUPERVISE_DO_KILL},
           {SUPERVISE_EXITED, SUPERVISE_DO_FORGET}},
          SUPERVISE_GONE},
+        {"finishes after a reload",
+         4,
+         {{SUPERVISE_BEGIN, SUPERVISE_DO_START},
+          {SUPERVISE_READY, SUPERVISE_DO_SERVE},
+          {SUPERVISE_DRAIN, SUPERVISE_DO_DRAIN},
+          {SUPERVISE_EXITED, SUPERVISE_DO_FORGET}},
+         SUPERVISE_GONE},
+        {"has had its time after a reload",
+         6,
+         {{SUPERVISE_BEGIN, SUPERVISE_DO_START},
+          {SUPERVISE_DRAIN, SUPERVISE_DO_DRAIN},
+          {SUPERVISE_DRAIN, SUPERVISE_DO_NOTHING},
+          {SUPERVISE_LEAVE, SUPERVISE_DO_STOP},
+          {SUPERVISE_DRAIN, SUPERVISE_DO_NOTHING},
+          {SUPERVISE_END, SUPERVISE_DO_KILL}},
+         SUPERVISE_ENDING},
         {"is not replaced once all are to leave",
          4,
          {{SUPERVISE_BEGIN, SUPERVISE_DO_START},
@@ -126,11 +142,14 @@ static void test_every_cell(void **state)
             /* Killed is who runs. */
             if (step.action == SUPERVISE_DO_KILL)
                 assert_true(from == SUPERVISE_STARTING || from == SUPERVISE_SERVING ||
-                            from == SUPERVISE_LEAVING);
+                            from == SUPERVISE_DRAINING || from == SUPERVISE_LEAVING);
             /* To leave is an order. */
-            if (event == SUPERVISE_LEAVE || event == SUPERVISE_EXPIRED)
-                assert_true(step.next == SUPERVISE_LEAVING || step.next == SUPERVISE_ENDING ||
-                            step.next == SUPERVISE_GONE);
+            if (event == SUPERVISE_DRAIN)
+                assert_true(step.next >= SUPERVISE_DRAINING);
+            if (event == SUPERVISE_LEAVE)
+                assert_true(step.next >= SUPERVISE_LEAVING);
+            if (event == SUPERVISE_END)
+                assert_true(step.next >= SUPERVISE_ENDING);
             assert_string_not_equal(supervise_state_name(step.next), "unknown");
         }
     }

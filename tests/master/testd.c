@@ -86,10 +86,17 @@ static void on_peer(struct service *service, const struct service_peer *peer, in
         ipc_channel_create(service->loop, descriptor, peer->role, &handlers, service);
 }
 
-/* One that is called stubborn does not leave. */
+/* One that is called patient has sessions to finish, one that is called stubborn does not leave. */
 static void drain(struct service *service)
 {
-    maillog_text(&service->log, LOG_LEVEL_INFO, span_empty(), "testd: leaves");
+    maillog_text(&service->log, LOG_LEVEL_INFO, span_empty(), "testd: drains");
+    if (strcmp(service->name, "stubborn") != 0 && strcmp(service->name, "patient") != 0)
+        service_leave(service, EXIT_SUCCESS);
+}
+
+static void end_sessions(struct service *service)
+{
+    maillog_text(&service->log, LOG_LEVEL_INFO, span_empty(), "testd: ends sessions");
     if (strcmp(service->name, "stubborn") != 0)
         service_leave(service, EXIT_SUCCESS);
 }
@@ -103,6 +110,7 @@ int main(int argc, char **argv)
         .on_listener = on_listener,
         .on_peer = on_peer,
         .drain = drain,
+        .end_sessions = end_sessions,
     };
     (void)argc;
     definition.program = slash ? slash + 1 : argv[0];
