@@ -15,3 +15,8 @@ tests_master_supervise_test_LDADD = $(test_libs)
 tests_master_plan_test_SOURCES = tests/master/plan_test.c $(master_parts) tests/test.h
 tests_master_plan_test_LDADD = $(test_libs)
 endif
+fuzz_targets += tests/fuzz/master_endpoint_fuzz
+tests_fuzz_master_endpoint_fuzz_SOURCES = tests/fuzz/master_endpoint_fuzz.c $(fuzz_main) \
+	master/endpoint.c master/endpoint.h
+tests_fuzz_master_endpoint_fuzz_LDADD = $(posthouse_libs)
+tests_fuzz_master_endpoint_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)

@@ -49,6 +49,7 @@ def test_status_and_phrases(make_instance):
     assert (one.queue_directory / "pid/master.pid").read_text().strip() == pid
     again = one.run("posthouse", "start")
     assert again.returncode == 1 and "already running" in again.stderr
+    assert one.run("posthouse", "flush").returncode == 0
     one.wait_for_log(r"posthouse/master\[\d+\]: daemon started -- version \S+, configuration /")
     one.stop()
     assert re.search(r"posthouse/master\[\d+\]: terminating on signal 15", one.log())
