@@ -1,6 +1,7 @@
 """postconf beside Postfix's own: the same output, messages and status, and the same files after an
 edit. Needs an unpacked Postfix (tests/system/peers.sh); nothing is started."""
 
+import concurrent.futures
 import os
 import subprocess
 
@@ -60,8 +61,8 @@ class Pair:
         messages = sorted(set(done.stderr.replace(str(directory), "DIR").splitlines()))
         return done.returncode, done.stdout.replace(str(directory), "DIR").splitlines(), messages
 
-    def compare(self, arguments):
-        assert self.run(0, arguments) == self.run(1, arguments), arguments
+    def copy(self, directory):
+        return Pair(*self.programs, self.environment, directory)
 
     def texts(self, which):
         return {name: (self.directories[which] / name).read_text() for name in ("main.cf", "master.cf")}
@@ -75,6 +76,12 @@ def pair(programs, tmp_path):
     return Pair(programs.command("postconf"), str(theirs), peers.environment("postfix"), tmp_path)
 
 
+def differing(cases, compare):
+    """Cases for which compare() says no; side by side, since Postfix's asks name services."""
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        return [case for case, is_same in zip(cases, pool.map(compare, cases)) if not is_same]
+
+
 LISTINGS = [
     "-n", "-nf", "-nx", "-nh", "-nH", "myhostname mynetworks nonsense", "-h relay_domains hub", "-H myhostname",
     "-x relayhost", "slow_destination_rate_delay", "-C user", "-d relayhost myorigin hub nonsense",
@@ -85,12 +92,15 @@ LISTINGS = [
 ]
 
 
-@pytest.mark.parametrize("arguments", LISTINGS)
-def test_same_listing(pair, arguments):
-    if "nonsense-" in arguments:       # what is said before the end differs
-        assert pair.run(0, arguments.split())[0] == pair.run(1, arguments.split())[0] == 1
-    else:
-        pair.compare(arguments.split())
+def test_same_listings(pair):
+    def compare(line):
+        arguments = line.split()
+        ours, theirs = pair.run(0, arguments), pair.run(1, arguments)
+        if "nonsense-" in line:        # what is said before the end differs
+            return ours[0] == theirs[0] == 1
+        return ours == theirs
+
+    assert differing(LISTINGS, compare) == []
 
 
 EDITS = [
@@ -104,10 +114,12 @@ EDITS = [
 ]
 
 
-@pytest.mark.parametrize("arguments", EDITS, ids=" ".join)
-def test_same_edit(pair, arguments):
-    pair.compare(arguments)
-    assert pair.texts(0) == pair.texts(1)
+def test_same_edits(pair, tmp_path):
+    def compare(arguments):
+        one = pair.copy(tmp_path / f"edit{EDITS.index(arguments)}")
+        return one.run(0, arguments) == one.run(1, arguments) and one.texts(0) == one.texts(1)
+
+    assert differing(EDITS, compare) == []
 
 
 def test_defaults_are_those_of_postfix(pair):
