@@ -19,3 +19,8 @@ install-mailq:
 		$(LN_S) '$(sbindir)/postqueue' '$(DESTDIR)$(bindir)/mailq'
 uninstall-hook:
 	rm -f '$(DESTDIR)$(bindir)/mailq'
+
+sbin_PROGRAMS += tools/postconf
+tools_postconf_SOURCES = tools/postconf.c tools/postconf.h tools/postconf_edit.c \
+	tools/postconf_list.c tools/postconf_services.c
+tools_postconf_LDADD = $(posthouse_libs) $(DB_LIBS)

@@ -10,6 +10,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/conf/catalogue/master.def lib/conf/catalogue/qmgr.def lib/conf/catalogue/smtp.def \
 	lib/conf/catalogue/smtpd.def lib/conf/catalogue/tools.def lib/conf/catalogue/virtual.def \
 	lib/conf/defaults.c lib/conf/defaults.h \
+	lib/conf/edit.c lib/conf/edit.h \
 	lib/conf/expand.c lib/conf/expand.h \
 	lib/conf/host.c \
 	lib/conf/instance.c lib/conf/instance.h \
@@ -20,6 +21,8 @@ lib_libposthouse_a_SOURCES += \
 	lib/conf/master_cf.c lib/conf/master_cf.h \
 	lib/conf/notice.c lib/conf/notice.h \
 	lib/conf/part.h lib/conf/parts.c \
+	lib/conf/print.c lib/conf/print.h \
 	lib/conf/private.h \
 	lib/conf/sealed.c \
+	lib/conf/usage.c lib/conf/usage.h \
 	lib/conf/value.c lib/conf/value.h

@@ -145,3 +145,29 @@ struct conf_entry *conf_main_find(const struct conf_main *main, struct span name
     }
     return NULL;
 }
+
+bool conf_main_set(struct conf_main *main, struct span name, struct span value, struct arena *arena)
+{
+    struct conf_entry *entry = conf_main_find(main, name);
+    const struct span text = arena_copy(arena, value);
+
+    if (!text.bytes)
+        return false;
+    if (!entry) {
+        struct conf_entry *entries =
+            arena_alloc(arena, (main->entry_count + 1) * sizeof(*main->entries));
+        const struct span copy = arena_copy(arena, name);
+        if (!entries || !copy.bytes)
+            return false;
+        if (main->entry_count > 0)
+            memcpy(entries, main->entries, main->entry_count * sizeof(*entries));
+        entries[main->entry_count] = (struct conf_entry){.name = copy};
+        main->entries = entries;
+        main->entry_count++;
+        qsort(entries, main->entry_count, sizeof(*entries), compare_entries);
+        entry = conf_main_find(main, copy);
+        ASSERT(entry);
+    }
+    entry->value = text;
+    return true;
+}

@@ -32,5 +32,8 @@ MUST_USE bool conf_main_parse(struct span text, struct span file, struct arena *
                               struct conf_main *main, struct conf_notices *notices);
 /* NULL when the file does not set it. Names are case-sensitive. */
 MUST_USE struct conf_entry *conf_main_find(const struct conf_main *main, struct span name);
+/* As if the last line of the file said so. False when memory is out. */
+MUST_USE bool conf_main_set(struct conf_main *main, struct span name, struct span value,
+                            struct arena *arena);
 
 #endif
