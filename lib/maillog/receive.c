@@ -11,7 +11,7 @@ void maillog_connect(struct maillog *log, const struct log_peer *peer)
 
 static void put_count(struct buffer *line, const char *name, unsigned accepted, unsigned total)
 {
-    if (accepted == total)
+    if (accepted == total && total > 0) /* no command at all is "commands=0/0" */
         buffer_append_format(line, " %s=%u", name, total);
     else
         buffer_append_format(line, " %s=%u/%u", name, accepted, total);

@@ -232,7 +232,7 @@ static void commit(struct smtpsession *session, struct reception *reception)
     const struct span header = buffer_span(&reception->header);
     const size_t received_count = smtp_header_count(header, SPAN("Received"));
     log_message_id(session, span_after(header, reception->received_bytes));
-    if (received_count > settings->hopcount_limit) {
+    if (received_count >= settings->hopcount_limit) {
         fail(reception, outcome_permanent(554, 4, 0, "Error: too many hops")); /* a mail loop */
         return;
     }

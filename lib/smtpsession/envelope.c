@@ -9,7 +9,10 @@ enum { QUEUE_PATIENCE_MS = 5000 };
 
 static unsigned address_rules(const struct smtpsession *session)
 {
-    return session->service->settings.has_strict_envelopes ? 0 : ADDRESS_LENIENT;
+    /* What strict_rfc821_envelopes takes away in Postfix, and no more. */
+    return session->service->settings.has_strict_envelopes
+               ? ADDRESS_LENIENT & ~(unsigned)ADDRESS_ALLOW_NO_BRACKETS
+               : ADDRESS_LENIENT;
 }
 
 static bool refuse_for_memory(struct smtpsession *session)
@@ -212,10 +215,6 @@ bool session_vrfy(struct smtpsession *session, struct span argument)
         session_reply(session, 502, 5, 1, "VRFY command is disabled");
         return false;
     }
-    if (settings->is_helo_required && session->helo.length == 0) {
-        session_reply(session, 503, 5, 1, "Error: send HELO/EHLO first");
-        return false;
-    }
     if (argument.length == 0) {
         session_reply(session, 501, 5, 4, "Syntax: VRFY address");
         return false;
@@ -232,6 +231,6 @@ bool session_vrfy(struct smtpsession *session, struct span argument)
     }
     if (!check_recipient(session, "VRFY", &recipient, &verdict))
         return false;
-    session_reply(session, 252, 0, 0, "%.*s", SPAN_PRINTF(recipient.text));
+    session_reply(session, 252, 0, 0, "%.*s", SPAN_PRINTF(argument));
     return true;
 }

@@ -45,7 +45,7 @@ static void test_receive(void **state)
     INFO("disconnect from mail.example.org[192.0.2.7] ehlo=1 mail=1 rcpt=0/1 data=0/1 quit=1 "
          "commands=3/5");
     maillog_disconnect(&log, &peer, counts, 0);
-    INFO("disconnect from mail.example.org[192.0.2.7] commands=0");
+    INFO("disconnect from mail.example.org[192.0.2.7] commands=0/0");
 
     const struct log_sasl sasl = {SPAN("PLAIN"), SPAN("anna"), SPAN("")};
     maillog_client(&log, id, &peer, NULL);
