@@ -268,17 +268,17 @@ def test_a_session_outlives_its_helpers(here, program):
     kill(here, program)
     assert raw.say("RSET").startswith("250")
 
-    def is_served():
-        assert raw.say("RSET").startswith("250")
-        sender = raw.say("MAIL FROM:<sender@client.example>")
-        assert sender[:3] in ("250", "451"), sender
-        if sender[:3] != "250":
-            return False
-        answer = raw.say("RCPT TO:<you@here.test>")
+    def accepts(command):
+        answer = raw.say(command)
         assert answer[:3] in ("250", "451"), answer
         return answer[:3] == "250"
 
+    def is_served():
+        assert raw.say("RSET").startswith("250")
+        if not accepts("MAIL FROM:<sender@client.example>") or not accepts("RCPT TO:<you@here.test>"):
+            return False
+        assert raw.say("DATA").startswith("354")
+        return accepts(small_message() + b".\r\n")  # its id may be from a qmgr that is gone
+
     wait_until(is_served, f"mail is taken after the death of {program}")
-    assert raw.say("DATA").startswith("354")
-    assert raw.say(small_message() + b".\r\n").startswith("250 2.0.0 Ok: queued as ")
     here.wait_for_mail("you@here.test")
