@@ -303,6 +303,30 @@ void harness_disconnect(struct harness_client *client)
     stream_close(&client->stream);
 }
 
+void harness_greet(struct harness *harness, struct harness_client *client, const char *address)
+{
+    harness_connect(harness, client, address);
+    harness_expect(client, "greeting", "220 mx.here.test");
+    harness_send(client, SPAN("EHLO client.example\r\n"));
+    harness_expect(client, "EHLO", "250-mx.here.test");
+}
+
+void harness_open_data(struct harness_client *client)
+{
+    harness_send(client,
+                 SPAN("MAIL FROM:<a@client.example>\r\nRCPT TO:<you@here.test>\r\nDATA\r\n"));
+    harness_expect(client, "MAIL", "250 2.1.0");
+    harness_expect(client, "RCPT", "250 2.1.5");
+    harness_expect(client, "DATA", "354 ");
+}
+
+void harness_quit(struct harness_client *client)
+{
+    harness_send(client, SPAN("QUIT\r\n"));
+    harness_expect(client, "QUIT", "221 2.0.0");
+    harness_expect_close(client, "QUIT");
+}
+
 /* ---- the log ---- */
 
 bool harness_has_logged(struct harness *harness, const char *text)

@@ -54,6 +54,10 @@ struct span harness_read_line(struct harness_client *client);
 void harness_expect(struct harness_client *client, const char *where, const char *reply_start);
 void harness_expect_close(struct harness_client *client, const char *where);
 void harness_disconnect(struct harness_client *client);
+/* The usual beginning: connect and EHLO; then a transaction up to the answer to DATA; the end. */
+void harness_greet(struct harness *harness, struct harness_client *client, const char *address);
+void harness_open_data(struct harness_client *client);
+void harness_quit(struct harness_client *client);
 /* Parks until no session is left. */
 void harness_wait_for_end(struct harness *harness);
 /* Is there a log line with this text in it? */

@@ -1,0 +1,187 @@
+/* tests/lib/smtpsession/misbehaviour - clients that vanish, half-close, trickle, send noise, and
+ * clients that try to smuggle. */
+#include "harness.h"
+
+#include <sys/socket.h>
+
+/* ---- clients that vanish ---- */
+
+struct vanish_row {
+    struct span said;
+    const char *logged;
+    bool has_message;
+};
+
+static void vanish(struct harness *harness, void *argument)
+{
+    const struct vanish_row *row = argument;
+    for (size_t cut = 0; cut <= row->said.length; cut++) {
+        struct harness_client client;
+        harness_connect(harness, &client, "127.0.0.1");
+        if (cut > 0)
+            harness_send(&client, span_first(row->said, cut));
+        /* Sometimes at once, sometimes after reading an answer. */
+        if (cut % 3 != 0 || cut == row->said.length)
+            (void)harness_read_line(&client);
+        harness_disconnect(&client);
+        harness_wait_for_end(harness);
+    }
+    harness_expect_log(harness, row->logged);
+    assert_int_equal(harness->message_count, 0);
+}
+
+static void test_client_vanishes_anywhere(void **state)
+{
+    (void)state;
+    struct vanish_row rows[] = {
+        {SPAN_LITERAL("HELO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<you@here.test>\r\n"),
+         ": lost connection after RCPT from unknown[127.0.0.1]", false},
+        {SPAN_LITERAL("HELO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<you@here.test>\r\nDATA\r\n"
+                      "Subject: half"),
+         ": lost connection after DATA (13 bytes) from unknown[127.0.0.1]", true},
+        {SPAN_LITERAL("NONSENSE\r\nMO"), "NOQUEUE: lost connection after UNKNOWN from", false},
+        {SPAN_LITERAL("HEL"), "NOQUEUE: lost connection after CONNECT from", false},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        harness_run("smtpd_error_sleep_time = 0\nsmtpd_forbid_unauth_pipelining = no\n", vanish,
+                    &rows[i]);
+}
+
+/* A client that closes only its sending side still hears every answer. */
+static void half_close(struct harness *harness, void *argument)
+{
+    (void)argument;
+    struct harness_client client;
+    harness_connect(harness, &client, "127.0.0.1");
+    harness_expect(&client, "greeting", "220 ");
+    harness_send(&client, SPAN("EHLO a\r\n"));
+    harness_expect(&client, "EHLO", "250-");
+    harness_open_data(&client);
+    harness_send(&client, SPAN("Subject: x\r\n\r\n.\r\n"));
+    assert_int_equal(shutdown(client.stream.descriptor, SHUT_WR), 0);
+    harness_expect(&client, "end", "250 2.0.0 Ok: queued as ");
+    harness_expect_close(&client, "end");
+    assert_int_equal(harness->message_count, 1);
+    harness_wait_for_end(harness);
+    harness_expect_log(harness, "lost connection after END-OF-MESSAGE from");
+}
+
+static void test_half_closed(void **state)
+{
+    (void)state;
+    harness_run("", half_close, NULL);
+}
+
+/* ---- input in odd pieces ---- */
+
+static void byte_by_byte(struct harness *harness, void *argument)
+{
+    (void)argument;
+    struct harness_client client;
+    const struct span said =
+        SPAN("EHLO client.example\r\nMAIL FROM:<a@client.example>\r\nRCPT TO:<you@here.test>\r\n"
+             "DATA\r\nSubject: x\r\n folded\r\n\r\n..dot\r\n.\r\nQUIT\r\n");
+    static const char *const answers[] = {
+        "220 ", "250-", "250 2.1.0", "250 2.1.5", "354 ", "250 2.0.0 Ok: queued", "221 2.0.0"};
+    harness_connect(harness, &client, "127.0.0.1");
+    for (size_t i = 0; i < said.length; i++) {
+        harness_send(&client, span_between(said, i, i + 1));
+        task_yield();
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(answers); i++)
+        harness_expect(&client, "byte by byte", answers[i]);
+    harness_expect_close(&client, "byte by byte");
+    assert_int_equal(harness->message_count, 1);
+    assert_true(span_ends_with(harness->messages[0].content,
+                               SPAN("Subject: x\r\n folded\r\n\r\n.dot\r\n")));
+}
+
+static void test_byte_by_byte(void **state)
+{
+    (void)state;
+    harness_run("smtpd_forbid_unauth_pipelining = no\n", byte_by_byte, NULL);
+}
+
+/* Noise of every kind: the session answers with errors and ends, nothing else. */
+static void garbage(struct harness *harness, void *argument)
+{
+    (void)argument;
+    uint32_t random = 12345;
+    for (int round = 0; round < 60; round++) {
+        struct harness_client client;
+        uint8_t noise[3000];
+        for (size_t i = 0; i < sizeof(noise); i++) {
+            random = random * 1103515245 + 12345;
+            const uint8_t byte = (uint8_t)(random >> 16);
+            noise[i] = round % 3 == 0 ? byte : (uint8_t) "\r\n\0 :<>@.DATAHELORCPTMAIL"[byte % 24];
+        }
+        harness_connect(harness, &client, "192.0.2.1");
+        harness_send(&client, SPAN("EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<you@here.test>\r\n"));
+        if (round % 2)
+            harness_send(&client, SPAN("DATA\r\n"));
+        harness_send(&client, span_of(noise, sizeof(noise)));
+        assert_int_equal(shutdown(client.stream.descriptor, SHUT_WR), 0);
+        while (harness_read_line(&client).bytes)
+            ;
+        harness_disconnect(&client);
+    }
+    harness_wait_for_end(harness);
+}
+
+static void test_garbage(void **state)
+{
+    (void)state;
+    harness_run("smtpd_error_sleep_time = 0\nsmtpd_forbid_unauth_pipelining = no\n", garbage, NULL);
+    harness_run("smtpd_error_sleep_time = 0\nsmtpd_hard_error_limit = 100000\n"
+                "smtpd_forbid_unauth_pipelining = no\n",
+                garbage, NULL);
+}
+
+/* What one server or another takes for the end of a message, a second message behind it: refused as
+ * a whole, and not a word of it is read as a command. */
+static void smuggle(struct harness *harness, void *argument)
+{
+    (void)argument;
+    static const struct span sequences[] = {
+        SPAN_LITERAL("\n.\n"),       SPAN_LITERAL("\n.\r"),       SPAN_LITERAL("\r.\n"),
+        SPAN_LITERAL("\r.\r"),       SPAN_LITERAL("\n.\r\n"),     SPAN_LITERAL("\r.\r\n"),
+        SPAN_LITERAL("\r\n.\n"),     SPAN_LITERAL("\r\n.\r"),     SPAN_LITERAL("\r\n\0.\r\n"),
+        SPAN_LITERAL("\r\n.\0\r\n"), SPAN_LITERAL("\r\n.\r\r\n"), SPAN_LITERAL("\r\r\n.\r\r\n"),
+        SPAN_LITERAL("\r\n.\r\0\n"), SPAN_LITERAL("\n\n.\r\n"),   SPAN_LITERAL("\r\0\n.\r\n"),
+    };
+    struct harness_client client;
+    harness_greet(harness, &client, "127.0.0.1");
+    for (size_t i = 0; i < ARRAY_LENGTH(sequences); i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "sequence %zu", i);
+        harness_open_data(&client);
+        harness_send(&client, SPAN("Subject: x\r\n\r\nfirst"));
+        harness_send(&client, sequences[i]);
+        harness_send(&client, SPAN("MAIL FROM:<smuggled@client.example>\r\n"
+                                   "RCPT TO:<friend@here.test>\r\nDATA\r\nsecond\r\n.\r\n"));
+        harness_expect(&client, name, "550 5.5.2 mx.here.test Error: ");
+        harness_send(&client, SPAN("RSET\r\n"));
+        harness_expect(&client, name, "250 2.0.0");
+    }
+    harness_quit(&client);
+    assert_int_equal(harness->message_count, 0);
+    assert_false(harness_has_logged(harness, "smuggled"));
+}
+
+static void test_smuggling(void **state)
+{
+    (void)state;
+    harness_run("smtpd_error_sleep_time = 0\nsmtpd_hard_error_limit = 100\n", smuggle, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_client_vanishes_anywhere),
+        cmocka_unit_test(test_half_closed),
+        cmocka_unit_test(test_byte_by_byte),
+        cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_smuggling),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
