@@ -270,12 +270,13 @@ static enum stream_result connect_to(struct connection *connection,
                           length, NULL, 0, deadline_ms);
 }
 
-static bool read_greeting(struct connection *connection, struct arena *arena,
+static bool read_greeting(struct connection *connection, bool *says_esmtp, struct arena *arena,
                           struct failure *failure)
 {
     struct smtp_reply reply;
     if (!connection_read_reply(connection, STAGE_GREETING, &reply, arena, failure))
         return false;
+    *says_esmtp = span_find(reply.text, SPAN("ESMTP")) < reply.text.length;
     if (reply.code / 100 == 2)
         return true;
     *failure = connection_refusal(connection, STAGE_GREETING, &reply, arena);
@@ -334,8 +335,11 @@ static bool say_hello(struct connection *connection, enum connection_stage stage
 /* RFC 5321 section 3.2: a server that refuses EHLO gets HELO. */
 static bool introduce(struct connection *connection, struct arena *arena, struct failure *failure)
 {
-    bool is_accepted = false;
-    if (!connection->settings->smtp_never_send_ehlo &&
+    const struct conf_smtp *settings = connection->settings;
+    bool is_accepted = false, says_esmtp = false;
+    if (!read_greeting(connection, &says_esmtp, arena, failure))
+        return false;
+    if (!settings->smtp_never_send_ehlo && (settings->smtp_always_send_ehlo || says_esmtp) &&
         !say_hello(connection, STAGE_EHLO, &is_accepted, arena, failure))
         return false;
     if (!is_accepted && !say_hello(connection, STAGE_HELO, &is_accepted, arena, failure))
@@ -387,6 +391,8 @@ struct connection *connection_open(struct loop *loop, const struct conf_smtp *se
     arena_init(&connection->arena, CONNECTION_ARENA_BYTES, 0);
     arena_init(&connection->reply_arena, CONNECTION_REPLY_ARENA_BYTES, 0);
     connection->host = arena_copy(&connection->arena, target->host);
+    connection->address = target->address;
+    connection->port = target->port;
     set_labels(connection, target);
     const enum stream_result result = connect_to(connection, target);
     if (result != STREAM_OK) {
@@ -397,8 +403,7 @@ struct connection *connection_open(struct loop *loop, const struct conf_smtp *se
                 ? SPAN("delivery was stopped while connecting")
                 : arena_format(arena, "connect to %s: %s", connection->relay, strerror(error)));
         destroy(&connection);
-    } else if (!read_greeting(connection, arena, failure) ||
-               !introduce(connection, arena, failure)) {
+    } else if (!introduce(connection, arena, failure)) {
         connection_close(&connection);
     }
     return connection;

@@ -50,7 +50,9 @@ struct connection {
     char relay[CONNECTION_LABEL_MAX_BYTES]; /* the same and ":25" */
     struct span host;
     int64_t opened_ms;
-    unsigned transaction_count;
+    struct ip_address address;
+    uint16_t port;
+    unsigned use_count;  /* transactions begun */
     bool is_usable;      /* in step with the server, which has not said good-bye */
     bool needs_reset;    /* a transaction was begun and not ended */
     struct keep *keeper; /* smtp/keep, while it says good-bye */

@@ -78,7 +78,7 @@ static void set_remote(struct delivery *delivery, struct delivery_recipient *rec
     recipient->relay = arena_copy(&delivery->arena, span_from_string(connection->relay));
     if (!recipient->remote.bytes || !recipient->relay.bytes)
         recipient->remote = recipient->relay = span_empty();
-    recipient->connection_use = connection->transaction_count;
+    recipient->connection_use = connection->use_count;
 }
 
 void delivery_succeed(struct delivery *delivery, struct delivery_recipient *recipient,
@@ -150,6 +150,8 @@ struct attempt {
     uint32_t address_count;
     uint32_t session_count;
     bool has_kept_connection;
+    struct ip_address kept_address; /* of the connection that was used first; it had its chance */
+    uint16_t kept_port;
     struct failure failure; /* the last, of a next hop or host as a whole */
     bool has_failure;
 };
@@ -178,7 +180,11 @@ static bool try_kept_connection(struct attempt *attempt)
         return false;
     delivery->connected_us = clock_realtime_us();
     transaction_run(delivery, connection, &was_lost_unused);
-    attempt->session_count += !was_lost_unused;
+    if (!was_lost_unused) {
+        attempt->session_count++;
+        attempt->kept_address = connection->address;
+        attempt->kept_port = connection->port;
+    }
     put_away(attempt, connection);
     return !was_lost_unused;
 }
@@ -261,6 +267,7 @@ static void try_nexthop(struct attempt *attempt, const struct nexthop *nexthop)
     struct plan *plan = arena_alloc(&delivery->arena, sizeof(*plan));
 
     attempt->address_count = attempt->session_count = 0;
+    attempt->kept_port = 0;
     if (try_kept_connection(attempt) &&
         (delivery_open_count(delivery) == 0 || delivery->is_corrupt))
         return;
@@ -280,6 +287,9 @@ static void try_nexthop(struct attempt *attempt, const struct nexthop *nexthop)
             has_reached(attempt->session_count, settings->smtp_mx_session_limit))
             return;
         attempt->address_count++;
+        if (plan->targets[i].port == attempt->kept_port &&
+            ip_address_equals(&plan->targets[i].address, &attempt->kept_address))
+            continue;
         try_target(attempt, &plan->targets[i]);
     }
 }

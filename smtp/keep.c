@@ -63,7 +63,7 @@ static bool may_be_used_again(const struct keep *keep, const struct connection *
     return connection_is_quiet(connection) &&
            clock_monotonic_ms() - connection->opened_ms <
                keep->settings->smtp_connection_reuse_time_limit_ms &&
-           (count_limit == 0 || connection->transaction_count < count_limit);
+           (count_limit == 0 || connection->use_count < count_limit);
 }
 
 struct connection *keep_take(struct keep *keep, struct span destination)

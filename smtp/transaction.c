@@ -17,6 +17,7 @@ struct transaction {
     size_t accepted_count;
     bool is_mail_accepted;
     bool is_data_accepted;
+    bool was_kept;  /* the connection is from an earlier delivery */
     bool has_reply; /* to anything */
     struct failure failure;
 };
@@ -148,6 +149,11 @@ static void write_step(struct transaction *transaction, size_t step)
 
 static void on_mail_reply(struct transaction *transaction, const struct smtp_reply *reply)
 {
+    if (reply->code == 421 && transaction->was_kept) {
+        /* It was left alone for too long, and would be welcome anew. */
+        transaction->connection->is_usable = transaction->has_reply = false;
+        return;
+    }
     transaction->is_mail_accepted = reply->code / 100 == 2;
     transaction->connection->needs_reset |= transaction->is_mail_accepted;
     if (transaction->is_mail_accepted)
@@ -330,7 +336,6 @@ static bool exchange_content(struct transaction *transaction)
                                &transaction->failure))
         return false;
     connection->needs_reset = false;
-    connection->transaction_count++;
     if (reply.code / 100 != 2) {
         transaction->failure =
             connection_refusal(connection, STAGE_END_OF_DATA, &reply, &delivery->arena);
@@ -366,7 +371,7 @@ void transaction_run(struct delivery *delivery, struct connection *connection,
                      bool *was_lost_unused)
 {
     struct transaction transaction = {.delivery = delivery, .connection = connection};
-    const bool was_kept = connection->transaction_count > 0;
+    transaction.was_kept = ++connection->use_count > 1;
 
     *was_lost_unused = false;
     if (!collect_recipients(&transaction)) {
@@ -380,7 +385,7 @@ void transaction_run(struct delivery *delivery, struct connection *connection,
     if (!exchange_envelope(&transaction) ||
         (transaction.is_data_accepted && !exchange_content(&transaction))) {
         connection->is_usable = false;
-        *was_lost_unused = was_kept && !transaction.has_reply;
+        *was_lost_unused = transaction.was_kept && !transaction.has_reply;
         if (!*was_lost_unused)
             fail_undecided(&transaction);
     }

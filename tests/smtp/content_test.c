@@ -292,25 +292,44 @@ static void test_kept_connection_is_lost(void **state)
     start("smtp_connection_cache_time_limit = 5s\n");
     struct world_order order = usual_order();
     world.servers[0].script = HELLO ACCEPT "X\n=\n" HELLO ACCEPT "C MAIL\nX\n=\n" HELLO ACCEPT
+                                           "C MAIL\nS 421 4.4.2 idle\nX\n=\n" HELLO ACCEPT
                                            "W 100\nS 421 idle\nX\n=\n" HELLO ACCEPT;
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < 5; i++) {
         world.complaint[0] = '\0';
         world_deliver(&world, &order);
         while (!world.is_over)
             world_run(&world, 10);
+        assert_string_equal(world.complaint, "");
         assert_outcome("kept", OUTCOME_OK, "250");
-        world_run(&world, i == 1 ? 10 : 200);
-        if (i == 1) { /* closed when the next one says MAIL */
-            world_deliver(&world, &order);
-            while (!world.is_over)
-                world_run(&world, 10);
-            assert_outcome("closed at MAIL", OUTCOME_OK, "250");
-            world_run(&world, 300);
-            i++;
-        }
+        /* After the first and the fourth delivery the server leaves before we speak again. */
+        world_run(&world, i == 0 || i == 3 ? 300 : 10);
     }
-    assert_int_equal(world.servers[0].connection_count, 4);
+    assert_int_equal(world.servers[0].connection_count, 5);
     assert_true(world_wait(&world));
+}
+
+/* What a kept connection put off is offered to the next host, not to the same one again. */
+static void test_kept_connection_refuses(void **state)
+{
+    (void)state;
+    start("smtp_connection_cache_time_limit = 1s\nsmtp_randomize_addresses = no\n");
+    struct world_order order = usual_order();
+    world.mx = "10 h0.test 20 h1.test";
+    order.nexthop = "d.test";
+    world.servers[0].script = HELLO ACCEPT
+        "C MAIL\nS 250 ok\nC RCPT\nS 450 4.2.0 later\nC DATA\nS 503 no\nC RSET\nS 250 ok\n";
+    world.servers[1].script = HELLO ACCEPT;
+    for (unsigned i = 0; i < 2; i++) {
+        world.complaint[0] = '\0';
+        world_deliver(&world, &order);
+        while (!world.is_over)
+            world_run(&world, 10);
+        assert_string_equal(world.complaint, "");
+        assert_outcome("kept", OUTCOME_OK, "250");
+    }
+    assert_true(world_wait(&world));
+    assert_int_equal(world.servers[0].connection_count, 1);
+    assert_int_equal(world.servers[1].connection_count, 1);
 }
 
 static void test_results_are_kept(void **state)
@@ -385,6 +404,26 @@ static void test_time_limits(void **state)
         assert_outcome(rows[i].name, OUTCOME_TEMPORARY, expected);
         assert_int_equal(world.results[0].outcome.status.detail, 2);
     }
+}
+
+static void test_hello(void **state)
+{
+    (void)state;
+    struct world_order order = usual_order();
+    start("smtp_always_send_ehlo = no\nsmtp_helo_name = me.test\n"
+          "smtp_discard_ehlo_keywords = pipelining, size\nsmtp_skip_quit_response = no\n"
+          "smtp_connection_cache_on_demand = no\n");
+    world.servers[0].script = "S 220 h0 old\nC HELO me.test\nS 250 h0\n"
+                              "C MAIL\nS 250 ok\nC RCPT\nS 250 ok\nC DATA\nS 354 go\nD\n"
+                              "S 250 2.0.0 Ok\nC QUIT\nW 100\nS 221 bye\nE\n";
+    deliver("HELO", &order);
+    assert_outcome("HELO", OUTCOME_OK, "250");
+    world.servers[0].script =
+        "S 220 h0 ESMTP\nC EHLO me.test\nS 250-h0\nS 250-SIZE 1\nS 250 PIPELINING\n"
+        "C MAIL FROM:<s@client.test>\nS 250 ok\nC RCPT\nS 250 ok\nC DATA\nS 354 go\nD\n"
+        "S 250 ok\n";
+    deliver("EHLO, offers discarded", &order);
+    assert_outcome("EHLO, offers discarded", OUTCOME_OK, "250");
 }
 
 static void test_next_hops(void **state)
@@ -477,7 +516,9 @@ int main(void)
         cmocka_unit_test_teardown(test_many_recipients, tear_down),
         cmocka_unit_test_teardown(test_connection_is_used_again, tear_down),
         cmocka_unit_test_teardown(test_kept_connection_is_lost, tear_down),
+        cmocka_unit_test_teardown(test_kept_connection_refuses, tear_down),
         cmocka_unit_test_teardown(test_results_are_kept, tear_down),
+        cmocka_unit_test_teardown(test_hello, tear_down),
         cmocka_unit_test_teardown(test_qmgr_dies_within, tear_down),
         cmocka_unit_test_teardown(test_time_limits, tear_down),
         cmocka_unit_test_teardown(test_next_hops, tear_down),
