@@ -30,10 +30,11 @@ class Sink:
         self.delay_s = delay_s
         self.messages = []      # accepted ones
         self.commands = []      # every command line heard
-        self.batches = []       # bytes as they came from the network, to see pipelining
         self.connections = 0
         self.open_now = 0
         self.open_max = 0
+        self.busy = set()       # sessions between MAIL and the answer to the content
+        self.busy_max = 0
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -84,6 +85,7 @@ class Sink:
             pass
         finally:
             self.open_now -= 1
+            self.busy.discard(writer)
             writer.close()
 
     async def _converse(self, reader, writer):
@@ -117,6 +119,9 @@ class Sink:
             answer = self._scripted(f"{verb} {address}", self._scripted(verb, default))
             if verb == "DATA" and (message is None or not message.recipients) and answer[0] == "3":
                 answer = "554 5.5.1 Error: no valid recipients"
+            if verb == "MAIL":
+                self.busy.add(writer)
+                self.busy_max = max(self.busy_max, len(self.busy))
             await reply(answer)
             if verb == "QUIT":
                 return
@@ -126,8 +131,10 @@ class Sink:
                 message.recipients.append(address)
             elif verb in ("RSET", "EHLO", "HELO"):
                 message = None
+                self.busy.discard(writer)
             elif verb == "DATA" and answer[0] == "3":
                 content = await self._read_content(reader)
+                self.busy.discard(writer)
                 answer = await reply(self._scripted(".", f"250 2.0.0 Ok: queued as S{len(self.messages)}"))
                 if answer[0] == "2":
                     message.content = content

@@ -88,8 +88,12 @@ def test_session_outlives_a_reload(whole):
         # It goes on where it was; what cannot be done in between is to be tried again.
         code, text = client.rcpt("you@here.test")
         assert code in (250, 421, 450, 451), (code, text)
-    after = {pid for pids in processes(whole).values() for pid in pids}
-    assert len(after) == whole.process_count and not before & after
+
+    def are_all_new():
+        after = {pid for pids in processes(whole).values() for pid in pids}
+        return len(after) == whole.process_count and not before & after
+
+    wait_until(are_all_new, "only processes of the new generation do new work")
     whole.send("you@here.test")
     whole.wait_for_mail("you@here.test")
     wait_until(lambda: not processes(whole, "leaving"), "the old ones are gone")

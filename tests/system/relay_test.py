@@ -113,6 +113,9 @@ def test_a_deferred_message_in_mailq_and_flush(make_instance, recording_sink):
     one = make_instance("here", settings={"relayhost": f"[127.0.0.1]:{recording_sink.port}"}).start()
     queue_id = one.send(["friend@there.test", "other@there.test"], sender="you@here.test")
     one.wait_for_log(rf"{queue_id}: to=<other@there\.test>, .*status=deferred ")
+    # A star marks a message that is still in the active queue.
+    wait_until(lambda: not one.run("postqueue", "-p").stdout.splitlines()[1].startswith(f"{queue_id}*"),
+               "the message is back in the deferred queue")
     text = one.run("postqueue", "-p", check=True).stdout
     lines = text.splitlines()
     assert re.match(r"-+Queue ID-+ --Size-- ---Arrival Time---- --Sender/Recipient------", lines[0]), text
