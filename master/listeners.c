@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "system/clock.h"
 #include "system/file.h"
 
 void listeners_init(struct listeners *listeners)
@@ -77,6 +78,8 @@ int listeners_bind_unix(int directory, const char *name, unsigned mode)
     return descriptor;
 }
 
+enum { BUSY_RETRY_MS = 50, BUSY_PATIENCE_MS = 2000, FIRST_GENERATION = 1 };
+
 static int bind_endpoint(const struct endpoint *endpoint)
 {
     const int family = endpoint->address.any.sa_family;
@@ -91,6 +94,20 @@ static int bind_endpoint(const struct endpoint *endpoint)
         listen(descriptor, SOMAXCONN) != 0) {
         file_close(descriptor);
         return -1;
+    }
+    return descriptor;
+}
+
+/* At a start, children of a master that was killed a moment ago may still be on their way out. */
+static int bind_patiently(const struct endpoint *endpoint, uint32_t generation)
+{
+    const int64_t deadline_ms =
+        clock_deadline_after(generation == FIRST_GENERATION ? BUSY_PATIENCE_MS : 0);
+    int descriptor;
+    while ((descriptor = bind_endpoint(endpoint)) < 0 && errno == EADDRINUSE &&
+           clock_monotonic_ms() < deadline_ms) {
+        (void)usleep(BUSY_RETRY_MS * 1000);
+        errno = EADDRINUSE;
     }
     return descriptor;
 }
@@ -117,7 +134,7 @@ static void open_endpoint(struct listeners *listeners, const struct endpoint *en
         known->generation = generation;
         return;
     }
-    const int descriptor = bind_endpoint(endpoint);
+    const int descriptor = bind_patiently(endpoint, generation);
     if (descriptor < 0 && endpoint->is_optional &&
         (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL))
         return; /* a machine without IPv6 */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "conf/usage.h"
 #include "system/file.h"
 
 enum { SETTINGS_MAX_BYTES = 4 << 20 };
@@ -319,6 +320,29 @@ static void note_foreign_services(struct planning *planning)
     }
 }
 
+/* A name that nothing uses is a slip of the pen more often than not. */
+static void note_unused(void *context, const struct conf_service *service, struct span name,
+                        struct span value, uint32_t line)
+{
+    struct planning *planning = context;
+    const struct conf_instance *instance = &planning->plan->instance;
+    conf_notice_add(planning->notices, CONF_NOTICE_WARNING,
+                    "%.*s, line %u: unused parameter: %.*s=%.*s",
+                    SPAN_PRINTF(service ? instance->master.file : instance->main.file), line,
+                    SPAN_PRINTF(name), SPAN_PRINTF(value));
+}
+
+static void note_undefined(void *context, const struct conf_service *service, struct span name,
+                           uint32_t line)
+{
+    struct planning *planning = context;
+    const struct conf_instance *instance = &planning->plan->instance;
+    conf_notice_add(planning->notices, CONF_NOTICE_WARNING,
+                    "%.*s, line %u: undefined parameter: %.*s",
+                    SPAN_PRINTF(service ? instance->master.file : instance->main.file), line,
+                    SPAN_PRINTF(name));
+}
+
 struct plan *plan_create(const char *directory, struct conf_notices *notices)
 {
     const size_t errors_before = notices->error_count;
@@ -345,6 +369,8 @@ struct plan *plan_create(const char *directory, struct conf_notices *notices)
     for (size_t i = 0; i < wiring_program_count; i++)
         add_services_of(&planning, &wiring_programs[i]);
     note_foreign_services(&planning);
+    const struct conf_usage usage = {&plan->instance, &planning, note_unused, note_undefined};
+    conf_usage_report(&usage);
     if (notices->error_count != errors_before)
         plan_destroy(&plan);
     return plan;

@@ -387,6 +387,10 @@ def children_leave_with_master(place):
         wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists() or
                    "\nState:\tZ" in pathlib.Path(f"/proc/{pid}/status").read_text(), f"{pid} is gone")
     one.start_fg()
+    for _ in range(5):
+        one.foreground.kill()
+        one.foreground.wait()
+        one.start_fg()  # while they are still leaving
 
 
 @test
