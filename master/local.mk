@@ -16,7 +16,7 @@ master_parts = \
 	master/supervise.c master/supervise.h \
 	master/wiring.c master/wiring.h
 master_master_SOURCES = master/main.c $(master_parts)
-master_master_LDADD = $(posthouse_libs)
+master_master_LDADD = $(posthouse_libs) $(DB_LIBS)
 
 # Files of a new instance; those that are there are the operator's.
 sample_conf = conf/main.cf conf/master.cf

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "conf/check.h"
 #include "conf/usage.h"
 #include "system/file.h"
+#include "table/check.h"
 
 enum { SETTINGS_MAX_BYTES = 4 << 20 };
 
@@ -355,7 +357,11 @@ struct plan *plan_create(const char *directory, struct conf_notices *notices)
     planning.plan = plan;
     arena_init(&plan->arena, CONF_INSTANCE_ARENA_BYTES, 0);
     plan->owner = (struct identity){getuid(), getgid()};
-    if (!read_configuration(&planning, directory) || !load_settings(&planning)) {
+    const struct conf_value_check value_check = {table_check_setting, NULL};
+    const bool is_read = read_configuration(&planning, directory);
+    if (is_read)
+        (void)!conf_check(&plan->instance, &value_check, notices); /* noted */
+    if (!is_read || !load_settings(&planning)) {
         plan_destroy(&plan);
         return NULL;
     }

@@ -54,7 +54,7 @@ struct supervise_step {
 MUST_USE struct supervise_step supervise(enum supervise_state state, enum supervise_event event);
 
 /* A run that lasted this long was healthy: what failed before it is forgotten. */
-enum { SUPERVISE_HEALTHY_MS = 60000 };
+enum { SUPERVISE_HEALTHY_MS = 2000 };
 /* How many times it died without a healthy run between: the new count. */
 MUST_USE uint32_t supervise_count_failure(uint32_t failure_count, int64_t served_ms);
 /* The first restart is at once, the next after 1 s, 2 s, 4 s, up to maximum_ms. */

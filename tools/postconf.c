@@ -17,6 +17,7 @@ void postconf_remove_at_exit(const char *path)
     temporary_path = path;
 }
 
+PRINTF_LIKE(2, 0)
 static void say(const char *level, const char *format, va_list arguments)
 {
     (void)fprintf(stderr, "postconf: %s: ", level);

@@ -139,9 +139,8 @@ bool conf_instance_expand(const struct conf_instance *instance, const struct con
     return conf_expand(text, &scope, output, error);
 }
 
-/* "main.cf, line 7" or "master.cf, line 3: -o", for messages. */
-static struct span describe_origin(const struct conf_instance *instance,
-                                   const struct conf_service *service, struct span name)
+struct span conf_instance_origin(const struct conf_instance *instance,
+                                 const struct conf_service *service, struct span name)
 {
     const struct conf_entry *entry = conf_main_find(&instance->main, name);
     struct span text = SPAN("default");
@@ -169,8 +168,27 @@ bool conf_instance_value(const struct conf_instance *instance, const struct conf
     if (conf_instance_expand(instance, service, definition.text, output, &reason))
         return true;
     conf_error_set(error, "%.*s %.*s = %.*s: %s",
-                   SPAN_PRINTF(describe_origin(instance, service, name)), SPAN_PRINTF(name),
+                   SPAN_PRINTF(conf_instance_origin(instance, service, name)), SPAN_PRINTF(name),
                    SPAN_PRINTF(span_first(definition.text, 100)), reason.text);
+    return false;
+}
+
+bool conf_instance_checked_value(const struct conf_instance *instance,
+                                 const struct conf_service *service,
+                                 const struct conf_parameter *parameter, struct span name,
+                                 struct buffer *output, struct conf_notices *notices)
+{
+    struct conf_error error;
+
+    if (!conf_instance_value(instance, service, name, output, &error)) {
+        conf_notice_add(notices, CONF_NOTICE_ERROR, "%s", error.text);
+        return false;
+    }
+    if (conf_parameter_accepts(parameter, buffer_span(output), &error))
+        return true;
+    conf_notice_add(notices, CONF_NOTICE_ERROR, "%.*s %.*s = %.*s: %s",
+                    SPAN_PRINTF(conf_instance_origin(instance, service, name)), SPAN_PRINTF(name),
+                    SPAN_PRINTF(span_first(buffer_span(output), 100)), error.text);
     return false;
 }
 
@@ -181,26 +199,16 @@ static bool append_setting(const struct conf_instance *instance, const struct co
                            struct conf_notices *notices)
 {
     struct buffer value;
-    struct conf_error error;
-    bool is_ok = false;
 
     buffer_init(&value, NULL, CONF_EXPAND_MAX_BYTES);
-    if (!conf_instance_value(instance, service, name, &value, &error)) {
-        conf_notice_add(notices, CONF_NOTICE_ERROR, "%s", error.text);
-        goto done;
+    const bool is_ok =
+        conf_instance_checked_value(instance, service, parameter, name, &value, notices);
+    if (is_ok) {
+        buffer_append_span(output, line_name);
+        buffer_append_string(output, " = ");
+        buffer_append_span(output, buffer_span(&value));
+        buffer_append_byte(output, '\n');
     }
-    if (!conf_parameter_accepts(parameter, buffer_span(&value), &error)) {
-        conf_notice_add(notices, CONF_NOTICE_ERROR, "%.*s %.*s = %.*s: %s",
-                        SPAN_PRINTF(describe_origin(instance, service, name)), SPAN_PRINTF(name),
-                        SPAN_PRINTF(span_first(buffer_span(&value), 100)), error.text);
-        goto done;
-    }
-    buffer_append_span(output, line_name);
-    buffer_append_string(output, " = ");
-    buffer_append_span(output, buffer_span(&value));
-    buffer_append_byte(output, '\n');
-    is_ok = true;
-done:
     buffer_release(&value);
     return is_ok;
 }

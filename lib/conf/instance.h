@@ -56,6 +56,14 @@ MUST_USE bool conf_instance_find(const struct conf_instance *instance,
 MUST_USE bool conf_instance_value(const struct conf_instance *instance,
                                   const struct conf_service *service, struct span name,
                                   struct buffer *output, struct conf_error *error);
+/* The same, checked against its row; a mistake is noted, with file and line. */
+MUST_USE bool conf_instance_checked_value(const struct conf_instance *instance,
+                                          const struct conf_service *service,
+                                          const struct conf_parameter *parameter, struct span name,
+                                          struct buffer *output, struct conf_notices *notices);
+/* "main.cf, line 7:" or "master.cf, line 3: -o" or "default", for messages about a name's value. */
+MUST_USE struct span conf_instance_origin(const struct conf_instance *instance,
+                                          const struct conf_service *service, struct span name);
 /* Expands any text in the service's scope. */
 MUST_USE bool conf_instance_expand(const struct conf_instance *instance,
                                    const struct conf_service *service, struct span text,

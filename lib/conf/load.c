@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "address/ip.h"
 #include "conf/part.h"
 #include "conf/private.h"
 #include "conf/value.h"
@@ -57,6 +58,25 @@ static bool accepts_time(const struct conf_parameter *parameter, struct span val
     return false;
 }
 
+static bool accepts_networks(struct span value, struct conf_error *error)
+{
+    struct arena arena;
+    struct ip_network_list list;
+    struct span word = span_empty();
+
+    arena_init(&arena, CONF_SETTINGS_MAX_BYTES, 0);
+    const enum parse_result result = ip_network_list_parse(value, &arena, &list, &word);
+    arena_destroy(&arena);
+    if (result == PARSE_OK)
+        return true;
+    conf_error_set(error,
+                   "\"%.*s\" is no network: address, address/bits, [IPv6 address] or [IPv6 "
+                   "address]/bits is allowed, with ! before it to leave it out; bits of the "
+                   "address past /bits must be zero",
+                   SPAN_PRINTF(span_first(word, 100)));
+    return false;
+}
+
 /* With settings NULL only checks. */
 static bool store_value(const struct conf_parameter *parameter, struct span value, void *field,
                         struct conf_error *error)
@@ -73,6 +93,8 @@ static bool store_value(const struct conf_parameter *parameter, struct span valu
                            (long long)parameter->minimum, (long long)parameter->maximum);
             return false;
         }
+        if (parameter->content == CONF_CONTENT_NETWORKS && !accepts_networks(value, error))
+            return false;
         break;
     case CONF_TYPE_CHOICE:
         /* An empty default means that empty is a choice too. */

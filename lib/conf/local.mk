@@ -9,6 +9,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/conf/catalogue/known.def lib/conf/catalogue/local.def lib/conf/catalogue/logd.def \
 	lib/conf/catalogue/master.def lib/conf/catalogue/qmgr.def lib/conf/catalogue/smtp.def \
 	lib/conf/catalogue/smtpd.def lib/conf/catalogue/tools.def lib/conf/catalogue/virtual.def \
+	lib/conf/check.c lib/conf/check.h \
 	lib/conf/defaults.c lib/conf/defaults.h \
 	lib/conf/edit.c lib/conf/edit.h \
 	lib/conf/expand.c lib/conf/expand.h \
@@ -24,5 +25,6 @@ lib_libposthouse_a_SOURCES += \
 	lib/conf/print.c lib/conf/print.h \
 	lib/conf/private.h \
 	lib/conf/sealed.c \
+	lib/conf/suggest.c lib/conf/suggest.h \
 	lib/conf/usage.c lib/conf/usage.h \
 	lib/conf/value.c lib/conf/value.h

@@ -29,6 +29,9 @@ void conf_notice_add(struct conf_notices *notices, enum conf_notice_level level,
         notices->error_count++;
     else if (level == CONF_NOTICE_WARNING)
         notices->warning_count++;
+    for (const struct conf_notice *earlier = notices->first; earlier; earlier = earlier->next)
+        if (earlier->level == level && strcmp(earlier->text, line) == 0)
+            return;
     struct conf_notice *notice = arena_alloc(notices->arena, sizeof(*notice));
     char *text = arena_string(notices->arena, span_from_string(line));
     if (!notice || !text)

@@ -29,6 +29,7 @@ struct conf_notices {
 };
 
 void conf_notices_init(struct conf_notices *notices, struct arena *arena);
+/* A line that is there already is counted and not added again. */
 void conf_notice_add(struct conf_notices *notices, enum conf_notice_level level, const char *format,
                      ...) PRINTF_LIKE(3, 4);
 /* error may be NULL. */

@@ -4,6 +4,9 @@
  * check. Kinds of rows, and the field each makes:
  *
  *   CONF_TEXT(name, default, min_bytes, max_bytes, meaning)       struct span name
+ *   CONF_NETWORKS(name, default, meaning)                         struct span name
+ *   CONF_TABLES(name, default, meaning)                           the same: type:name ...
+ *   CONF_MATCH_LIST(name, default, meaning)                       the same: names, /files, tables
  *   CONF_CHOICE(name, default, "a|b", meaning)                    struct span name; one of them
  *   CONF_WORDS(name, default, "a|b", meaning)                     struct span name; a list of them
  *   CONF_BOOL(name, default, meaning)                             bool name
@@ -33,6 +36,14 @@ enum conf_type {
     CONF_TYPE_TIME,
 };
 
+/* What a text consists of. */
+enum conf_content {
+    CONF_CONTENT_ANY,
+    CONF_CONTENT_NETWORKS,
+    CONF_CONTENT_TABLES,
+    CONF_CONTENT_MATCH_LIST
+};
+
 enum conf_family_role { CONF_FAMILY_NONE, CONF_FAMILY_SUFFIX, CONF_FAMILY_MEMBER };
 
 /* Upper ends for rows that need no other. */
@@ -47,6 +58,7 @@ struct conf_parameter {
     const char *choices;   /* CHOICE and WORDS */
     const char *transport; /* CONF_FAMILY_MEMBER */
     enum conf_type type;
+    enum conf_content content;
     enum conf_family_role family;
     char unit;       /* TIME without a letter */
     int64_t minimum; /* TEXT: bytes; TIME: seconds */
@@ -83,6 +95,9 @@ MUST_USE const struct conf_part *conf_part_find(struct span program);
  * a default of its own the member row, else the suffix row with *transport set. NULL when unknown.
  */
 MUST_USE const struct conf_parameter *conf_parameter_find(struct span name, struct span *transport);
+
+/* The row against which a value of that name is checked: of a family always the suffix's. */
+MUST_USE const struct conf_parameter *conf_parameter_for_value(struct span name);
 
 /* A sealed settings descriptor (or any file with its text), read into the part's struct. Texts live
  * in the arena. Takes only complete settings: a missing, unknown or repeated name is an error. */

@@ -178,6 +178,21 @@ const struct conf_parameter *conf_parameter_find(struct span name, struct span *
     return found;
 }
 
+const struct conf_parameter *conf_parameter_for_value(struct span name)
+{
+    struct span transport;
+    const struct conf_parameter *found = conf_parameter_find(name, &transport);
+
+    if (!found || found->family != CONF_FAMILY_MEMBER)
+        return found;
+    for (size_t i = 0; i < conf_part_count; i++)
+        for (size_t row = 0; row < conf_parts[i]->parameter_count; row++)
+            if (conf_parts[i]->parameters[row].family == CONF_FAMILY_SUFFIX &&
+                strcmp(conf_parts[i]->parameters[row].name, found->name) == 0)
+                return &conf_parts[i]->parameters[row];
+    return NULL;
+}
+
 int64_t conf_family_get(const struct conf_family *family, struct span transport)
 {
     for (size_t i = 0; i < family->value_count; i++)

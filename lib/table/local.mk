@@ -3,6 +3,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/table/address_lookup.c lib/table/address_lookup.h \
 	lib/table/berkeley.c lib/table/berkeley.h \
 	lib/table/build.c lib/table/build.h \
+	lib/table/check.c lib/table/check.h \
 	lib/table/list.c lib/table/list.h \
 	lib/table/literal.c \
 	lib/table/match.c lib/table/match.h \

@@ -12,6 +12,7 @@
 
 #include "../daemon.h"
 #include "addr/client.h"
+#include "base/number.h"
 #include "conf/addrd.h"
 #include "system/task.h"
 #include "table/build.h"
@@ -361,6 +362,22 @@ static void test_hanging_look_ups(void **state)
     stop_addrd();
 }
 
+/* "PID (NAME) STATE PARENT ..." */
+static bool parse_stat(const char *line, int *process, int *parent)
+{
+    struct span number, rest;
+    uint64_t value;
+    if (!span_split_once(span_from_string(line), ' ', &number, &rest) ||
+        !number_parse_uint64(number, INT32_MAX, &value))
+        return false;
+    *process = (int)value;
+    rest = span_after(rest, span_find_last_byte(rest, ')') + 4); /* ") S " */
+    if (!number_parse_uint64(span_first(rest, span_find_byte(rest, ' ')), INT32_MAX, &value))
+        return false;
+    *parent = (int)value;
+    return true;
+}
+
 /* The children of a process, from /proc. */
 static size_t find_children(pid_t parent, pid_t *children, size_t capacity)
 {
@@ -376,8 +393,8 @@ static size_t find_children(pid_t parent, pid_t *children, size_t capacity)
         FILE *file = fopen(path, "r");
         if (!file)
             continue;
-        if (fgets(line, sizeof(line), file) &&
-            sscanf(line, "%d (%*[^)]) %*c %d", &process, &its_parent) == 2 && its_parent == parent)
+        if (fgets(line, sizeof(line), file) && parse_stat(line, &process, &its_parent) &&
+            its_parent == parent)
             children[count++] = process;
         (void)fclose(file);
     }

@@ -13,7 +13,7 @@ tests_master_supervise_test_SOURCES = tests/master/supervise_test.c master/super
 	master/supervise.h tests/test.h
 tests_master_supervise_test_LDADD = $(test_libs)
 tests_master_plan_test_SOURCES = tests/master/plan_test.c $(master_parts) tests/test.h
-tests_master_plan_test_LDADD = $(test_libs)
+tests_master_plan_test_LDADD = $(test_libs) $(DB_LIBS)
 endif
 fuzz_targets += tests/fuzz/master_endpoint_fuzz
 tests_fuzz_master_endpoint_fuzz_SOURCES = tests/fuzz/master_endpoint_fuzz.c $(fuzz_main) \

@@ -2,6 +2,10 @@
 #undef CONF_ROW
 #undef CONF_AT
 #undef CONF_TEXT
+#undef CONF_LISTED
+#undef CONF_NETWORKS
+#undef CONF_TABLES
+#undef CONF_MATCH_LIST
 #undef CONF_CHOICE
 #undef CONF_WORDS
 #undef CONF_BOOL

@@ -2,6 +2,9 @@
  * part, before its .def file. */
 #include "conf/catalogue/shared.h"
 #define CONF_TEXT(name, default_text, minimum, maximum, meaning) struct span name;
+#define CONF_NETWORKS(name, default_text, meaning) struct span name;
+#define CONF_TABLES(name, default_text, meaning) struct span name;
+#define CONF_MATCH_LIST(name, default_text, meaning) struct span name;
 #define CONF_CHOICE(name, default_text, choices, meaning) struct span name;
 #define CONF_WORDS(name, default_text, choices, meaning) struct span name;
 #define CONF_BOOL(name, default_text, meaning) bool name;

@@ -6,6 +6,14 @@
 #define CONF_AT(field) .offset = offsetof(struct CONF_STRUCT, field)
 #define CONF_TEXT(name, default_text, min, max, meaning)                                           \
     CONF_ROW(name, TEXT, default_text, meaning, .minimum = min, .maximum = max, CONF_AT(name))
+#define CONF_LISTED(name, kind, default_text, meaning)                                             \
+    CONF_ROW(name, TEXT, default_text, meaning, .content = CONF_CONTENT_##kind,                    \
+             .maximum = CONF_TEXT_MAX, CONF_AT(name))
+#define CONF_NETWORKS(name, default_text, meaning)                                                 \
+    CONF_LISTED(name, NETWORKS, default_text, meaning)
+#define CONF_TABLES(name, default_text, meaning) CONF_LISTED(name, TABLES, default_text, meaning)
+#define CONF_MATCH_LIST(name, default_text, meaning)                                               \
+    CONF_LISTED(name, MATCH_LIST, default_text, meaning)
 #define CONF_CHOICE(name, default_text, words, meaning)                                            \
     CONF_ROW(name, CHOICE, default_text, meaning, .choices = words, CONF_AT(name))
 #define CONF_WORDS(name, default_text, words, meaning)                                             \

@@ -33,8 +33,8 @@
     "Rewrite user%domain to user@domain.")
 
 /* Networks. */
-#define CONF_SHARED_mynetworks CONF_TEXT(mynetworks, "", 0, CONF_TEXT_MAX, \
-    "Clients that may relay: networks, !exclusions, /files. Unset: from mynetworks_style.")
+#define CONF_SHARED_mynetworks CONF_NETWORKS(mynetworks, "", \
+    "Clients that may relay: addresses, networks, and with ! before them those that may not. Unset: from mynetworks_style.")
 #define CONF_SHARED_inet_interfaces CONF_TEXT(inet_interfaces, "all", 1, CONF_TEXT_MAX, \
     "Addresses on which mail is received: all, loopback-only, names or addresses.")
 #define CONF_SHARED_inet_protocols CONF_WORDS(inet_protocols, "all", "all|ipv4|ipv6", \
@@ -85,13 +85,13 @@
     "Classes of trouble that the postmaster is told of.")
 
 /* Tables. */
-#define CONF_SHARED_alias_maps CONF_TEXT(alias_maps, "hash:/etc/aliases", 0, CONF_TEXT_MAX, \
+#define CONF_SHARED_alias_maps CONF_TABLES(alias_maps, "hash:/etc/aliases", \
     "Tables of local aliases, aliases(5).")
-#define CONF_SHARED_virtual_mailbox_maps CONF_TEXT(virtual_mailbox_maps, "", 0, CONF_TEXT_MAX, \
+#define CONF_SHARED_virtual_mailbox_maps CONF_TABLES(virtual_mailbox_maps, "", \
     "Tables of the mailbox path of each virtual recipient.")
-#define CONF_SHARED_virtual_uid_maps CONF_TEXT(virtual_uid_maps, "", 0, CONF_TEXT_MAX, \
+#define CONF_SHARED_virtual_uid_maps CONF_TABLES(virtual_uid_maps, "", \
     "Tables of the uid of each virtual recipient.")
-#define CONF_SHARED_virtual_gid_maps CONF_TEXT(virtual_gid_maps, "", 0, CONF_TEXT_MAX, \
+#define CONF_SHARED_virtual_gid_maps CONF_TABLES(virtual_gid_maps, "", \
     "Tables of the gid of each virtual recipient.")
 /* clang-format on */
 
