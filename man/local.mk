@@ -4,7 +4,6 @@ dist_man_MANS += man/bounce.8
 dist_man_MANS += man/dnsd.8
 dist_man_MANS += man/local.8
 dist_man_MANS += man/logd.8
-dist_man_MANS += man/mailq.1
 dist_man_MANS += man/master.8
 dist_man_MANS += man/posthouse-log.5
 dist_man_MANS += man/posthouse-queue.5

@@ -17,8 +17,11 @@ install-mailq:
 	rm -f '$(DESTDIR)$(bindir)/mailq'
 	ln -s -r '$(DESTDIR)$(sbindir)/postqueue' '$(DESTDIR)$(bindir)/mailq' 2>/dev/null || \
 		$(LN_S) '$(sbindir)/postqueue' '$(DESTDIR)$(bindir)/mailq'
+	$(MKDIR_P) '$(DESTDIR)$(man1dir)'
+	rm -f '$(DESTDIR)$(man1dir)/mailq.1'
+	$(LN_S) postqueue.1 '$(DESTDIR)$(man1dir)/mailq.1'
 uninstall-hook:
-	rm -f '$(DESTDIR)$(bindir)/mailq'
+	rm -f '$(DESTDIR)$(bindir)/mailq' '$(DESTDIR)$(man1dir)/mailq.1'
 
 sbin_PROGRAMS += tools/postconf
 tools_postconf_SOURCES = tools/postconf.c tools/postconf.h tools/postconf_edit.c \
