@@ -105,7 +105,7 @@ static const char printed_services[] =
 
 static const char printed_plain[] =
     "smtp       inet  n       -       y       -       -       smtpd -o a=b -v -o {c=d e} -o f=g "
-    "-D\n"
+    "#D\n"
     "averylongservicename unix - -    n       -       -       smtp a b c d e f g h i j k l m\n"
     "p          unix  -       n       n       -       -       pipe flags=DR {a b} {} {{x}} -o no\n";
 
