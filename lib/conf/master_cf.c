@@ -155,7 +155,8 @@ static const char *parse_options(struct conf_service *service)
         }
         struct conf_override *override = &service->overrides[service->override_count++];
         const char *reason;
-        if (!conf_split_assignment(assignment, &override->name, &override->value, &reason))
+        if (!conf_split_assignment(assignment, &override->name, &override->value, &reason) ||
+            span_find_byte(override->name, '{') < override->name.length)
             return "-o: name=value, without spaces, or { name = value } is allowed";
     }
     service->option_count = i;
@@ -173,6 +174,10 @@ static bool parse_service(struct line_reader *reader, struct conf_service *servi
                              "maxproc command";
             return false;
         }
+    }
+    if (span_starts_with(skip_space(reader->rest), SPAN("{"))) {
+        reader->reason = "the command (eighth column) is the name of a program, without braces";
+        return false;
     }
     while (count <= CONF_SERVICE_MAX_ARGUMENTS && take_argument(reader, &arguments[count]))
         count++;

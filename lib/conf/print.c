@@ -24,10 +24,11 @@ static void begin_line(struct line_printer *printer)
     printer->column = PRINT_INDENT;
 }
 
+/* No line begins with '#': it would be a comment. */
 static void print_word(struct line_printer *printer, struct span word)
 {
     if (printer->has_words) {
-        if (printer->width > 0 &&
+        if (printer->width > 0 && !span_starts_with(word, SPAN("#")) &&
             (printer->breaks_next || printer->column + 1 + word.length > printer->width)) {
             begin_line(printer);
         } else {
@@ -69,11 +70,12 @@ static bool has_space(struct span text)
     return false;
 }
 
-/* An argument of several words, or of none, stands in braces. */
+/* An argument of several words, or of none, stands in braces, and so does one that has its own. */
 static void print_argument(struct line_printer *printer, struct span argument)
 {
     struct buffer text;
-    if (!has_space(argument) && !span_is_empty(argument)) {
+    if (!has_space(argument) && !span_is_empty(argument) &&
+        !span_starts_with(argument, SPAN("{"))) {
         print_word(printer, argument);
         return;
     }

@@ -148,6 +148,8 @@ static const struct master_case master_cases[] = {
     {"after brace", "smtp unix - - - - - smtpd -o {a = b}c\n", "white space is missing after '}'"},
     {"lone -o", "smtp unix - - - - - smtpd -o\n", "-o: name=value"},
     {"-o without sign", "smtp unix - - - - - smtpd -o a\n", "-o: name=value"},
+    {"-o and a brace", "smtp unix - - - - - smtpd -o{a= b\n", "-o: name=value"},
+    {"command in braces", "smtp unix - - - - - {smtpd -v}\n", "without braces"},
     {"twice", "a unix - - - - - smtp\na unix - - - - - smtp\n", "is already in line 1"},
     {"first column", " smtp inet n - y - - smtpd\n", "starts in the first column"},
 };

@@ -99,23 +99,23 @@ static void test_last_edit_of_a_name_counts(void **state)
 /* ---- print ---- */
 
 static const char printed_services[] =
-    "smtp inet n - y - - smtpd -o a=b -v -o { c = d e } -of=g -D\n"
+    "smtp inet n - y - - smtpd -o a=b -v -o { c = d e } -of=g #D\n"
     "averylongservicename unix - - n - - smtp a b c d e f g h i j k l m\n"
-    "p unix - n n - - pipe flags=DR { a b } -o no\n";
+    "p unix - n n - - pipe flags=DR { a b } {} {{x}} -o no\n";
 
 static const char printed_plain[] =
     "smtp       inet  n       -       y       -       -       smtpd -o a=b -v -o {c=d e} -o f=g "
-    "-D\n"
+    "#D\n"
     "averylongservicename unix - -    n       -       -       smtp a b c d e f g h i j k l m\n"
-    "p          unix  -       n       n       -       -       pipe flags=DR {a b} -o no\n";
+    "p          unix  -       n       n       -       -       pipe flags=DR {a b} {} {{x}} -o no\n";
 
 static const char printed_folded[] =
     "smtp       inet  n       -       y       -       -       smtpd\n"
-    "    -o a=b\n    -v\n    -o {c=d e}\n    -o f=g\n    -D\n"
+    "    -o a=b\n    -v\n    -o {c=d e}\n    -o f=g #D\n"
     "averylongservicename unix - -    n       -       -       smtp a b c d e f g h i\n"
     "    j k l m\n"
-    "p          unix  -       n       n       -       -       pipe flags=DR {a b} -o\n"
-    "    no\n";
+    "p          unix  -       n       n       -       -       pipe flags=DR {a b} {}\n"
+    "    {{x}} -o no\n";
 
 static void print_all(const char *text, unsigned flags, struct buffer *output)
 {

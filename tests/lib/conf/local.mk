@@ -9,3 +9,13 @@ tests_lib_conf_conf_test_LDADD = $(test_libs)
 tests_lib_conf_edit_test_SOURCES = tests/lib/conf/edit_test.c tests/test.h
 tests_lib_conf_edit_test_LDADD = $(test_libs)
 endif
+fuzz_targets += tests/fuzz/main_cf_fuzz tests/fuzz/master_cf_fuzz tests/fuzz/conf_expand_fuzz
+tests_fuzz_main_cf_fuzz_SOURCES = tests/fuzz/main_cf_fuzz.c $(fuzz_main)
+tests_fuzz_main_cf_fuzz_LDADD = $(posthouse_libs)
+tests_fuzz_main_cf_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_master_cf_fuzz_SOURCES = tests/fuzz/master_cf_fuzz.c $(fuzz_main)
+tests_fuzz_master_cf_fuzz_LDADD = $(posthouse_libs)
+tests_fuzz_master_cf_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_conf_expand_fuzz_SOURCES = tests/fuzz/conf_expand_fuzz.c $(fuzz_main)
+tests_fuzz_conf_expand_fuzz_LDADD = $(posthouse_libs)
+tests_fuzz_conf_expand_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
