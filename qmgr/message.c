@@ -244,7 +244,6 @@ void message_set_result(struct message *message, uint32_t index, const struct ou
     recipient->diagnostic = keep(message, diagnostic);
     recipient->last_attempt_us = clock_realtime_us();
     recipient->has_changed = true;
-    recipient->is_maybe_repeated = false;
     if (outcome->kind == OUTCOME_OK)
         recipient->status = message->envelope.recipients[index].notify & QUEUE_NOTIFY_SUCCESS
                                 ? QUEUE_STATUS_SUCCEEDED
