@@ -198,6 +198,7 @@ void message_unuse(struct message *message)
 void message_discard(struct message *message)
 {
     message->is_discarded = true;
+    schedule_wake(message->qmgr); /* its entries go */
     message_use(message);
     message_unuse(message);
 }
@@ -279,6 +280,10 @@ void message_fail_locally(struct message *message, uint32_t index, const struct 
 
 void message_owe_acknowledgement(struct message *message, const struct acknowledgement *owed)
 {
+    if (message->is_discarded) { /* nothing will be written any more */
+        agent_acknowledge(message->qmgr, message_id(message), owed);
+        return;
+    }
     if (message->acknowledgement_count == message->acknowledgement_capacity) {
         const size_t capacity = message->acknowledgement_capacity * 2 + 4;
         struct acknowledgement *grown =
@@ -319,6 +324,7 @@ struct write_job {
     uint64_t next_us;
     size_t acknowledgement_count; /* those that this write settles */
     int result, error;
+    bool is_gone; /* somebody has taken the file away */
 };
 
 static void write_work(struct pool_job *pool_job)
@@ -340,6 +346,7 @@ static void write_work(struct pool_job *pool_job)
             job->result = 1;
     }
     job->error = errno;
+    job->is_gone = job->result != 0 && store_is_gone(job->store, &job->place);
 }
 
 static void write_done(struct pool_job *pool_job);
@@ -453,13 +460,15 @@ static void submit_write(struct message *message, struct write_job *job)
     pool_submit(message->qmgr->pool, &job->job);
 }
 
-/* The disk refuses: nothing is lost, the truth is in memory; say so and try again later. */
+/* The disk refuses: nothing is lost, the truth is in memory; say so and try again later. Only when
+ * somebody has removed the file there is nothing left to try. */
 static void complain(struct message *message, const struct write_job *job)
 {
     static const char *const what[] = {"mark", "defer", "remove", "set aside"};
     maillog_text(&message->qmgr->service->log, LOG_LEVEL_WARNING, message_id(message),
-                 "cannot %s the queue file: %s; trying again", what[job->kind],
-                 strerror(job->error));
+                 "cannot %s the queue file: %s; %s", what[job->kind], strerror(job->error),
+                 job->is_gone ? "it was removed by somebody else, and the message with it"
+                              : "trying again");
 }
 
 static void restore_changes(struct message *message, const struct write_job *job)
@@ -480,13 +489,16 @@ static void write_done(struct pool_job *pool_job)
         message->journal_end = job->journal_end;
     }
     message->place = job->place;
-    const bool is_over = job->kind != WRITE_MARKS && !is_failed;
-    if (!is_failed)
-        pay_acknowledgements(message, job->acknowledgement_count);
+    const bool is_lost = job->is_gone && message->open_count == 0;
+    const bool is_over = is_lost || (job->kind != WRITE_MARKS && !is_failed);
+    /* At the end those are settled, too, that were repeated while the last job ran. */
+    if (is_over || !is_failed)
+        pay_acknowledgements(message,
+                             is_over ? message->acknowledgement_count : job->acknowledgement_count);
     if (is_over) {
-        if (job->kind == WRITE_REMOVE)
+        if (!is_lost && job->kind == WRITE_REMOVE)
             maillog_removed(&message->qmgr->service->log, message_id(message));
-        if (job->kind == WRITE_DEFER)
+        if (!is_lost && job->kind == WRITE_DEFER)
             scan_expect(message->qmgr, job->bucket, job->next_us);
         message->is_discarded = true;
     } else if (is_failed) {
