@@ -16,7 +16,11 @@
 #include "system/clock.h"
 #include "system/random.h"
 
-enum { MESSAGE_ARENA_BYTES = 256 << 20, JOURNAL_JOB_BYTES = 8 << 20 };
+enum {
+    MESSAGE_ARENA_BYTES = 256 << 20,
+    JOURNAL_REASONS_BYTES = 8 << 20,
+    JOURNAL_JOB_BYTES = JOURNAL_REASONS_BYTES + 65536
+};
 
 /* ---- birth and death ---- */
 
@@ -194,6 +198,7 @@ void message_unuse(struct message *message)
 void message_discard(struct message *message)
 {
     message->is_discarded = true;
+    schedule_wake(message->qmgr); /* its entries go */
     message_use(message);
     message_unuse(message);
 }
@@ -240,7 +245,6 @@ void message_set_result(struct message *message, uint32_t index, const struct ou
     recipient->diagnostic = keep(message, diagnostic);
     recipient->last_attempt_us = clock_realtime_us();
     recipient->has_changed = true;
-    recipient->is_maybe_repeated = false;
     if (outcome->kind == OUTCOME_OK)
         recipient->status = message->envelope.recipients[index].notify & QUEUE_NOTIFY_SUCCESS
                                 ? QUEUE_STATUS_SUCCEEDED
@@ -276,6 +280,10 @@ void message_fail_locally(struct message *message, uint32_t index, const struct 
 
 void message_owe_acknowledgement(struct message *message, const struct acknowledgement *owed)
 {
+    if (message->is_discarded) { /* nothing will be written any more */
+        agent_acknowledge(message->qmgr, message_id(message), owed);
+        return;
+    }
     if (message->acknowledgement_count == message->acknowledgement_capacity) {
         const size_t capacity = message->acknowledgement_capacity * 2 + 4;
         struct acknowledgement *grown =
@@ -316,6 +324,7 @@ struct write_job {
     uint64_t next_us;
     size_t acknowledgement_count; /* those that this write settles */
     int result, error;
+    bool is_gone; /* somebody has taken the file away */
 };
 
 static void write_work(struct pool_job *pool_job)
@@ -337,6 +346,7 @@ static void write_work(struct pool_job *pool_job)
             job->result = 1;
     }
     job->error = errno;
+    job->is_gone = job->result != 0 && store_is_gone(job->store, &job->place);
 }
 
 static void write_done(struct pool_job *pool_job);
@@ -367,7 +377,22 @@ static bool is_same_attempt(const struct recipient *left, const struct recipient
            span_equals(left->remote, right->remote);
 }
 
-/* What changed since the last write; settled recipients are marked as written by write_done. */
+/* Reasons that do not fit are left out: the marks are what keeps a recipient from a second
+ * delivery. */
+static void append_reason(struct write_job *job, const struct queue_record *record)
+{
+    struct buffer *journal = &job->journal;
+    const size_t before = journal->length;
+    if (before < JOURNAL_REASONS_BYTES)
+        queue_journal_append(record, journal);
+    if (!buffer_ok(journal)) {
+        journal->length = before;
+        journal->has_failed = false;
+    }
+}
+
+/* What changed since the last write, taken as written until write_done() knows better. False, and
+ * nothing taken, when memory is out. */
 static bool collect_changes(struct message *message, struct write_job *job)
 {
     size_t changed = 0;
@@ -398,16 +423,34 @@ static bool collect_changes(struct message *message, struct write_job *job)
             i++;
         }
         i--;
-        queue_journal_append(&record, &job->journal);
+        append_reason(job, &record);
     }
-    return buffer_ok(&job->journal);
+    return true;
 }
 
 static void forget_write(struct write_job *job)
 {
+    if (!job)
+        return;
     buffer_release(&job->journal);
     free(job->marks);
     free(job);
+}
+
+static void retry_write(void *context)
+{
+    struct message *message = context;
+    message->is_writing = false;
+    message_progress(message);
+    message_unuse(message);
+}
+
+/* Stays in memory, and so out of a second delivery, until it can be written. */
+static void write_later(struct message *message)
+{
+    message->is_writing = true;
+    message_use(message);
+    scan_later(message->qmgr, retry_write, message);
 }
 
 static void submit_write(struct message *message, struct write_job *job)
@@ -417,21 +460,15 @@ static void submit_write(struct message *message, struct write_job *job)
     pool_submit(message->qmgr->pool, &job->job);
 }
 
-/* The disk refuses: nothing is lost, the truth is in memory; say so and try again later. */
+/* The disk refuses: nothing is lost, the truth is in memory; say so and try again later. Only when
+ * somebody has removed the file there is nothing left to try. */
 static void complain(struct message *message, const struct write_job *job)
 {
     static const char *const what[] = {"mark", "defer", "remove", "set aside"};
     maillog_text(&message->qmgr->service->log, LOG_LEVEL_WARNING, message_id(message),
-                 "cannot %s the queue file: %s; trying again", what[job->kind],
-                 strerror(job->error));
-}
-
-static void retry_write(void *context)
-{
-    struct message *message = context;
-    message->is_writing = false;
-    message_progress(message);
-    message_unuse(message);
+                 "cannot %s the queue file: %s; %s", what[job->kind], strerror(job->error),
+                 job->is_gone ? "it was removed by somebody else, and the message with it"
+                              : "trying again");
 }
 
 static void restore_changes(struct message *message, const struct write_job *job)
@@ -452,19 +489,20 @@ static void write_done(struct pool_job *pool_job)
         message->journal_end = job->journal_end;
     }
     message->place = job->place;
-    const bool is_over = job->kind != WRITE_MARKS && !is_failed;
-    if (!is_failed)
-        pay_acknowledgements(message, job->acknowledgement_count);
+    const bool is_lost = job->is_gone && message->open_count == 0;
+    const bool is_over = is_lost || (job->kind != WRITE_MARKS && !is_failed);
+    /* At the end those are settled, too, that were repeated while the last job ran. */
+    if (is_over || !is_failed)
+        pay_acknowledgements(message,
+                             is_over ? message->acknowledgement_count : job->acknowledgement_count);
     if (is_over) {
-        if (job->kind == WRITE_REMOVE)
+        if (!is_lost && job->kind == WRITE_REMOVE)
             maillog_removed(&message->qmgr->service->log, message_id(message));
-        if (job->kind == WRITE_DEFER)
+        if (!is_lost && job->kind == WRITE_DEFER)
             scan_expect(message->qmgr, job->bucket, job->next_us);
         message->is_discarded = true;
     } else if (is_failed) {
-        /* Stays in memory, and so out of a second delivery, until the disk takes it. */
-        message_use(message);
-        scan_later(message->qmgr, retry_write, message);
+        write_later(message);
     } else {
         message->is_writing = false;
         message_progress(message);
@@ -524,6 +562,8 @@ static void end_message(struct message *message, enum write_kind kind)
     struct write_job *job = make_write(message, kind);
     if (job)
         submit_write(message, job);
+    else
+        write_later(message);
 }
 
 static void defer_message(struct message *message)
@@ -532,8 +572,11 @@ static void defer_message(struct message *message)
     struct write_job *job = make_write(message, WRITE_DEFER);
     const uint64_t now_us = clock_realtime_us();
     uint32_t jitter;
-    if (!job)
+    if (!job || !collect_changes(message, job)) {
+        forget_write(job);
+        write_later(message);
         return;
+    }
     random_bytes(&jitter, sizeof(jitter));
     const uint64_t next_us = backoff_next_attempt_us(
         now_us, message->envelope.arrival_us, qmgr->settings->minimal_backoff_time_ms,
@@ -548,11 +591,6 @@ static void defer_message(struct message *message)
                                       .attempt_count = ++message->attempt_count,
                                       .text = is_maybe_repeated ? SPAN("maybe repeated")
                                                                 : span_empty()};
-    if (!collect_changes(message, job)) {
-        restore_changes(message, job);
-        forget_write(job);
-        return;
-    }
     queue_journal_append(&next, &job->journal);
     job->bucket = queue_bucket_of_time(next_us);
     job->next_us = next_us;
@@ -562,11 +600,9 @@ static void defer_message(struct message *message)
 static void write_marks(struct message *message)
 {
     struct write_job *job = make_write(message, WRITE_MARKS);
-    if (!job)
-        return;
-    if (!collect_changes(message, job)) {
-        restore_changes(message, job);
+    if (!job || !collect_changes(message, job)) {
         forget_write(job);
+        write_later(message);
         return;
     }
     if (job->mark_count == 0 && job->acknowledgement_count == 0) {

@@ -43,8 +43,12 @@ static void apply(struct message *message, struct span results, const struct ent
         if (result.index >= message->recipient_count)
             continue;
         const struct recipient *recipient = &message->recipients[result.index];
-        /* A delivery may speak of its own recipients only. */
-        bool is_own = entry == NULL && recipient->stage == STAGE_UNROUTED;
+        /* A delivery may speak of its own recipients only. One that was given back, or that an
+         * earlier qmgr began, speaks of what waits; of what is under way again only that it has
+         * arrived: the second delivery's own result comes too late to change it. */
+        bool is_own = entry == NULL &&
+                      (recipient->stage == STAGE_UNROUTED || recipient->stage == STAGE_QUEUED ||
+                       (recipient->stage == STAGE_IN_FLIGHT && result.outcome.kind == OUTCOME_OK));
         for (size_t i = 0; entry && i < entry->count && !is_own; i++)
             is_own = entry->indexes[i] == result.index && recipient->stage == STAGE_IN_FLIGHT;
         if (is_own)

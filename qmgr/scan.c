@@ -532,7 +532,8 @@ static int64_t next_deadline(const struct scan *scan)
 {
     const struct bucket *bucket = earliest(scan);
     int64_t deadline_ms = CLOCK_NEVER;
-    if (bucket && bucket->due_us != UINT64_MAX) {
+    /* What is due and finds no room waits for scan_room_changed(), not for a time that has come. */
+    if (bucket && bucket->due_us != UINT64_MAX && has_room_for_deferred(scan->qmgr)) {
         const uint64_t now_us = clock_realtime_us();
         const uint64_t wait_ms = bucket->due_us > now_us ? (bucket->due_us - now_us) / 1000 + 1 : 0;
         /* Not further than a minute: the clock may be set. */

@@ -291,13 +291,24 @@ static void start(struct destination *destination, struct entry *entry, struct a
     agent_deliver(agent, entry);
 }
 
+/* Drops recipients of which a late result has come while they waited. False when none is left. */
+static bool is_still_wanted(struct entry *entry)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < entry->count; i++)
+        if (entry->message->recipients[entry->indexes[i]].stage == STAGE_QUEUED)
+            entry->indexes[count++] = entry->indexes[i];
+    entry->count = count;
+    return count > 0 && !entry->message->is_discarded;
+}
+
 /* One delivery of the destination, if it may have one. False: nothing more to do for now. */
 static bool serve(struct destination *destination, size_t capacity)
 {
     struct entry *entry = first_committed(destination);
     if (!entry)
         return false;
-    if (entry->message->is_discarded) {
+    if (!is_still_wanted(entry)) {
         take_off(destination, entry);
         free_entry(entry);
         return true;
@@ -333,7 +344,10 @@ static void serve_without_agents(struct transport *transport)
             break;
         while ((entry = first_committed(destination)) != NULL) {
             take_off(destination, entry);
-            put_off(entry, &outcome);
+            if (entry->message->is_discarded)
+                free_entry(entry);
+            else
+                put_off(entry, &outcome);
         }
         if (!list_is_empty(&destination->entries) && !list_is_linked(&destination->ready_link))
             list_append(&transport->ready, &destination->ready_link);
@@ -422,7 +436,9 @@ void schedule_finished(struct entry *entry, const struct outcome *site)
     struct destination *destination = entry->destination;
     struct qmgr *qmgr = entry->message->qmgr;
     leave_flight(entry);
-    if (!site || outcome_is_ok(site)) {
+    if (!site) {
+        /* The next hop was not asked. */
+    } else if (outcome_is_ok(site)) {
         set_proven(destination);
         destination->suspended_until_ms = 0;
     } else {

@@ -62,7 +62,8 @@ void schedule_message(struct message *message);
 struct transport *schedule_transport(struct qmgr *qmgr, struct span name);
 /* Agents or capacity have changed. */
 void schedule_wake(struct qmgr *qmgr);
-/* The delivery is over; the entry is freed. site: NULL or OK, or why the next hop is bad. */
+/* The delivery is over; the entry is freed. site: OK, or why the next hop is bad, or
+ * NULL when it was not asked. */
 void schedule_finished(struct entry *entry, const struct outcome *site);
 /* The agent is gone: recipients without a result go back to the queue. */
 void schedule_returned(struct entry *entry);

@@ -35,6 +35,15 @@ struct intake_digest {
 
 /* ---- what qmgr sends ---- */
 
+/* Each grant is for one waiter; who takes one passes the word on, as two grants may come before the
+ * first waiter has run. */
+static void wake_next(struct intake *intake)
+{
+    struct waiter *waiter = LIST_ITEM(list_first(&intake->waiters), struct waiter, link);
+    if (waiter && !list_is_empty(&intake->grants))
+        task_wake(waiter->task);
+}
+
 static void wake_all(struct list *waiters)
 {
     LIST_FOR_EACH (waiters, link)
@@ -52,9 +61,7 @@ static void on_grant(struct intake *intake, struct ipc_queue_grant *message)
     grant->descriptor = message->content;
     message->content = -1;
     list_append(&intake->grants, &grant->link);
-    struct waiter *waiter = LIST_ITEM(list_first(&intake->waiters), struct waiter, link);
-    if (waiter)
-        task_wake(waiter->task);
+    wake_next(intake);
 }
 
 static void on_state(struct intake *intake, const struct ipc_queue_state *state)
@@ -129,7 +136,8 @@ void intake_init(struct intake *intake, struct loop *loop, uint32_t spare_count)
 /* Asks for more in steps, so that a busy time does not cost a message to qmgr for each session. */
 static void want_enough(struct intake *intake)
 {
-    const uint32_t needed = intake->taken_count + intake->spare_count;
+    const uint32_t needed =
+        intake->taken_count + (uint32_t)intake->waiters.count + intake->spare_count;
     if (!intake->channel || needed <= intake->wanted_count)
         return;
     const struct ipc_queue_want want = {.count = needed + intake->spare_count};
@@ -141,6 +149,7 @@ void intake_attach(struct intake *intake, int descriptor)
 {
     ipc_channel_destroy(&intake->channel);
     set_away(intake);
+    intake->generation++;
     intake->taken_count = 0; /* messages of the old channel no longer count, see release() */
     intake->wanted_count = 0;
     intake->channel =
@@ -209,10 +218,8 @@ bool intake_begin(struct intake *intake, struct intake_message *message, int64_t
     buffer_init(&message->recipients, NULL, RECIPIENTS_MAX_BYTES);
     if (list_is_empty(&intake->grants)) {
         enum task_wake wake = TASK_WOKEN;
-        intake->taken_count++;
-        want_enough(intake);
-        intake->taken_count--;
         list_append(&intake->waiters, &waiter.link);
+        want_enough(intake);
         while (list_is_empty(&intake->grants) && wake == TASK_WOKEN)
             wake = task_park(deadline_ms);
         list_remove(&intake->waiters, &waiter.link);
@@ -220,6 +227,7 @@ bool intake_begin(struct intake *intake, struct intake_message *message, int64_t
     message->digest = take_digest(intake);
     struct grant *grant =
         message->digest ? LIST_ITEM(list_pop(&intake->grants), struct grant, link) : NULL;
+    wake_next(intake);
     if (!grant) {
         *outcome = outcome_is_ok(&intake->state)
                        ? outcome_temporary(451, 3, 0, "Error: queue file write error")
@@ -232,7 +240,7 @@ bool intake_begin(struct intake *intake, struct intake_message *message, int64_t
     message->descriptor = grant->descriptor;
     free(grant);
     message->is_open = true;
-    message->channel = intake->channel;
+    message->generation = intake->generation;
     intake->taken_count++;
     want_enough(intake);
     digest_start(&message->digest->digest);
@@ -242,7 +250,7 @@ bool intake_begin(struct intake *intake, struct intake_message *message, int64_t
 /* The id that this message took belongs to a qmgr that is still there. */
 static bool is_current(const struct intake_message *message)
 {
-    return message->channel && message->channel == message->intake->channel;
+    return message->intake->channel && message->generation == message->intake->generation;
 }
 
 static void release(struct intake_message *message)

@@ -16,6 +16,7 @@
 struct intake {
     struct loop *loop;
     struct ipc_channel *channel;
+    uint32_t generation;  /* of the channel: an id belongs to the qmgr that gave it */
     struct list grants;   /* ids that nobody has taken */
     struct list waiters;  /* tasks that wait for one */
     struct list hopefuls; /* tasks that wait for a qmgr */
@@ -37,13 +38,13 @@ struct intake_message {
     struct intake_digest *digest;
     char queue_id[QUEUE_ID_MAX_BYTES + 1];
     int descriptor;
-    bool is_open;                /* neither committed nor abandoned */
-    bool has_failed;             /* a write failed: commit will say so */
-    int error;                   /* its errno */
-    struct ipc_channel *channel; /* that granted the id; compared, never used */
-    struct buffer pending;       /* body bytes not written yet; heap */
-    uint64_t body_bytes;         /* written so far */
-    struct buffer recipients;    /* encoded, not sent yet; heap */
+    bool is_open;             /* neither committed nor abandoned */
+    bool has_failed;          /* a write failed: commit will say so */
+    int error;                /* its errno */
+    uint32_t generation;      /* of the channel that granted the id */
+    struct buffer pending;    /* body bytes not written yet; heap */
+    uint64_t body_bytes;      /* written so far */
+    struct buffer recipients; /* encoded, not sent yet; heap */
     uint32_t recipient_count;
 };
 

@@ -195,6 +195,16 @@ int store_defer(const struct store *store, struct store_place *place, uint32_t b
     return 0;
 }
 
+bool store_is_gone(const struct store *store, const struct store_place *place)
+{
+    char name[PATH_BYTES];
+    const int directory = directory_and_name(store, place, name);
+    const int descriptor = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    const bool is_gone = descriptor < 0 && errno == ENOENT;
+    file_close(descriptor);
+    return is_gone;
+}
+
 int store_remove(const struct store *store, const struct store_place *place)
 {
     char name[PATH_BYTES];
@@ -235,8 +245,8 @@ static bool read_state(int descriptor, uint64_t file_size, struct arena *arena,
     const uint64_t journal_offset = queue_state_journal_offset(preamble);
     struct span rest;
     struct queue_record record;
-    if (journal_offset > file_size || !read_part(descriptor, arena, preamble->state_offset,
-                                                 preamble->recipient_count, &message->statuses))
+    if (!read_part(descriptor, arena, preamble->state_offset, preamble->recipient_count,
+                   &message->statuses))
         return false;
     uint64_t journal_bytes = file_size - journal_offset;
     if (journal_bytes > JOURNAL_LIMIT_BYTES)
@@ -285,7 +295,8 @@ static enum store_load_result read_message(const struct store *store, int descri
         return STORE_CORRUPT;
     if (queue_envelope_decode(message->envelope, RECIPIENT_LIMIT, arena, &message->decoded) !=
             PARSE_OK ||
-        message->decoded.recipient_count != preamble->recipient_count) {
+        message->decoded.recipient_count != preamble->recipient_count ||
+        queue_state_journal_offset(preamble) > (uint64_t)facts.st_size) {
         message->verdict = QUEUE_FILE_MALFORMED;
         return STORE_CORRUPT;
     }

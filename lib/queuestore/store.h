@@ -53,6 +53,8 @@ MUST_USE int store_mark(const struct store *store, const struct store_place *pla
                         size_t mark_count, struct span journal, uint64_t *journal_end);
 /* Moves it to deferred/<bucket>; makes the bucket. 0 or -1; *place is changed on success. */
 MUST_USE int store_defer(const struct store *store, struct store_place *place, uint32_t bucket);
+/* Somebody has taken the file away. */
+bool store_is_gone(const struct store *store, const struct store_place *place);
 /* 0, or -1. A file that is gone already is fine. */
 MUST_USE int store_remove(const struct store *store, const struct store_place *place);
 /* Moves it out of the way: "hold" or "corrupt". */

@@ -3,6 +3,7 @@
 import os
 import signal
 
+from harness import sink
 from harness.instance import small_message, wait_until
 from rootless_test import processes_of
 
@@ -57,3 +58,12 @@ def test_qmgr_is_restarted(make_instance):
     wait_until(accepts, "mail is accepted again", interval_s=0.5)
     one.wait_for_mail("you@here.test")
     one.wait_for_empty_queue()
+
+
+def test_a_queue_file_that_somebody_removed(make_instance):
+    with sink.Sink({"RCPT": "450 4.2.0 later"}, delay_s=0.5) as slow:
+        one = make_instance("here", settings={"relayhost": f"[127.0.0.1]:{slow.port}"}).start()
+        queue_id = one.send("you@there.test")
+        (one.queue_directory / "new" / queue_id).unlink()
+        one.wait_for_log(f"{queue_id}: .*removed by somebody else")
+        one.wait_for_empty_queue()

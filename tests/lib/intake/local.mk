@@ -1,1 +1,7 @@
 # tests of lib/intake
+if HAVE_CMOCKA
+check_PROGRAMS += tests/lib/intake/intake_test
+TESTS += tests/lib/intake/intake_test
+tests_lib_intake_intake_test_SOURCES = tests/lib/intake/intake_test.c tests/test.h
+tests_lib_intake_intake_test_LDADD = $(test_libs)
+endif

@@ -1,0 +1,137 @@
+/* tests/lib/intake/intake - ids from a qmgr that the test plays: who gets which, and when. */
+#include "../../test.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "intake/intake.h"
+#include "system/task.h"
+
+enum { WAITERS = 8, PATIENCE_MS = 5000 };
+
+static struct loop *loop;
+static struct intake intake;
+static struct ipc_channel *qmgr;
+static uint32_t wanted_count;
+static size_t begun_count, over_count;
+
+static void grant(void)
+{
+    static uint8_t random[QUEUE_ID_RANDOM_BYTES];
+    char queue_id[QUEUE_ID_MAX_BYTES + 1];
+    random[0]++;
+    (void)queue_id_make(UINT64_C(1700000000000000), random, queue_id);
+    const struct ipc_queue_grant message = {.queue_id = span_from_string(queue_id),
+                                            .content = open("/dev/null", O_RDWR | O_CLOEXEC)};
+    assert_true(ipc_channel_send(qmgr, IPC_QUEUE_GRANT, &message));
+}
+
+/* Everything that is wanted leaves at once, so that several grants come in one packet. */
+static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
+                       void *context)
+{
+    (void)channel;
+    (void)context;
+    if (delivery->type != IPC_QUEUE_WANT)
+        return;
+    const uint32_t count = ((const struct ipc_queue_want *)delivery->message)->count;
+    for (; wanted_count < count; wanted_count++)
+        grant();
+}
+
+static const struct ipc_permission permissions[] = {
+    {IPC_QUEUE_WANT, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
+    {IPC_QUEUE_ABANDON, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
+    {0, 0},
+};
+static const struct ipc_channel_handlers handlers = {on_message, NULL, permissions};
+
+static void attach(void)
+{
+    int ends[2];
+    ipc_channel_destroy(&qmgr);
+    wanted_count = 0;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+    qmgr = ipc_channel_create(loop, ends[0], IPC_ROLE_SMTPD, &handlers, NULL);
+    assert_non_null(qmgr);
+    intake_attach(&intake, ends[1]);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    loop = loop_create();
+    begun_count = over_count = 0;
+    if (!loop)
+        return -1;
+    intake_init(&intake, loop, 1);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    intake_destroy(&intake);
+    ipc_channel_destroy(&qmgr);
+    loop_destroy(&loop);
+    return 0;
+}
+
+static void begin_one(void *argument)
+{
+    struct intake_message message;
+    struct outcome outcome;
+    (void)argument;
+    if (intake_begin(&intake, &message, clock_deadline_after(PATIENCE_MS), &outcome)) {
+        begun_count++;
+        (void)task_sleep(20); /* all hold theirs at once */
+        intake_abandon(&message);
+    }
+    if (++over_count == WAITERS)
+        loop_stop(loop);
+}
+
+static void test_each_waiter_gets_a_grant(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < WAITERS; i++)
+        assert_non_null(task_start(loop, "waiter", begin_one, NULL));
+    task_run_ready(loop); /* they wait before there is a qmgr */
+    attach();
+    loop_run(loop);
+    assert_int_equal(begun_count, WAITERS);
+}
+
+static void hold_over_a_restart(void *argument)
+{
+    struct intake_message message;
+    struct outcome outcome;
+    (void)argument;
+    assert_true(intake_begin(&intake, &message, clock_deadline_after(PATIENCE_MS), &outcome));
+    attach();
+    assert_true(intake_begin(&intake, argument, clock_deadline_after(PATIENCE_MS), &outcome));
+    const uint32_t taken_count = intake.taken_count;
+    intake_abandon(&message); /* an id of the qmgr before: tells nobody, counts for nothing */
+    assert_int_equal(intake.taken_count, taken_count);
+    intake_abandon(argument);
+    loop_stop(loop);
+}
+
+static void test_an_id_of_an_earlier_qmgr(void **state)
+{
+    struct intake_message second;
+    (void)state;
+    attach();
+    assert_non_null(task_start(loop, "holder", hold_over_a_restart, &second));
+    loop_run(loop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_each_waiter_gets_a_grant, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_id_of_an_earlier_qmgr, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
