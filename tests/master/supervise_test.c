@@ -164,7 +164,7 @@ static void test_waits(void **state)
     assert_int_equal(supervise_restart_delay_ms(UINT32_MAX, 60000), 60000);
     assert_int_equal(supervise_restart_delay_ms(2, 100), 100);
     assert_int_equal(supervise_count_failure(0, 0), 1);
-    assert_int_equal(supervise_count_failure(6, 59999), 7);
+    assert_int_equal(supervise_count_failure(6, SUPERVISE_HEALTHY_MS - 1), 7);
     assert_int_equal(supervise_count_failure(6, SUPERVISE_HEALTHY_MS), 1);
     assert_int_equal(supervise_count_failure(UINT32_MAX, 0), UINT32_MAX);
 }
