@@ -76,7 +76,8 @@ find_calls() {
 }
 
 report 'no unbounded string functions' "$(find_calls \
-    'strcpy|stpcpy|strcat|strncpy|strncat|sprintf|vsprintf|gets|scanf|sscanf|fscanf|wcscpy')"
+    'strcpy|stpcpy|strcat|strncpy|strncat|sprintf|vsprintf|gets|wcscpy')"
+report 'no parsing by scanf' "$(find_calls 'scanf|sscanf|fscanf' | grep -v '^tests/' || true)"
 report 'no unchecked number parsers' "$(find_calls 'atoi|atol|atoll|atof')"
 report 'no functions with hidden state' "$(find_calls \
     'strtok|localtime|gmtime|asctime|ctime|inet_ntoa|gethostbyname|gethostbyaddr|getservbyname|rand|srand|random|srandom|drand48')"
