@@ -30,7 +30,7 @@ static void detach(struct agent *agent)
     struct list_link *link;
     list_remove(&agent->qmgr->agents, &agent->link);
     list_remove(&agent->transport->agents, &agent->transport_link);
-    agent->qmgr->agents_expected_until_ms = clock_deadline_after(AGENT_RETURN_MS);
+    agent->transport->agents_expected_until_ms = clock_deadline_after(AGENT_RETURN_MS);
     while ((link = list_pop(&agent->in_flight)) != NULL) {
         struct entry *entry = LIST_ITEM(link, struct entry, link);
         map_remove(&agent->qmgr->in_flight, &entry->node);

@@ -7,6 +7,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "report.h"
 #include "route.h"
 #include "scan.h"
 #include "schedule.h"
@@ -518,6 +519,7 @@ static void ask_space(void *context)
     struct qmgr *qmgr = context;
     struct space_job *space = calloc(1, sizeof(*space));
     schedule_sweep(qmgr);
+    report_give_up_waiting(qmgr);
     if (!space) {
         loop_timer_set(&qmgr->space_timer, clock_deadline_after(SPACE_INTERVAL_MS));
         return;

@@ -48,14 +48,15 @@ struct qmgr {
     bool is_route_retry_set;
     struct map transports;
     struct list agents;
-    int64_t agents_expected_until_ms; /* after a start, and after one died, a new one is coming */
+    int64_t agents_expected_until_ms; /* after a start they are coming */
     struct map in_flight;             /* struct entry by number of its delivery */
     struct list orphans;              /* results of deliveries that an earlier qmgr began */
     struct loop_hook dispatch_hook;
 
     /* Who reports. */
-    struct list bouncers; /* struct bouncer */
-    struct list unreported;
+    struct list bouncers;           /* struct bouncer */
+    struct list unreported;         /* messages that wait for a bouncer */
+    int64_t unreported_deadline_ms; /* when they have waited enough */
 
     /* Reading the queue. */
     struct scan *scan;

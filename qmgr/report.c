@@ -6,7 +6,7 @@
 
 #include "scan.h"
 
-enum { REPORT_TIMEOUT_MS = 600 * 1000, REPORT_BATCH_BYTES = 49152 };
+enum { REPORT_TIMEOUT_MS = 600 * 1000, REPORT_BATCH_BYTES = 49152, BOUNCER_WAIT_MS = 60 * 1000 };
 
 struct bouncer {
     struct list_link link;
@@ -130,6 +130,8 @@ void report_message(struct message *message)
         return;
     }
     if (list_is_empty(&qmgr->bouncers)) {
+        if (list_is_empty(&qmgr->unreported))
+            qmgr->unreported_deadline_ms = clock_deadline_after(BOUNCER_WAIT_MS);
         if (!list_is_linked(&message->unreported_link))
             list_append(&qmgr->unreported, &message->unreported_link);
         return;
@@ -146,6 +148,15 @@ void report_message(struct message *message)
     job->message = message;
     message_use(message);
     pool_submit(qmgr->pool, &job->job);
+}
+
+void report_give_up_waiting(struct qmgr *qmgr)
+{
+    struct list_link *link;
+    if (clock_monotonic_ms() < qmgr->unreported_deadline_ms)
+        return;
+    while ((link = list_pop(&qmgr->unreported)) != NULL)
+        message_report_done(LIST_ITEM(link, struct message, unreported_link), false);
 }
 
 static void on_closed(struct ipc_channel *channel, const char *reason, void *context)

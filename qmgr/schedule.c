@@ -8,7 +8,7 @@
 #include "system/clock.h"
 #include "system/random.h"
 
-enum { IDLE_KEPT_MS = 300 * 1000, NO_AGENT_WAIT_MS = 10 * 1000 };
+enum { IDLE_KEPT_MS = 300 * 1000, RETURNS_MAX = 4 };
 
 /* ---- transports and destinations ---- */
 
@@ -100,6 +100,9 @@ static bool sweep_transport(struct map_node *node, void *context)
     struct transport *transport = CONTAINER_OF(node, struct transport, node);
     const int64_t now_ms = clock_monotonic_ms();
     (void)context;
+    /* Nobody else looks at them when the time to wait for an agent is over. */
+    if (list_is_empty(&transport->agents) && !list_is_empty(&transport->ready))
+        schedule_wake(transport->qmgr);
     LIST_FOR_EACH (&transport->idle, link) {
         struct destination *destination = LIST_ITEM(link, struct destination, idle_link);
         if (now_ms - destination->idle_since_ms < IDLE_KEPT_MS)
@@ -333,7 +336,8 @@ static bool serve(struct destination *destination, size_t capacity)
 static void serve_without_agents(struct transport *transport)
 {
     struct qmgr *qmgr = transport->qmgr;
-    if (clock_monotonic_ms() < qmgr->agents_expected_until_ms)
+    const int64_t now_ms = clock_monotonic_ms();
+    if (now_ms < qmgr->agents_expected_until_ms || now_ms < transport->agents_expected_until_ms)
         return;
     const struct outcome outcome = outcome_temporary(451, 3, 0, "mail transport unavailable");
     for (size_t count = transport->ready.count; count > 0; count--) {
@@ -472,7 +476,13 @@ void schedule_returned(struct entry *entry)
     }
     entry->count = count;
     entry->agent = NULL;
-    if (count == 0) {
+    /* What kills its agents again and again waits for its next time like other trouble. */
+    if (count > 0 && ++entry->return_count >= RETURNS_MAX) {
+        const struct outcome outcome =
+            outcome_temporary(451, 3, 0, "the delivery agent ended before the delivery");
+        consider_idle(destination);
+        put_off(entry, &outcome);
+    } else if (count == 0) {
         consider_idle(destination);
         free_entry(entry);
     } else {

@@ -23,7 +23,7 @@ struct entry {
     uint64_t number;      /* of the delivery when in flight */
     struct map_node node; /* in qmgr->in_flight by number */
     struct agent *agent;
-    uint64_t started_us;
+    unsigned return_count; /* agents that went away with it */
 };
 
 struct destination {
@@ -48,6 +48,7 @@ struct transport {
     struct map destinations;
     struct list agents, ready, idle;
     size_t in_flight_count, unproven_count;
+    int64_t agents_expected_until_ms; /* after one died, a new one is coming */
     size_t recipient_limit, concurrency_limit, initial_concurrency;
     char name[];
 };
@@ -69,7 +70,8 @@ void schedule_finished(struct entry *entry, const struct outcome *site);
 void schedule_returned(struct entry *entry);
 /* Every suspension ends now (flush); or of one next hop. */
 void schedule_forget_suspensions(struct qmgr *qmgr, struct span site);
-/* Destinations that have been idle for a while go; called now and then. */
+/* Called each second: destinations that have been idle for a while go, and transports without
+ * agents are looked at again. */
 void schedule_sweep(struct qmgr *qmgr);
 
 #endif

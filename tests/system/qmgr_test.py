@@ -22,3 +22,11 @@ def test_due_mail_waits_for_room(make_instance):
         assert len(one.queue()) == 6
         one.send("you@other.test")
         assert len(one.queue()) == 7
+
+
+def test_a_transport_that_nobody_serves(make_instance):
+    """Mail for it waits for an agent for a while; then it is put off with a reason."""
+    one = make_instance("here", settings={"transport_maps": "inline:{ nowhere.test=nobody: }"}).start()
+    one.send("you@nowhere.test")
+    one.wait_for_log("status=deferred .*mail transport unavailable", 45)
+    assert "mail transport unavailable" in next(iter(one.queue().values()))
