@@ -482,6 +482,9 @@ void fleet_destroy(struct fleet **fleet)
     if (!dying)
         return;
     ASSERT(list_is_empty(&dying->generations));
+    struct broken_pair *pair;
+    while ((pair = LIST_ITEM(list_pop(&dying->broken_pairs), struct broken_pair, link)) != NULL)
+        free(pair);
     (void)event_del(&dying->child_event);
     loop_timer_release(&dying->repair_timer);
     loop_timer_release(&dying->ping_timer);
