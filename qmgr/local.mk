@@ -6,6 +6,7 @@ qmgr_qmgr_SOURCES = \
 	qmgr/deliver.c \
 	qmgr/intake_peer.c qmgr/intake_peer.h \
 	qmgr/listing.c qmgr/listing.h \
+	qmgr/load.c qmgr/load.h \
 	qmgr/main.c \
 	qmgr/message.c qmgr/message.h \
 	qmgr/qmgr.h \
