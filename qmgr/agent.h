@@ -36,7 +36,7 @@ void agent_acknowledge(struct qmgr *qmgr, struct span queue_id,
  * Applies and forgets those of this message. */
 void result_apply_orphans(struct qmgr *qmgr, struct message *message);
 bool result_is_awaited(struct qmgr *qmgr, struct span queue_id);
-/* Every message in the queue has been seen: what is left belongs to messages that are gone. */
-void result_forget_orphans(struct qmgr *qmgr);
+/* The message is not in the queue any more. */
+void result_forget_orphans(struct qmgr *qmgr, struct span queue_id);
 
 #endif

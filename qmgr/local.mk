@@ -4,8 +4,10 @@ qmgr_qmgr_SOURCES = \
 	qmgr/agent.c qmgr/agent.h \
 	qmgr/backoff.c qmgr/backoff.h \
 	qmgr/deliver.c \
+	qmgr/flush.c qmgr/flush.h \
 	qmgr/intake_peer.c qmgr/intake_peer.h \
 	qmgr/listing.c qmgr/listing.h \
+	qmgr/load.c qmgr/load.h \
 	qmgr/main.c \
 	qmgr/message.c qmgr/message.h \
 	qmgr/qmgr.h \

@@ -220,6 +220,12 @@ void message_activate(struct message *message)
     message_unuse(message);
 }
 
+void message_settle(struct message *message)
+{
+    message->is_settling = true;
+    message_progress(message);
+}
+
 static struct span keep(struct message *message, struct span text)
 {
     const struct span kept = arena_copy(&message->arena, text);
@@ -489,7 +495,7 @@ static void write_done(struct pool_job *pool_job)
         message->journal_end = job->journal_end;
     }
     message->place = job->place;
-    const bool is_lost = job->is_gone && message->open_count == 0;
+    const bool is_lost = job->is_gone && (message->open_count == 0 || message->is_settling);
     const bool is_over = is_lost || (job->kind != WRITE_MARKS && !is_failed);
     /* At the end those are settled, too, that were repeated while the last job ran. */
     if (is_over || !is_failed)
@@ -597,19 +603,21 @@ static void defer_message(struct message *message)
     submit_write(message, job);
 }
 
-static void write_marks(struct message *message)
+/* False when there is nothing to write. */
+static bool write_marks(struct message *message)
 {
     struct write_job *job = make_write(message, WRITE_MARKS);
     if (!job || !collect_changes(message, job)) {
         forget_write(job);
         write_later(message);
-        return;
+        return true;
     }
     if (job->mark_count == 0 && job->acknowledgement_count == 0) {
         forget_write(job);
-        return;
+        return false;
     }
     submit_write(message, job);
+    return true;
 }
 
 void message_report_done(struct message *message, bool is_done)
@@ -636,8 +644,15 @@ void message_progress(struct message *message)
     if (message->is_discarded || !message->is_committed || message->is_writing ||
         message->is_reporting)
         return;
+    if (message->is_settling) {
+        if (write_marks(message))
+            return;
+        scan_settled(message->qmgr, &message->place);
+        message_discard(message);
+        return;
+    }
     if (message->open_count > 0) {
-        write_marks(message);
+        (void)write_marks(message);
         return;
     }
     expire(message);

@@ -59,6 +59,8 @@ struct message {
     bool is_discarded; /* the commit failed: to be freed when nobody uses it */
     bool is_routing;   /* addrd has been asked */
     bool is_reporting; /* bounce has been asked */
+    bool is_settling;  /* see message_settle() */
+    bool is_flushed;   /* tried even where the next hop is left alone */
     bool is_writing;   /* a mark, defer or remove job runs */
     bool has_report_failed;
     bool is_corrupt;     /* an agent found that the content is not what was committed */
@@ -86,6 +88,9 @@ struct span message_recipient_address(const struct message *message, uint32_t in
 
 /* It is on disk: log it and begin the round (routes may be there already). */
 void message_activate(struct message *message);
+/* Read while other deliveries of it may be under way: writes and acknowledges the results that have
+ * come, and leaves memory without a round. */
+void message_settle(struct message *message);
 /* Not accepted: forget it. */
 void message_discard(struct message *message);
 void message_use(struct message *message);

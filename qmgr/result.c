@@ -76,32 +76,29 @@ static void note_corruption(struct message *message)
                  "content does not match its digest; the message goes to corrupt");
 }
 
-static void keep_orphan(struct agent *agent, const struct ipc_deliver_result *result,
+static bool keep_orphan(struct agent *agent, const struct ipc_deliver_result *result,
                         const struct acknowledgement *acknowledgement)
 {
     struct qmgr *qmgr = agent->qmgr;
     if (!queue_id_is_valid(result->queue_id) || qmgr->orphans.count >= ORPHANS_MAX)
-        return; /* unacknowledged: it will come again */
+        return false;
     struct orphan *orphan = calloc(1, sizeof(*orphan) + result->results.length);
     if (!orphan)
-        return;
+        return false;
     memcpy(orphan->queue_id, result->queue_id.bytes, result->queue_id.length);
     memcpy(orphan->bytes, result->results.bytes, result->results.length);
     orphan->results = span_of(orphan->bytes, result->results.length);
     orphan->acknowledgement = *acknowledgement;
     list_append(&qmgr->orphans, &orphan->link);
+    return true;
 }
 
 static void take_orphan(struct agent *agent, const struct ipc_deliver_result *result,
                         const struct acknowledgement *acknowledgement)
 {
-    struct qmgr *qmgr = agent->qmgr;
-    if (scan_has_seen_everything(qmgr) && !scan_is_locked(qmgr, result->queue_id)) {
-        agent_acknowledge(qmgr, result->queue_id, acknowledgement);
-        return;
-    }
-    keep_orphan(agent, result, acknowledgement);
-    scan_load_locked(qmgr, result->queue_id);
+    /* Unacknowledged it will come again to the next channel. */
+    if (keep_orphan(agent, result, acknowledgement))
+        (void)scan_want(agent->qmgr, result->queue_id, false);
 }
 
 void agent_take_result(struct agent *agent, const struct ipc_deliver_result *result)
@@ -168,12 +165,11 @@ bool result_is_awaited(struct qmgr *qmgr, struct span queue_id)
     return false;
 }
 
-void result_forget_orphans(struct qmgr *qmgr)
+void result_forget_orphans(struct qmgr *qmgr, struct span queue_id)
 {
     LIST_FOR_EACH (&qmgr->orphans, link) {
         struct orphan *orphan = LIST_ITEM(link, struct orphan, link);
-        const struct span queue_id = span_from_string(orphan->queue_id);
-        if (scan_is_locked(qmgr, queue_id) || message_find(qmgr, queue_id))
+        if (!span_equals(span_from_string(orphan->queue_id), queue_id))
             continue;
         list_remove(&qmgr->orphans, link);
         agent_acknowledge(qmgr, queue_id, &orphan->acknowledgement);

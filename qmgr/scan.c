@@ -8,32 +8,22 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "agent.h"
 #include "intake_peer.h"
+#include "load.h"
 #include "system/task.h"
 
 enum {
     LATER_MS = 1000,
     LOCK_POLL_MS = 50,
     NAMES_PER_READ = 256,
-    LOADS_PER_JOB = 16,
-    LOCKED_RETRY_MS = 5000,
     BUCKETS_MAX = 65536,
-    MESSAGE_ARENA_BYTES = 256 << 20,
     BUCKET_RETRY_S = 30
 };
 
 struct bucket {
     uint32_t number;
     uint64_t due_us;
-    bool is_forced;     /* flush: whatever its messages say */
-    bool is_from_start; /* not looked at since this qmgr started */
-};
-
-struct locked {
-    struct list_link link;
-    struct store_place place;
-    bool is_awaited; /* a result has come */
+    bool is_forced; /* flush: whatever its messages say */
 };
 
 struct scan {
@@ -42,10 +32,9 @@ struct scan {
     struct task *task;
     struct bucket *buckets; /* by number */
     size_t bucket_count, bucket_capacity;
-    struct list locked;
-    int64_t locked_retry_ms;
-    bool is_new_wanted, is_new_seen;
-    bool has_awaited;
+    struct loader loader;
+    bool is_new_wanted;
+    bool waits_for_room;
 };
 
 const struct store *scan_store(const struct qmgr *qmgr)
@@ -165,8 +154,10 @@ static bool has_room_for_deferred(const struct qmgr *qmgr)
 
 void scan_room_changed(struct qmgr *qmgr)
 {
-    if (qmgr->scan)
+    if (qmgr->scan && qmgr->scan->waits_for_room) {
+        qmgr->scan->waits_for_room = false;
         wake(qmgr->scan);
+    }
 }
 
 void scan_want_new(struct qmgr *qmgr)
@@ -175,149 +166,24 @@ void scan_want_new(struct qmgr *qmgr)
     wake(qmgr->scan);
 }
 
-/* ---- locked messages ---- */
+/* ---- messages that somebody asks for ---- */
 
-static struct locked *find_locked(const struct scan *scan, struct span queue_id)
+bool scan_want(struct qmgr *qmgr, struct span queue_id, bool is_flushed)
 {
-    LIST_FOR_EACH (&scan->locked, link) {
-        struct locked *locked = LIST_ITEM(link, struct locked, link);
-        if (span_equals(span_from_string(locked->place.queue_id), queue_id))
-            return locked;
-    }
-    return NULL;
-}
-
-bool scan_is_locked(const struct qmgr *qmgr, struct span queue_id)
-{
-    return find_locked(qmgr->scan, queue_id) != NULL;
-}
-
-void scan_load_locked(struct qmgr *qmgr, struct span queue_id)
-{
-    struct locked *locked = find_locked(qmgr->scan, queue_id);
-    if (!locked)
-        return;
-    locked->is_awaited = true;
-    qmgr->scan->has_awaited = true;
+    const bool is_taken = loader_want(&qmgr->scan->loader, queue_id, is_flushed);
     wake(qmgr->scan);
+    return is_taken;
 }
 
-static void remember_locked(struct scan *scan, const struct store_place *place)
+size_t scan_wanted_count(const struct qmgr *qmgr)
 {
-    const struct span queue_id = span_from_string(place->queue_id);
-    struct locked *locked = find_locked(scan, queue_id);
-    if (!locked) {
-        locked = calloc(1, sizeof(*locked));
-        if (!locked)
-            return;
-        locked->place = *place;
-        list_append(&scan->locked, &locked->link);
-        scan->locked_retry_ms = clock_deadline_after(LOCKED_RETRY_MS);
-    }
-    if (result_is_awaited(scan->qmgr, queue_id)) {
-        locked->is_awaited = true;
-        scan->has_awaited = true;
-    }
+    return loader_wanted_count(&qmgr->scan->loader);
 }
 
-/* ---- reading messages ---- */
-
-struct load {
-    struct store_place place;
-    bool ignores_lock;
-    enum store_load_result result;
-    struct arena arena;
-    struct store_message message;
-};
-
-struct load_job {
-    const struct store *store;
-    struct load loads[LOADS_PER_JOB];
-    size_t count;
-};
-
-static void load_work(void *argument)
+void scan_settled(struct qmgr *qmgr, const struct store_place *place)
 {
-    struct load_job *job = argument;
-    for (size_t i = 0; i < job->count; i++) {
-        struct load *load = &job->loads[i];
-        arena_init(&load->arena, MESSAGE_ARENA_BYTES, 0);
-        load->result = store_load(job->store, &load->place, load->ignores_lock, true, &load->arena,
-                                  &load->message);
-    }
-}
-
-/* When the message itself says that it is due; its bucket is at most half a minute wide. */
-static uint64_t due_time(const struct store_message *message)
-{
-    struct span rest = message->journal;
-    struct queue_record record;
-    uint64_t due_us = 0;
-    while (queue_journal_next(&rest, &record))
-        if (record.kind == QUEUE_RECORD_NEXT)
-            due_us = record.next_attempt_us;
-    return due_us;
-}
-
-static bool is_too_early(struct scan *scan, const struct load *load, bool is_forced)
-{
-    const uint64_t now_us = clock_realtime_us();
-    if (load->place.bucket == 0 || is_forced || queue_bucket_time(load->place.bucket + 1) <= now_us)
-        return false;
-    const uint64_t due_us = due_time(&load->message);
-    if (due_us <= now_us || queue_bucket_of_time(due_us) != load->place.bucket)
-        return false;
-    (void)add_bucket(scan, load->place.bucket, due_us);
-    return true;
-}
-
-static void complain(struct scan *scan, const struct load *load)
-{
-    struct maillog *log = &scan->qmgr->service->log;
-    const struct span queue_id = span_from_string(load->place.queue_id);
-    const char *verdict = queue_file_result_name(load->message.verdict);
-    if (load->result == STORE_CORRUPT)
-        maillog_text(log, LOG_LEVEL_ERROR, queue_id, "queue file is damaged (%s); moved to corrupt",
-                     verdict);
-    else if (load->result == STORE_HELD)
-        maillog_text(log, LOG_LEVEL_WARNING, queue_id,
-                     "queue file is not from this queue (%s); moved to hold", verdict);
-    else if (load->result == STORE_FAILED)
-        maillog_text(log, LOG_LEVEL_WARNING, queue_id,
-                     "cannot read the queue file: %s; trying again later",
-                     strerror(load->message.error));
-}
-
-/* True when the file will have to be looked at again. */
-static bool take_load(struct scan *scan, struct load *load, bool is_forced)
-{
-    if (load->result == STORE_LOCKED)
-        remember_locked(scan, &load->place);
-    else if (load->result != STORE_LOADED)
-        complain(scan, load);
-    if (load->result != STORE_LOADED || is_too_early(scan, load, is_forced) ||
-        message_find(scan->qmgr, span_from_string(load->place.queue_id))) {
-        arena_destroy(&load->arena);
-        return load->result == STORE_FAILED;
-    }
-    struct message *message = message_adopt(scan->qmgr, &load->place, &load->arena, &load->message);
-    if (!message)
-        return true;
-    message_use(message);
-    result_apply_orphans(scan->qmgr, message);
-    message_activate(message);
-    message_unuse(message);
-    return false;
-}
-
-static bool run_loads(struct scan *scan, struct load_job *job, bool is_forced)
-{
-    bool is_left = false;
-    pool_run(scan->qmgr->pool, load_work, job);
-    for (size_t i = 0; i < job->count; i++)
-        is_left |= take_load(scan, &job->loads[i], is_forced);
-    job->count = 0;
-    return is_left;
+    loader_settled(&qmgr->scan->loader, place);
+    wake(qmgr->scan);
 }
 
 /* ---- reading directories ---- */
@@ -367,34 +233,36 @@ enum pass_result {
 
 static enum pass_result wait_for_room(struct scan *scan, uint32_t bucket)
 {
-    while (bucket ? !has_room_for_deferred(scan->qmgr) : !qmgr_has_room(scan->qmgr)) {
+    for (;;) {
+        /* Agents keep their places until their results are taken, and make no room before. */
+        while (loader_serve(&scan->loader))
+            task_yield();
+        if (bucket ? has_room_for_deferred(scan->qmgr) : qmgr_has_room(scan->qmgr))
+            return PASS_DONE;
         if (bucket && scan->is_new_wanted && qmgr_has_room(scan->qmgr))
             return PASS_INTERRUPTED;
-        if (task_park(CLOCK_NEVER) == TASK_CANCELLED)
+        scan->waits_for_room = true;
+        if (task_park(loader_deadline(&scan->loader)) == TASK_CANCELLED)
             return PASS_CANCELLED;
     }
-    return PASS_DONE;
 }
 
 static enum pass_result load_names(struct scan *scan, const struct names_job *names,
                                    struct load_job *loads, uint32_t bucket, bool is_forced)
 {
-    bool is_left = false;
+    bool is_whole = true;
     for (size_t i = 0; i < names->count; i++) {
-        const struct span queue_id = span_from_string(names->names[i]);
+        struct store_place place = {.bucket = bucket};
         const enum pass_result room = wait_for_room(scan, bucket);
         if (room != PASS_DONE)
             return room;
-        if (!message_find(scan->qmgr, queue_id) && !find_locked(scan, queue_id)) {
-            struct load *load = &loads->loads[loads->count++];
-            *load = (struct load){.place = {.bucket = bucket}};
-            memcpy(load->place.queue_id, names->names[i], sizeof(load->place.queue_id));
-        }
+        memcpy(place.queue_id, names->names[i], sizeof(place.queue_id));
+        load_add(&scan->loader, loads, &place, is_forced);
         if (loads->count == LOADS_PER_JOB)
-            is_left |= run_loads(scan, loads, is_forced);
+            is_whole &= load_run(&scan->loader, loads);
     }
-    is_left |= run_loads(scan, loads, is_forced);
-    return is_left ? PASS_LEFT : PASS_DONE;
+    is_whole &= load_run(&scan->loader, loads);
+    return is_whole ? PASS_DONE : PASS_LEFT;
 }
 
 static enum pass_result read_directory(struct scan *scan, uint32_t bucket, bool is_forced)
@@ -406,7 +274,6 @@ static enum pass_result read_directory(struct scan *scan, uint32_t bucket, bool 
         result = errno == ENOENT ? PASS_DONE : PASS_LEFT;
         goto done;
     }
-    loads->store = &scan->store;
     while (!names->is_end && (result == PASS_DONE || result == PASS_LEFT)) {
         pool_run(scan->qmgr->pool, names_work, names);
         const enum pass_result loaded = load_names(scan, names, loads, bucket, is_forced);
@@ -454,14 +321,13 @@ static void scan_bucket(struct scan *scan, uint32_t number, bool is_forced)
         bucket->is_forced |= is_forced;
         return;
     }
-    bucket->is_from_start = false;
     if (queue_bucket_time(number + 1) <= clock_realtime_us()) {
         struct remove_job job = {.store = &scan->store, .bucket = number};
+        /* Forgotten first: a message that comes meanwhile makes the bucket anew, here and there. */
+        drop_bucket(scan, number);
         pool_run(scan->qmgr->pool, remove_work, &job);
-        if (job.result == 0) {
-            drop_bucket(scan, number);
+        if (job.result == 0)
             return;
-        }
     }
     /* Its messages are active, locked or unreadable now: look again until it is empty. */
     (void)add_bucket(scan, number, again_us);
@@ -478,45 +344,6 @@ static void scan_new(struct scan *scan)
     const enum pass_result result = read_directory(scan, 0, true);
     if (result == PASS_LEFT) /* some could not be read just now */
         scan_later(scan->qmgr, want_new_again, scan->qmgr);
-    scan->is_new_seen = true;
-}
-
-static void scan_locked(struct scan *scan)
-{
-    struct load_job *job = calloc(1, sizeof(*job));
-    if (!job)
-        return;
-    const bool is_time = clock_monotonic_ms() >= scan->locked_retry_ms;
-    job->store = &scan->store;
-    scan->has_awaited = false;
-    scan->locked_retry_ms = clock_deadline_after(LOCKED_RETRY_MS);
-    for (size_t count = scan->locked.count; count > 0; count--) {
-        struct locked *locked = LIST_ITEM(list_pop(&scan->locked), struct locked, link);
-        if (!locked)
-            break;
-        if (!is_time && !locked->is_awaited) {
-            list_append(&scan->locked, &locked->link);
-            continue;
-        }
-        job->loads[job->count++] =
-            (struct load){.place = locked->place, .ignores_lock = locked->is_awaited};
-        free(locked);
-        if (job->count == LOADS_PER_JOB)
-            (void)run_loads(scan, job, true);
-    }
-    (void)run_loads(scan, job, true);
-    free(job);
-}
-
-bool scan_has_seen_everything(const struct qmgr *qmgr)
-{
-    const struct scan *scan = qmgr->scan;
-    if (!scan->is_new_seen || scan->is_new_wanted)
-        return false;
-    for (size_t i = 0; i < scan->bucket_count; i++)
-        if (scan->buckets[i].is_from_start)
-            return false;
-    return true;
 }
 
 static struct bucket *earliest(const struct scan *scan)
@@ -539,19 +366,15 @@ static int64_t next_deadline(const struct scan *scan)
         /* Not further than a minute: the clock may be set. */
         deadline_ms = clock_deadline_after(wait_ms < 60000 ? (int64_t)wait_ms : 60000);
     }
-    if (!list_is_empty(&scan->locked) && scan->locked_retry_ms < deadline_ms)
-        deadline_ms = scan->locked_retry_ms;
-    return deadline_ms;
+    const int64_t locked_ms = loader_deadline(&scan->loader);
+    return locked_ms < deadline_ms ? locked_ms : deadline_ms;
 }
 
 /* One piece of work; false when there is none now. */
 static bool scan_step(struct scan *scan)
 {
-    if (!list_is_empty(&scan->locked) &&
-        (scan->has_awaited || clock_monotonic_ms() >= scan->locked_retry_ms)) {
-        scan_locked(scan);
+    if (loader_serve(&scan->loader))
         return true;
-    }
     if (scan->is_new_wanted && qmgr_has_room(scan->qmgr)) {
         scan_new(scan);
         return true;
@@ -608,7 +431,6 @@ static void list_buckets_work(void *argument)
         if (!bucket)
             continue;
         bucket->is_forced = is_implausible;
-        bucket->is_from_start = bucket->due_us <= now_us;
     }
     (void)closedir(directory);
 }
@@ -645,8 +467,7 @@ static void scan_body(void *argument)
     while (!task_is_cancelled()) {
         while (scan_step(scan))
             task_yield();
-        if (scan_has_seen_everything(qmgr))
-            result_forget_orphans(qmgr);
+        scan->waits_for_room = true;
         (void)task_park(next_deadline(scan));
     }
 }
@@ -663,7 +484,7 @@ int scan_start(struct qmgr *qmgr)
                                  .deferred = qmgr->deferred_directory,
                                  .syncs_directory = qmgr->settings->queue_sync_directory};
     memcpy(scan->store.key_bytes, qmgr->key_bytes, sizeof(scan->store.key_bytes));
-    list_init(&scan->locked);
+    loader_init(&scan->loader, qmgr, &scan->store);
     qmgr->scan = scan;
     scan->task = task_start(qmgr->loop, "scan", scan_body, scan);
     return scan->task ? 0 : -1;

@@ -20,12 +20,13 @@ void scan_expect(struct qmgr *qmgr, uint32_t bucket, uint64_t due_us);
 /* Everything deferred is due now. */
 void scan_flush(struct qmgr *qmgr);
 
-/* A delivery that an earlier qmgr began still has it. */
-bool scan_is_locked(const struct qmgr *qmgr, struct span queue_id);
-/* A result for it has come: read it although it is locked. */
-void scan_load_locked(struct qmgr *qmgr, struct span queue_id);
-/* All that lay in the queue at the start and was due has been looked at. */
-bool scan_has_seen_everything(const struct qmgr *qmgr);
+/* Read this message, wherever it lies: a result for it has come, or (is_flushed) a command asks for
+ * an attempt now. False when memory is out. */
+bool scan_want(struct qmgr *qmgr, struct span queue_id, bool is_flushed);
+/* Those asked for and not read yet. */
+size_t scan_wanted_count(const struct qmgr *qmgr);
+/* A message left memory, while other deliveries of it may be under way. */
+void scan_settled(struct qmgr *qmgr, const struct store_place *place);
 
 /* Calls fire(context) once in about a second. */
 void scan_later(struct qmgr *qmgr, void (*fire)(void *context), void *context);

@@ -316,7 +316,7 @@ static bool serve(struct destination *destination, size_t capacity)
         free_entry(entry);
         return true;
     }
-    if (is_suspended(destination)) {
+    if (is_suspended(destination) && !entry->message->is_flushed) {
         take_off(destination, entry);
         put_off(entry, &destination->suspension_outcome);
         return true;

@@ -6,15 +6,17 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "flush.h"
 #include "listing.h"
 #include "scan.h"
 #include "schedule.h"
 #include "system/task.h"
 
-enum { TOOLS_MAX = 64 };
+enum { TOOLS_MAX = 64, TEXT_MAX_BYTES = 1024, ACCEPT_PAUSE_MS = 1000 };
 
 struct listener {
     struct event event;
+    struct loop_timer pause_timer;
     struct qmgr *qmgr;
 };
 
@@ -22,7 +24,8 @@ struct tool_peer {
     struct qmgr *qmgr;
     struct ipc_channel *channel; /* NULL when it is gone */
     struct listing *listing;
-    uint32_t request_id; /* of the page being made, 0: none */
+    uint32_t request_id; /* of what is being done, 0: nothing */
+    struct buffer text;  /* the queue id or site of a flush under way */
 };
 
 static void free_if_over(struct tool_peer *peer)
@@ -32,6 +35,13 @@ static void free_if_over(struct tool_peer *peer)
     listing_destroy(&peer->listing);
     peer->qmgr->tool_count--;
     free(peer);
+}
+
+static void end_request(struct tool_peer *peer)
+{
+    peer->request_id = 0;
+    buffer_release(&peer->text);
+    free_if_over(peer);
 }
 
 static void page_body(void *argument)
@@ -44,9 +54,8 @@ static void page_body(void *argument)
                                                .is_last = is_last};
     if (peer->channel)
         (void)ipc_channel_reply(peer->channel, peer->request_id, IPC_QUEUE_LIST_REPLY, &reply);
-    peer->request_id = 0;
     buffer_release(&records);
-    free_if_over(peer);
+    end_request(peer);
 }
 
 static void on_list(struct tool_peer *peer, uint32_t id, bool is_first)
@@ -65,13 +74,55 @@ static void on_list(struct tool_peer *peer, uint32_t id, bool is_first)
     (void)ipc_channel_reply(peer->channel, id, IPC_QUEUE_LIST_REPLY, &nothing);
 }
 
+static void reply_flush(struct tool_peer *peer, uint32_t id, const struct outcome *outcome)
+{
+    const struct ipc_queue_flush_reply reply = {.outcome = *outcome};
+    if (peer->channel)
+        (void)ipc_channel_reply(peer->channel, id, IPC_QUEUE_FLUSH_REPLY, &reply);
+}
+
+static void flush_message_body(void *argument)
+{
+    struct tool_peer *peer = argument;
+    struct outcome outcome = outcome_ok();
+    if (!flush_message(peer->qmgr, buffer_span(&peer->text)))
+        outcome = outcome_temporary(451, 3, 0, "no such message in the queue");
+    reply_flush(peer, peer->request_id, &outcome);
+    end_request(peer);
+}
+
+/* The queue may be long: the command has its answer before it is read. */
+static void flush_site_body(void *argument)
+{
+    struct tool_peer *peer = argument;
+    flush_site(peer->qmgr, buffer_span(&peer->text));
+    end_request(peer);
+}
+
 static void on_flush(struct tool_peer *peer, uint32_t id, const struct ipc_queue_flush *flush)
 {
-    const struct ipc_queue_flush_reply reply = {.outcome = outcome_ok()};
-    schedule_forget_suspensions(peer->qmgr, flush->site);
-    scan_flush(peer->qmgr);
-    if (id)
-        (void)ipc_channel_reply(peer->channel, id, IPC_QUEUE_FLUSH_REPLY, &reply);
+    struct outcome outcome = outcome_ok();
+    const bool is_one = flush->queue_id.length > 0;
+    if (!id || peer->request_id)
+        return;
+    if (is_one || flush->site.length > 0) {
+        buffer_append_span(&peer->text, is_one ? flush->queue_id : flush->site);
+        if (buffer_ok(&peer->text) &&
+            task_start(peer->qmgr->loop, "flush", is_one ? flush_message_body : flush_site_body,
+                       peer)) {
+            peer->request_id = id;
+            if (is_one)
+                return;
+        } else {
+            buffer_release(&peer->text);
+            outcome = outcome_temporary(451, 3, 0, "queue manager is out of memory");
+        }
+    }
+    if (!is_one)
+        schedule_forget_suspensions(peer->qmgr, flush->site);
+    if (!is_one && flush->site.length == 0)
+        scan_flush(peer->qmgr);
+    reply_flush(peer, id, &outcome);
 }
 
 static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
@@ -107,20 +158,32 @@ static void on_connection(evutil_socket_t descriptor, short what, void *context)
     struct qmgr *qmgr = listener->qmgr;
     const int connection = accept4(descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     (void)what;
-    if (connection < 0)
+    if (connection < 0) {
+        /* Without descriptors the connection would be offered again at once and for ever. */
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+            (void)event_del(&listener->event);
+            loop_timer_set(&listener->pause_timer, clock_deadline_after(ACCEPT_PAUSE_MS));
+        }
         return;
+    }
     struct tool_peer *peer = qmgr->tool_count < TOOLS_MAX ? calloc(1, sizeof(*peer)) : NULL;
     if (!peer) {
         file_close(connection);
         return;
     }
     peer->qmgr = qmgr;
+    buffer_init(&peer->text, NULL, TEXT_MAX_BYTES);
     peer->channel = ipc_channel_create(qmgr->loop, connection, IPC_ROLE_TOOL, &handlers, peer);
     if (!peer->channel) {
         free(peer);
         return;
     }
     qmgr->tool_count++;
+}
+
+static void listen_again(void *context)
+{
+    (void)event_add(&((struct listener *)context)->event, NULL);
 }
 
 void tool_peer_listen(struct qmgr *qmgr, int descriptor)
@@ -134,5 +197,6 @@ void tool_peer_listen(struct qmgr *qmgr, int descriptor)
         return;
     }
     listener->qmgr = qmgr;
+    loop_timer_init(&listener->pause_timer, qmgr->loop, listen_again, listener);
     (void)event_add(&listener->event, NULL); /* lives as long as the process */
 }

@@ -94,6 +94,13 @@ static void fail(struct request *request, int status, const char *reason)
     request->status = status;
 }
 
+static void fail_flush(struct request *request, struct span reason)
+{
+    (void)fprintf(stderr, "%s: fatal: Cannot flush mail queue - %.*s\n", request->program,
+                  SPAN_PRINTF(reason));
+    request->status = EX_UNAVAILABLE;
+}
+
 static void list_queue(struct request *request)
 {
     struct arena arena;
@@ -133,7 +140,7 @@ static void flush_queue(struct request *request)
                          &reply, &arena, clock_deadline_after(CALL_TIMEOUT_MS)) != IPC_CALL_OK)
         fail(request, EX_UNAVAILABLE, "the queue manager does not answer");
     else if (!outcome_is_ok(&reply.outcome))
-        fail(request, EX_UNAVAILABLE, "the queue manager refuses");
+        fail_flush(request, reply.outcome.reason);
     arena_destroy(&arena);
 }
 

@@ -1,6 +1,7 @@
 /* queuestore/store - see store.h. */
 #include "queuestore/store.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -203,6 +204,26 @@ bool store_is_gone(const struct store *store, const struct store_place *place)
     const bool is_gone = descriptor < 0 && errno == ENOENT;
     file_close(descriptor);
     return is_gone;
+}
+
+bool store_find(const struct store *store, struct store_place *place)
+{
+    bool is_found;
+    place->bucket = 0;
+    place->is_held = false;
+    is_found = !store_is_gone(store, place);
+    const int descriptor =
+        is_found ? -1 : openat(store->queue, "deferred", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = descriptor >= 0 ? fdopendir(descriptor) : NULL;
+    if (!directory) {
+        file_close(descriptor);
+        return is_found;
+    }
+    for (struct dirent *entry; !is_found && (entry = readdir(directory)) != NULL;)
+        if (queue_bucket_parse(span_from_string(entry->d_name), &place->bucket) && place->bucket)
+            is_found = !store_is_gone(store, place);
+    (void)closedir(directory);
+    return is_found;
 }
 
 int store_remove(const struct store *store, const struct store_place *place)

@@ -3,6 +3,7 @@
 import time
 
 from harness import sink as sinks
+from harness.instance import wait_until
 
 
 def test_due_mail_waits_for_room(make_instance):
@@ -30,3 +31,40 @@ def test_a_transport_that_nobody_serves(make_instance):
     one.send("you@nowhere.test")
     one.wait_for_log("status=deferred .*mail transport unavailable", 45)
     assert "mail transport unavailable" in next(iter(one.queue().values()))
+
+
+def test_flush_of_one_message_and_of_one_site(make_instance, recording_sink):
+    recording_sink.script["RCPT"] = "450 4.2.0 later"
+    one = make_instance("here", settings={"relayhost": f"[127.0.0.1]:{recording_sink.port}"}).start()
+    first = one.send("you@first.test")
+    second = one.send("you@second.test")
+    third = one.send(["other@third.test", "you@second.test"])
+    wait_until(lambda: one.log().count("status=deferred") >= 4, "all are deferred")
+    wait_until(lambda: not any(f"{queue_id}*" in one.run("postqueue", "-p").stdout
+                               for queue_id in (first, second, third)), "none is active")
+    recording_sink.script["RCPT"] = "250 2.1.5 Ok"
+
+    assert one.run("postqueue", "-i", first).returncode == 0
+    wait_until(lambda: first not in one.queue(), "the first is gone")
+    assert recording_sink.recipients() == ["you@first.test"]
+    assert set(one.queue()) == {second, third}
+
+    assert one.run("postqueue", "-i", first).returncode == 69
+    assert one.run("postqueue", "-i", "nonsense").returncode == 69
+
+    assert one.run("postqueue", "-s", "SECOND.test").returncode == 0
+    one.wait_for_empty_queue()
+    assert one.run("postqueue", "-s", "elsewhere.test").returncode == 0
+
+
+def test_flush_of_a_site_leaves_others_alone(make_instance, recording_sink):
+    recording_sink.script["RCPT"] = "450 4.2.0 later"
+    one = make_instance("here", settings={"relayhost": f"[127.0.0.1]:{recording_sink.port}"}).start()
+    for i in range(20):
+        one.send(f"user{i}@first.test")
+        one.send(f"user{i}@second.test")
+    wait_until(lambda: one.log().count("status=deferred") >= 40, "all are deferred")
+    recording_sink.script["RCPT"] = "250 2.1.5 Ok"
+    assert one.run("postqueue", "-s", "first.test").returncode == 0
+    wait_until(lambda: len(one.queue()) == 20, "the site's mail has gone")
+    assert all(recipient.endswith("@first.test") for recipient in recording_sink.recipients())

@@ -67,3 +67,20 @@ def test_a_queue_file_that_somebody_removed(make_instance):
         (one.queue_directory / "new" / queue_id).unlink()
         one.wait_for_log(f"{queue_id}: .*removed by somebody else")
         one.wait_for_empty_queue()
+
+
+def test_a_new_qmgr_leaves_other_deliveries_alone(make_instance):
+    """Two deliveries of one message are under way when qmgr dies; the first result that is repeated
+    to the new one must not begin the other a second time."""
+    with sink.Sink(delay_s=0.3) as quick, sink.Sink(delay_s=1) as slow:
+        one = make_instance("here", settings={
+            "transport_maps": f"inline:{{ {{ quick.test=smtp:[127.0.0.1]:{quick.port} }}, "
+                              f"{{ slow.test=smtp:[127.0.0.1]:{slow.port} }} }}"}).start()
+        one.tolerate("qmgr")
+        one.send(["you@quick.test", "you@slow.test"])
+        wait_until(lambda: quick.connections and slow.connections, "both are under way")
+        os.kill(processes_of(one)["qmgr"], signal.SIGKILL)
+        wait_until(lambda: slow.messages, "the slow one has it")
+        one.wait_for_empty_queue()
+        assert quick.recipients() == ["you@quick.test"]
+        assert slow.recipients() == ["you@slow.test"]

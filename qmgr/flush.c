@@ -1,0 +1,94 @@
+/* qmgr/flush - see flush.h. */
+#include "flush.h"
+
+#include "queuestore/walk.h"
+#include "scan.h"
+#include "system/clock.h"
+#include "system/task.h"
+
+enum { WANTED_MAX = 64, WAIT_MS = 50 };
+
+struct find_job {
+    const struct store *store;
+    struct store_place place;
+    bool is_found;
+};
+
+static void find_work(void *argument)
+{
+    struct find_job *job = argument;
+    job->is_found = store_find(job->store, &job->place);
+}
+
+bool flush_message(struct qmgr *qmgr, struct span queue_id)
+{
+    struct find_job job = {.store = scan_store(qmgr)};
+    if (!queue_id_is_valid(queue_id))
+        return false;
+    memcpy(job.place.queue_id, queue_id.bytes, queue_id.length);
+    if (!message_find(qmgr, queue_id)) {
+        pool_run(qmgr->pool, find_work, &job);
+        /* Or it came into memory meanwhile. */
+        if (!job.is_found && !message_find(qmgr, queue_id))
+            return false;
+    }
+    return scan_want(qmgr, queue_id, true);
+}
+
+static void page_work(void *argument)
+{
+    walk_read_page(argument);
+}
+
+static struct span domain_of(struct span address)
+{
+    return span_after(address, span_find_last_byte(address, '@') + 1);
+}
+
+static bool is_for_site(const struct walk_message *read, struct span site)
+{
+    const struct queue_envelope *envelope = &read->message.decoded;
+    const struct span statuses = read->message.statuses;
+    for (size_t i = 0; i < envelope->recipient_count && i < statuses.length; i++) {
+        const struct span address = envelope->recipients[i].forward_path;
+        if (!queue_status_is_done(queue_status_from_byte(statuses.bytes[i])) &&
+            span_find_last_byte(address, '@') < address.length &&
+            span_equals_ascii_nocase(domain_of(address), site))
+            return true;
+    }
+    return false;
+}
+
+/* Reads the journal: whether the site was tried, and whether since then: not twice in one flush,
+ * when what failed again lies further on in the queue. */
+static bool is_wanted(const struct walk_message *read, struct span site, uint64_t began_us)
+{
+    struct span rest = read->message.journal;
+    struct queue_record record;
+    bool is_tried_there = false;
+    uint64_t deferred_us = 0;
+    while (queue_journal_next(&rest, &record)) {
+        if (record.kind == QUEUE_RECORD_NEXT)
+            deferred_us = record.time_us;
+        else if (span_equals_ascii_nocase(record.remote, site))
+            is_tried_there = true;
+    }
+    return deferred_us < began_us && (is_tried_there || is_for_site(read, site));
+}
+
+void flush_site(struct qmgr *qmgr, struct span site)
+{
+    const uint64_t began_us = clock_realtime_us();
+    struct walk *walk = walk_create(scan_store(qmgr));
+    while (walk && !walk_is_at_end(walk) && !task_is_cancelled()) {
+        size_t count;
+        pool_run(qmgr->pool, page_work, walk);
+        const struct walk_message *page = walk_page(walk, &count);
+        for (size_t i = 0; i < count; i++)
+            if (page[i].place.bucket && !page[i].is_held && is_wanted(&page[i], site, began_us))
+                (void)scan_want(qmgr, span_from_string(page[i].place.queue_id), true);
+        while (scan_wanted_count(qmgr) > WANTED_MAX && task_sleep(WAIT_MS) != TASK_CANCELLED)
+            ;
+    }
+    walk_destroy(&walk);
+}

@@ -1,0 +1,313 @@
+/* qmgr/load - see load.h. */
+#include "load.h"
+
+#include <stdlib.h>
+
+#include "agent.h"
+#include "scan.h"
+#include "schedule.h"
+#include "system/clock.h"
+
+enum {
+    LOCKED_RETRY_MS = 5000,
+    SETTLED_RETRY_MS = 100, /* its agent is about to hear, and to let go of the file */
+    MESSAGE_ARENA_BYTES = 256 << 20
+};
+
+struct locked {
+    struct list_link link;
+    struct store_place place;
+};
+
+struct wanted {
+    struct list_link link;
+    char queue_id[QUEUE_ID_MAX_BYTES + 1];
+    bool is_flushed;
+};
+
+void loader_init(struct loader *loader, struct qmgr *qmgr, const struct store *store)
+{
+    *loader = (struct loader){.qmgr = qmgr, .store = store, .locked_retry_ms = CLOCK_NEVER};
+    list_init(&loader->locked);
+    list_init(&loader->wanted);
+}
+
+/* ---- locked messages ---- */
+
+static struct locked *find_locked(const struct loader *loader, struct span queue_id)
+{
+    LIST_FOR_EACH (&loader->locked, link) {
+        struct locked *locked = LIST_ITEM(link, struct locked, link);
+        if (span_equals(span_from_string(locked->place.queue_id), queue_id))
+            return locked;
+    }
+    return NULL;
+}
+
+/* False when memory is out. */
+static bool remember_locked(struct loader *loader, const struct store_place *place,
+                            int64_t retry_in_ms)
+{
+    const int64_t retry_ms = clock_deadline_after(retry_in_ms);
+    struct locked *locked = find_locked(loader, span_from_string(place->queue_id));
+    if (!locked) {
+        locked = calloc(1, sizeof(*locked));
+        if (!locked)
+            return false;
+        list_append(&loader->locked, &locked->link);
+    }
+    locked->place = *place;
+    if (retry_ms < loader->locked_retry_ms)
+        loader->locked_retry_ms = retry_ms;
+    return true;
+}
+
+void loader_settled(struct loader *loader, const struct store_place *place)
+{
+    if (!remember_locked(loader, place, SETTLED_RETRY_MS))
+        scan_want_new(loader->qmgr);
+}
+
+/* ---- messages that somebody asks for ---- */
+
+bool loader_want(struct loader *loader, struct span queue_id, bool is_flushed)
+{
+    if (queue_id.length > QUEUE_ID_MAX_BYTES)
+        return false;
+    struct wanted *wanted = calloc(1, sizeof(*wanted));
+    if (!wanted)
+        return false;
+    memcpy(wanted->queue_id, queue_id.bytes, queue_id.length);
+    wanted->is_flushed = is_flushed;
+    list_append(&loader->wanted, &wanted->link);
+    return true;
+}
+
+size_t loader_wanted_count(const struct loader *loader)
+{
+    return loader->wanted.count;
+}
+
+/* In memory already: its next hops are asked whatever happened to them. */
+static void flush_active(struct message *message)
+{
+    message->is_flushed = true;
+    schedule_wake(message->qmgr);
+}
+
+/* ---- reading ---- */
+
+void load_add(struct loader *loader, struct load_job *job, const struct store_place *place,
+              bool is_forced)
+{
+    const struct span queue_id = span_from_string(place->queue_id);
+    ASSERT(job->count < LOADS_PER_JOB);
+    if (message_find(loader->qmgr, queue_id) || find_locked(loader, queue_id))
+        return;
+    job->store = loader->store;
+    job->loads[job->count++] = (struct load){.place = *place, .is_forced = is_forced};
+}
+
+static void load_work(void *argument)
+{
+    struct load_job *job = argument;
+    for (size_t i = 0; i < job->count; i++) {
+        struct load *load = &job->loads[i];
+        arena_init(&load->arena, MESSAGE_ARENA_BYTES, 0);
+        load->result = STORE_GONE;
+        if (!load->is_sought || store_find(job->store, &load->place))
+            load->result = store_load(job->store, &load->place, load->ignores_lock, true,
+                                      &load->arena, &load->message);
+    }
+}
+
+/* When the message itself says that it is due; its bucket is at most half a minute wide. */
+static uint64_t due_time(const struct store_message *message)
+{
+    struct span rest = message->journal;
+    struct queue_record record;
+    uint64_t due_us = 0;
+    while (queue_journal_next(&rest, &record))
+        if (record.kind == QUEUE_RECORD_NEXT)
+            due_us = record.next_attempt_us;
+    return due_us;
+}
+
+static bool is_too_early(const struct loader *loader, const struct load *load)
+{
+    const uint64_t now_us = clock_realtime_us();
+    if (load->place.bucket == 0 || load->is_forced ||
+        queue_bucket_time(load->place.bucket + 1) <= now_us)
+        return false;
+    const uint64_t due_us = due_time(&load->message);
+    if (due_us <= now_us || queue_bucket_of_time(due_us) != load->place.bucket)
+        return false;
+    scan_expect(loader->qmgr, load->place.bucket, due_us);
+    return true;
+}
+
+static void complain(const struct loader *loader, const struct load *load)
+{
+    struct maillog *log = &loader->qmgr->service->log;
+    const struct span queue_id = span_from_string(load->place.queue_id);
+    const char *verdict = queue_file_result_name(load->message.verdict);
+    if (load->result == STORE_CORRUPT)
+        maillog_text(log, LOG_LEVEL_ERROR, queue_id, "queue file is damaged (%s); moved to corrupt",
+                     verdict);
+    else if (load->result == STORE_HELD)
+        maillog_text(log, LOG_LEVEL_WARNING, queue_id,
+                     "queue file is not from this queue (%s); moved to hold", verdict);
+    else if (load->result == STORE_FAILED)
+        maillog_text(log, LOG_LEVEL_WARNING, queue_id,
+                     "cannot read the queue file: %s; trying again later",
+                     strerror(load->message.error));
+}
+
+/* A file that is no message of the queue any more. True when it has to be looked at again. */
+static bool take_trouble(struct loader *loader, const struct load *load)
+{
+    const struct span queue_id = span_from_string(load->place.queue_id);
+    if (load->result == STORE_LOCKED)
+        return !remember_locked(loader, &load->place, LOCKED_RETRY_MS);
+    complain(loader, load);
+    if (load->result == STORE_FAILED)
+        return true;
+    if (!message_find(loader->qmgr, queue_id))
+        result_forget_orphans(loader->qmgr, queue_id);
+    return false;
+}
+
+/* True when the file will have to be looked at again. */
+static bool take_load(struct loader *loader, struct load *load)
+{
+    const struct span queue_id = span_from_string(load->place.queue_id);
+    if (load->result != STORE_LOADED || message_find(loader->qmgr, queue_id) ||
+        is_too_early(loader, load)) {
+        arena_destroy(&load->arena);
+        return load->result != STORE_LOADED && take_trouble(loader, load);
+    }
+    struct message *message =
+        message_adopt(loader->qmgr, &load->place, &load->arena, &load->message);
+    if (!message)
+        return true;
+    message_use(message);
+    message->is_flushed = load->is_flushed;
+    result_apply_orphans(loader->qmgr, message);
+    if (load->ignores_lock && message->open_count > 0)
+        message_settle(message);
+    else
+        message_activate(message);
+    message_unuse(message);
+    return false;
+}
+
+bool load_run(struct loader *loader, struct load_job *job)
+{
+    bool is_left = false;
+    if (job->count == 0)
+        return true;
+    pool_run(loader->qmgr->pool, load_work, job);
+    for (size_t i = 0; i < job->count; i++)
+        is_left |= take_load(loader, &job->loads[i]);
+    job->count = 0;
+    return !is_left;
+}
+
+/* ---- what cannot wait ---- */
+
+/* Those with a result come in whether there is room or not: they leave at once, or end. */
+static bool is_servable(const struct loader *loader, const struct wanted *wanted)
+{
+    return qmgr_has_room(loader->qmgr) ||
+           result_is_awaited(loader->qmgr, span_from_string(wanted->queue_id));
+}
+
+/* False when a file could not be read. */
+static bool serve_wanted(struct loader *loader, struct load_job *job)
+{
+    for (size_t count = loader->wanted.count; count > 0 && job->count < LOADS_PER_JOB; count--) {
+        struct wanted *wanted = LIST_ITEM(list_pop(&loader->wanted), struct wanted, link);
+        if (!is_servable(loader, wanted)) {
+            list_append(&loader->wanted, &wanted->link);
+            continue;
+        }
+        const struct span queue_id = span_from_string(wanted->queue_id);
+        struct message *message = message_find(loader->qmgr, queue_id);
+        struct load load = {.is_forced = true,
+                            .is_flushed = wanted->is_flushed,
+                            .is_sought = true,
+                            .ignores_lock = result_is_awaited(loader->qmgr, queue_id)};
+        memcpy(load.place.queue_id, wanted->queue_id, sizeof(wanted->queue_id));
+        free(wanted);
+        if (!message) {
+            job->loads[job->count++] = load;
+            continue;
+        }
+        if (load.is_flushed)
+            flush_active(message);
+        if (load.ignores_lock) {
+            message_use(message);
+            result_apply_orphans(loader->qmgr, message);
+            message_progress(message);
+            message_unuse(message);
+        }
+    }
+    return load_run(loader, job);
+}
+
+/* Those whose lock may have gone. */
+static bool serve_locked(struct loader *loader, struct load_job *job)
+{
+    bool is_whole = true;
+    struct list again;
+    struct list_link *link;
+    list_init(&again);
+    while ((link = list_pop(&loader->locked)) != NULL)
+        list_append(&again, link);
+    loader->locked_retry_ms = CLOCK_NEVER;
+    while ((link = list_pop(&again)) != NULL) {
+        struct locked *locked = LIST_ITEM(link, struct locked, link);
+        load_add(loader, job, &locked->place, true);
+        free(locked);
+        if (job->count == LOADS_PER_JOB)
+            is_whole &= load_run(loader, job);
+    }
+    return load_run(loader, job) && is_whole;
+}
+
+static bool has_servable(const struct loader *loader)
+{
+    LIST_FOR_EACH (&loader->wanted, link)
+        if (is_servable(loader, LIST_ITEM(link, struct wanted, link)))
+            return true;
+    return false;
+}
+
+static void look_at_new(void *context)
+{
+    scan_want_new(context);
+}
+
+bool loader_serve(struct loader *loader)
+{
+    const bool has_wanted = has_servable(loader);
+    const bool is_time = clock_monotonic_ms() >= loader->locked_retry_ms;
+    if (!has_wanted && !is_time)
+        return false;
+    struct load_job *job = calloc(1, sizeof(*job));
+    ASSERT(job); /* as in scan_later(): a message would be lost to us for good */
+    job->store = loader->store;
+    bool is_whole = !has_wanted || serve_wanted(loader, job);
+    if (is_time)
+        is_whole &= serve_locked(loader, job);
+    /* What lies in new/ and could not be read is not found by a bucket's next turn. */
+    if (!is_whole)
+        scan_later(loader->qmgr, look_at_new, loader->qmgr);
+    free(job);
+    return true;
+}
+
+int64_t loader_deadline(const struct loader *loader)
+{
+    return loader->locked_retry_ms;
+}

@@ -1,0 +1,62 @@
+/* qmgr/load - read messages from disk into the active set; those that are locked, and those that
+ * somebody asks for by their id.
+ * One task reads (scan's), so that what is read is what stands on disk when the message is taken:
+ * no other reader can have begun and ended a round with it meanwhile.
+ * A message of which an agent still has a delivery that an earlier qmgr began is locked. It waits
+ * for the lock to go. When a result for it comes, it is read in spite of the lock, the result is
+ * written and acknowledged, and it waits again: other deliveries of it may be under way. Callers:
+ * scan. */
+#ifndef QMGR_LOAD_H
+#define QMGR_LOAD_H
+
+#include "message.h"
+
+enum { LOADS_PER_JOB = 16 };
+
+struct loader {
+    struct qmgr *qmgr;
+    const struct store *store;
+    struct list locked; /* struct locked */
+    struct list wanted; /* struct wanted */
+    int64_t locked_retry_ms;
+};
+
+struct load {
+    struct store_place place;
+    bool is_forced;  /* it may go before its time */
+    bool is_flushed; /* and although its next hop is left alone */
+    bool is_sought;  /* wherever it lies */
+    bool ignores_lock;
+    enum store_load_result result;
+    struct arena arena;
+    struct store_message message;
+};
+
+struct load_job {
+    const struct store *store;
+    struct load loads[LOADS_PER_JOB];
+    size_t count;
+};
+
+void loader_init(struct loader *loader, struct qmgr *qmgr, const struct store *store);
+
+/* From the task: what is to be read next, unless it is in memory or locked. A full job must run. */
+void load_add(struct loader *loader, struct load_job *job, const struct store_place *place,
+              bool is_forced);
+/* From the task: reads the job's messages and takes them. False when some have to be looked at
+ * again. */
+bool load_run(struct loader *loader, struct load_job *job);
+
+/* Read it, wherever it lies: a result for it has come, or a command asks for it (is_flushed). False
+ * when memory is out. */
+bool loader_want(struct loader *loader, struct span queue_id, bool is_flushed);
+size_t loader_wanted_count(const struct loader *loader);
+/* It was read in spite of its lock, and is out of memory again. */
+void loader_settled(struct loader *loader, const struct store_place *place);
+
+/* From the task: what cannot wait for the end of a pass. False when there is nothing to do now. */
+bool loader_serve(struct loader *loader);
+/* When there will be. */
+int64_t loader_deadline(const struct loader *loader);
+
+#endif
