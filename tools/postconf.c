@@ -183,6 +183,8 @@ static void read_configuration(struct postconf *postconf, const struct options *
     conf_notices_init(&notices, &postconf->arena);
     const bool is_ok = conf_instance_read(postconf->directory, reads_master, &postconf->arena,
                                           &postconf->instance, &notices);
+    if (postconf->shows_defaults)
+        return; /* whatever is in main.cf, or whether there is one */
     for (const struct conf_notice *notice = notices.first; notice; notice = notice->next) {
         if (notice->level == CONF_NOTICE_WARNING)
             postconf_warn("%s", notice->text);

@@ -142,6 +142,13 @@ def test_defaults_are_those_of_postfix(pair):
     }, {name: (ours[name], theirs[name]) for name in different}
 
 
+def test_defaults_need_no_file(pair):
+    for directory in pair.directories:
+        (directory / "main.cf").unlink()
+    assert pair.run(0, ["-d", "myorigin"])[:2] == pair.run(1, ["-d", "myorigin"])[:2]
+    assert pair.run(0, ["myorigin"])[:2] == pair.run(1, ["myorigin"])[:2]
+
+
 def test_edit_keeps_mode_and_links(pair):
     directory = pair.directories[0]
     (directory / "main.cf").rename(directory / "real.cf")
