@@ -487,9 +487,6 @@ void fleet_destroy(struct fleet **fleet)
         free(pair);
     (void)event_del(&dying->child_event);
     loop_timer_release(&dying->repair_timer);
-    struct list_link *link;
-    while ((link = list_pop(&dying->broken_pairs)) != NULL)
-        free(LIST_ITEM(link, struct broken_pair, link));
     loop_timer_release(&dying->ping_timer);
     loop_hook_cancel(dying->options.loop, &dying->hook);
     free(dying);
