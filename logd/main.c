@@ -15,6 +15,7 @@ static const char syslog_socket[] = "/dev/log";
 
 struct logd {
     struct log_destination destination;
+    struct log_order order;
     struct log_senders senders;
     int file;       /* opened before the sandbox closed; -1: syslog */
     char host[256]; /* without domain */
@@ -120,7 +121,8 @@ static bool begin(struct service *service)
         service_say(service, "cannot use maillog_file: %s", strerror(errno));
         return false;
     }
-    log_senders_init(&logd->senders, service, &logd->destination);
+    log_order_init(&logd->order, service->loop, &logd->destination);
+    log_senders_init(&logd->senders, service, &logd->order);
     service->log.on_line = on_own_line;
     service->log.context = logd;
     on_own_line(&service->log);
@@ -139,6 +141,7 @@ static void drain(struct service *service)
     struct logd *logd = service->state;
     if (!list_is_empty(&logd->senders.list))
         return;
+    log_order_flush(&logd->order);
     log_destination_flush(&logd->destination);
     service_leave(service, 0);
 }

@@ -24,7 +24,8 @@ static void remove_sender(struct sender *sender)
     ipc_channel_destroy(&sender->channel);
     free(sender);
     if (senders->service->is_draining && list_is_empty(&senders->list)) {
-        log_destination_flush(senders->destination);
+        log_order_flush(senders->order);
+        log_destination_flush(senders->order->destination);
         service_leave(senders->service, 0);
     }
 }
@@ -56,7 +57,7 @@ static bool put_lines(struct sender *sender, struct span lines)
     struct log_record record;
     enum parse_result result;
     while ((result = log_record_next(&lines, &record)) == PARSE_OK)
-        log_destination_put(sender->senders->destination, &source, &record);
+        log_order_put(sender->senders->order, &source, &record);
     return result == PARSE_NEED_MORE && lines.length == 0;
 }
 
@@ -68,7 +69,7 @@ static void report_dropped(struct sender *sender, uint32_t count)
     const struct log_source source = source_of(sender);
     const struct log_record record = {LOG_LEVEL_WARNING, clock_realtime_us(),
                                       span_of(text, (size_t)length)};
-    log_destination_put(sender->senders->destination, &source, &record);
+    log_order_put(sender->senders->order, &source, &record);
 }
 
 static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
@@ -107,10 +108,9 @@ static const struct ipc_permission permissions[] = {
 };
 static const struct ipc_channel_handlers handlers = {on_message, on_closed, permissions};
 
-void log_senders_init(struct log_senders *senders, struct service *service,
-                      struct log_destination *destination)
+void log_senders_init(struct log_senders *senders, struct service *service, struct log_order *order)
 {
-    *senders = (struct log_senders){.service = service, .destination = destination};
+    *senders = (struct log_senders){.service = service, .order = order};
     list_init(&senders->list);
 }
 

@@ -5,17 +5,17 @@
 #define LOGD_SENDERS_H
 
 #include "base/list.h"
-#include "destination.h"
+#include "order.h"
 #include "service/service.h"
 
 struct log_senders {
     struct service *service;
-    struct log_destination *destination;
+    struct log_order *order;
     struct list list;
 };
 
 void log_senders_init(struct log_senders *senders, struct service *service,
-                      struct log_destination *destination);
+                      struct log_order *order);
 /* Takes the descriptor over. */
 void log_senders_add(struct log_senders *senders, const struct service_peer *peer, int descriptor);
 
