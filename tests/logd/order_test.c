@@ -24,7 +24,7 @@ static void test_sorted_by_time(void **state)
     (void)state;
     static const struct log_source own = {SPAN_LITERAL("posthouse/logd"), 1};
     struct log_formatter formatter;
-    char written[4096] = "";
+    static char written[4096];
     const int descriptor = mkstemp(path);
     assert_true(descriptor >= 0);
     loop = loop_create();
