@@ -293,7 +293,7 @@ def main():
     parser.add_argument("--build", default=os.environ.get("POSTHOUSE_BUILD"),
                         help="a build directory (default: build, or build-tests/gcc)")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--messages", type=int, default=3000)
+    parser.add_argument("--messages", type=int, default=8000)
     parser.add_argument("--sessions", type=int, default=10)
     parser.add_argument("--size", type=int, default=1024, help="bytes of body")
     parser.add_argument("--pipelined", action="store_true", help="the client pipelines (RFC 2920)")
