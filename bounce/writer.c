@@ -65,10 +65,14 @@ static struct outcome cannot_read(const struct job *job)
 {
     const struct log_context context = {.log = job->writer->log,
                                         .queue_id = job->request->queue_id};
-    log_event(&context, LOG_LEVEL_ERROR, "bounce.original_unreadable",
-              log_string("reason",
-                         errno == EBADMSG ? "the content does not match its digest" : "read error"),
-              log_number("errno", errno), log_string("next", "tried again later"));
+    const bool is_damaged = errno == EBADMSG;
+    log_event(
+        &context, LOG_LEVEL_ERROR, "bounce.original_unreadable",
+        log_string("reason", is_damaged ? "the content does not match its digest" : "read error"),
+        log_number("errno", errno),
+        log_string("next", is_damaged ? "set aside" : "tried again later"));
+    if (is_damaged)
+        return outcome_permanent(554, 3, 0, "the message that is reported on is damaged");
     return outcome_temporary(451, 3, 0, "cannot read the message that is reported on");
 }
 

@@ -25,7 +25,9 @@ MUST_USE bool bounce_writer_init(struct bounce_writer *writer, const struct conf
                                  struct intake *intake, struct maillog *log, struct arena *arena);
 
 /* OUTCOME_OK: the report is in the queue and report_id is its id, or nobody is to be told, which is
- * logged, and report_id is empty. Else temporary: qmgr asks again. Both live in the arena. */
+ * logged, and report_id is empty. Permanent: the original is
+ * damaged, and no report can be made of it. Else temporary: qmgr asks again. Both live in the
+ * arena. */
 MUST_USE struct outcome bounce_write(const struct bounce_writer *writer,
                                      const struct bounce_request *request,
                                      const struct original *original, struct arena *arena,

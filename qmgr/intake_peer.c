@@ -221,7 +221,7 @@ static void accept_message(struct commit_job *commit)
     if (commit->report_of[0] && commit->peer->role == IPC_ROLE_BOUNCE) {
         struct message *original = message_find(qmgr, span_from_string(commit->report_of));
         if (original)
-            message_report_done(original, true);
+            message_report_committed(original);
     }
     message->preamble = commit->preamble;
     message->ready_descriptor = commit->delivery_descriptor;

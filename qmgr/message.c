@@ -620,13 +620,9 @@ static bool write_marks(struct message *message)
     return true;
 }
 
-void message_report_done(struct message *message, bool is_done)
+static void mark_reported(struct message *message)
 {
-    if (!message->is_reporting)
-        return; /* the report's own commit has told already */
-    message->is_reporting = false;
-    message->has_report_failed = !is_done;
-    for (size_t i = 0; i < message->report_end && is_done; i++) {
+    for (size_t i = 0; i < message->report_end; i++) {
         struct recipient *recipient = &message->recipients[i];
         if (recipient->status == QUEUE_STATUS_FAILED || recipient->status == QUEUE_STATUS_EXPIRED) {
             recipient->status = QUEUE_STATUS_REPORTED;
@@ -636,6 +632,26 @@ void message_report_done(struct message *message, bool is_done)
             recipient->has_changed = true;
         }
     }
+}
+
+void message_report_committed(struct message *message)
+{
+    if (!message->is_reporting || message->is_reported)
+        return;
+    message->is_reported = true;
+    mark_reported(message);
+    /* At once: a qmgr that comes after us must not ask again. */
+    if (!message->is_writing)
+        (void)write_marks(message);
+}
+
+void message_report_done(struct message *message, bool is_done)
+{
+    message->is_reporting = false;
+    message->has_report_failed = !is_done && !message->is_reported;
+    if (is_done && !message->is_reported)
+        mark_reported(message);
+    message->is_reported = false;
     message_progress(message);
 }
 

@@ -59,6 +59,7 @@ struct message {
     bool is_discarded; /* the commit failed: to be freed when nobody uses it */
     bool is_routing;   /* addrd has been asked */
     bool is_reporting; /* bounce has been asked */
+    bool is_reported;  /* and the report is in the queue already */
     bool is_settling;  /* see message_settle() */
     bool is_flushed;   /* tried even where the next hop is left alone */
     bool is_writing;   /* a mark, defer or remove job runs */
@@ -106,6 +107,8 @@ void message_fail_locally(struct message *message, uint32_t index, const struct 
 void message_owe_acknowledgement(struct message *message, const struct acknowledgement *owed);
 /* After results: write marks, or close the round. May free the message. */
 void message_progress(struct message *message);
+/* The report is in the queue; bounce has yet to say so, and may be gone before. */
+void message_report_committed(struct message *message);
 /* The report on the failed recipients is in the queue (or none was due), or could not be made. */
 void message_report_done(struct message *message, bool is_done);
 

@@ -22,9 +22,12 @@ struct report_job {
     int descriptor;
 };
 
-static bool is_due(const struct recipient *recipient)
+/* RFC 3461 section 4.1: who names what to be told of is not told of the rest. */
+static bool is_due(const struct recipient *recipient, const struct queue_recipient *envelope)
 {
-    return recipient->status == QUEUE_STATUS_FAILED || recipient->status == QUEUE_STATUS_EXPIRED;
+    return (recipient->status == QUEUE_STATUS_FAILED ||
+            recipient->status == QUEUE_STATUS_EXPIRED) &&
+           (envelope->notify == 0 || envelope->notify & QUEUE_NOTIFY_FAILURE);
 }
 
 /* Recipients to report on; report_end says how far the batch reaches. */
@@ -35,7 +38,7 @@ static size_t collect(struct message *message, struct buffer *records)
     for (; i < message->recipient_count && records->length < REPORT_BATCH_BYTES; i++) {
         const struct recipient *recipient = &message->recipients[i];
         const struct queue_recipient *envelope = &message->envelope.recipients[i];
-        if (!is_due(recipient) || envelope->notify & QUEUE_NOTIFY_NEVER)
+        if (!is_due(recipient, envelope))
             continue;
         struct ipc_bounce_recipient record = {
             .index = (uint32_t)i,
@@ -64,8 +67,13 @@ static void on_reply(enum ipc_call_result result, void *reply, void *context)
     struct message *message = context;
     const struct ipc_bounce_reply *answer = reply;
     const bool is_done = result == IPC_CALL_OK && outcome_is_ok(&answer->outcome);
-    if (!message->is_discarded)
-        message_report_done(message, is_done);
+    if (result == IPC_CALL_OK && answer->outcome.kind == OUTCOME_PERMANENT) {
+        message->is_corrupt = true;
+        maillog_text(&message->qmgr->service->log, LOG_LEVEL_ERROR, message_id(message),
+                     "no report can ever be made of it (%.*s); the message goes to corrupt",
+                     SPAN_PRINTF(answer->outcome.reason));
+    }
+    message_report_done(message, is_done);
     message_unuse(message);
 }
 

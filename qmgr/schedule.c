@@ -8,7 +8,12 @@
 #include "system/clock.h"
 #include "system/random.h"
 
-enum { IDLE_KEPT_MS = 300 * 1000, RETURNS_MAX = 4 };
+enum {
+    IDLE_KEPT_MS = 300 * 1000,
+    RETURNS_MAX = 4,
+    RECIPIENT_FRAME_BYTES = 64,
+    DELIVERY_MAX_BYTES = 32768 /* as in lib/ipc/schema.def */
+};
 
 /* ---- transports and destinations ---- */
 
@@ -151,6 +156,15 @@ void schedule_forget_suspensions(struct qmgr *qmgr, struct span site)
 
 /* ---- entries ---- */
 
+/* At most what the recipient costs in a DELIVER: its addresses and a little around them. */
+static size_t size_of_recipient(const struct message *message, uint32_t index)
+{
+    const struct queue_recipient *envelope = &message->envelope.recipients[index];
+    return RECIPIENT_FRAME_BYTES + message_recipient_address(message, index).length +
+           envelope->forward_path.length + envelope->original_recipient.length +
+           envelope->orcpt.length + message->recipients[index].mailbox.length;
+}
+
 static bool add_index(struct entry *entry, uint32_t index)
 {
     if (entry->count == entry->capacity) {
@@ -162,6 +176,7 @@ static bool add_index(struct entry *entry, uint32_t index)
         entry->capacity = capacity;
     }
     entry->indexes[entry->count++] = index;
+    entry->size_bytes += size_of_recipient(entry->message, index);
     return true;
 }
 
@@ -181,7 +196,8 @@ bool schedule_recipient(struct message *message, uint32_t index, struct span tra
     if (!destination)
         return false;
     struct entry *entry = destination->filling;
-    if (entry && entry->message == message && entry->count < transport->recipient_limit)
+    if (entry && entry->message == message && entry->count < transport->recipient_limit &&
+        entry->size_bytes + size_of_recipient(message, index) <= DELIVERY_MAX_BYTES)
         return add_index(entry, index);
     entry = calloc(1, sizeof(*entry));
     if (!entry)

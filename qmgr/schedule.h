@@ -20,6 +20,7 @@ struct entry {
     struct destination *destination;
     uint32_t *indexes; /* recipients */
     size_t count, capacity;
+    size_t size_bytes;    /* of its recipients in a DELIVER */
     uint64_t number;      /* of the delivery when in flight */
     struct map_node node; /* in qmgr->in_flight by number */
     struct agent *agent;

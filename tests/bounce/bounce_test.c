@@ -376,8 +376,8 @@ static void test_trouble_is_temporary(void **state)
     assert_int_equal(queue.answer, OUTCOME_TEMPORARY);
     queue.refuses = false;
     queue.commit_count = 0;
-    ask(envelope, 0, true); /* the content is not what its digest says */
-    assert_int_equal(queue.answer, OUTCOME_TEMPORARY);
+    ask(envelope, 0, true); /* the content is not what its digest says: never */
+    assert_int_equal(queue.answer, OUTCOME_PERMANENT);
     assert_int_equal(queue.commit_count, 0);
     ask(envelope, 77, false); /* no such kind */
     assert_int_equal(queue.answer, OUTCOME_TEMPORARY);

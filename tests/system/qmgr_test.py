@@ -3,7 +3,7 @@
 import time
 
 from harness import sink as sinks
-from harness.instance import wait_until
+from harness.instance import small_message, wait_until
 
 
 def test_due_mail_waits_for_room(make_instance):
@@ -68,3 +68,39 @@ def test_flush_of_a_site_leaves_others_alone(make_instance, recording_sink):
     assert one.run("postqueue", "-s", "first.test").returncode == 0
     wait_until(lambda: len(one.queue()) == 20, "the site's mail has gone")
     assert all(recipient.endswith("@first.test") for recipient in recording_sink.recipients())
+
+
+def test_a_damaged_message_is_set_aside(make_instance, recording_sink):
+    """Refused by its next hop, and then no report can return what is not what was sent."""
+    recording_sink.script["RCPT"] = ["450 4.2.0 later", "550 5.1.1 no"]
+    one = make_instance("here", settings={"relayhost": f"[127.0.0.1]:{recording_sink.port}"}).start()
+    one.tolerate("damaged|digest|corrupt")
+    queue_id = one.send("you@there.test", sender="you@here.test")
+    wait_until(lambda: f"{queue_id}*" not in one.run("postqueue", "-p").stdout and
+               "status=deferred" in one.log(), "it is deferred")
+    file = next(one.queue_directory.glob(f"deferred/*/{queue_id}"))
+    content = bytearray(file.read_bytes())
+    at = content.index(b"One line.")
+    content[at:at + 3] = b"Two"
+    file.write_bytes(content)
+    one.run("postqueue", "-i", queue_id, check=True)
+    wait_until(lambda: (one.queue_directory / "corrupt" / queue_id).exists(), "it is set aside")
+    one.wait_for_empty_queue()
+
+
+def test_many_recipients_of_long_names_in_one_message(make_instance, recording_sink):
+    """More than fits one delivery; and their report more than fits one request for a report."""
+    one = make_instance("here", settings={
+        "relayhost": f"[127.0.0.1]:{recording_sink.port}", "smtp_destination_recipient_limit": "1000",
+        "default_destination_recipient_limit": "1000"}).start()
+    recipients = [f"{'a' * 50}{i}@{'long-name.' * 15}test" for i in range(900)]
+    one.send(recipients, small_message())
+    one.wait_for_empty_queue()
+    assert sorted(recording_sink.recipients()) == sorted(recipients)
+    recording_sink.script["RCPT"] = "550 5.1.1 nobody of that name lives in this house " + "x" * 200
+    one.send(recipients, small_message(), sender="you@here.test")
+    reports = one.wait_for_mail("you@here.test", 2)
+    one.wait_for_empty_queue()
+    reports = one.wait_for_mail("you@here.test")
+    named = sum(len([part for part in report.walk() if "Final-Recipient" in part]) for report in reports)
+    assert named == 900
