@@ -16,6 +16,7 @@
 enum {
     GRANTS_PER_JOB = 16,
     WANTED_MAX = 4096,
+    BATCHED_MAX_BYTES = 128 << 20,
     ENVELOPE_MAX_BYTES = 32 << 20,
     SPACE_INTERVAL_MS = 1000
 };
@@ -33,6 +34,7 @@ struct intake_peer {
     struct ipc_channel *channel; /* NULL when the process is gone */
     enum ipc_role role;
     struct map grants;
+    size_t batched_bytes; /* recipients of all grants that came ahead of their commits */
     uint32_t wanted_count;
     uint32_t making_count; /* files being created */
     unsigned user_count;   /* jobs and commits under way */
@@ -81,22 +83,29 @@ static void retry_refill(void *context)
     peer_unuse(peer);
 }
 
+/* Takes copy over; on false the grant was not given. */
 static bool add_grant(struct intake_peer *peer, const char *queue_id, int descriptor, int copy)
 {
     struct grant *grant = calloc(1, sizeof(*grant));
-    if (!grant)
+    if (!grant) {
+        file_close(copy);
         return false;
+    }
     memcpy(grant->queue_id, queue_id, sizeof(grant->queue_id));
     grant->descriptor = descriptor;
     buffer_init(&grant->recipients, NULL, ENVELOPE_MAX_BYTES);
     grant->node.key = span_from_string(grant->queue_id);
     if (!map_insert(&peer->grants, &grant->node)) {
+        file_close(copy);
         free(grant);
         return false;
     }
     const struct ipc_queue_grant message = {.queue_id = grant->node.key, .content = copy};
-    (void)ipc_channel_send(peer->channel, IPC_QUEUE_GRANT, &message);
-    return true;
+    if (ipc_channel_send(peer->channel, IPC_QUEUE_GRANT, &message))
+        return true;
+    map_remove(&peer->grants, &grant->node);
+    free(grant);
+    return false;
 }
 
 static void grant_done(struct pool_job *job)
@@ -150,7 +159,7 @@ static void make_grants(struct intake_peer *peer, size_t count)
 static void on_refill(struct loop_hook *hook)
 {
     struct intake_peer *peer = CONTAINER_OF(hook, struct intake_peer, refill_hook);
-    if (!peer->channel || !peer->qmgr->has_lock)
+    if (!peer->channel || !peer->qmgr->has_lock || peer->qmgr->service->is_draining)
         return;
     const size_t held = peer->grants.count + peer->making_count;
     size_t missing = peer->wanted_count > held ? peer->wanted_count - held : 0;
@@ -257,7 +266,7 @@ static bool join_envelope(struct span last, const struct buffer *batches, struct
     buffer_append_span(joined, span_first(last, last.length - rest.length));
     buffer_append_span(joined, buffer_span(batches));
     buffer_append_span(joined, rest);
-    return buffer_ok(joined);
+    return buffer_ok(joined) && buffer_ok(batches); /* or recipients would be missing */
 }
 
 static bool fill_preamble(const struct ipc_queue_commit *request, struct queue_preamble *preamble)
@@ -307,6 +316,7 @@ static struct commit_job *prepare_commit(struct intake_peer *peer, struct grant 
 static void forget_grant(struct intake_peer *peer, struct grant *grant)
 {
     map_remove(&peer->grants, &grant->node);
+    peer->batched_bytes -= grant->recipients.length;
     buffer_release(&grant->recipients);
     free(grant);
 }
@@ -392,8 +402,16 @@ static void on_commit(struct intake_peer *peer, uint32_t request_id,
 static void on_recipients(struct intake_peer *peer, const struct ipc_queue_recipients *batch)
 {
     struct grant *grant = find_grant(peer, batch->queue_id);
-    if (grant)
-        buffer_append_span(&grant->recipients, batch->recipients);
+    if (!grant)
+        return;
+    /* A buffer that has failed makes the commit fail, as temporary. */
+    if (peer->batched_bytes + batch->recipients.length > BATCHED_MAX_BYTES) {
+        grant->recipients.has_failed = true;
+        return;
+    }
+    const size_t before = grant->recipients.length;
+    buffer_append_span(&grant->recipients, batch->recipients);
+    peer->batched_bytes += grant->recipients.length - before;
 }
 
 static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,

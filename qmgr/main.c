@@ -14,7 +14,7 @@
 #include "system/random.h"
 #include "tool_peer.h"
 
-enum { DESCRIPTORS = 65536, KEY_TRIES = 2, DRAIN_POLL_MS = 10 };
+enum { DESCRIPTORS = 65536, KEY_TRIES = 2, DRAIN_POLL_MS = 10, DRAIN_MS = 2000 };
 
 static struct qmgr qmgr;
 
@@ -173,10 +173,21 @@ static void on_peer(struct service *service, const struct service_peer *peer, in
     }
 }
 
+/* After the hooks of this turn: the channels have sent what the last jobs answered. */
+static void leave(struct loop_hook *hook)
+{
+    (void)hook;
+    service_leave(qmgr.service, 0);
+}
+
 static void leave_when_idle(void *context)
 {
-    if (pool_pending_count(qmgr.pool) == 0)
-        service_leave(context, 0);
+    (void)context;
+    if (pool_pending_count(qmgr.pool) == 0 || clock_monotonic_ms() >= qmgr.drain_deadline_ms) {
+        qmgr.leave_hook.run = leave;
+        loop_hook_request(qmgr.loop, &qmgr.leave_hook);
+        return;
+    }
     loop_timer_set(&qmgr.drain_timer, clock_deadline_after(DRAIN_POLL_MS));
 }
 
@@ -184,6 +195,7 @@ static void leave_when_idle(void *context)
 static void drain(struct service *service)
 {
     loop_timer_init(&qmgr.drain_timer, qmgr.loop, leave_when_idle, service);
+    qmgr.drain_deadline_ms = clock_deadline_after(DRAIN_MS);
     leave_when_idle(service);
 }
 

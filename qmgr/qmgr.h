@@ -40,6 +40,8 @@ struct qmgr {
     uint64_t available_bytes;
     struct loop_timer space_timer;
     struct loop_timer drain_timer;
+    struct loop_hook leave_hook;
+    int64_t drain_deadline_ms;
     bool is_space_known; /* peers have been told */
 
     /* Who routes and delivers. */

@@ -407,7 +407,7 @@ static bool dispatch_transport(struct map_node *node, void *context)
 static void on_dispatch(struct loop_hook *hook)
 {
     struct qmgr *qmgr = CONTAINER_OF(hook, struct qmgr, dispatch_hook);
-    if (qmgr->has_lock)
+    if (qmgr->has_lock && !qmgr->service->is_draining)
         map_for_each(&qmgr->transports, dispatch_transport, NULL);
 }
 
