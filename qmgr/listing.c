@@ -93,6 +93,7 @@ static void put_entry(const struct listing *listing, struct walk_message *listed
     const struct ipc_queue_entry entry = {
         .queue_id = span_from_string(listed->place.queue_id),
         .queue = is_active              ? SPAN("active")
+                 : listed->is_held      ? SPAN("hold")
                  : listed->place.bucket ? SPAN("deferred")
                                         : SPAN("incoming"),
         .arrival_us = envelope->arrival_us,

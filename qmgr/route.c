@@ -48,6 +48,13 @@ static void take_entry(struct message *message, uint32_t index,
     }
 }
 
+static void ask_next(struct qmgr *qmgr)
+{
+    struct message *next = LIST_ITEM(list_pop(&qmgr->unrouted), struct message, unrouted_link);
+    if (next)
+        route_message(next);
+}
+
 static void on_routes(enum ipc_call_result result, void *reply, void *context)
 {
     struct route_call *call = context;
@@ -68,13 +75,23 @@ static void on_routes(enum ipc_call_result result, void *reply, void *context)
             route_message(message);
             schedule_message(message);
             message_progress(message);
+        } else if (result == IPC_CALL_OK) {
+            /* It has no answer to this question, and asked again it has none either. */
+            const struct outcome outcome = outcome_temporary(451, 3, 0, "no route was found");
+            message_fail_locally(message, (uint32_t)call->first, &outcome);
+            route_message(message);
+            schedule_message(message);
+            message_progress(message);
         } else {
-            /* addrd is away, or answers nonsense: mail waits. */
+            /* addrd is away: mail waits. */
             wait_for_addrd(message);
             route_retry_later(message->qmgr);
         }
     }
     free(call);
+    /* This call's credit is free for one that found none. */
+    if (result == IPC_CALL_OK && message->qmgr->addrd)
+        ask_next(message->qmgr);
     message_unuse(message);
 }
 
