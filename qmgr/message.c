@@ -304,6 +304,8 @@ void message_owe_acknowledgement(struct message *message, const struct acknowled
 
 static void pay_acknowledgements(struct message *message, size_t count)
 {
+    if (count == 0)
+        return;
     for (size_t i = 0; i < count; i++)
         agent_acknowledge(message->qmgr, message_id(message), &message->acknowledgements[i]);
     message->acknowledgement_count -= count;
