@@ -1,5 +1,8 @@
 /* system/pool - see pool.h.
- * A sleeping thread is woken only when there is one, and the loop once for a batch of results. */
+ * Jobs go to the threads once per turn of the loop. One sleeping thread is woken at a time: it
+ * wakes the next when it finds more than its own job, so that short jobs are done by a thread that
+ * is awake anyway, and long ones get a thread each. The loop is woken once for a batch of results.
+ */
 #include "system/pool.h"
 
 #include <pthread.h>
@@ -17,43 +20,75 @@ struct pool {
     struct loop *loop;
     struct event event;
     int wake_descriptor;
-    size_t pending_count; /* the loop's own count */
+    size_t pending_count;  /* the loop's own count */
+    struct list submitted; /* in this turn; the loop's own */
+    struct loop_hook hook;
     pthread_mutex_t mutex;
     pthread_cond_t has_work;
     struct list waiting; /* the rest under the mutex */
     struct list finished;
     size_t sleeping_count;
+    size_t waking_count; /* of those, signalled and not yet awake */
     bool is_stopping;
     size_t thread_count;
     pthread_t threads[];
 };
 
+static void tell_loop(const struct pool *pool)
+{
+    const uint64_t one = 1;
+    /* Fails only when the counter is full, and then the loop is awake anyway. */
+    const ssize_t ignored = write(pool->wake_descriptor, &one, sizeof(one));
+    (void)ignored;
+}
+
+/* Under the mutex: whether the caller has to signal, after it has let go of it. Who is on its way
+ * will see to the rest. */
+static bool must_wake(struct pool *pool)
+{
+    if (list_is_empty(&pool->waiting) || pool->waking_count > 0 || pool->sleeping_count == 0)
+        return false;
+    pool->waking_count++;
+    return true;
+}
+
+static void sleep_until_work(struct pool *pool)
+{
+    while (list_is_empty(&pool->waiting) && !pool->is_stopping) {
+        pool->sleeping_count++;
+        (void)pthread_cond_wait(&pool->has_work, &pool->mutex);
+        pool->sleeping_count--;
+        if (pool->waking_count > 0)
+            pool->waking_count--;
+    }
+}
+
 static void *thread_main(void *argument)
 {
     struct pool *pool = argument;
+    bool must_tell = false;
     (void)pthread_mutex_lock(&pool->mutex);
     for (;;) {
-        while (list_is_empty(&pool->waiting) && !pool->is_stopping) {
-            pool->sleeping_count++;
-            (void)pthread_cond_wait(&pool->has_work, &pool->mutex);
-            pool->sleeping_count--;
+        if (must_tell && list_is_empty(&pool->waiting)) {
+            (void)pthread_mutex_unlock(&pool->mutex);
+            tell_loop(pool);
+            must_tell = false;
+            (void)pthread_mutex_lock(&pool->mutex);
         }
+        sleep_until_work(pool);
         if (pool->is_stopping)
             break;
         struct pool_job *job = LIST_ITEM(list_pop(&pool->waiting), struct pool_job, link);
+        const bool wakes_next = must_wake(pool);
         (void)pthread_mutex_unlock(&pool->mutex);
+        if (wakes_next)
+            (void)pthread_cond_signal(&pool->has_work);
+        if (must_tell)
+            tell_loop(pool);
         job->work(job);
         (void)pthread_mutex_lock(&pool->mutex);
-        const bool is_first = list_is_empty(&pool->finished);
+        must_tell = list_is_empty(&pool->finished);
         list_append(&pool->finished, &job->link);
-        if (is_first) {
-            const uint64_t one = 1;
-            (void)pthread_mutex_unlock(&pool->mutex);
-            /* Fails only when the counter is full, and then the loop is awake anyway. */
-            const ssize_t ignored = write(pool->wake_descriptor, &one, sizeof(one));
-            (void)ignored;
-            (void)pthread_mutex_lock(&pool->mutex);
-        }
     }
     (void)pthread_mutex_unlock(&pool->mutex);
     return NULL;
@@ -80,6 +115,19 @@ static void on_finished(evutil_socket_t descriptor, short what, void *context)
     }
 }
 
+static void on_turn_end(struct loop_hook *hook)
+{
+    struct pool *pool = CONTAINER_OF(hook, struct pool, hook);
+    struct list_link *link;
+    (void)pthread_mutex_lock(&pool->mutex);
+    while ((link = list_pop(&pool->submitted)) != NULL)
+        list_append(&pool->waiting, link);
+    const bool wakes_one = must_wake(pool);
+    (void)pthread_mutex_unlock(&pool->mutex);
+    if (wakes_one)
+        (void)pthread_cond_signal(&pool->has_work);
+}
+
 static bool start_threads(struct pool *pool, size_t thread_count)
 {
     sigset_t all, saved;
@@ -104,7 +152,9 @@ struct pool *pool_create(struct loop *loop, size_t thread_count)
     if (!pool)
         return NULL;
     pool->loop = loop;
+    list_init(&pool->submitted);
     list_init(&pool->waiting);
+    pool->hook.run = on_turn_end;
     list_init(&pool->finished);
     (void)pthread_mutex_init(&pool->mutex, NULL);
     (void)pthread_cond_init(&pool->has_work, NULL);
@@ -133,6 +183,7 @@ void pool_destroy(struct pool **pool)
     for (size_t i = 0; i < (*pool)->thread_count; i++)
         (void)pthread_join((*pool)->threads[i], NULL);
     (void)event_del(&(*pool)->event);
+    loop_hook_cancel((*pool)->loop, &(*pool)->hook);
     file_close((*pool)->wake_descriptor);
     (void)pthread_cond_destroy(&(*pool)->has_work);
     (void)pthread_mutex_destroy(&(*pool)->mutex);
@@ -143,12 +194,8 @@ void pool_destroy(struct pool **pool)
 void pool_submit(struct pool *pool, struct pool_job *job)
 {
     pool->pending_count++;
-    (void)pthread_mutex_lock(&pool->mutex);
-    list_append(&pool->waiting, &job->link);
-    const bool is_needed = pool->sleeping_count > 0;
-    (void)pthread_mutex_unlock(&pool->mutex);
-    if (is_needed)
-        (void)pthread_cond_signal(&pool->has_work);
+    list_append(&pool->submitted, &job->link);
+    loop_hook_request(pool->loop, &pool->hook);
 }
 
 size_t pool_pending_count(const struct pool *pool)
