@@ -16,5 +16,6 @@ qmgr_qmgr_SOURCES = \
 	qmgr/route.c qmgr/route.h \
 	qmgr/scan.c qmgr/scan.h \
 	qmgr/schedule.c qmgr/schedule.h \
-	qmgr/tool_peer.c qmgr/tool_peer.h
+	qmgr/tool_peer.c qmgr/tool_peer.h \
+	qmgr/write.c qmgr/write.h
 qmgr_qmgr_LDADD = $(posthouse_libs)

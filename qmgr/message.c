@@ -1,12 +1,9 @@
 /* qmgr/message - see message.h. */
 #include "message.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "agent.h"
-#include "backoff.h"
 #include "maillog/delivery.h"
 #include "maillog/queue.h"
 #include "report.h"
@@ -14,13 +11,9 @@
 #include "scan.h"
 #include "schedule.h"
 #include "system/clock.h"
-#include "system/random.h"
+#include "write.h"
 
-enum {
-    MESSAGE_ARENA_BYTES = 256 << 20,
-    JOURNAL_REASONS_BYTES = 8 << 20,
-    JOURNAL_JOB_BYTES = JOURNAL_REASONS_BYTES + 65536
-};
+enum { MESSAGE_ARENA_BYTES = 256 << 20 };
 
 /* ---- birth and death ---- */
 
@@ -302,223 +295,6 @@ void message_owe_acknowledgement(struct message *message, const struct acknowled
     message->acknowledgements[message->acknowledgement_count++] = *owed;
 }
 
-static void pay_acknowledgements(struct message *message, size_t count)
-{
-    if (count == 0)
-        return;
-    for (size_t i = 0; i < count; i++)
-        agent_acknowledge(message->qmgr, message_id(message), &message->acknowledgements[i]);
-    message->acknowledgement_count -= count;
-    memmove(message->acknowledgements, message->acknowledgements + count,
-            message->acknowledgement_count * sizeof(*message->acknowledgements));
-}
-
-/* ---- writing ---- */
-
-enum write_kind { WRITE_MARKS, WRITE_DEFER, WRITE_REMOVE, WRITE_SET_ASIDE };
-
-struct write_job {
-    struct pool_job job;
-    struct message *message;
-    const struct store *store;
-    struct store_place place;
-    struct queue_preamble preamble;
-    enum write_kind kind;
-    struct store_mark *marks;
-    size_t mark_count;
-    struct buffer journal;
-    uint64_t journal_end;
-    uint32_t bucket;
-    uint64_t next_us;
-    size_t acknowledgement_count; /* those that this write settles */
-    int result, error;
-    bool is_gone; /* somebody has taken the file away */
-};
-
-static void write_work(struct pool_job *pool_job)
-{
-    struct write_job *job = CONTAINER_OF(pool_job, struct write_job, job);
-    errno = 0;
-    if (job->kind == WRITE_REMOVE)
-        job->result = store_remove(job->store, &job->place);
-    else if (job->kind == WRITE_SET_ASIDE)
-        job->result = store_set_aside(job->store, &job->place, "corrupt");
-    else if (job->mark_count || job->journal.length)
-        job->result = store_mark(job->store, &job->place, &job->preamble, job->marks,
-                                 job->mark_count, buffer_span(&job->journal), &job->journal_end);
-    /* On a full disk the marks wait in memory, but the message must still leave new/ in time. */
-    if (job->kind == WRITE_DEFER) {
-        const int marked = job->result;
-        job->result = store_defer(job->store, &job->place, job->bucket);
-        if (marked != 0 && job->result == 0)
-            job->result = 1;
-    }
-    job->error = errno;
-    job->is_gone = job->result != 0 && store_is_gone(job->store, &job->place);
-}
-
-static void write_done(struct pool_job *pool_job);
-
-static struct write_job *make_write(struct message *message, enum write_kind kind)
-{
-    struct write_job *job = calloc(1, sizeof(*job));
-    if (!job)
-        return NULL;
-    job->job.work = write_work;
-    job->job.done = write_done;
-    job->message = message;
-    job->store = scan_store(message->qmgr);
-    job->place = message->place;
-    job->preamble = message->preamble;
-    job->kind = kind;
-    job->journal_end = message->journal_end;
-    buffer_init(&job->journal, NULL, JOURNAL_JOB_BYTES);
-    job->acknowledgement_count = message->acknowledgement_count;
-    return job;
-}
-
-/* Whether two recipients' records can be one. */
-static bool is_same_attempt(const struct recipient *left, const struct recipient *right)
-{
-    return left->outcome.kind == right->outcome.kind &&
-           span_equals(left->outcome.reason, right->outcome.reason) &&
-           span_equals(left->remote, right->remote);
-}
-
-/* Reasons that do not fit are left out: the marks are what keeps a recipient from a second
- * delivery. */
-static void append_reason(struct write_job *job, const struct queue_record *record)
-{
-    struct buffer *journal = &job->journal;
-    const size_t before = journal->length;
-    if (before < JOURNAL_REASONS_BYTES)
-        queue_journal_append(record, journal);
-    if (!buffer_ok(journal)) {
-        journal->length = before;
-        journal->has_failed = false;
-    }
-}
-
-/* What changed since the last write, taken as written until write_done() knows better. False, and
- * nothing taken, when memory is out. */
-static bool collect_changes(struct message *message, struct write_job *job)
-{
-    size_t changed = 0;
-    for (size_t i = 0; i < message->recipient_count; i++)
-        changed += message->recipients[i].has_changed;
-    if (changed == 0)
-        return true;
-    job->marks = calloc(changed, sizeof(*job->marks));
-    if (!job->marks)
-        return false;
-    for (uint32_t i = 0; i < message->recipient_count; i++) {
-        struct recipient *recipient = &message->recipients[i];
-        if (!recipient->has_changed)
-            continue;
-        struct queue_record record = {.kind = QUEUE_RECORD_ATTEMPT,
-                                      .time_us = recipient->last_attempt_us,
-                                      .first_recipient = i,
-                                      .recipient_count = 0,
-                                      .has_outcome = true,
-                                      .outcome = recipient->outcome,
-                                      .remote = recipient->remote,
-                                      .text = recipient->diagnostic};
-        while (i < message->recipient_count && message->recipients[i].has_changed &&
-               is_same_attempt(recipient, &message->recipients[i])) {
-            job->marks[job->mark_count++] = (struct store_mark){i, message->recipients[i].status};
-            message->recipients[i].has_changed = false;
-            record.recipient_count++;
-            i++;
-        }
-        i--;
-        append_reason(job, &record);
-    }
-    return true;
-}
-
-static void forget_write(struct write_job *job)
-{
-    if (!job)
-        return;
-    buffer_release(&job->journal);
-    free(job->marks);
-    free(job);
-}
-
-static void retry_write(void *context)
-{
-    struct message *message = context;
-    message->is_writing = false;
-    message_progress(message);
-    message_unuse(message);
-}
-
-/* Stays in memory, and so out of a second delivery, until it can be written. */
-static void write_later(struct message *message)
-{
-    message->is_writing = true;
-    message_use(message);
-    scan_later(message->qmgr, retry_write, message);
-}
-
-static void submit_write(struct message *message, struct write_job *job)
-{
-    message->is_writing = true;
-    message_use(message);
-    pool_submit(message->qmgr->pool, &job->job);
-}
-
-/* The disk refuses: nothing is lost, the truth is in memory; say so and try again later. Only when
- * somebody has removed the file there is nothing left to try. */
-static void complain(struct message *message, const struct write_job *job)
-{
-    static const char *const what[] = {"mark", "defer", "remove", "set aside"};
-    maillog_text(&message->qmgr->service->log, LOG_LEVEL_WARNING, message_id(message),
-                 "cannot %s the queue file: %s; %s", what[job->kind], strerror(job->error),
-                 job->is_gone ? "it was removed by somebody else, and the message with it"
-                              : "trying again");
-}
-
-static void restore_changes(struct message *message, const struct write_job *job)
-{
-    for (size_t i = 0; i < job->mark_count; i++)
-        message->recipients[job->marks[i].recipient].has_changed = true;
-}
-
-static void write_done(struct pool_job *pool_job)
-{
-    struct write_job *job = CONTAINER_OF(pool_job, struct write_job, job);
-    struct message *message = job->message;
-    const bool is_failed = job->result != 0;
-    if (is_failed) {
-        complain(message, job);
-        restore_changes(message, job);
-    } else {
-        message->journal_end = job->journal_end;
-    }
-    message->place = job->place;
-    const bool is_lost = job->is_gone && (message->open_count == 0 || message->is_settling);
-    const bool is_over = is_lost || (job->kind != WRITE_MARKS && !is_failed);
-    /* At the end those are settled, too, that were repeated while the last job ran. */
-    if (is_over || !is_failed)
-        pay_acknowledgements(message,
-                             is_over ? message->acknowledgement_count : job->acknowledgement_count);
-    if (is_over) {
-        if (!is_lost && job->kind == WRITE_REMOVE)
-            maillog_removed(&message->qmgr->service->log, message_id(message));
-        if (!is_lost && job->kind == WRITE_DEFER)
-            scan_expect(message->qmgr, job->bucket, job->next_us);
-        message->is_discarded = true;
-    } else if (is_failed) {
-        write_later(message);
-    } else {
-        message->is_writing = false;
-        message_progress(message);
-    }
-    forget_write(job);
-    message_unuse(message);
-}
-
 /* ---- the end of a round ---- */
 
 static bool is_all_done(const struct message *message)
@@ -562,64 +338,6 @@ static void expire(struct message *message)
     if (has_expired)
         maillog_expired(&message->qmgr->service->log, message_id(message),
                         message->envelope.reverse_path, false);
-}
-
-/* Removed, or moved out of the queue: nothing of its state needs to be written. */
-static void end_message(struct message *message, enum write_kind kind)
-{
-    struct write_job *job = make_write(message, kind);
-    if (job)
-        submit_write(message, job);
-    else
-        write_later(message);
-}
-
-static void defer_message(struct message *message)
-{
-    struct qmgr *qmgr = message->qmgr;
-    struct write_job *job = make_write(message, WRITE_DEFER);
-    const uint64_t now_us = clock_realtime_us();
-    uint32_t jitter;
-    if (!job || !collect_changes(message, job)) {
-        forget_write(job);
-        write_later(message);
-        return;
-    }
-    random_bytes(&jitter, sizeof(jitter));
-    const uint64_t next_us = backoff_next_attempt_us(
-        now_us, message->envelope.arrival_us, qmgr->settings->minimal_backoff_time_ms,
-        qmgr->settings->maximal_backoff_time_ms, jitter);
-    bool is_maybe_repeated = false;
-    for (size_t i = 0; i < message->recipient_count; i++)
-        if (message->recipients[i].status == QUEUE_STATUS_PENDING)
-            is_maybe_repeated |= message->recipients[i].is_maybe_repeated;
-    const struct queue_record next = {.kind = QUEUE_RECORD_NEXT,
-                                      .time_us = now_us,
-                                      .next_attempt_us = next_us,
-                                      .attempt_count = ++message->attempt_count,
-                                      .text = is_maybe_repeated ? SPAN("maybe repeated")
-                                                                : span_empty()};
-    queue_journal_append(&next, &job->journal);
-    job->bucket = queue_bucket_of_time(next_us);
-    job->next_us = next_us;
-    submit_write(message, job);
-}
-
-/* False when there is nothing to write. */
-static bool write_marks(struct message *message)
-{
-    struct write_job *job = make_write(message, WRITE_MARKS);
-    if (!job || !collect_changes(message, job)) {
-        forget_write(job);
-        write_later(message);
-        return true;
-    }
-    if (job->mark_count == 0 && job->acknowledgement_count == 0) {
-        forget_write(job);
-        return false;
-    }
-    submit_write(message, job);
-    return true;
 }
 
 static void mark_reported(struct message *message)
@@ -680,9 +398,9 @@ void message_progress(struct message *message)
         return;
     }
     if (message->is_corrupt)
-        end_message(message, WRITE_SET_ASIDE);
+        write_end(message, WRITE_SET_ASIDE);
     else if (is_all_done(message))
-        end_message(message, WRITE_REMOVE);
+        write_end(message, WRITE_REMOVE);
     else
-        defer_message(message);
+        write_defer(message);
 }
