@@ -58,15 +58,25 @@ static enum table_result ask_worker(void *context, struct table *table, struct s
     const enum table_result result = helpers_ask(&dispatcher->helpers, number, key, value, &reason);
     if (result == TABLE_ERROR)
         table_set_error(table, buffer_span(&reason));
+    else if (reason.length > 0)
+        report_failure(dispatcher, buffer_span(&reason)); /* what is odd in the table's text */
     buffer_release(&reason);
     return result;
+}
+
+static bool table_may_wait(const struct table *table)
+{
+    for (size_t i = 0; i < table_part_count(table); i++)
+        if (table_may_wait(table_part(table, i)))
+            return true;
+    return table_is_slow(table) || table_file(table).length > 0; /* locked by postmap for long */
 }
 
 static bool needs_workers(const struct addr_tables *tables)
 {
     for (size_t i = 0; i < tables->count; i++)
-        if (table_is_slow(tables->all[i]) || table_file(tables->all[i]).length > 0)
-            return true; /* also a file may be locked by postmap for long */
+        if (table_may_wait(tables->all[i]))
+            return true;
     return false;
 }
 
@@ -98,21 +108,28 @@ static void add_directory(struct path_list *list, struct span file, struct arena
         add_path(list, directory);
 }
 
+static void add_table(struct path_list *list, const struct table *table, struct arena *arena)
+{
+    const struct span file = table_file(table);
+    const char *name = file.length > 0 ? arena_string(arena, file) : NULL;
+    char *resolved = name ? realpath(name, NULL) : NULL;
+
+    if (name)
+        add_directory(list, file, arena);
+    if (resolved)
+        add_directory(list, span_from_string(resolved), arena);
+    free(resolved);
+    for (size_t i = 0; i < table_part_count(table); i++)
+        add_table(list, table_part(table, i), arena);
+}
+
 static struct path_list table_paths(const struct addr_tables *tables, struct arena *arena)
 {
     struct path_list list = {.paths = arena_alloc(arena, PATHS_MAX * sizeof(*list.paths))};
 
     ASSERT(list.paths);
-    for (size_t i = 0; i < tables->count; i++) {
-        const struct span file = table_file(tables->all[i]);
-        const char *name = file.length > 0 ? arena_string(arena, file) : NULL;
-        char *resolved = name ? realpath(name, NULL) : NULL;
-        if (name)
-            add_directory(&list, file, arena);
-        if (resolved)
-            add_directory(&list, span_from_string(resolved), arena);
-        free(resolved);
-    }
+    for (size_t i = 0; i < tables->count; i++)
+        add_table(&list, tables->all[i], arena);
     return list;
 }
 

@@ -20,7 +20,8 @@ enum {
     WORKER_DESCRIPTOR_LIMIT = 256,
     WORKER_GRACE_MS = 1000, /* beyond the limit: the dispatcher gives up first and knows why */
     WORKER_VALUE_MAX_BYTES = 57344, /* IPC_RECORDS_MAX */
-    WORKER_REASON_MAX_BYTES = 2048  /* IPC_REASON_MAX */
+    WORKER_REASON_MAX_BYTES = 2048, /* IPC_REASON_MAX */
+    WORKER_NOTES_MAX_BYTES = 1500
 };
 
 /* What a worker promises, and the nursery too, since a child's filter only adds to its parent's. */
@@ -92,12 +93,26 @@ struct worker {
     const struct worker_setup *setup;
     struct table **tables; /* by number; NULL: not opened yet */
     struct watchdog watchdog;
+    struct buffer notes; /* of the present look-up */
 };
+
+/* What is odd in a table's text goes back with the answer of the look-up that read it, up to what
+ * fits; the dispatcher has the log. */
+static void note_warning(void *context, struct span text)
+{
+    struct worker *worker = context;
+    if (worker->notes.length + text.length + 2 > WORKER_NOTES_MAX_BYTES)
+        return;
+    if (worker->notes.length)
+        buffer_append_string(&worker->notes, "; ");
+    buffer_append_span(&worker->notes, text);
+}
 
 static enum table_result look_up(struct worker *worker, const struct ipc_table_lookup *question,
                                  struct buffer *value, struct buffer *reason)
 {
-    const struct table_options options = {.flags = TABLE_MAY_BLOCK | TABLE_KEEP_CASE};
+    const struct table_options options = {
+        .flags = TABLE_MAY_BLOCK, .warn = note_warning, .warn_context = worker};
     const uint32_t number = question->table;
 
     if (number >= worker->setup->tables->count) {
@@ -112,6 +127,8 @@ static enum table_result look_up(struct worker *worker, const struct ipc_table_l
     const enum table_result result = table_lookup(worker->tables[number], question->key, value);
     if (result == TABLE_ERROR)
         buffer_append_span(reason, table_error(worker->tables[number]));
+    else
+        buffer_append_span(reason, buffer_span(&worker->notes));
     return result;
 }
 
@@ -126,6 +143,7 @@ static void on_question(struct ipc_channel *channel, const struct ipc_delivery *
         return;
     buffer_init(&value, NULL, WORKER_VALUE_MAX_BYTES);
     buffer_init(&reason, NULL, WORKER_REASON_MAX_BYTES);
+    buffer_init(&worker->notes, NULL, WORKER_NOTES_MAX_BYTES);
     watchdog_set(&worker->watchdog, true);
     const enum table_result result = look_up(worker, delivery->message, &value, &reason);
     watchdog_set(&worker->watchdog, false);
@@ -134,6 +152,7 @@ static void on_question(struct ipc_channel *channel, const struct ipc_delivery *
         .value = buffer_ok(&value) ? buffer_span(&value) : span_empty(),
         .reason = buffer_span(&reason)};
     (void)ipc_channel_reply(channel, delivery->id, IPC_TABLE_LOOKUP_REPLY, &reply);
+    buffer_release(&worker->notes);
     buffer_release(&value);
     buffer_release(&reason);
 }

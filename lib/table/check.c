@@ -37,13 +37,21 @@ static void check_file(const struct table_setting *setting, struct span word, st
     buffer_release(&reason);
 }
 
+static void check_files(const struct table_setting *setting, struct span word,
+                        const struct table *table)
+{
+    check_file(setting, word, table_file(table));
+    for (size_t i = 0; i < table_part_count(table); i++)
+        check_files(setting, word, table_part(table, i));
+}
+
 static void check_table(const struct table_setting *setting, struct span word)
 {
     struct buffer error;
     buffer_init(&error, NULL, CHECK_ERROR_MAX_BYTES);
     struct table *table = table_open(word, NULL, &error);
     if (table)
-        check_file(setting, word, table_file(table));
+        check_files(setting, word, table);
     else
         note(setting, CONF_NOTICE_ERROR, word, buffer_span(&error));
     table_close(&table);

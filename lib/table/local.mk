@@ -4,12 +4,19 @@ lib_libposthouse_a_SOURCES += \
 	lib/table/berkeley.c lib/table/berkeley.h \
 	lib/table/build.c lib/table/build.h \
 	lib/table/check.c lib/table/check.h \
+	lib/table/cidr.c \
+	lib/table/composite.c \
 	lib/table/list.c lib/table/list.h \
 	lib/table/literal.c \
 	lib/table/match.c lib/table/match.h \
 	lib/table/memory.c lib/table/memory.h \
 	lib/table/name_service.c \
 	lib/table/names.c lib/table/names.h \
+	lib/table/pattern.c lib/table/pattern.h \
+	lib/table/pcre.c \
+	lib/table/regexp.c \
+	lib/table/rules.c lib/table/rules.h \
 	lib/table/source.c lib/table/source.h \
 	lib/table/table.c lib/table/table.h lib/table/table_private.h \
+	lib/table/text_file.c lib/table/text_file.h \
 	lib/table/texthash.c

@@ -8,14 +8,21 @@
 #include "base/ascii.h"
 #include "table/table_private.h"
 
-enum { TABLE_ARENA_MAX_BYTES = 4 * TABLE_NAME_MAX_BYTES, TABLE_ERROR_MAX_BYTES = 1024 };
+enum {
+    TABLE_ARENA_MAX_BYTES = 4 * TABLE_NAME_MAX_BYTES,
+    TABLE_ERROR_MAX_BYTES = 1024,
+    TABLE_DEPTH_MAX = 8
+};
 
 static const struct table_kind *const kinds[] = {
-    &table_kind_btree,  &table_kind_fail,     &table_kind_hash, &table_kind_inline,
-    &table_kind_static, &table_kind_texthash, &table_kind_unix};
+    &table_kind_btree,  &table_kind_cidr,   &table_kind_fail,     &table_kind_hash,
+    &table_kind_inline, &table_kind_pcre,   &table_kind_pipemap,  &table_kind_randmap,
+    &table_kind_regexp, &table_kind_static, &table_kind_texthash, &table_kind_unionmap,
+    &table_kind_unix};
 
-const char *const table_type_names[] = {"btree",  "fail",     "hash", "inline", "proxy",
-                                        "static", "texthash", "unix", NULL};
+const char *const table_type_names[] = {"btree",  "cidr",     "fail",     "hash",    "inline",
+                                        "pcre",   "pipemap",  "proxy",    "randmap", "regexp",
+                                        "static", "texthash", "unionmap", "unix",    NULL};
 
 void table_fail(struct table *table, const char *format, ...)
 {
@@ -57,8 +64,8 @@ static struct table *create(struct span name, const struct table_kind *kind,
     return NULL;
 }
 
-struct table *table_open(struct span name, const struct table_options *options,
-                         struct buffer *error)
+static struct table *open_at(struct span name, const struct table_options *options, unsigned depth,
+                             struct buffer *error)
 {
     static const struct span proxy = {(const uint8_t *)"proxy:", 6};
     const struct span real = span_starts_with(name, proxy) ? span_after(name, proxy.length) : name;
@@ -84,6 +91,7 @@ struct table *table_open(struct span name, const struct table_options *options,
         buffer_append_string(error, "memory is out");
         return NULL;
     }
+    table->depth = depth;
     const size_t prefix = (size_t)(argument.bytes - name.bytes);
     if (!kind->open(table, span_after(table->name, prefix))) {
         buffer_append_span(error, table_error(table));
@@ -91,6 +99,30 @@ struct table *table_open(struct span name, const struct table_options *options,
         return NULL;
     }
     return table;
+}
+
+struct table *table_open(struct span name, const struct table_options *options,
+                         struct buffer *error)
+{
+    return open_at(name, options, 0, error);
+}
+
+struct table *table_open_part(struct table *whole, struct span name)
+{
+    struct table_options options = whole->options;
+    struct buffer error;
+
+    if (whole->depth >= TABLE_DEPTH_MAX) {
+        table_fail(whole, "tables inside tables, more than %d deep", (int)TABLE_DEPTH_MAX);
+        return NULL;
+    }
+    options.ask_elsewhere = NULL;
+    buffer_init(&error, NULL, TABLE_ERROR_MAX_BYTES);
+    struct table *part = open_at(name, &options, whole->depth + 1, &error);
+    if (!part)
+        table_fail(whole, "%.*s", SPAN_PRINTF(buffer_span(&error)));
+    buffer_release(&error);
+    return part;
 }
 
 static enum table_result unavailable_lookup(struct table *table, struct span key UNUSED,
@@ -134,7 +166,7 @@ enum table_result table_lookup(struct table *table, struct span key, struct buff
 {
     if (key.length > TABLE_KEY_MAX_BYTES)
         return TABLE_NOT_FOUND;
-    if (!(table->options.flags & TABLE_KEEP_CASE)) {
+    if (!(table->options.flags & TABLE_KEEP_CASE) && !table->kind->keeps_key) {
         buffer_reset(&table->folded_key);
         buffer_append_span(&table->folded_key, key);
         if (!buffer_ok(&table->folded_key)) {
@@ -190,6 +222,16 @@ void table_set_error(struct table *table, struct span reason)
 bool table_is_slow(const struct table *table)
 {
     return table->kind->is_slow;
+}
+
+size_t table_part_count(const struct table *table)
+{
+    return table->part_count;
+}
+
+const struct table *table_part(const struct table *table, size_t index)
+{
+    return table->parts[index];
 }
 
 struct span table_file(const struct table *table)

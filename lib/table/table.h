@@ -3,6 +3,10 @@
  *   texthash:        the text file itself, read into memory
  *   inline: static:  in the setting itself
  *   unix:            passwd.byname and group.byname: the name service, which may wait
+ *   cidr:            networks, in a file
+ *   regexp: pcre:    regular expressions, in a file; slow, since a match may take long
+ *   unionmap: pipemap: randmap:
+ *                    made of other tables
  *   fail:            always a temporary error, for tests
  * "proxy:" before a type says nothing here: whoever opens tables is the proxy.
  * A lookup has one of four results, and they are never mixed up: mail is refused for NOT_FOUND
@@ -77,6 +81,9 @@ void table_set_error(struct table *table, struct span reason);
 bool table_is_slow(const struct table *table);
 /* The file or directory that lookups open, for the sandbox; empty for tables without one. */
 struct span table_file(const struct table *table);
+/* The tables inside unionmap: and pipemap:, whose files matter too. */
+size_t table_part_count(const struct table *table);
+const struct table *table_part(const struct table *table, size_t index);
 
 /* The names of all types, ended by NULL, in alphabetical order (postconf -m). */
 extern const char *const table_type_names[];

@@ -9,6 +9,7 @@
 struct table_kind {
     const char *type;
     bool is_slow;
+    bool keeps_key; /* patterns, and tables that hand the key on: it is never made lower case */
     /* Sets table->state from what follows "type:"; on failure table_fail() and false. */
     bool (*open)(struct table *table, struct span argument);
     enum table_result (*lookup)(struct table *table, struct span key, struct buffer *value);
@@ -28,11 +29,20 @@ struct table {
     struct buffer error;
     struct buffer folded_key;
     void *state;
+    struct table **parts; /* of tables made of tables; owned */
+    size_t part_count;
+    unsigned depth; /* in how many others it is a part */
 };
 
 extern const struct table_kind table_kind_hash;
 extern const struct table_kind table_kind_btree;
 extern const struct table_kind table_kind_texthash;
+extern const struct table_kind table_kind_cidr;
+extern const struct table_kind table_kind_pcre;
+extern const struct table_kind table_kind_pipemap;
+extern const struct table_kind table_kind_randmap;
+extern const struct table_kind table_kind_regexp;
+extern const struct table_kind table_kind_unionmap;
 extern const struct table_kind table_kind_inline;
 extern const struct table_kind table_kind_static;
 extern const struct table_kind table_kind_fail;
@@ -40,6 +50,10 @@ extern const struct table_kind table_kind_unix;
 
 /* Replaces the error text. */
 void table_fail(struct table *table, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* A table that whole asks in its lookups, with whole's options but without ask_elsewhere: whoever
+ * must wait is asked elsewhere as a whole. NULL after table_fail(whole). */
+MUST_USE struct table *table_open_part(struct table *whole, struct span name);
 
 /* A table whose every lookup is a temporary error, for this reason. NULL when memory is out. */
 MUST_USE struct table *table_open_unavailable(struct span name, struct span reason);

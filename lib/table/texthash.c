@@ -1,22 +1,13 @@
-/* table/texthash - texthash:FILE, the source of a table read into memory.
- * The file is read when it is first asked and again whenever it has been changed; one that changes
- * while it is read is read once more. Between two writes of an editor that writes in place half a
- * file looks whole: posthouse-table(5) says to replace such files by renaming. */
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
+/* table/texthash - texthash:FILE, the source of a table read into memory. */
 #include "base/ascii.h"
 #include "table/memory.h"
-#include "table/source.h"
-#include "table/table_private.h"
+#include "table/text_file.h"
 
-enum { TEXTHASH_READ_BYTES = 64 * 1024, TEXTHASH_ATTEMPTS = 3, TEXTHASH_WARNING_MAX_BYTES = 1024 };
+enum { TEXTHASH_WARNING_MAX_BYTES = 1024 };
 
 struct texthash {
     struct table_memory memory;
-    struct file_identity identity;
-    bool is_loaded;
+    struct text_file file;
 };
 
 static bool texthash_open(struct table *table, struct span argument)
@@ -30,11 +21,11 @@ static bool texthash_open(struct table *table, struct span argument)
     return true;
 }
 
-static void unload(struct texthash *texthash)
+static void clear(struct table *table)
 {
+    struct texthash *texthash = table->state;
     table_memory_destroy(&texthash->memory);
     table_memory_init(&texthash->memory);
-    texthash->is_loaded = false;
 }
 
 static void warn(struct table *table, const struct table_source_entry *entry, bool is_duplicate)
@@ -68,112 +59,12 @@ static bool add_entry(struct table *table, const struct table_source_entry *entr
     return added != TABLE_MEMORY_FULL;
 }
 
-/* True when all of the file was read; false with errno. */
-static bool read_entries(struct table *table, int descriptor, struct table_source *source,
-                         struct buffer *input)
-{
-    for (bool is_last = false;;) {
-        struct table_source_entry entry;
-        size_t consumed;
-        const enum parse_result result =
-            table_source_next(source, buffer_span(input), is_last, &entry, &consumed);
-        if (result == PARSE_OK && !add_entry(table, &entry))
-            break;
-        buffer_consume(input, consumed);
-        if (result == PARSE_OK)
-            continue;
-        if (result != PARSE_NEED_MORE)
-            break;
-        if (is_last)
-            return true;
-        uint8_t *room = buffer_reserve(input, TEXTHASH_READ_BYTES);
-        if (!room)
-            break;
-        const ssize_t count = read(descriptor, room, TEXTHASH_READ_BYTES);
-        if (count < 0 && errno != EINTR)
-            return false;
-        is_last = count == 0;
-        buffer_extend(input, count > 0 ? (size_t)count : 0);
-    }
-    errno = ENOMEM;
-    return false;
-}
-
-static bool read_file(struct table *table, int descriptor)
-{
-    struct table_source source;
-    struct buffer input;
-
-    table_source_init(&source, NULL, false);
-    buffer_init(&input, NULL, TABLE_SOURCE_LINE_MAX_BYTES + 2 * TEXTHASH_READ_BYTES);
-    const bool is_read = read_entries(table, descriptor, &source, &input);
-    const int error = errno;
-    buffer_release(&input);
-    table_source_release(&source);
-    errno = error;
-    return is_read;
-}
-
-/* TABLE_FOUND, or TABLE_ERROR with errno; TABLE_WOULD_BLOCK: changed meanwhile. */
-static enum table_result load_once(struct table *table)
-{
-    struct texthash *texthash = table->state;
-    struct stat before;
-    struct stat after;
-
-    unload(texthash);
-    const int descriptor = open(table->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (descriptor < 0)
-        return TABLE_ERROR;
-    enum table_result result = TABLE_ERROR;
-    if (fstat(descriptor, &before) == 0) {
-        if (!S_ISREG(before.st_mode))
-            errno = EINVAL;
-        else if (read_file(table, descriptor) && fstat(descriptor, &after) == 0)
-            result = TABLE_FOUND;
-    }
-    const int error = errno;
-    (void)close(descriptor); /* only read */
-    errno = error;
-    if (result != TABLE_FOUND)
-        return result;
-    texthash->identity = file_identity_of(&before);
-    const struct file_identity now = file_identity_of(&after);
-    if (!file_identity_equals(&texthash->identity, &now))
-        return TABLE_WOULD_BLOCK;
-    texthash->is_loaded = true;
-    return TABLE_FOUND;
-}
-
-static enum table_result load(struct table *table)
-{
-    enum table_result result = TABLE_WOULD_BLOCK;
-
-    for (int attempt = 0; attempt < TEXTHASH_ATTEMPTS && result == TABLE_WOULD_BLOCK; attempt++)
-        result = load_once(table);
-    if (result == TABLE_FOUND)
-        return result;
-    table_fail(table, "open %s: %s", table->file,
-               result == TABLE_ERROR ? strerror(errno) : "it changes while it is being read");
-    unload(table->state);
-    return TABLE_ERROR;
-}
+static const struct text_file_reader reader = {.clear = clear, .add = add_entry};
 
 static enum table_result texthash_prepare(struct table *table)
 {
     struct texthash *texthash = table->state;
-    struct stat status;
-
-    if (texthash->is_loaded) {
-        if (stat(table->file, &status) != 0) {
-            table_fail(table, "open %s: %s", table->file, strerror(errno));
-            return TABLE_ERROR; /* removed, perhaps for a moment only */
-        }
-        const struct file_identity now = file_identity_of(&status);
-        if (file_identity_equals(&texthash->identity, &now))
-            return TABLE_FOUND;
-    }
-    return load(table);
+    return text_file_prepare(table, &texthash->file, &reader);
 }
 
 static enum table_result texthash_lookup(struct table *table, struct span key, struct buffer *value)
