@@ -6,7 +6,7 @@
 #ifndef LOGD_DESTINATION_H
 #define LOGD_DESTINATION_H
 
-#include "format.h"
+#include "maillog/format.h"
 #include "system/loop.h"
 
 struct log_destination {

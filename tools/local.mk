@@ -8,7 +8,8 @@ tools_posthouse_SOURCES = tools/posthouse.c tools/ask.c tools/ask.h
 tools_posthouse_LDADD = $(posthouse_libs)
 
 sbin_PROGRAMS += tools/postqueue
-tools_postqueue_SOURCES = tools/postqueue.c tools/queue_text.c tools/queue_text.h
+tools_postqueue_SOURCES = tools/postqueue.c tools/queue_text.c tools/queue_text.h \
+	tools/tool.c tools/tool.h
 tools_postqueue_LDADD = $(posthouse_libs)
 install-exec-hook: install-mailq
 .PHONY: install-mailq
@@ -27,3 +28,11 @@ sbin_PROGRAMS += tools/postconf
 tools_postconf_SOURCES = tools/postconf.c tools/postconf.h tools/postconf_edit.c \
 	tools/postconf_list.c tools/postconf_services.c
 tools_postconf_LDADD = $(posthouse_libs) $(DB_LIBS)
+
+sbin_PROGRAMS += tools/postlog
+tools_postlog_SOURCES = tools/postlog.c tools/tool.c tools/tool.h tools/tool_log.c tools/tool_log.h
+tools_postlog_LDADD = $(posthouse_libs)
+
+sbin_PROGRAMS += tools/postcat
+tools_postcat_SOURCES = tools/postcat.c tools/tool.c tools/tool.h
+tools_postcat_LDADD = $(posthouse_libs)

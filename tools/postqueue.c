@@ -7,19 +7,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "conf/instance.h"
-#include "conf/tools.h"
 #include "ipc/channel.h"
 #include "queue_text.h"
 #include "queuestore/walk.h"
 #include "system/file.h"
 #include "system/task.h"
+#include "tool.h"
 
 enum { CALL_TIMEOUT_MS = 100 * 1000, PAGE_ARENA_BYTES = 1 << 20 };
 
@@ -42,30 +39,6 @@ struct request {
     struct queue_text text;
     int status;
 };
-
-static int connect_to_qmgr(const struct request *request)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const int descriptor = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (descriptor < 0)
-        return -1;
-    /* Through the directory's descriptor: its path may be longer than a socket address. */
-    char *path = NULL;
-    int directory = -1;
-    if (asprintf(&path, "%.*s/public", SPAN_PRINTF(request->settings.queue_directory)) >= 0) {
-        directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        free(path);
-    }
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/qmgr", directory);
-    const int result =
-        directory < 0 ? -1
-                      : connect(descriptor, (const struct sockaddr *)&address, sizeof(address));
-    file_close(directory);
-    if (result == 0)
-        return descriptor;
-    file_close(descriptor);
-    return -1;
-}
 
 /* ---- through qmgr ---- */
 
@@ -212,12 +185,7 @@ static int open_below(int parent, const char *name)
 
 static int read_directly(struct request *request)
 {
-    char *path = NULL;
-    struct store store = {.queue = -1, .is_unverified = true};
-    if (asprintf(&path, "%.*s", SPAN_PRINTF(request->settings.queue_directory)) >= 0) {
-        store.queue = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        free(path);
-    }
+    struct store store = {.queue = tool_open_queue(&request->settings), .is_unverified = true};
     const int lock = store.queue < 0 ? -1 : openat(store.queue, "lock", O_RDWR | O_CLOEXEC);
     struct walk *walk = walk_create(&store);
     if (lock < 0 || flock(lock, LOCK_SH | LOCK_NB) != 0 || !walk) {
@@ -249,25 +217,11 @@ static int usage(const char *program)
     return EX_USAGE;
 }
 
-static bool load_settings(struct request *request, const char *directory, struct arena *arena)
-{
-    struct conf_instance instance;
-    struct conf_notices notices;
-    conf_notices_init(&notices, arena);
-    const bool is_loaded =
-        conf_instance_read(conf_directory(directory), false, arena, &instance, &notices) &&
-        conf_instance_load(&instance, NULL, &conf_part_tools, arena, &request->settings, &notices);
-    for (const struct conf_notice *notice = notices.first; notice; notice = notice->next)
-        if (notice->level == CONF_NOTICE_ERROR)
-            (void)fprintf(stderr, "%s: fatal: %s\n", request->program, notice->text);
-    return is_loaded;
-}
-
 static int run(struct request *request)
 {
     const bool is_listing = request->action == ACTION_LIST || request->action == ACTION_LIST_JSON;
     queue_text_begin(&request->text, stdout, request->action == ACTION_LIST_JSON);
-    const int descriptor = connect_to_qmgr(request);
+    const int descriptor = tool_connect_qmgr(&request->settings);
     if (descriptor >= 0)
         return ask_qmgr(request, descriptor);
     if (is_listing && geteuid() == 0)
@@ -323,7 +277,7 @@ int main(int argc, char **argv)
     if (request.action == ACTION_NONE || optind < argc)
         return usage(request.program);
     arena_init(&arena, CONF_INSTANCE_ARENA_BYTES, 0);
-    if (!load_settings(&request, directory, &arena))
+    if (!tool_load(request.program, directory, &conf_part_tools, &arena, &request.settings))
         return EX_UNAVAILABLE;
     const int status = run(&request);
     /* A listing that could not be written whole is no listing. */

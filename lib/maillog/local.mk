@@ -3,6 +3,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/maillog/client.c lib/maillog/client.h \
 	lib/maillog/delivery.c lib/maillog/delivery.h \
 	lib/maillog/event.c lib/maillog/event.h \
+	lib/maillog/format.c lib/maillog/format.h \
 	lib/maillog/log.c lib/maillog/log.h \
 	lib/maillog/queue.c lib/maillog/queue.h \
 	lib/maillog/receive.c lib/maillog/receive.h \

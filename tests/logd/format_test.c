@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "../../logd/format.h"
+#include "maillog/format.h"
 
 static const struct log_source source = {SPAN_LITERAL("posthouse/qmgr"), 398};
 static const uint64_t time_us = 1793324911123456; /* 2026-10-30 01:48:31 UTC */

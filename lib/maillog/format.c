@@ -1,5 +1,5 @@
-/* logd/format - see format.h. */
-#include "format.h"
+/* maillog/format - see format.h. */
+#include "maillog/format.h"
 
 #include <stdio.h>
 

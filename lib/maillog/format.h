@@ -1,8 +1,8 @@
-/* logd/format - a log line as its destination wants it.
+/* maillog/format - a log line as its destination wants it.
  * Pure but for the time zone, which the C library has read before the sandbox closed.
- * Callers: logd/destination. Shapes: man/posthouse-log.5. */
-#ifndef LOGD_FORMAT_H
-#define LOGD_FORMAT_H
+ * Callers: logd/destination, tools/tool_log. Shapes: man/posthouse-log.5. */
+#ifndef MAILLOG_FORMAT_H
+#define MAILLOG_FORMAT_H
 
 #include <time.h>
 
