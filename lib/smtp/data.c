@@ -1,6 +1,9 @@
 /* smtp/data - see data.h. */
 #include "smtp/data.h"
 
+#include "base/ascii.h"
+#include "base/number.h"
+
 static struct span take(struct span *input, size_t count)
 {
     const struct span taken = span_first(*input, count);
@@ -39,6 +42,29 @@ static size_t scan_lines(struct smtp_data_decoder *decoder, struct span input)
     }
 }
 
+/* The rest of the line, and maybe lines behind it. */
+static struct span take_lines(struct smtp_data_decoder *decoder, struct span *input)
+{
+    const struct span content = take(input, scan_lines(decoder, *input));
+    if (decoder->state == SMTP_DATA_AFTER_CR)
+        (void)take(input, 1);
+    if (span_find_byte(content, 0) < content.length)
+        decoder->has_nul = true;
+    return content;
+}
+
+static struct span settle_cr(struct smtp_data_decoder *decoder, struct span *input)
+{
+    if (input->bytes[0] == '\n') {
+        (void)take(input, 1);
+        decoder->state = SMTP_DATA_AT_LINE_START;
+        return SPAN("\r\n");
+    }
+    decoder->has_bare_cr = true;
+    decoder->state = SMTP_DATA_IN_LINE;
+    return SPAN("\r");
+}
+
 enum smtp_data_event smtp_data_decoder_next(struct smtp_data_decoder *decoder, struct span *input,
                                             struct span *content)
 {
@@ -72,31 +98,59 @@ enum smtp_data_event smtp_data_decoder_next(struct smtp_data_decoder *decoder, s
             *content = SPAN("\r");
             return SMTP_DATA_CONTENT;
         case SMTP_DATA_AFTER_CR:
-            if (byte == '\n') {
-                (void)take(input, 1);
-                decoder->state = SMTP_DATA_AT_LINE_START;
-                *content = SPAN("\r\n");
-                return SMTP_DATA_CONTENT;
-            }
-            decoder->has_bare_cr = true;
-            decoder->state = SMTP_DATA_IN_LINE;
-            *content = SPAN("\r");
+            *content = settle_cr(decoder, input);
             return SMTP_DATA_CONTENT;
-        case SMTP_DATA_IN_LINE: {
-            *content = take(input, scan_lines(decoder, *input));
-            if (decoder->state == SMTP_DATA_AFTER_CR)
-                (void)take(input, 1);
-            if (span_find_byte(*content, 0) < content->length)
-                decoder->has_nul = true;
+        case SMTP_DATA_IN_LINE:
+            *content = take_lines(decoder, input);
             if (content->length)
                 return SMTP_DATA_CONTENT;
             break;
-        }
         case SMTP_DATA_AT_END:
             return SMTP_DATA_END;
         }
     }
     return decoder->state == SMTP_DATA_AT_END ? SMTP_DATA_END : SMTP_DATA_NEED_MORE;
+}
+
+bool smtp_data_decoder_next_in_chunk(struct smtp_data_decoder *decoder, struct span *input,
+                                     struct span *content)
+{
+    while (input->length) {
+        *content = decoder->state == SMTP_DATA_AFTER_CR ? settle_cr(decoder, input)
+                                                        : take_lines(decoder, input);
+        if (content->length)
+            return true;
+    }
+    return false;
+}
+
+struct span smtp_data_decoder_end_chunks(struct smtp_data_decoder *decoder)
+{
+    const bool is_open = decoder->state != SMTP_DATA_AT_LINE_START;
+    if (decoder->state == SMTP_DATA_AFTER_CR)
+        decoder->has_bare_cr = true;
+    decoder->state = SMTP_DATA_AT_END;
+    return is_open ? SPAN("\r\n") : span_empty();
+}
+
+enum parse_result smtp_chunk_parse(struct span argument, struct smtp_chunk *chunk)
+{
+    struct smtp_chunk parsed = {.size_bytes = 0};
+    struct span word;
+    if (!span_next_word(&argument, " ", &word))
+        return PARSE_MALFORMED;
+    for (size_t i = 0; i < word.length; i++)
+        if (!ascii_is_digit(word.bytes[i]))
+            return PARSE_MALFORMED;
+    if (!number_parse_uint64(word, INT64_MAX, &parsed.size_bytes))
+        return PARSE_TOO_LONG;
+    if (span_next_word(&argument, " ", &word)) {
+        if (!span_equals_ascii_nocase(word, SPAN("LAST")) || span_next_word(&argument, " ", &word))
+            return PARSE_MALFORMED;
+        parsed.is_last = true;
+    }
+    *chunk = parsed;
+    return PARSE_OK;
 }
 
 bool smtp_data_encoder_next(struct smtp_data_encoder *encoder, struct span *input,

@@ -1,11 +1,13 @@
 /* smtp/data - the content of a message on the wire: undo and do dot-stuffing (RFC 5321 section
  * 4.5.2). Only CRLF.CRLF ends the content; a bare CR, a bare LF or a NUL is noted, never taken
  * for a line end, so that nothing that follows can pass for a command (SMTP smuggling).
+ * BDAT needs no undoing (RFC 3030), but the same rules hold for its content.
  * Both directions hand out pieces of the input itself, however it was split. Pure.
  * Callers: lib/smtpsession (decoder), smtp (encoder). */
 #ifndef SMTP_DATA_H
 #define SMTP_DATA_H
 
+#include "base/parse.h"
 #include "base/span.h"
 
 enum smtp_data_state {
@@ -43,6 +45,21 @@ static inline bool smtp_data_decoder_is_clean(const struct smtp_data_decoder *de
 /* Takes bytes off *input. *content lies in the input or is constant. */
 MUST_USE enum smtp_data_event smtp_data_decoder_next(struct smtp_data_decoder *decoder,
                                                      struct span *input, struct span *content);
+
+/* The same for a chunk, in which a dot is a dot and nothing ends the content; false when the input
+ * is used up. */
+MUST_USE bool smtp_data_decoder_next_in_chunk(struct smtp_data_decoder *decoder, struct span *input,
+                                              struct span *content);
+/* After the last chunk: what has to be added, so that the last line has an end. */
+MUST_USE struct span smtp_data_decoder_end_chunks(struct smtp_data_decoder *decoder);
+
+struct smtp_chunk {
+    uint64_t size_bytes;
+    bool is_last;
+};
+
+/* The argument of BDAT (RFC 3030 section 2). */
+MUST_USE enum parse_result smtp_chunk_parse(struct span argument, struct smtp_chunk *chunk);
 
 struct smtp_data_encoder {
     enum smtp_data_state state; /* at line start, in a line, or after a CR */

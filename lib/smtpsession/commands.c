@@ -81,14 +81,21 @@ static bool run_helo(struct smtpsession *session, struct span argument)
     return true;
 }
 
-static void offer(struct buffer *reply, const struct smtpsession *session, const char *keyword,
-                  const char *argument)
+bool session_offers(const struct smtpsession *session, struct span keyword)
 {
     struct span discarded = session->service->settings.discarded_ehlo_keywords;
     struct span word;
     while (span_next_word(&discarded, ", \t", &word))
-        if (span_equals_ascii_nocase(word, span_from_string(keyword)))
-            return;
+        if (span_equals_ascii_nocase(word, keyword))
+            return false;
+    return true;
+}
+
+static void offer(struct buffer *reply, const struct smtpsession *session, const char *keyword,
+                  const char *argument)
+{
+    if (!session_offers(session, span_from_string(keyword)))
+        return;
     buffer_append_byte(reply, '\n');
     buffer_append_string(reply, keyword);
     buffer_append_string(reply, argument);
@@ -121,6 +128,7 @@ static bool run_ehlo(struct smtpsession *session, struct span argument)
         offer(&reply, session, "VRFY", "");
     offer(&reply, session, "ENHANCEDSTATUSCODES", "");
     offer(&reply, session, "8BITMIME", "");
+    offer(&reply, session, "CHUNKING", "");
     const bool is_made = buffer_ok(&reply);
     session_reply_plain(session, 250, is_made ? buffer_span(&reply) : settings->server_name);
     buffer_release(&reply);
@@ -180,10 +188,7 @@ bool session_run_command(struct smtpsession *session, const struct smtp_command 
         session_reply(session, 503, 5, 1, "Error: authentication not enabled");
         return false;
     case SMTP_VERB_BDAT:
-        /* Not offered; what follows the line is content and must not be read as commands. */
-        session_reply(session, 521, 5, 1, "Error: command not implemented");
-        session->end = SESSION_HAS_QUIT;
-        return false;
+        return session_bdat(session, command->argument);
     case SMTP_VERB_EXPN:
     case SMTP_VERB_ETRN:
     case SMTP_VERB_STARTTLS:

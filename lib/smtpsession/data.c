@@ -1,5 +1,5 @@
-/* smtpsession/data - DATA: the content from the socket into the queue file, and the answer that
- * makes us responsible for it. See session_private.h. */
+/* smtpsession/data - DATA and BDAT: the content from the socket into the queue file, and the answer
+ * that makes us responsible for it. See session_private.h. */
 #include "smtpsession/session_private.h"
 
 #include <time.h>
@@ -81,6 +81,29 @@ static void take_content(struct smtpsession *session, struct reception *receptio
         fail(reception, outcome_temporary(452, 3, 1, "Insufficient system resources"));
     else if (facts->is_header_done)
         split_header(session, reception);
+}
+
+/* So many bytes, whatever they are; false when the session ends before. reception: NULL when they
+ * are to be thrown away. */
+static bool read_chunk(struct smtpsession *session, struct reception *reception, uint64_t size)
+{
+    const int64_t timeout_ms = session->service->settings.timeout_ms;
+    for (unsigned reads = 1;; reads++) {
+        const struct span input = stream_input(&session->stream);
+        const struct span piece = size < input.length ? span_first(input, (size_t)size) : input;
+        struct span rest = piece, content;
+        while (reception && smtp_data_decoder_next_in_chunk(&reception->decoder, &rest, &content))
+            take_content(session, reception, content);
+        stream_consume(&session->stream, piece.length);
+        session->data_bytes += piece.length;
+        size -= piece.length;
+        if (size == 0)
+            return true;
+        if (reads % READS_BEFORE_YIELD == 0)
+            task_yield();
+        if (!session_read(session, clock_deadline_after(timeout_ms)))
+            return false;
+    }
 }
 
 /* Up to CRLF.CRLF; false when the session ends before. */
@@ -256,27 +279,43 @@ static bool answer(struct smtpsession *session, const struct reception *receptio
     return false;
 }
 
+static void begin_reception(struct smtpsession *session, struct reception *reception)
+{
+    *reception = (struct reception){.arrival_us = clock_realtime_us(), .outcome = outcome_ok()};
+    smtp_data_decoder_init(&reception->decoder);
+    smtp_content_facts_init(&reception->facts);
+    buffer_init(&reception->header, NULL,
+                session->service->settings.header_size_limit + RECEIVED_MAX_BYTES +
+                    LOOP_BLOCK_BYTES);
+    begin_header(session, reception);
+}
+
+/* When there is nobody to receive content, that was answered. */
+static bool has_recipients(struct smtpsession *session)
+{
+    if (session->transaction.recipient_count > 0)
+        return true;
+    if (session->transaction.is_open)
+        session_reply(session, 554, 5, 1, "Error: no valid recipients");
+    else
+        session_reply(session, 503, 5, 1, "Error: need RCPT command");
+    return false;
+}
+
 bool session_data(struct smtpsession *session, struct span argument)
 {
-    const struct session_transaction *transaction = &session->transaction;
-    if (transaction->recipient_count == 0) {
-        if (transaction->is_open)
-            session_reply(session, 554, 5, 1, "Error: no valid recipients");
-        else
-            session_reply(session, 503, 5, 1, "Error: need RCPT command");
+    if (session->transaction.chunks) {
+        session_reply(session, 503, 5, 1, "Error: DATA after BDAT");
         return false;
     }
+    if (!has_recipients(session))
+        return false;
     if (argument.length) {
         session_reply(session, 501, 5, 4, "Syntax: DATA");
         return false;
     }
-    struct reception reception = {.arrival_us = clock_realtime_us(), .outcome = outcome_ok()};
-    smtp_data_decoder_init(&reception.decoder);
-    smtp_content_facts_init(&reception.facts);
-    buffer_init(&reception.header, NULL,
-                session->service->settings.header_size_limit + RECEIVED_MAX_BYTES +
-                    LOOP_BLOCK_BYTES);
-    begin_header(session, &reception);
+    struct reception reception;
+    begin_reception(session, &reception);
     session_consume_command(session);
     session->data_bytes = 0;
     session_reply_plain(session, 354, SPAN("End data with <CR><LF>.<CR><LF>"));
@@ -288,5 +327,97 @@ bool session_data(struct smtpsession *session, struct span argument)
         session_reset_transaction(session);
     }
     buffer_release(&reception.header);
+    return is_accepted;
+}
+
+void session_drop_chunks(struct session_transaction *transaction)
+{
+    if (transaction->chunks)
+        buffer_release(&transaction->chunks->header);
+    transaction->chunks = NULL;
+}
+
+/* What cannot be taken is read all the same: commands follow it. */
+static void skip_chunk(struct smtpsession *session, const struct smtp_chunk *chunk)
+{
+    session_consume_command(session);
+    session->data_bytes = 0;
+    (void)read_chunk(session, NULL, chunk->size_bytes); /* session->end knows */
+}
+
+/* The reception that this chunk belongs to; when there is none, its bytes are gone and that was
+ * answered. */
+static struct reception *find_reception(struct smtpsession *session, const struct smtp_chunk *chunk)
+{
+    struct session_transaction *transaction = &session->transaction;
+    struct reception *reception = transaction->chunks;
+    if (!reception && transaction->recipient_count > 0) {
+        reception = arena_alloc(&session->transaction_arena, sizeof(*reception));
+        if (reception) {
+            begin_reception(session, reception);
+            transaction->chunks = reception;
+            return reception;
+        }
+    }
+    if (reception && outcome_is_ok(&reception->outcome))
+        return reception;
+    skip_chunk(session, chunk);
+    if (session->end != SESSION_GOES_ON)
+        return NULL;
+    if (reception)
+        session_reply(session, 503, 5, 1, "Error: previous BDAT command failed");
+    else if (has_recipients(session))
+        session_reply(session, 452, 3, 1, "Insufficient system resources");
+    return NULL;
+}
+
+/* The client learns of a failure after the chunk that brought it, and what it has sent ahead is
+ * refused chunk by chunk until it says RSET (RFC 3030 section 2). */
+static bool answer_chunk(struct smtpsession *session, struct reception *reception,
+                         const struct smtp_chunk *chunk)
+{
+    if (outcome_is_ok(&reception->outcome))
+        check_line_ends(session, reception, &session->transaction_arena);
+    if (!outcome_is_ok(&reception->outcome)) {
+        session_refuse(session, "BDAT", &reception->outcome, NULL);
+        return false;
+    }
+    session_reply(session, 250, 0, 0, "Ok: %llu bytes", (unsigned long long)chunk->size_bytes);
+    return true;
+}
+
+bool session_bdat(struct smtpsession *session, struct span argument)
+{
+    struct smtp_chunk chunk;
+    /* In both cases nobody knows where the next command begins. */
+    if (!session_offers(session, SPAN("CHUNKING"))) {
+        session_reply(session, 521, 5, 1, "Error: command not implemented");
+        session->end = SESSION_HAS_QUIT;
+        return false;
+    }
+    if (smtp_chunk_parse(argument, &chunk) != PARSE_OK) {
+        session_reply(session, 521, 5, 4, "Syntax: BDAT count [LAST]");
+        session->end = SESSION_HAS_QUIT;
+        return false;
+    }
+    struct reception *reception = find_reception(session, &chunk);
+    if (!reception) {
+        if (chunk.is_last && session->transaction.chunks)
+            session_reset_transaction(session);
+        return false;
+    }
+    session_consume_command(session);
+    session->data_bytes = 0;
+    if (!read_chunk(session, reception, chunk.size_bytes))
+        return false;
+    if (!chunk.is_last)
+        return answer_chunk(session, reception, &chunk);
+    session->stage = "END-OF-MESSAGE";
+    const struct span line_end = smtp_data_decoder_end_chunks(&reception->decoder);
+    if (line_end.length)
+        take_content(session, reception, line_end);
+    commit(session, reception);
+    const bool is_accepted = answer(session, reception);
+    session_reset_transaction(session);
     return is_accepted;
 }

@@ -100,6 +100,10 @@ bool session_mail(struct smtpsession *session, struct span argument)
         session_reply(session, 503, 5, 1, "Error: send HELO/EHLO first");
         return false;
     }
+    if (session->transaction.chunks) {
+        session_reply(session, 503, 5, 1, "Error: MAIL after BDAT");
+        return false;
+    }
     if (session->transaction.is_open) {
         session_reply(session, 503, 5, 1, "Error: nested MAIL command");
         return false;
@@ -174,6 +178,10 @@ bool session_rcpt(struct smtpsession *session, struct span argument)
     struct span word;
     if (!transaction->is_open) {
         session_reply(session, 503, 5, 1, "Error: need MAIL command");
+        return false;
+    }
+    if (transaction->chunks) {
+        session_reply(session, 503, 5, 1, "Error: RCPT after BDAT");
         return false;
     }
     if (!take_path(session, argument, PATH_FORWARD, &recipient, &parameter_text))

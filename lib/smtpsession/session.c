@@ -175,6 +175,7 @@ void session_reset_transaction(struct smtpsession *session)
     struct session_transaction *transaction = &session->transaction;
     if (transaction->message.is_open)
         intake_abandon(&transaction->message);
+    session_drop_chunks(transaction);
     *transaction = (struct session_transaction){.is_open = false};
     transaction->reverse_path =
         (struct mailbox){span_empty(), span_empty(), span_empty(), false, false};
@@ -351,7 +352,8 @@ static void say_farewell(struct smtpsession *session)
 {
     const struct span server_name = session->service->settings.server_name;
     const bool is_in_data =
-        session->data_bytes > 0 && strcmp(session->stage, smtp_verb_name(SMTP_VERB_DATA)) == 0;
+        session->data_bytes > 0 && (strcmp(session->stage, smtp_verb_name(SMTP_VERB_DATA)) == 0 ||
+                                    strcmp(session->stage, smtp_verb_name(SMTP_VERB_BDAT)) == 0);
     const char *what = NULL;
     const char *words = NULL;
     struct enhanced_status status = {4, 0, 0};

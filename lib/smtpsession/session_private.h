@@ -43,6 +43,7 @@ struct session_transaction {
     uint32_t refused_overshoot;
     struct span first_recipient;
     struct intake_message message; /* open from the first accepted recipient on */
+    struct reception *chunks;      /* what BDAT brought so far; NULL before the first */
 };
 
 struct smtpsession {
@@ -108,5 +109,12 @@ bool session_vrfy(struct smtpsession *session, struct span argument);
 
 /* data.c: DATA, to the reply after the last dot. */
 bool session_data(struct smtpsession *session, struct span argument);
+/* One chunk, to the reply after its last byte. */
+bool session_bdat(struct smtpsession *session, struct span argument);
+/* The arena of the transaction still holds *transaction->chunks. */
+void session_drop_chunks(struct session_transaction *transaction);
+
+/* commands.c: is this keyword of EHLO not left out by the settings? */
+MUST_USE bool session_offers(const struct smtpsession *session, struct span keyword);
 
 #endif

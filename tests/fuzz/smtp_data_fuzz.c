@@ -1,4 +1,4 @@
-/* tests/fuzz/smtp_data - the content decoder and encoder.
+/* tests/fuzz/smtp_data - the content decoder and encoder, and what BDAT needs of them.
  * The first byte says how the input is cut. The decoder must agree with a byte-by-byte model, and
  * what it gives out must come back from the encoder and decoder unchanged. */
 #include <stdlib.h>
@@ -55,6 +55,63 @@ static size_t decode(struct span input, size_t step, struct buffer *content,
     return SIZE_MAX;
 }
 
+/* As chunks the same bytes are content from the first to the last. */
+static void decode_as_chunks(struct span input, size_t step)
+{
+    bool has_bare_cr = false, has_bare_lf = false, has_nul = false;
+    for (size_t at = 0; at < input.length; at++) {
+        const bool after_cr = at > 0 && input.bytes[at - 1] == '\r';
+        const bool before_lf = at + 1 < input.length && input.bytes[at + 1] == '\n';
+        has_bare_lf |= input.bytes[at] == '\n' && !after_cr;
+        has_bare_cr |= input.bytes[at] == '\r' && !before_lf;
+        has_nul |= input.bytes[at] == 0;
+    }
+    struct smtp_data_decoder decoder;
+    struct smtp_content_facts facts;
+    struct buffer content;
+    buffer_init(&content, NULL, CONTENT_MAX_BYTES);
+    smtp_data_decoder_init(&decoder);
+    smtp_content_facts_init(&facts);
+    for (size_t at = 0; at < input.length; at += step) {
+        struct span piece = span_between(input, at, at + step), decoded;
+        while (smtp_data_decoder_next_in_chunk(&decoder, &piece, &decoded)) {
+            const bool had_separator = facts.has_separator;
+            buffer_append_span(&content, decoded);
+            smtp_content_facts_add(&facts, decoded);
+            /* Who cuts there finds the empty line whole. */
+            if (!has_bare_lf && !has_bare_cr && facts.has_separator && !had_separator &&
+                content.length < facts.header_bytes + 2)
+                abort();
+        }
+        if (piece.length)
+            abort();
+    }
+    const struct span line_end = smtp_data_decoder_end_chunks(&decoder);
+    const bool is_open = input.length > 0 && !span_ends_with(input, SPAN("\r\n"));
+    buffer_append_span(&content, line_end);
+    if (decoder.has_bare_cr != has_bare_cr || decoder.has_bare_lf != has_bare_lf ||
+        decoder.has_nul != has_nul || (line_end.length > 0) != is_open)
+        abort();
+    /* A CR at the very end is not handed out alone: it becomes part of the added line end. */
+    const size_t kept =
+        input.length && input.bytes[input.length - 1] == '\r' ? input.length - 1 : input.length;
+    if (!span_equals(span_first(buffer_span(&content), kept), span_first(input, kept)) ||
+        content.length != kept + line_end.length)
+        abort();
+    buffer_release(&content);
+}
+
+static void parse_argument(struct span argument)
+{
+    struct smtp_chunk chunk = {UINT64_MAX, true};
+    if (smtp_chunk_parse(argument, &chunk) == PARSE_OK) {
+        if (chunk.size_bytes > INT64_MAX)
+            abort();
+    } else if (chunk.size_bytes != UINT64_MAX) {
+        abort();
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     if (length == 0 || length > CONTENT_MAX_BYTES / 4)
@@ -67,6 +124,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     buffer_init(&content, NULL, CONTENT_MAX_BYTES);
     buffer_init(&wire, NULL, CONTENT_MAX_BYTES);
     buffer_init(&again, NULL, CONTENT_MAX_BYTES);
+    decode_as_chunks(input, (size_t)bytes[0] + 1);
+    parse_argument(input);
     const size_t expected_end = model(input, &expected);
     const size_t end = decode(input, (size_t)bytes[0] + 1, &content, &facts, &decoder);
     if (end != expected_end)

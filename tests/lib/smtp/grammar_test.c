@@ -5,6 +5,7 @@
 
 #include "base/compiler.h"
 #include "smtp/command.h"
+#include "smtp/data.h"
 #include "smtp/ehlo.h"
 #include "smtp/parameter.h"
 #include "smtp/reply.h"
@@ -67,6 +68,43 @@ static void test_commands(void **state)
     for (int verb = SMTP_VERB_UNKNOWN + 1; verb < SMTP_VERB_COUNT; verb++)
         assert_int_equal(
             smtp_verb_from_name(span_from_string(smtp_verb_name((enum smtp_verb)verb))), verb);
+}
+
+static void test_chunks(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *argument;
+        enum parse_result result;
+        uint64_t size_bytes;
+        bool is_last;
+    } rows[] = {
+        {"10", PARSE_OK, 10, false},
+        {"0 LAST", PARSE_OK, 0, true},
+        {"007  last", PARSE_OK, 7, true},
+        {"9223372036854775807", PARSE_OK, INT64_MAX, false},
+        {"9223372036854775808", PARSE_TOO_LONG, 0, false},
+        {"99999999999999999999999 LAST", PARSE_TOO_LONG, 0, false},
+        {"", PARSE_MALFORMED, 0, false},
+        {"LAST", PARSE_MALFORMED, 0, false},
+        {"-1", PARSE_MALFORMED, 0, false},
+        {"+1", PARSE_MALFORMED, 0, false},
+        {"0x10", PARSE_MALFORMED, 0, false},
+        {"10LAST", PARSE_MALFORMED, 0, false},
+        {"10 LASTING", PARSE_MALFORMED, 0, false},
+        {"10 20", PARSE_MALFORMED, 0, false},
+        {"10 LAST LAST", PARSE_MALFORMED, 0, false},
+        {"10\tLAST", PARSE_MALFORMED, 0, false},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct smtp_chunk chunk = {4711, true};
+        const enum parse_result result =
+            smtp_chunk_parse(span_from_string(rows[i].argument), &chunk);
+        if (result != rows[i].result ||
+            chunk.size_bytes != (result == PARSE_OK ? rows[i].size_bytes : 4711) ||
+            chunk.is_last != (result == PARSE_OK ? rows[i].is_last : true))
+            fail_msg("\"%s\": result %d", rows[i].argument, result);
+    }
 }
 
 static void test_parameters(void **state)
@@ -294,7 +332,7 @@ int main(void)
         cmocka_unit_test(test_commands),          cmocka_unit_test(test_parameters),
         cmocka_unit_test(test_replies_are_built), cmocka_unit_test(test_replies_are_read),
         cmocka_unit_test(test_endless_reply),     cmocka_unit_test(test_outcome_of_reply),
-        cmocka_unit_test(test_extensions),
+        cmocka_unit_test(test_extensions),        cmocka_unit_test(test_chunks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
