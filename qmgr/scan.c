@@ -346,6 +346,31 @@ static void scan_new(struct scan *scan)
         scan_later(scan->qmgr, want_new_again, scan->qmgr);
 }
 
+/* A bucket further ahead than any back-off was named when the clock was somewhere else: due now. */
+static uint64_t plausible_limit_us(const struct scan *scan)
+{
+    const struct conf_qmgr *settings = scan->qmgr->settings;
+    const int64_t longest_ms = settings->maximal_backoff_time_ms > settings->minimal_backoff_time_ms
+                                   ? settings->maximal_backoff_time_ms
+                                   : settings->minimal_backoff_time_ms;
+    return clock_realtime_us() + (uint64_t)longest_ms * 1200U +
+           UINT64_C(2000000) * QUEUE_BUCKET_SECONDS;
+}
+
+static void pull_implausible(struct scan *scan)
+{
+    const uint64_t limit_us = plausible_limit_us(scan);
+    for (size_t i = scan->bucket_count; i > 0; i--) {
+        struct bucket *bucket = &scan->buckets[i - 1];
+        if (queue_bucket_time(bucket->number) <= limit_us)
+            break; /* they are in order */
+        if (bucket->due_us > limit_us && bucket->due_us != UINT64_MAX) {
+            bucket->due_us = 0;
+            bucket->is_forced = true;
+        }
+    }
+}
+
 static struct bucket *earliest(const struct scan *scan)
 {
     struct bucket *found = NULL;
@@ -379,6 +404,7 @@ static bool scan_step(struct scan *scan)
         scan_new(scan);
         return true;
     }
+    pull_implausible(scan);
     const struct bucket *bucket = earliest(scan);
     if (bucket && bucket->due_us <= clock_realtime_us() && has_room_for_deferred(scan->qmgr)) {
         scan_bucket(scan, bucket->number, bucket->is_forced);
@@ -408,14 +434,10 @@ static void sweep_work(void *argument)
 static void list_buckets_work(void *argument)
 {
     struct scan *scan = argument;
-    const struct conf_qmgr *settings = scan->qmgr->settings;
     const int descriptor =
         openat(scan->store.queue, "deferred", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = descriptor >= 0 ? fdopendir(descriptor) : NULL;
-    const uint64_t now_us = clock_realtime_us();
-    /* Further ahead than any back-off: the clock has been somewhere else. Due now. */
-    const uint64_t limit_us = now_us + (uint64_t)settings->maximal_backoff_time_ms * 1200U +
-                              UINT64_C(2000000) * QUEUE_BUCKET_SECONDS;
+    const uint64_t limit_us = plausible_limit_us(scan);
     if (!directory) {
         file_close(descriptor);
         return;

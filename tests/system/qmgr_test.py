@@ -104,3 +104,19 @@ def test_many_recipients_of_long_names_in_one_message(make_instance, recording_s
     reports = one.wait_for_mail("you@here.test")
     named = sum(len([part for part in report.walk() if "Final-Recipient" in part]) for report in reports)
     assert named == 900
+
+
+def test_retries_keep_their_distance(make_instance, recording_sink):
+    """A least wait that is longer than the longest is still a wait."""
+    recording_sink.script["RCPT"] = "450 4.2.0 later"
+    one = make_instance("here", settings={
+        "relayhost": f"[127.0.0.1]:{recording_sink.port}",
+        "minimal_backoff_time": "600s", "maximal_backoff_time": "1s"}).start()
+    one.send("you@there.test")
+    one.wait_for_log("status=deferred")
+    one.stop()
+    one.start()
+    one.send("you@here.test")
+    one.wait_for_mail("you@here.test")
+    time.sleep(1)
+    assert one.log().count("status=deferred") == 1

@@ -316,6 +316,47 @@ static void test_walk(void **state)
     assert_int_equal(deferred, 50);
 }
 
+/* Cut anywhere behind the envelope, a file is damaged for good, not for now. */
+static void test_a_cut_file_is_set_aside(void **state)
+{
+    char id[QUEUE_ID_MAX_BYTES + 1];
+    struct store_message message;
+    (void)state;
+    for (size_t kept_statuses = 0; kept_statuses < 3; kept_statuses++) {
+        char path[256];
+        assert_int_equal(commit(id, 3, 0), 0);
+        assert_int_equal(load(id, 0, &message), STORE_LOADED);
+        const off_t length = (off_t)(message.preamble.state_offset + kept_statuses);
+        (void)snprintf(path, sizeof(path), "%s/new/%s", root, id);
+        assert_int_equal(truncate(path, length), 0);
+        assert_int_equal(load(id, 0, &message), STORE_CORRUPT);
+        assert_true(exists("corrupt", id));
+    }
+}
+
+static void test_find(void **state)
+{
+    char id[QUEUE_ID_MAX_BYTES + 1], other[QUEUE_ID_MAX_BYTES + 1];
+    (void)state;
+    assert_int_equal(commit(id, 1, 0), 0);
+    assert_int_equal(commit(other, 1, 0), 0);
+    struct store_place place = place_of(id, 0);
+    struct store_place other_place = place_of(other, 0);
+    assert_false(store_is_gone(&store, &place));
+    assert_int_equal(store_defer(&store, &other_place, 7), 0);
+    assert_int_equal(store_defer(&store, &place, 9), 0);
+
+    struct store_place found = place_of(id, 0);
+    assert_true(store_is_gone(&store, &found));
+    assert_true(store_find(&store, &found));
+    assert_int_equal(found.bucket, 9);
+    found = place_of(other, 3);
+    assert_true(store_find(&store, &found));
+    assert_int_equal(found.bucket, 7);
+    assert_int_equal(store_remove(&store, &found), 0);
+    assert_false(store_find(&store, &found));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +369,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_another_name_is_no_message, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_another_key_is_held, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_walk, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_cut_file_is_set_aside, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_find, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -279,6 +279,40 @@ static void test_pool(void **state)
     assert_null(pool);
 }
 
+enum { BLOCKING_JOBS = 4, ROUNDS = 200 };
+static pthread_barrier_t barrier;
+static size_t left_count;
+
+static void meet(void *argument)
+{
+    (void)argument;
+    (void)pthread_barrier_wait(&barrier);
+}
+
+static void meet_body(void *argument)
+{
+    (void)argument;
+    for (size_t i = 0; i < ROUNDS; i++)
+        pool_run(pool, meet, NULL);
+    if (--left_count == 0)
+        loop_stop(loop);
+}
+
+/* Each job waits for all others: as many threads must be awake as there are jobs, every time. */
+static void test_blocking_jobs_get_a_thread_each(void **state)
+{
+    (void)state;
+    pool = pool_create(loop, BLOCKING_JOBS);
+    assert_non_null(pool);
+    assert_int_equal(pthread_barrier_init(&barrier, NULL, BLOCKING_JOBS), 0);
+    left_count = BLOCKING_JOBS;
+    for (size_t i = 0; i < BLOCKING_JOBS; i++)
+        assert_non_null(task_start(loop, "meet", meet_body, NULL));
+    loop_run(loop);
+    pool_destroy(&pool);
+    (void)pthread_barrier_destroy(&barrier);
+}
+
 static void test_random(void **state)
 {
     (void)state;
@@ -300,6 +334,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_stream_bulk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stream_results, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pool, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_blocking_jobs_get_a_thread_each, set_up, tear_down),
         cmocka_unit_test(test_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
