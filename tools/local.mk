@@ -21,7 +21,19 @@ install-mailq:
 	$(MKDIR_P) '$(DESTDIR)$(man1dir)'
 	rm -f '$(DESTDIR)$(man1dir)/mailq.1'
 	$(LN_S) postqueue.1 '$(DESTDIR)$(man1dir)/mailq.1'
+install-exec-hook: install-postalias
+.PHONY: install-postalias
+install-postalias:
+	$(MKDIR_P) '$(DESTDIR)$(bindir)'
+	rm -f '$(DESTDIR)$(sbindir)/postalias' '$(DESTDIR)$(bindir)/newaliases'
+	$(LN_S) postmap '$(DESTDIR)$(sbindir)/postalias'
+	ln -s -r '$(DESTDIR)$(sbindir)/postmap' '$(DESTDIR)$(bindir)/newaliases' 2>/dev/null || \
+		$(LN_S) '$(sbindir)/postmap' '$(DESTDIR)$(bindir)/newaliases'
+	$(MKDIR_P) '$(DESTDIR)$(man1dir)'
+	rm -f '$(DESTDIR)$(man1dir)/newaliases.1'
+	$(LN_S) postalias.1 '$(DESTDIR)$(man1dir)/newaliases.1'
 uninstall-hook:
+	rm -f '$(DESTDIR)$(sbindir)/postalias' '$(DESTDIR)$(bindir)/newaliases' '$(DESTDIR)$(man1dir)/newaliases.1'
 	rm -f '$(DESTDIR)$(bindir)/mailq' '$(DESTDIR)$(man1dir)/mailq.1'
 
 sbin_PROGRAMS += tools/postconf

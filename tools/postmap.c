@@ -1,4 +1,5 @@
-/* tools/postmap - build, change, list and ask lookup tables; postmap(1).
+/* tools/postmap - build, change, list and ask lookup tables; postmap(1). By the name postalias the
+ * text is that of aliases(5); by the name newaliases the tables of alias_database are built.
  * Options, output, messages and exit status are Postfix's. */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +11,9 @@
 #include <unistd.h>
 
 #include "conf/instance.h"
+#include "table/alias_source.h"
 #include "table/build.h"
+#include "table/names.h"
 #include "table/source.h"
 #include "table/table.h"
 
@@ -23,6 +26,7 @@ enum {
 enum postmap_mode { POSTMAP_BUILD, POSTMAP_QUERY, POSTMAP_DELETE, POSTMAP_LIST };
 
 struct postmap {
+    bool is_for_aliases; /* postalias, newaliases */
     enum postmap_mode mode;
     const char *key;
     const char *config_directory; /* -c, or NULL */
@@ -40,7 +44,7 @@ static void PRINTF_LIKE(2, 3) say(const char *level, const char *format, ...)
 {
     va_list arguments;
 
-    (void)fprintf(stderr, "postmap: %s: ", level);
+    (void)fprintf(stderr, "%s: %s: ", program_invocation_short_name, level);
     va_start(arguments, format);
     (void)vfprintf(stderr, format, arguments);
     va_end(arguments);
@@ -52,7 +56,8 @@ static void PRINTF_LIKE(2, 3) say(const char *level, const char *format, ...)
 
 static NORETURN void usage(void)
 {
-    fatal("usage: postmap [-fiNnoprsuvw] [-c config_dir] [-d key] [-q key] [map_type:]file...");
+    fatal("usage: %s [-fiNnoprsuUvw] [-c config_dir] [-d key] [-q key] [map_type:]file...",
+          program_invocation_short_name);
 }
 
 static void warn_span(void *context UNUSED, struct span text)
@@ -60,9 +65,9 @@ static void warn_span(void *context UNUSED, struct span text)
     warning("%.*s", SPAN_PRINTF(text));
 }
 
-/* default_database_type; main.cf is read only for a table without a type, so that others can be
- * asked without a configuration. */
-static void find_default_type(struct postmap *postmap)
+/* main.cf is read only where it is needed, so that tables can be asked without a configuration.
+ * The caller frees. */
+static char *parameter(const struct postmap *postmap, const char *name)
 {
     const char *directory = conf_directory(postmap->config_directory);
     struct arena arena;
@@ -75,13 +80,22 @@ static void find_default_type(struct postmap *postmap)
     buffer_init(&value, NULL, CONF_TEXT_MAX);
     conf_notices_init(&notices, &arena);
     if (!conf_instance_read(directory, false, &arena, &instance, &notices) ||
-        !conf_instance_value(&instance, NULL, span_from_string("default_database_type"), &value,
-                             &error))
-        fatal("%s/main.cf cannot be read for default_database_type", directory);
-    (void)snprintf(postmap->default_type, sizeof(postmap->default_type), "%.*s",
-                   SPAN_PRINTF(buffer_span(&value)));
+        !conf_instance_value(&instance, NULL, span_from_string(name), &value, &error))
+        fatal("%s/main.cf cannot be read for %s", directory, name);
+    buffer_append_byte(&value, '\0');
+    char *text = buffer_ok(&value) ? strdup((const char *)value.bytes) : NULL;
+    if (!text)
+        fatal("memory is out");
     buffer_release(&value);
     arena_destroy(&arena);
+    return text;
+}
+
+static void find_default_type(struct postmap *postmap)
+{
+    char *type = parameter(postmap, "default_database_type");
+    (void)snprintf(postmap->default_type, sizeof(postmap->default_type), "%s", type);
+    free(type);
 }
 
 /* "file" is "hash:file". */
@@ -128,7 +142,7 @@ static void print_span(struct span span)
 }
 
 /* The first table that has the key; true when one had. */
-static bool query(struct table **tables, size_t count, struct span key, bool prints_key)
+static bool query(struct table **tables, size_t count, struct span key, const char *separator)
 {
     struct buffer value;
 
@@ -143,9 +157,9 @@ static bool query(struct table **tables, size_t count, struct span key, bool pri
         if (value.length == 0)
             warning("table %.*s: key %.*s: empty string result is not allowed",
                     SPAN_PRINTF(table_name(tables[i])), SPAN_PRINTF(key));
-        if (prints_key) {
+        if (separator) {
             print_span(key);
-            (void)putchar('\t');
+            (void)fputs(separator, stdout);
         }
         print_span(buffer_span(&value));
         (void)putchar('\n');
@@ -181,20 +195,27 @@ static bool for_each_key(const struct postmap *postmap,
 }
 
 struct opened_tables {
+    const struct postmap *postmap;
     struct table **tables;
     size_t count;
 };
 
+static const char *separator_for(const struct postmap *postmap)
+{
+    return postmap->is_for_aliases ? ":\t" : "\t";
+}
+
 static bool query_key(void *context, struct span key, bool is_one_of_many)
 {
     const struct opened_tables *opened = context;
-    return query(opened->tables, opened->count, key, is_one_of_many);
+    return query(opened->tables, opened->count, key,
+                 is_one_of_many ? separator_for(opened->postmap) : NULL);
 }
 
 static bool run_query(struct postmap *postmap, char **names, size_t count)
 {
     struct table **tables = calloc(count, sizeof(struct table *));
-    struct opened_tables opened = {tables, count};
+    struct opened_tables opened = {postmap, tables, count};
 
     if (!tables)
         fatal("memory is out");
@@ -208,10 +229,10 @@ static bool run_query(struct postmap *postmap, char **names, size_t count)
     return is_found;
 }
 
-static bool print_entry(void *context UNUSED, struct span key, struct span value)
+static bool print_entry(void *context, struct span key, struct span value)
 {
     print_span(key);
-    (void)putchar('\t');
+    (void)fputs(separator_for(context), stdout);
     print_span(value);
     (void)putchar('\n');
     return true;
@@ -221,7 +242,7 @@ static void run_list(struct postmap *postmap, char **names, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct table *table = open_table(postmap, names[i]);
-        if (table_walk(table, print_entry, NULL) != TABLE_FOUND)
+        if (table_walk(table, print_entry, postmap) != TABLE_FOUND)
             fatal("%.*s", SPAN_PRINTF(table_error(table)));
         table_close(&table);
     }
@@ -308,6 +329,24 @@ static bool run_delete(struct postmap *postmap, char **names, size_t count)
     return is_found;
 }
 
+static void add_pair(struct table_build *build, struct span key, struct span value,
+                     const char *source_name, size_t line_number)
+{
+    switch (table_build_add(build, key, value)) {
+    case TABLE_BUILD_ADDED:
+        break;
+    case TABLE_BUILD_DUPLICATE:
+        warning("%s, line %zu: duplicate entry: \"%.*s\"", source_name, line_number,
+                SPAN_PRINTF(key));
+        break;
+    case TABLE_BUILD_FAILED: {
+        const char *reason = table_build_error(build);
+        table_build_abandon(&build);
+        fatal("%s, line %zu: %s", source_name, line_number, reason);
+    }
+    }
+}
+
 static void add_entry(struct table_build *build, const struct table_source_entry *entry,
                       const char *source_name)
 {
@@ -318,21 +357,38 @@ static void add_entry(struct table_build *build, const struct table_source_entry
     if (text.length && buffer_ok(&text))
         warning("%.*s", SPAN_PRINTF(buffer_span(&text)));
     buffer_release(&text);
-    if (!table_source_is_usable(entry))
+    if (table_source_is_usable(entry))
+        add_pair(build, entry->key, entry->value, source_name, entry->line_number);
+}
+
+static void add_alias(struct table_build *build, const struct table_source_entry *entry,
+                      const char *source_name)
+{
+    struct buffer name;
+    struct buffer value;
+
+    switch (entry->problem) {
+    case TABLE_SOURCE_FINE:
+    case TABLE_SOURCE_LOOKS_LIKE_ALIAS:
+    case TABLE_SOURCE_NO_VALUE:
+    case TABLE_SOURCE_UNBALANCED_QUOTE:
+        break; /* another syntax */
+    case TABLE_SOURCE_LEADING_SPACE:
+    case TABLE_SOURCE_HAS_NUL:
+    case TABLE_SOURCE_NOT_UTF8:
+    case TABLE_SOURCE_TOO_LONG:
+        add_entry(build, entry, source_name); /* only warns */
         return;
-    switch (table_build_add(build, entry->key, entry->value)) {
-    case TABLE_BUILD_ADDED:
-        break;
-    case TABLE_BUILD_DUPLICATE:
-        warning("%s, line %zu: duplicate entry: \"%.*s\"", source_name, entry->line_number,
-                SPAN_PRINTF(entry->key));
-        break;
-    case TABLE_BUILD_FAILED: {
-        const char *reason = table_build_error(build);
-        table_build_abandon(&build);
-        fatal("%s, line %zu: %s", source_name, entry->line_number, reason);
     }
-    }
+    buffer_init(&name, NULL, TABLE_KEY_MAX_BYTES);
+    buffer_init(&value, NULL, TABLE_SOURCE_LINE_MAX_BYTES);
+    const enum alias_problem problem = alias_source_split(entry->line, &name, &value);
+    if (problem == ALIAS_FINE)
+        add_pair(build, buffer_span(&name), buffer_span(&value), source_name, entry->line_number);
+    else
+        warning("%s, line %zu: %s", source_name, entry->line_number, alias_problem_text(problem));
+    buffer_release(&name);
+    buffer_release(&value);
 }
 
 static void add_source(const struct postmap *postmap, struct table_build *build, int descriptor,
@@ -349,7 +405,9 @@ static void add_source(const struct postmap *postmap, struct table_build *build,
         size_t consumed;
         const enum parse_result result =
             table_source_next(&source, buffer_span(&input), is_last, &entry, &consumed);
-        if (result == PARSE_OK)
+        if (result == PARSE_OK && postmap->is_for_aliases)
+            add_alias(build, &entry, source_name);
+        else if (result == PARSE_OK)
             add_entry(build, &entry, source_name);
         buffer_consume(&input, consumed);
         if (result == PARSE_OK)
@@ -434,7 +492,7 @@ static void read_options(struct postmap *postmap, int argc, char **argv)
 {
     int option;
 
-    while ((option = getopt(argc, argv, "c:d:fiNnopq:rsuvw")) > 0) {
+    while ((option = getopt(argc, argv, "c:d:fiNnopq:rsuUvw")) > 0) {
         switch (option) {
         case 'c':
             postmap->config_directory = optarg;
@@ -473,6 +531,9 @@ static void read_options(struct postmap *postmap, int argc, char **argv)
         case 'u':
             postmap->requires_utf8 = false;
             break;
+        case 'U':
+            postmap->requires_utf8 = true;
+            break;
         case 'v':
             postmap->is_verbose = true;
             break;
@@ -485,11 +546,46 @@ static void read_options(struct postmap *postmap, int argc, char **argv)
     }
 }
 
+/* The tables of alias_database; sendmail's options are taken and of no meaning. */
+static int build_alias_database(int argc, char **argv)
+{
+    struct postmap postmap = {.is_for_aliases = true, .requires_utf8 = true};
+    int option;
+
+    while ((option = getopt(argc, argv, "B:C:c:F:f:h:io:N:n:O:p:r:R:tUV:v")) > 0) {
+        if (option == 'c' || option == 'C')
+            postmap.config_directory = optarg;
+        else if (option == 'v')
+            postmap.is_verbose = true;
+        else if (option == '?')
+            fatal("usage: newaliases [-v] [-c config_dir]");
+    }
+    char *names = parameter(&postmap, "alias_database");
+    struct span rest = span_from_string(names);
+    struct span word;
+    if (span_is_empty(span_trim_spaces(rest)))
+        fatal("alias_database is empty in %s/main.cf: there is nothing to build",
+              conf_directory(postmap.config_directory));
+    while (table_next_name(&rest, &word)) {
+        char *name = strndup((const char *)word.bytes, word.length);
+        if (!name)
+            fatal("memory is out");
+        run_build_one(&postmap, name);
+        free(name);
+    }
+    free(names);
+    return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
-    struct postmap postmap = {.requires_utf8 = true};
+    const char *program = program_invocation_short_name;
+    struct postmap postmap = {.is_for_aliases = strcmp(program, "postalias") == 0,
+                              .requires_utf8 = true};
     bool is_found = true;
 
+    if (strcmp(program, "newaliases") == 0)
+        return build_alias_database(argc, argv);
     read_options(&postmap, argc, argv);
     if (postmap.is_incremental && postmap.mode != POSTMAP_BUILD)
         fatal("specify only one of -d -i -q or -s");

@@ -39,7 +39,7 @@ static bool clear_host_bits(struct network *network)
 
     for (size_t i = 0; i < network->byte_count; i++) {
         const size_t kept = network->bit_count > i * 8 ? network->bit_count - i * 8 : 0;
-        const uint8_t mask = kept >= 8 ? 0xff : (uint8_t)(0xff00U >> kept);
+        const uint8_t mask = (uint8_t)(kept >= 8 ? 0xffU : 0xff00U >> kept);
         was_clear = was_clear && !(network->bytes[i] & ~mask);
         network->bytes[i] &= mask;
     }

@@ -1,6 +1,7 @@
 # lib/table: layer 7, lookup tables. Programs that open tables link $(DB_LIBS) too.
 lib_libposthouse_a_SOURCES += \
 	lib/table/address_lookup.c lib/table/address_lookup.h \
+	lib/table/alias_source.c lib/table/alias_source.h \
 	lib/table/berkeley.c lib/table/berkeley.h \
 	lib/table/build.c lib/table/build.h \
 	lib/table/check.c lib/table/check.h \

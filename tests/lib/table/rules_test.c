@@ -119,8 +119,8 @@ static const struct lookup_case lookups[] = {
     {"pcre:{{/a\\K(b)/ [$1]}}", "ab", "[b]"},
     {"pcre:{{/^(a+)+$/ a} {/./ b}}", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", "!"},
     /* tables of tables */
-    {"unionmap:{inline:{foo=1} inline:{foo={2 3} bar=4}}", "Foo", "1,2 3"},
-    {"unionmap:{inline:{foo=1} inline:{foo={2 3} bar=4}}", "bar", "4"},
+    {"unionmap:{inline:{foo=1} inline:{{foo=2 3} bar=4}}", "Foo", "1,2 3"},
+    {"unionmap:{inline:{foo=1} inline:{{foo=2 3} bar=4}}", "bar", "4"},
     {"unionmap:{inline:{foo=1}, inline:{bar=4}}", "baz", "-"},
     {"unionmap:{inline:{foo=1} fail:x}", "foo", "!"},
     {"unionmap:{regexp:{{/^X/ 1}}, inline:{xy=2}}", "Xy", "1,2"},
