@@ -273,17 +273,17 @@ static void commit(struct smtpsession *session, struct reception *reception)
                       clock_deadline_after(settings->queue_timeout_ms));
 }
 
-/* chunk: the last one of BDAT, or NULL. */
+/* sent_bytes: in all chunks of BDAT, or NULL. */
 static bool answer(struct smtpsession *session, const struct reception *reception,
-                   const struct smtp_chunk *chunk)
+                   const uint64_t *sent_bytes)
 {
     if (outcome_is_ok(&reception->outcome)) {
         const struct span queue_id = session_queue_id(session);
         session->error_count = 0;
         session->junk_count = 0;
-        if (chunk)
+        if (sent_bytes)
             session_reply(session, 250, 0, 0, "Ok: %llu bytes queued as %.*s",
-                          (unsigned long long)chunk->size_bytes, SPAN_PRINTF(queue_id));
+                          (unsigned long long)*sent_bytes, SPAN_PRINTF(queue_id));
         else
             session_reply(session, 250, 0, 0, "Ok: queued as %.*s", SPAN_PRINTF(queue_id));
         return true;
@@ -427,11 +427,12 @@ bool session_bdat(struct smtpsession *session, struct span argument)
     if (!chunk.is_last)
         return answer_chunk(session, reception, &chunk);
     session->stage = "END-OF-MESSAGE";
+    const uint64_t sent_bytes = reception->facts.size_bytes;
     const struct span line_end = smtp_data_decoder_end_chunks(&reception->decoder);
     if (line_end.length)
         take_content(session, reception, line_end);
     commit(session, reception);
-    const bool is_accepted = answer(session, reception, &chunk);
+    const bool is_accepted = answer(session, reception, &sent_bytes);
     session_reset_transaction(session);
     return is_accepted;
 }
