@@ -234,7 +234,7 @@ static void close_recipient(struct message *message, struct recipient *recipient
 }
 
 void message_set_result(struct message *message, uint32_t index, const struct outcome *outcome,
-                        struct span remote, struct span diagnostic)
+                        struct span remote, struct span diagnostic, bool will_report)
 {
     struct recipient *recipient = &message->recipients[index];
     const struct conf_qmgr *settings = message->qmgr->settings;
@@ -245,9 +245,10 @@ void message_set_result(struct message *message, uint32_t index, const struct ou
     recipient->last_attempt_us = clock_realtime_us();
     recipient->has_changed = true;
     if (outcome->kind == OUTCOME_OK)
-        recipient->status = message->envelope.recipients[index].notify & QUEUE_NOTIFY_SUCCESS
-                                ? QUEUE_STATUS_SUCCEEDED
-                                : QUEUE_STATUS_DELIVERED;
+        recipient->status =
+            message->envelope.recipients[index].notify & QUEUE_NOTIFY_SUCCESS && !will_report
+                ? QUEUE_STATUS_SUCCEEDED
+                : QUEUE_STATUS_DELIVERED;
     else if (outcome->kind == OUTCOME_PERMANENT && !settings->soft_bounce)
         recipient->status = QUEUE_STATUS_FAILED;
     close_recipient(message, recipient);
@@ -274,7 +275,7 @@ void message_fail_locally(struct message *message, uint32_t index, const struct 
         .text = outcome->reason,
     };
     maillog_delivery(&message->qmgr->service->log, message_id(message), &line);
-    message_set_result(message, index, outcome, span_empty(), span_empty());
+    message_set_result(message, index, outcome, span_empty(), span_empty(), false);
 }
 
 void message_owe_acknowledgement(struct message *message, const struct acknowledgement *owed)
@@ -305,14 +306,11 @@ static bool is_all_done(const struct message *message)
     return true;
 }
 
-static bool needs_report(const struct message *message)
+static bool needs_report(const struct message *message, bool on_success)
 {
-    for (size_t i = 0; i < message->recipient_count; i++) {
-        const uint8_t status = message->recipients[i].status;
-        if (status == QUEUE_STATUS_FAILED || status == QUEUE_STATUS_EXPIRED ||
-            status == QUEUE_STATUS_SUCCEEDED)
+    for (size_t i = 0; i < message->recipient_count; i++)
+        if (message_reports_on(&message->recipients[i], on_success))
             return true;
-    }
     return false;
 }
 
@@ -344,13 +342,11 @@ static void mark_reported(struct message *message)
 {
     for (size_t i = 0; i < message->report_end; i++) {
         struct recipient *recipient = &message->recipients[i];
-        if (recipient->status == QUEUE_STATUS_FAILED || recipient->status == QUEUE_STATUS_EXPIRED) {
-            recipient->status = QUEUE_STATUS_REPORTED;
-            recipient->has_changed = true;
-        } else if (recipient->status == QUEUE_STATUS_SUCCEEDED) {
-            recipient->status = QUEUE_STATUS_DELIVERED;
-            recipient->has_changed = true;
-        }
+        if (!message_reports_on(recipient, message->reports_success))
+            continue;
+        recipient->status =
+            message->reports_success ? QUEUE_STATUS_DELIVERED : QUEUE_STATUS_REPORTED;
+        recipient->has_changed = true;
     }
 }
 
@@ -392,8 +388,11 @@ void message_progress(struct message *message)
         return;
     }
     expire(message);
-    if (needs_report(message) && !message->has_report_failed && !message->is_corrupt) {
+    const bool has_failures = needs_report(message, false);
+    if ((has_failures || needs_report(message, true)) && !message->has_report_failed &&
+        !message->is_corrupt) {
         message->is_reporting = true;
+        message->reports_success = !has_failures;
         report_message(message);
         return;
     }

@@ -64,9 +64,10 @@ struct message {
     bool is_flushed;   /* tried even where the next hop is left alone */
     bool is_writing;   /* a mark, defer or remove job runs */
     bool has_report_failed;
-    bool is_corrupt;     /* an agent found that the content is not what was committed */
-    size_t report_end;   /* the report under way covers recipients before this one */
-    unsigned user_count; /* calls and jobs that will come back to it */
+    bool is_corrupt;      /* an agent found that the content is not what was committed */
+    size_t report_end;    /* the report under way covers recipients before this one */
+    bool reports_success; /* and is on those that were delivered */
+    unsigned user_count;  /* calls and jobs that will come back to it */
     struct acknowledgement *acknowledgements;
     size_t acknowledgement_count, acknowledgement_capacity;
 };
@@ -79,6 +80,13 @@ MUST_USE struct message *message_create(struct qmgr *qmgr, const char *queue_id,
 /* One that was read from disk; takes the arena over. */
 MUST_USE struct message *message_adopt(struct qmgr *qmgr, const struct store_place *place,
                                        struct arena *arena, const struct store_message *loaded);
+/* Is it for a report, on failures or on successes, to tell of this recipient? */
+static inline bool message_reports_on(const struct recipient *recipient, bool on_success)
+{
+    return on_success ? recipient->status == QUEUE_STATUS_SUCCEEDED
+                      : recipient->status == QUEUE_STATUS_FAILED ||
+                            recipient->status == QUEUE_STATUS_EXPIRED;
+}
 struct message *message_find(struct qmgr *qmgr, struct span queue_id);
 static inline struct span message_id(const struct message *message)
 {
@@ -98,9 +106,10 @@ void message_use(struct message *message);
 /* May free the message. */
 void message_unuse(struct message *message);
 
-/* What became of a recipient in this round. Texts are copied. */
+/* What became of a recipient in this round. Texts are copied. will_report: of a success somebody
+ * else tells the sender, who asked for it. */
 void message_set_result(struct message *message, uint32_t index, const struct outcome *outcome,
-                        struct span remote, struct span diagnostic);
+                        struct span remote, struct span diagnostic, bool will_report);
 /* qmgr itself decided without an agent: also logs the delivery line. */
 void message_fail_locally(struct message *message, uint32_t index, const struct outcome *outcome);
 /* To be told to the agent when the state is written. */
@@ -109,7 +118,7 @@ void message_owe_acknowledgement(struct message *message, const struct acknowled
 void message_progress(struct message *message);
 /* The report is in the queue; bounce has yet to say so, and may be gone before. */
 void message_report_committed(struct message *message);
-/* The report on the failed recipients is in the queue (or none was due), or could not be made. */
+/* The report under way is in the queue (or none was due), or could not be made. */
 void message_report_done(struct message *message, bool is_done);
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "dsn/report.h"
 #include "scan.h"
 
 enum { REPORT_TIMEOUT_MS = 600 * 1000, REPORT_BATCH_BYTES = 49152, BOUNCER_WAIT_MS = 60 * 1000 };
@@ -22,12 +23,12 @@ struct report_job {
     int descriptor;
 };
 
-/* RFC 3461 section 4.1: who names what to be told of is not told of the rest. */
-static bool is_due(const struct recipient *recipient, const struct queue_recipient *envelope)
+/* RFC 3461 section 4.1: who gave conditions and left failure out is not told of it either. */
+static bool is_wanted(uint8_t notify, bool on_success)
 {
-    return (recipient->status == QUEUE_STATUS_FAILED ||
-            recipient->status == QUEUE_STATUS_EXPIRED) &&
-           (envelope->notify == 0 || envelope->notify & QUEUE_NOTIFY_FAILURE);
+    if (on_success)
+        return (notify & QUEUE_NOTIFY_SUCCESS) != 0;
+    return notify == 0 || (notify & QUEUE_NOTIFY_FAILURE) != 0;
 }
 
 /* Recipients to report on; report_end says how far the batch reaches. */
@@ -38,7 +39,8 @@ static size_t collect(struct message *message, struct buffer *records)
     for (; i < message->recipient_count && records->length < REPORT_BATCH_BYTES; i++) {
         const struct recipient *recipient = &message->recipients[i];
         const struct queue_recipient *envelope = &message->envelope.recipients[i];
-        if (!is_due(recipient, envelope))
+        if (!message_reports_on(recipient, message->reports_success) ||
+            !is_wanted(envelope->notify, message->reports_success))
             continue;
         struct ipc_bounce_recipient record = {
             .index = (uint32_t)i,
@@ -50,8 +52,12 @@ static size_t collect(struct message *message, struct buffer *records)
             .diagnostic = recipient->diagnostic,
             .last_attempt_us = recipient->last_attempt_us,
         };
-        /* What expired failed in the end, whatever its last attempt said (RFC 3463: X.4.7). */
-        if (record.outcome.kind != OUTCOME_PERMANENT) {
+        if (message->reports_success) {
+            /* Delivered is delivered, should the journal have lost the words. */
+            if (record.outcome.kind != OUTCOME_OK)
+                record.outcome = outcome_ok();
+        } else if (record.outcome.kind != OUTCOME_PERMANENT) {
+            /* What expired failed in the end, whatever its last attempt said (RFC 3463: X.4.7). */
             record.outcome.kind = OUTCOME_PERMANENT;
             record.outcome.status.class = 5;
         }
@@ -92,7 +98,9 @@ static void ask(struct message *message, int descriptor)
                                             .content = descriptor,
                                             .extents = buffer_span(&extents),
                                             .envelope = message->envelope_header,
-                                            .recipients = buffer_span(&records)};
+                                            .recipients = buffer_span(&records),
+                                            .kind = message->reports_success ? DSN_SUCCESS
+                                                                             : DSN_FAILURE};
         message_use(message);
         is_asked =
             ipc_channel_call_async(bouncer->channel, IPC_BOUNCE, &question, IPC_BOUNCE_REPLY,

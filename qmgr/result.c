@@ -53,7 +53,7 @@ static void apply(struct message *message, struct span results, const struct ent
             is_own = entry->indexes[i] == result.index && recipient->stage == STAGE_IN_FLIGHT;
         if (is_own)
             message_set_result(message, result.index, &result.outcome, result.remote,
-                               result.diagnostic);
+                               result.diagnostic, result.will_report);
     }
 }
 

@@ -63,7 +63,8 @@ static void conclude(struct delivery *delivery, struct delivery_recipient *recip
     const struct ipc_recipient_result result = {.index = recipient->index,
                                                 .outcome = outcome,
                                                 .remote = recipient->remote,
-                                                .diagnostic = diagnostic};
+                                                .diagnostic = diagnostic,
+                                                .will_report = recipient->will_report};
     agent_report_add(delivery, &result);
 }
 
@@ -85,6 +86,7 @@ void delivery_succeed(struct delivery *delivery, struct delivery_recipient *reci
                       const struct connection *connection, struct span text)
 {
     set_remote(delivery, recipient, connection);
+    recipient->will_report = connection && connection->extensions.has_dsn;
     struct outcome outcome = outcome_ok();
     struct enhanced_status status;
     size_t length;

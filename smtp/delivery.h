@@ -19,6 +19,7 @@ struct delivery_recipient {
     struct span orcpt;
     uint32_t notify;
     bool is_done;     /* its result is given */
+    bool will_report; /* the server took NOTIFY= over: RFC 3461 section 5.2.1 */
     bool is_answered; /* by the server, in the transaction under way */
     bool is_accepted; /* and well */
     /* Why it is not delivered yet, and by whose word; reason empty: not tried. */

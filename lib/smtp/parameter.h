@@ -9,10 +9,28 @@
 
 enum smtp_body { SMTP_BODY_UNSPECIFIED, SMTP_BODY_7BIT, SMTP_BODY_8BITMIME };
 
+enum smtp_return { SMTP_RETURN_UNSPECIFIED, SMTP_RETURN_FULL, SMTP_RETURN_HEADERS };
+
+/* NOTIFY= of RFC 3461 section 4.1; none set: not specified. */
+enum {
+    SMTP_NOTIFY_NEVER = 1 << 0, /* excludes the others */
+    SMTP_NOTIFY_SUCCESS = 1 << 1,
+    SMTP_NOTIFY_FAILURE = 1 << 2,
+    SMTP_NOTIFY_DELAY = 1 << 3
+};
+
+/* RFC 3461 sections 4.4 and 4.2. */
+enum { SMTP_ENVID_MAX_BYTES = 100, SMTP_ORCPT_MAX_BYTES = 500 };
+
 struct smtp_parameters {
     bool has_size;
     uint64_t size_bytes; /* RFC 1870 */
     enum smtp_body body; /* RFC 6152 */
+    bool has_dsn;        /* any of those that follow, RFC 3461 */
+    enum smtp_return ret;
+    struct span envid; /* checked xtext, as it came; points into the text */
+    unsigned notify;   /* SMTP_NOTIFY_ */
+    struct span orcpt; /* type, ";" and checked xtext, likewise */
 };
 
 enum smtp_parameter_command { SMTP_PARAMETER_MAIL = 1, SMTP_PARAMETER_RCPT = 2 };

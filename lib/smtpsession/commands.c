@@ -128,6 +128,7 @@ static bool run_ehlo(struct smtpsession *session, struct span argument)
         offer(&reply, session, "VRFY", "");
     offer(&reply, session, "ENHANCEDSTATUSCODES", "");
     offer(&reply, session, "8BITMIME", "");
+    offer(&reply, session, "DSN", "");
     offer(&reply, session, "CHUNKING", "");
     const bool is_made = buffer_ok(&reply);
     session_reply_plain(session, 250, is_made ? buffer_span(&reply) : settings->server_name);

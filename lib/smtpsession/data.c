@@ -63,7 +63,10 @@ static void take_content(struct smtpsession *session, struct reception *receptio
         return; /* read on, keep nothing */
     if (settings->message_size_limit &&
         reception->facts.size_bytes > settings->message_size_limit) {
-        fail(reception, outcome_permanent(552, 3, 4, "Error: message file too big"));
+        fail(reception,
+             outcome_permanent(552, 3, 4,
+                               session->transaction.chunks ? "Chunk exceeds message size limit"
+                                                           : "Error: message file too big"));
         return;
     }
     if (reception->is_body) {
@@ -222,7 +225,7 @@ static void fill_envelope(const struct smtpsession *session, const struct recept
         .client_port = session->port,
         .helo = session->helo.bytes ? session->helo : span_empty(),
         .protocol = protocol_name(session),
-        .envid = span_empty(),
+        .envid = transaction->parameters.envid,
     };
     envelope->facts = (struct queue_content_facts){
         .size_bytes = reception->header.length + reception->stored_body_bytes,
@@ -235,6 +238,10 @@ static void fill_envelope(const struct smtpsession *session, const struct recept
                  (facts->has_8bit_body ? (uint32_t)QUEUE_FACT_8BIT_BODY : 0) |
                  (facts->has_leading_dot ? (uint32_t)QUEUE_FACT_LEADING_DOTS : 0),
     };
+    if (transaction->parameters.ret == SMTP_RETURN_FULL)
+        envelope->ret = QUEUE_RETURN_FULL;
+    else if (transaction->parameters.ret == SMTP_RETURN_HEADERS)
+        envelope->ret = QUEUE_RETURN_HEADERS;
     if (transaction->parameters.body == SMTP_BODY_8BITMIME)
         envelope->flags |= QUEUE_FLAG_BODY_8BITMIME;
 }
@@ -266,13 +273,19 @@ static void commit(struct smtpsession *session, struct reception *reception)
                       clock_deadline_after(settings->queue_timeout_ms));
 }
 
-static bool answer(struct smtpsession *session, const struct reception *reception)
+/* sent_bytes: in all chunks of BDAT, or NULL. */
+static bool answer(struct smtpsession *session, const struct reception *reception,
+                   const uint64_t *sent_bytes)
 {
     if (outcome_is_ok(&reception->outcome)) {
         const struct span queue_id = session_queue_id(session);
         session->error_count = 0;
         session->junk_count = 0;
-        session_reply(session, 250, 0, 0, "Ok: queued as %.*s", SPAN_PRINTF(queue_id));
+        if (sent_bytes)
+            session_reply(session, 250, 0, 0, "Ok: %llu bytes queued as %.*s",
+                          (unsigned long long)*sent_bytes, SPAN_PRINTF(queue_id));
+        else
+            session_reply(session, 250, 0, 0, "Ok: queued as %.*s", SPAN_PRINTF(queue_id));
         return true;
     }
     session_refuse(session, "END-OF-MESSAGE", &reception->outcome, NULL);
@@ -323,7 +336,7 @@ bool session_data(struct smtpsession *session, struct span argument)
     if (read_content(session, &reception)) {
         session->stage = "END-OF-MESSAGE";
         commit(session, &reception);
-        is_accepted = answer(session, &reception);
+        is_accepted = answer(session, &reception, NULL);
         session_reset_transaction(session);
     }
     buffer_release(&reception.header);
@@ -365,7 +378,8 @@ static struct reception *find_reception(struct smtpsession *session, const struc
     if (session->end != SESSION_GOES_ON)
         return NULL;
     if (reception)
-        session_reply(session, 503, 5, 1, "Error: previous BDAT command failed");
+        session_reply(session, 551, 0, 0, "Discarded %llu bytes after earlier error",
+                      (unsigned long long)chunk->size_bytes);
     else if (has_recipients(session))
         session_reply(session, 452, 3, 1, "Insufficient system resources");
     return NULL;
@@ -413,11 +427,12 @@ bool session_bdat(struct smtpsession *session, struct span argument)
     if (!chunk.is_last)
         return answer_chunk(session, reception, &chunk);
     session->stage = "END-OF-MESSAGE";
+    const uint64_t sent_bytes = reception->facts.size_bytes;
     const struct span line_end = smtp_data_decoder_end_chunks(&reception->decoder);
     if (line_end.length)
         take_content(session, reception, line_end);
     commit(session, reception);
-    const bool is_accepted = answer(session, reception);
+    const bool is_accepted = answer(session, reception, &sent_bytes);
     session_reset_transaction(session);
     return is_accepted;
 }

@@ -53,6 +53,23 @@ static bool take_path(struct smtpsession *session, struct span argument, enum pa
     return true;
 }
 
+/* What EHLO did not offer is not taken either. */
+static bool takes_parameters(struct smtpsession *session, const struct smtp_parameters *parameters)
+{
+    if (!parameters->has_dsn || session_offers(session, SPAN("DSN")))
+        return true;
+    session_reply(session, 555, 5, 4, "Unsupported option: DSN is not offered");
+    return false;
+}
+
+static unsigned notify_flags(unsigned notify)
+{
+    return (notify & SMTP_NOTIFY_NEVER ? (unsigned)QUEUE_NOTIFY_NEVER : 0) |
+           (notify & SMTP_NOTIFY_SUCCESS ? (unsigned)QUEUE_NOTIFY_SUCCESS : 0) |
+           (notify & SMTP_NOTIFY_FAILURE ? (unsigned)QUEUE_NOTIFY_FAILURE : 0) |
+           (notify & SMTP_NOTIFY_DELAY ? (unsigned)QUEUE_NOTIFY_DELAY : 0);
+}
+
 static bool take_sender(struct smtpsession *session, struct span argument,
                         struct smtp_parameters *parameters)
 {
@@ -68,6 +85,8 @@ static bool take_sender(struct smtpsession *session, struct span argument,
         refuse_parameter(session, &refusal, word);
         return false;
     }
+    if (!takes_parameters(session, parameters))
+        return false;
     if (!address_complete(&settings->completion, reverse_path, &session->transaction_arena,
                           reverse_path)) {
         session_reply(session, 501, 1, 7, "Bad sender address syntax");
@@ -191,6 +210,8 @@ bool session_rcpt(struct smtpsession *session, struct span argument)
         refuse_parameter(session, &refusal, word);
         return false;
     }
+    if (!takes_parameters(session, &parameters))
+        return false;
     if (transaction->recipient_count >= settings->recipient_limit) {
         /* RFC 5321 section 4.5.3.1.10: the client is to send these in another transaction. */
         session_reply(session, 452, 5, 3, "Error: too many recipients");
@@ -203,7 +224,8 @@ bool session_rcpt(struct smtpsession *session, struct span argument)
         .forward_path = verdict.recipient,
         .original_recipient =
             span_equals(verdict.recipient, recipient.text) ? span_empty() : recipient.text,
-        .orcpt = span_empty(),
+        .orcpt = parameters.orcpt,
+        .notify = (uint8_t)notify_flags(parameters.notify),
     };
     if (!intake_add_recipient(&transaction->message, &accepted))
         return refuse_for_memory(session);

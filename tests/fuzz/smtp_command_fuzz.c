@@ -32,6 +32,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
                                   &word) != PARSE_OK &&
             (outcome_is_ok(&refusal) || word.length > command.argument.length))
             abort();
+        if (smtp_parameters_parse(command.argument, SMTP_PARAMETER_RCPT, &parameters, &refusal,
+                                  &word) == PARSE_OK &&
+            parameters.orcpt.length > SMTP_ORCPT_MAX_BYTES)
+            abort();
         input = span_after(input, consumed);
     }
 }

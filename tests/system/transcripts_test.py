@@ -8,7 +8,7 @@ from harness import instance, peers, transcript
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "transcripts/smtpd"
 # What Postfix 3.7 offers and we do not, yet or on purpose.
-NOT_OFFERED = "etrn,dsn,starttls,smtputf8"
+NOT_OFFERED = "etrn,starttls,smtputf8"
 FIRST_PORT = 2600
 
 

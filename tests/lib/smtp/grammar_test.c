@@ -153,6 +153,87 @@ static void test_parameters(void **state)
     }
 }
 
+static void test_dsn_parameters(void **state)
+{
+    (void)state;
+    char envid[SMTP_ENVID_MAX_BYTES + 8] = "ENVID=";
+    char orcpt[SMTP_ORCPT_MAX_BYTES + 14] = "ORCPT=rfc822;";
+    memset(envid + 6, 'e', SMTP_ENVID_MAX_BYTES + 1);
+    memset(orcpt + 13, 'o', SMTP_ORCPT_MAX_BYTES - 7 + 1);
+    const struct {
+        const char *text;
+        enum smtp_parameter_command command;
+        const char *refusal; /* NULL: accepted */
+        enum smtp_return ret;
+        unsigned notify;
+        const char *envid, *orcpt;
+    } rows[] = {
+        {"RET=FULL", SMTP_PARAMETER_MAIL, NULL, SMTP_RETURN_FULL, 0, "", ""},
+        {"ret=hdrs envid=a+20b", SMTP_PARAMETER_MAIL, NULL, SMTP_RETURN_HEADERS, 0, "a+20b", ""},
+        {"RET=BODY", SMTP_PARAMETER_MAIL, "Bad RET parameter syntax", 0, 0, "", ""},
+        {"RET=FULL", SMTP_PARAMETER_RCPT, "Unsupported option: ", 0, 0, "", ""},
+        {"ENVID=", SMTP_PARAMETER_MAIL, "Bad ENVID parameter syntax", 0, 0, "", ""},
+        {"ENVID=a=b", SMTP_PARAMETER_MAIL, "Bad ENVID parameter syntax", 0, 0, "", ""},
+        {"ENVID=a+2", SMTP_PARAMETER_MAIL, "Bad ENVID parameter syntax", 0, 0, "", ""},
+        {"ENVID=a+", SMTP_PARAMETER_MAIL, "Bad ENVID parameter syntax", 0, 0, "", ""},
+        {"ENVID=+2b", SMTP_PARAMETER_MAIL, "Bad ENVID parameter syntax", 0, 0, "", ""},
+        {"ENVID=+0A", SMTP_PARAMETER_MAIL, "Bad ENVID parameter syntax", 0, 0, "", ""},
+        {"ENVID=+2B", SMTP_PARAMETER_MAIL, NULL, 0, 0, "+2B", ""},
+        {"ENVID=\xc3\xa4", SMTP_PARAMETER_MAIL, "Bad ENVID parameter syntax", 0, 0, "", ""},
+        {envid, SMTP_PARAMETER_MAIL, "Bad ENVID parameter syntax", 0, 0, "", ""},
+        {"NOTIFY=NEVER", SMTP_PARAMETER_RCPT, NULL, 0, SMTP_NOTIFY_NEVER, "", ""},
+        {"notify=success,Failure,DELAY", SMTP_PARAMETER_RCPT, NULL, 0,
+         SMTP_NOTIFY_SUCCESS | SMTP_NOTIFY_FAILURE | SMTP_NOTIFY_DELAY, "", ""},
+        {"NOTIFY=NEVER,DELAY", SMTP_PARAMETER_RCPT, "Error: Bad NOTIFY parameter syntax", 0, 0, "",
+         ""},
+        {"NOTIFY=", SMTP_PARAMETER_RCPT, "Error: Bad NOTIFY parameter syntax", 0, 0, "", ""},
+        {"NOTIFY=SUCCESS,", SMTP_PARAMETER_RCPT, "Error: Bad NOTIFY parameter syntax", 0, 0, "",
+         ""},
+        {"NOTIFY=OFTEN", SMTP_PARAMETER_RCPT, "Error: Bad NOTIFY parameter syntax", 0, 0, "", ""},
+        {"NOTIFY=NEVER", SMTP_PARAMETER_MAIL, "Unsupported option: ", 0, 0, "", ""},
+        {"NOTIFY=DELAY NOTIFY=DELAY", SMTP_PARAMETER_RCPT, "Repeated option: ", 0, 0, "", ""},
+        {"ORCPT=rfc822;a+2Bb@c", SMTP_PARAMETER_RCPT, NULL, 0, 0, "", "rfc822;a+2Bb@c"},
+        {"ORCPT=utf-8;\\x{E4}@c", SMTP_PARAMETER_RCPT, NULL, 0, 0, "", "utf-8;\\x{E4}@c"},
+        {"ORCPT=rfc822", SMTP_PARAMETER_RCPT, "Error: Bad ORCPT parameter syntax", 0, 0, "", ""},
+        {"ORCPT=;a@b", SMTP_PARAMETER_RCPT, "Error: Bad ORCPT parameter syntax", 0, 0, "", ""},
+        {"ORCPT=rfc822;", SMTP_PARAMETER_RCPT, "Error: Bad ORCPT parameter syntax", 0, 0, "", ""},
+        {"ORCPT=rfc+822;a@b", SMTP_PARAMETER_RCPT, "Error: Bad ORCPT parameter syntax", 0, 0, "",
+         ""},
+        {"ORCPT=rfc822;a+0D+0Ab", SMTP_PARAMETER_RCPT, "Error: Bad ORCPT parameter syntax", 0, 0,
+         "", ""},
+        {orcpt, SMTP_PARAMETER_RCPT, "Error: Bad ORCPT parameter syntax", 0, 0, "", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct smtp_parameters parameters;
+        struct outcome refusal;
+        struct span word;
+        const enum parse_result result = smtp_parameters_parse(
+            span_from_string(rows[i].text), rows[i].command, &parameters, &refusal, &word);
+        if ((result == PARSE_OK) != (rows[i].refusal == NULL))
+            fail_msg("%s: result %d", rows[i].text, result);
+        if (result != PARSE_OK) {
+            assert_span_is(rows[i].text, refusal.reason, rows[i].refusal);
+            continue;
+        }
+        assert_true(parameters.has_dsn);
+        assert_int_equal(parameters.ret, rows[i].ret);
+        assert_int_equal(parameters.notify, rows[i].notify);
+        assert_span_is(rows[i].text, parameters.envid, rows[i].envid);
+        assert_span_is(rows[i].text, parameters.orcpt, rows[i].orcpt);
+    }
+    envid[6 + SMTP_ENVID_MAX_BYTES] = 0;
+    orcpt[6 + SMTP_ORCPT_MAX_BYTES] = 0;
+    struct smtp_parameters longest;
+    struct outcome refusal;
+    struct span word;
+    assert_int_equal(smtp_parameters_parse(span_from_string(envid), SMTP_PARAMETER_MAIL, &longest,
+                                           &refusal, &word),
+                     PARSE_OK);
+    assert_int_equal(smtp_parameters_parse(span_from_string(orcpt), SMTP_PARAMETER_RCPT, &longest,
+                                           &refusal, &word),
+                     PARSE_OK);
+}
+
 static void test_replies_are_built(void **state)
 {
     (void)state;
@@ -333,6 +414,7 @@ int main(void)
         cmocka_unit_test(test_replies_are_built), cmocka_unit_test(test_replies_are_read),
         cmocka_unit_test(test_endless_reply),     cmocka_unit_test(test_outcome_of_reply),
         cmocka_unit_test(test_extensions),        cmocka_unit_test(test_chunks),
+        cmocka_unit_test(test_dsn_parameters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

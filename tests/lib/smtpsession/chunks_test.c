@@ -30,7 +30,7 @@ static void send_chunks(struct harness *harness, void *argument)
         (void)snprintf(line, sizeof(line), "BDAT %zu LAST\r\n", length - cut);
         harness_send(&client, span_from_string(line));
         harness_send(&client, span_of(content + cut, length - cut));
-        harness_expect(&client, "last chunk", "250 2.0.0 Ok: queued as ");
+        harness_expect(&client, "last chunk", "250 2.0.0 Ok: 27 bytes queued as ");
         /* A last line that is open is ended: files and other servers need it. */
         expect_body(harness, cut, "cut", ".\r\nQUIT\r\nopen\r\n");
         assert_int_equal(harness->messages[cut].envelope.facts.flags, QUEUE_FACT_LEADING_DOTS);
@@ -67,7 +67,7 @@ static void large_chunks(struct harness *harness, void *argument)
         harness_expect(&client, "chunk", "250 2.0.0 Ok: 1000000 bytes");
     }
     harness_send(&client, SPAN("BDAT 0 LAST\r\n"));
-    harness_expect(&client, "large", "250 2.0.0 Ok: queued as ");
+    harness_expect(&client, "large", "250 2.0.0 Ok: 3000014 bytes queued as ");
     harness_quit(&client);
     assert_int_equal(harness->message_count, 1);
     assert_int_equal(harness->messages[0].envelope.facts.size_bytes -

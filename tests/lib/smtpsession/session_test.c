@@ -130,6 +130,41 @@ static void test_envelope(void **state)
     harness_run("mynetworks = [2001:db8::]/32\n", check_envelope, NULL);
 }
 
+static void check_dsn(struct harness *harness, void *argument)
+{
+    (void)argument;
+    struct harness_client client;
+    harness_greet(harness, &client, "127.0.0.1");
+    harness_send(&client, SPAN("MAIL FROM:<a@client.example> RET=HDRS ENVID=QQ314159+20x\r\n"
+                               "RCPT TO:<you@here.test> NOTIFY=SUCCESS,DELAY "
+                               "ORCPT=rfc822;first@else.test\r\n"
+                               "RCPT TO:<friend@here.test> NOTIFY=NEVER\r\n"
+                               "RCPT TO:<user1@here.test>\r\nDATA\r\n"));
+    harness_expect(&client, "MAIL", "250 2.1.0");
+    for (int i = 0; i < 3; i++)
+        harness_expect(&client, "RCPT", "250 2.1.5");
+    harness_expect(&client, "DATA", "354 ");
+    harness_send(&client, SPAN(".\r\n"));
+    harness_expect(&client, "end", "250 2.0.0 Ok: queued as ");
+    harness_quit(&client);
+    harness_wait_for_end(harness);
+    assert_int_equal(harness->message_count, 1);
+    const struct queue_envelope *envelope = &harness->messages[0].envelope;
+    assert_int_equal(envelope->ret, QUEUE_RETURN_HEADERS);
+    assert_span_is("envid", envelope->envid, "QQ314159+20x");
+    assert_int_equal(envelope->recipients[0].notify, QUEUE_NOTIFY_SUCCESS | QUEUE_NOTIFY_DELAY);
+    assert_span_is("orcpt", envelope->recipients[0].orcpt, "rfc822;first@else.test");
+    assert_int_equal(envelope->recipients[1].notify, QUEUE_NOTIFY_NEVER);
+    assert_int_equal(envelope->recipients[2].notify, 0);
+    assert_span_is("no orcpt", envelope->recipients[2].orcpt, "");
+}
+
+static void test_dsn(void **state)
+{
+    (void)state;
+    harness_run("", check_dsn, NULL);
+}
+
 /* ---- what stands in the log ---- */
 
 static void check_log(struct harness *harness, void *argument)
@@ -475,6 +510,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_content),
         cmocka_unit_test(test_envelope),
+        cmocka_unit_test(test_dsn),
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_client_port_logging),
         cmocka_unit_test(test_peername_lookup),
