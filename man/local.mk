@@ -14,6 +14,7 @@ dist_man_MANS += man/postcat.1
 dist_man_MANS += man/postlog.1
 dist_man_MANS += man/postmap.1
 dist_man_MANS += man/postqueue.1
+dist_man_MANS += man/postsuper.1
 dist_man_MANS += man/qmgr.8
 dist_man_MANS += man/smtp.8
 dist_man_MANS += man/smtpd.8

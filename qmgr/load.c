@@ -1,6 +1,7 @@
 /* qmgr/load - see load.h. */
 #include "load.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "agent.h"
@@ -30,6 +31,7 @@ void loader_init(struct loader *loader, struct qmgr *qmgr, const struct store *s
     *loader = (struct loader){.qmgr = qmgr, .store = store, .locked_retry_ms = CLOCK_NEVER};
     list_init(&loader->locked);
     list_init(&loader->wanted);
+    list_init(&loader->alterations);
 }
 
 /* ---- locked messages ---- */
@@ -275,6 +277,64 @@ static bool serve_locked(struct loader *loader, struct load_job *job)
     return load_run(loader, job) && is_whole;
 }
 
+/* ---- what operators do to messages ---- */
+
+struct alter_job {
+    const struct store *store;
+    struct alteration *alteration;
+    uint64_t now_us;
+};
+
+static void alter_work(void *argument)
+{
+    struct alter_job *job = argument;
+    struct alteration *alteration = job->alteration;
+    errno = 0;
+    alteration->result =
+        store_alter(job->store, alteration->action, job->now_us, &alteration->place);
+    alteration->error = errno;
+}
+
+void loader_alter(struct loader *loader, struct alteration *alteration)
+{
+    list_append(&loader->alterations, &alteration->link);
+}
+
+static void alter_on_disk(struct loader *loader, struct alteration *alteration)
+{
+    struct alter_job job = {loader->store, alteration, clock_realtime_us()};
+    const enum store_alter_action action = alteration->action;
+    pool_run(loader->qmgr->pool, alter_work, &job);
+    if (alteration->result != STORE_ALTERED)
+        return;
+    if (action == STORE_ALTER_RELEASE || action == STORE_ALTER_REQUEUE) {
+        scan_expect(loader->qmgr, alteration->place.bucket, job.now_us);
+        /* And although its next hop is left alone; failing that, when the bucket is read. */
+        (void)loader_want(loader, span_from_string(alteration->place.queue_id), true);
+    }
+}
+
+static bool serve_alterations(struct loader *loader)
+{
+    struct list_link *link = list_pop(&loader->alterations);
+    if (!link)
+        return false;
+    struct alteration *alteration = LIST_ITEM(link, struct alteration, link);
+    struct message *message =
+        message_find(loader->qmgr, span_from_string(alteration->place.queue_id));
+    if (!message)
+        alter_on_disk(loader, alteration);
+    else if (!message->is_committed)
+        alteration->result = STORE_NOT_ALTERED; /* not acknowledged yet: not in the queue */
+    else if (message->is_settling && alteration->action != STORE_ALTER_DELETE)
+        alteration->result = STORE_ALTER_BUSY;
+    else
+        alteration->result =
+            message_alter(message, alteration->action) ? STORE_ALTERED : STORE_NOT_ALTERED;
+    alteration->done(alteration);
+    return true;
+}
+
 static bool has_servable(const struct loader *loader)
 {
     LIST_FOR_EACH (&loader->wanted, link)
@@ -290,6 +350,8 @@ static void look_at_new(void *context)
 
 bool loader_serve(struct loader *loader)
 {
+    if (serve_alterations(loader))
+        return true;
     const bool has_wanted = has_servable(loader);
     const bool is_time = clock_monotonic_ms() >= loader->locked_retry_ms;
     if (!has_wanted && !is_time)

@@ -18,6 +18,7 @@ struct loader {
     const struct store *store;
     struct list locked; /* struct locked */
     struct list wanted; /* struct wanted */
+    struct list alterations;
     int64_t locked_retry_ms;
 };
 
@@ -53,6 +54,18 @@ bool loader_want(struct loader *loader, struct span queue_id, bool is_flushed);
 size_t loader_wanted_count(const struct loader *loader);
 /* It was read in spite of its lock, and is out of memory again. */
 void loader_settled(struct loader *loader, const struct store_place *place);
+
+/* A command's wish about one message. Done by the reading task, too: between its finding the file
+ * and renaming it nobody reads it into memory. */
+struct alteration {
+    struct list_link link;
+    enum store_alter_action action;
+    struct store_place place; /* the id is the caller's */
+    enum store_alter_result result;
+    int error;
+    void (*done)(struct alteration *alteration); /* may free it */
+};
+void loader_alter(struct loader *loader, struct alteration *alteration);
 
 /* From the task: what cannot wait for the end of a pass. False when there is nothing to do now. */
 bool loader_serve(struct loader *loader);

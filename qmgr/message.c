@@ -376,6 +376,10 @@ void message_progress(struct message *message)
     if (message->is_discarded || !message->is_committed || message->is_writing ||
         message->is_reporting)
         return;
+    if (message->is_deleted) {
+        write_end(message, WRITE_REMOVE);
+        return;
+    }
     if (message->is_settling) {
         if (write_marks(message))
             return;
@@ -387,7 +391,8 @@ void message_progress(struct message *message)
         (void)write_marks(message);
         return;
     }
-    expire(message);
+    if (!message->is_holding)
+        expire(message);
     const bool has_failures = needs_report(message, false);
     if ((has_failures || needs_report(message, true)) && !message->has_report_failed &&
         !message->is_corrupt) {
@@ -400,6 +405,36 @@ void message_progress(struct message *message)
         write_end(message, WRITE_SET_ASIDE);
     else if (is_all_done(message))
         write_end(message, WRITE_REMOVE);
+    else if (message->is_holding)
+        write_hold(message);
     else
         write_defer(message);
+}
+
+bool message_alter(struct message *message, enum store_alter_action action)
+{
+    if (message->is_deleted || message->is_discarded)
+        return false;
+    if (action == STORE_ALTER_RELEASE || action == STORE_ALTER_REQUEUE) {
+        const bool was_holding = message->is_holding;
+        message->is_holding = false;
+        message->is_flushed = true;
+        message->is_requeued = was_holding || message->is_writing;
+        schedule_wake(message->qmgr);
+        return action == STORE_ALTER_REQUEUE || was_holding;
+    }
+    if (action == STORE_ALTER_HOLD && message->is_holding)
+        return false;
+    message->is_deleted = action == STORE_ALTER_DELETE;
+    message->is_holding = action == STORE_ALTER_HOLD;
+    for (size_t i = 0; i < message->recipient_count; i++) {
+        struct recipient *recipient = &message->recipients[i];
+        if (recipient->stage == STAGE_UNROUTED || recipient->stage == STAGE_QUEUED)
+            close_recipient(message, recipient);
+    }
+    schedule_wake(message->qmgr); /* its entries go */
+    message_use(message);
+    message_progress(message);
+    message_unuse(message);
+    return true;
 }

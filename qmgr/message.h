@@ -8,7 +8,7 @@
 #define QMGR_MESSAGE_H
 
 #include "qmgr.h"
-#include "queuestore/store.h"
+#include "queuestore/alter.h"
 
 enum recipient_stage {
     STAGE_DONE,     /* nothing to do in this round */
@@ -62,6 +62,9 @@ struct message {
     bool is_reported;  /* and the report is in the queue already */
     bool is_settling;  /* see message_settle() */
     bool is_flushed;   /* tried even where the next hop is left alone */
+    bool is_deleted;   /* somebody asked for it: it goes without a report */
+    bool is_holding;   /* goes to hold when what is under way has ended */
+    bool is_requeued;  /* if it has to wait again, then not long */
     bool is_writing;   /* a mark, defer or remove job runs */
     bool has_report_failed;
     bool is_corrupt;      /* an agent found that the content is not what was committed */
@@ -100,6 +103,9 @@ void message_activate(struct message *message);
 /* Read while other deliveries of it may be under way: writes and acknowledges the results that have
  * come, and leaves memory without a round. */
 void message_settle(struct message *message);
+/* An operator's wish. What waits for an agent stays where it is; what is under way goes on, because
+ * its result has to be written. False when the message is so already. */
+MUST_USE bool message_alter(struct message *message, enum store_alter_action action);
 /* Not accepted: forget it. */
 void message_discard(struct message *message);
 void message_use(struct message *message);

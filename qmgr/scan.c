@@ -180,6 +180,12 @@ size_t scan_wanted_count(const struct qmgr *qmgr)
     return loader_wanted_count(&qmgr->scan->loader);
 }
 
+void scan_alter(struct qmgr *qmgr, struct alteration *alteration)
+{
+    loader_alter(&qmgr->scan->loader, alteration);
+    wake(qmgr->scan);
+}
+
 void scan_settled(struct qmgr *qmgr, const struct store_place *place)
 {
     loader_settled(&qmgr->scan->loader, place);

@@ -28,6 +28,10 @@ size_t scan_wanted_count(const struct qmgr *qmgr);
 /* A message left memory, while other deliveries of it may be under way. */
 void scan_settled(struct qmgr *qmgr, const struct store_place *place);
 
+struct alteration;
+/* Done by the reading task as soon as it can; the caller keeps it until it is done. */
+void scan_alter(struct qmgr *qmgr, struct alteration *alteration);
+
 /* Calls fire(context) once in about a second. */
 void scan_later(struct qmgr *qmgr, void (*fire)(void *context), void *context);
 

@@ -1,13 +1,17 @@
 /* qmgr/tool_peer - see tool_peer.h.
- * What may be asked here harms nobody: who may connect is decided by the socket's directory. */
+ * Listing and flushing harm nobody: who may connect is decided by the socket's directory. Altering
+ * messages is for the superuser, and for the user as whom the queue manager itself runs, who owns
+ * the queue. */
 #include "tool_peer.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "flush.h"
 #include "listing.h"
+#include "load.h"
 #include "scan.h"
 #include "schedule.h"
 #include "system/task.h"
@@ -24,6 +28,7 @@ struct tool_peer {
     struct qmgr *qmgr;
     struct ipc_channel *channel; /* NULL when it is gone */
     struct listing *listing;
+    bool is_superuser;
     uint32_t request_id; /* of what is being done, 0: nothing */
     struct buffer text;  /* the queue id or site of a flush under way */
 };
@@ -125,6 +130,58 @@ static void on_flush(struct tool_peer *peer, uint32_t id, const struct ipc_queue
     reply_flush(peer, id, &outcome);
 }
 
+struct tool_alteration {
+    struct alteration alteration;
+    struct tool_peer *peer;
+};
+
+static void on_altered(struct alteration *alteration)
+{
+    struct tool_alteration *asked = CONTAINER_OF(alteration, struct tool_alteration, alteration);
+    struct tool_peer *peer = asked->peer;
+    const struct ipc_queue_alter_reply reply = {
+        .result = (uint32_t)alteration->result,
+        .reason = alteration->result == STORE_ALTER_FAILED
+                      ? span_from_string(strerror(alteration->error))
+                      : span_empty()};
+    if (peer->channel)
+        (void)ipc_channel_reply(peer->channel, peer->request_id, IPC_QUEUE_ALTER_REPLY, &reply);
+    free(asked);
+    end_request(peer);
+}
+
+static const char *why_not(const struct tool_peer *peer, const struct ipc_queue_alter *alter)
+{
+    if (!peer->is_superuser)
+        return "permission denied";
+    if (alter->action < STORE_ALTER_DELETE || alter->action > STORE_ALTER_REQUEUE)
+        return "unknown action";
+    if (!queue_id_is_valid(alter->queue_id))
+        return "not a queue id";
+    return peer->qmgr->has_lock ? NULL : "another queue manager still has the queue";
+}
+
+static void on_alter(struct tool_peer *peer, uint32_t id, const struct ipc_queue_alter *alter)
+{
+    const char *reason = why_not(peer, alter);
+    if (!id || peer->request_id)
+        return;
+    struct tool_alteration *asked = reason ? NULL : calloc(1, sizeof(*asked));
+    if (!asked) {
+        const struct ipc_queue_alter_reply reply = {
+            .result = STORE_ALTER_FAILED,
+            .reason = span_from_string(reason ? reason : "queue manager is out of memory")};
+        (void)ipc_channel_reply(peer->channel, id, IPC_QUEUE_ALTER_REPLY, &reply);
+        return;
+    }
+    asked->peer = peer;
+    asked->alteration.action = (enum store_alter_action)alter->action;
+    asked->alteration.done = on_altered;
+    memcpy(asked->alteration.place.queue_id, alter->queue_id.bytes, alter->queue_id.length);
+    peer->request_id = id;
+    scan_alter(peer->qmgr, &asked->alteration);
+}
+
 static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
                        void *context)
 {
@@ -134,6 +191,8 @@ static void on_message(struct ipc_channel *channel, const struct ipc_delivery *d
         on_list(peer, delivery->id, ((const struct ipc_queue_list *)delivery->message)->is_first);
     else if (delivery->type == IPC_QUEUE_FLUSH)
         on_flush(peer, delivery->id, delivery->message);
+    else if (delivery->type == IPC_QUEUE_ALTER)
+        on_alter(peer, delivery->id, delivery->message);
 }
 
 static void on_closed(struct ipc_channel *channel, const char *reason, void *context)
@@ -148,9 +207,18 @@ static void on_closed(struct ipc_channel *channel, const char *reason, void *con
 static const struct ipc_permission permissions[] = {
     {IPC_QUEUE_LIST, IPC_ROLE_BIT(IPC_ROLE_TOOL)},
     {IPC_QUEUE_FLUSH, IPC_ROLE_BIT(IPC_ROLE_TOOL)},
+    {IPC_QUEUE_ALTER, IPC_ROLE_BIT(IPC_ROLE_TOOL)},
     {0, 0},
 };
 static const struct ipc_channel_handlers handlers = {on_message, on_closed, permissions};
+
+static bool is_superuser(int connection)
+{
+    struct ucred peer;
+    socklen_t length = sizeof(peer);
+    return getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
+           (peer.uid == 0 || peer.uid == geteuid());
+}
 
 static void on_connection(evutil_socket_t descriptor, short what, void *context)
 {
@@ -172,6 +240,7 @@ static void on_connection(evutil_socket_t descriptor, short what, void *context)
         return;
     }
     peer->qmgr = qmgr;
+    peer->is_superuser = is_superuser(connection);
     buffer_init(&peer->text, NULL, TEXT_MAX_BYTES);
     peer->channel = ipc_channel_create(qmgr->loop, connection, IPC_ROLE_TOOL, &handlers, peer);
     if (!peer->channel) {

@@ -55,6 +55,10 @@ static void write_work(struct pool_job *pool_job)
     else if (job->mark_count || job->journal.length)
         job->result = store_mark(job->store, &job->place, &job->preamble, job->marks,
                                  job->mark_count, buffer_span(&job->journal), &job->journal_end);
+    if (job->kind == WRITE_HOLD && job->result == 0 && !job->place.is_held) {
+        job->result = store_set_aside(job->store, &job->place, "hold");
+        job->place.is_held = job->result == 0;
+    }
     /* On a full disk the marks wait in memory, but the message must still leave new/ in time. */
     if (job->kind == WRITE_DEFER) {
         const int marked = job->result;
@@ -181,7 +185,7 @@ static void submit_write(struct message *message, struct write_job *job)
  * somebody has removed the file there is nothing left to try. */
 static void complain(struct message *message, const struct write_job *job)
 {
-    static const char *const what[] = {"mark", "defer", "remove", "set aside"};
+    static const char *const what[] = {"mark", "defer", "remove", "set aside", "hold"};
     maillog_text(&message->qmgr->service->log, LOG_LEVEL_WARNING, message_id(message),
                  "cannot %s the queue file: %s; %s", what[job->kind], strerror(job->error),
                  job->is_gone ? "it was removed by somebody else, and the message with it"
@@ -192,6 +196,13 @@ static void restore_changes(struct message *message, const struct write_job *job
 {
     for (size_t i = 0; i < job->mark_count; i++)
         message->recipients[job->marks[i].recipient].has_changed = true;
+}
+
+/* While it was put away an operator wished otherwise: the round has another end. */
+static bool has_other_end(const struct message *message, enum write_kind kind)
+{
+    return (kind == WRITE_DEFER || kind == WRITE_HOLD) &&
+           (message->is_deleted || message->is_holding != (kind == WRITE_HOLD));
 }
 
 static void write_done(struct pool_job *pool_job)
@@ -207,16 +218,17 @@ static void write_done(struct pool_job *pool_job)
     }
     message->place = job->place;
     const bool is_lost = job->is_gone && (message->open_count == 0 || message->is_settling);
-    const bool is_over = is_lost || (job->kind != WRITE_MARKS && !is_failed);
+    const bool is_over =
+        is_lost || (job->kind != WRITE_MARKS && !is_failed && !has_other_end(message, job->kind));
     /* At the end those are settled, too, that were repeated while the last job ran. */
     if (is_over || !is_failed)
         pay_acknowledgements(message,
                              is_over ? message->acknowledgement_count : job->acknowledgement_count);
+    if (!is_failed && job->kind == WRITE_DEFER)
+        scan_expect(message->qmgr, job->bucket, job->next_us);
     if (is_over) {
         if (!is_lost && job->kind == WRITE_REMOVE)
             maillog_removed(&message->qmgr->service->log, message_id(message));
-        if (!is_lost && job->kind == WRITE_DEFER)
-            scan_expect(message->qmgr, job->bucket, job->next_us);
         message->is_discarded = true;
     } else if (is_failed) {
         write_later(message);
@@ -249,9 +261,12 @@ void write_defer(struct message *message)
         return;
     }
     random_bytes(&jitter, sizeof(jitter));
-    const uint64_t next_us = backoff_next_attempt_us(
-        now_us, message->envelope.arrival_us, qmgr->settings->minimal_backoff_time_ms,
-        qmgr->settings->maximal_backoff_time_ms, jitter);
+    uint64_t next_us = backoff_next_attempt_us(now_us, message->envelope.arrival_us,
+                                               qmgr->settings->minimal_backoff_time_ms,
+                                               qmgr->settings->maximal_backoff_time_ms, jitter);
+    if (message->is_requeued)
+        next_us = now_us;
+    message->is_requeued = false;
     bool is_maybe_repeated = false;
     for (size_t i = 0; i < message->recipient_count; i++)
         if (message->recipients[i].status == QUEUE_STATUS_PENDING)
@@ -266,6 +281,17 @@ void write_defer(struct message *message)
     job->bucket = queue_bucket_of_time(next_us);
     job->next_us = next_us;
     submit_write(message, job);
+}
+
+void write_hold(struct message *message)
+{
+    struct write_job *job = make_write(message, WRITE_HOLD);
+    if (job && collect_changes(message, job)) {
+        submit_write(message, job);
+        return;
+    }
+    forget_write(job);
+    write_later(message);
 }
 
 bool write_marks(struct message *message)

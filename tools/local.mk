@@ -48,3 +48,7 @@ tools_postlog_LDADD = $(posthouse_libs)
 sbin_PROGRAMS += tools/postcat
 tools_postcat_SOURCES = tools/postcat.c tools/tool.c tools/tool.h
 tools_postcat_LDADD = $(posthouse_libs)
+
+sbin_PROGRAMS += tools/postsuper
+tools_postsuper_SOURCES = tools/postsuper.c tools/tool.c tools/tool.h tools/tool_log.c tools/tool_log.h
+tools_postsuper_LDADD = $(posthouse_libs)

@@ -178,9 +178,10 @@ int store_defer(const struct store *store, struct store_place *place, uint32_t b
 {
     char from[PATH_BYTES], to[PATH_BYTES], directory_name[QUEUE_BUCKET_NAME_BYTES + 1];
     struct store_place target = *place;
-    if (place->bucket == bucket)
+    if (place->bucket == bucket && !place->is_held)
         return 0;
     target.bucket = bucket;
+    target.is_held = false;
     queue_bucket_name(bucket, directory_name);
     const int from_directory = directory_and_name(store, place, from);
     const int to_directory = directory_and_name(store, &target, to);

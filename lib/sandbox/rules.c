@@ -180,6 +180,7 @@ const struct sandbox_rule sandbox_rules[] = {
     ALLOW(SOCKETS, "recvfrom"),
     ALLOW(SOCKETS, "shutdown"),
     ALLOW(SOCKETS, "getsockopt"),
+    ALLOW_IF(SANDBOX_ACCEPT, "getsockopt", IF_EQUAL(2, SO_PEERCRED)), /* whose command it is */
     ALLOW(SOCKETS, "getsockname"),
     ALLOW(SOCKETS, "getpeername"),
     ALLOW_IF(SOCKETS, "setsockopt", IF_EQUAL(1, SOL_SOCKET)),

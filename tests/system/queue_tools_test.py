@@ -2,10 +2,15 @@
 
 import re
 
+from harness.instance import free_port, wait_until
+
+
+ID_OF_NONE = "4jXFSK6yLxzVJPxwWwkvdZdG5sJh"
+
 
 def deferred(instance):
-    """An id of a message that waits, because nobody serves its transport."""
-    instance.set(transport_maps="inline:{ {away.test = nowhere:} }")
+    """An id of a message that waits, because nobody listens where it is to go."""
+    instance.set(relayhost=f"[127.0.0.1]:{free_port()}")
     instance.start()
     queue_id = instance.send(["first@away.test", "second@away.test"], b"Subject: kept\r\nX-Odd: a\r\n"
                              b"\r\n.dot\r\nlast line\r\n")
@@ -40,7 +45,7 @@ def test_postcat_refuses(make_instance):
     one = make_instance("here")
     one.start()
     assert one.run("postcat").returncode == 64
-    done = one.run("postcat", "-q", "4Qk7vBz1TfMw2hXcR9dLpNq3s")
+    done = one.run("postcat", "-q", ID_OF_NONE)
     assert done.returncode == 1 and "no such message" in done.stderr, done
     done = one.run("postcat", "-q", "../../etc/passwd")
     assert done.returncode == 1 and "not a queue id" in done.stderr, done
@@ -57,3 +62,130 @@ def test_postlog(make_instance):
     assert re.search(r" script/of-mine\[\d+\]: warning: first$", lines[1]), lines
     assert re.search(r" script/of-mine\[\d+\]: warning: sec\?ond$", lines[2]), lines
     assert one.run("postlog", "-p", "loud", "text").returncode == 64
+
+
+def places(instance, queue_id):
+    return [str(path.relative_to(instance.queue_directory).parts[0])
+            for path in instance.queue_directory.rglob(queue_id)]
+
+
+def attempts(instance, queue_id):
+    return len(re.findall(rf"{queue_id}: to=<first@away.test>", instance.log()))
+
+
+def wait_for_place(instance, queue_id, place):
+    wait_until(lambda: places(instance, queue_id) == [place] and
+               (place != "deferred" or "*" not in instance.queue()[queue_id].split("\n")[0]),
+               f"{queue_id} in {place}")
+
+
+def test_hold_and_release(make_instance):
+    one = make_instance("here")
+    queue_id = deferred(one)
+    wait_for_place(one, queue_id, "deferred")
+    done = one.run("postsuper", "-h", queue_id, check=True)
+    assert done.stderr == (f"postsuper: {queue_id}: placed on hold\n"
+                           "postsuper: Placed on hold: 1 message\n"), done
+    assert places(one, queue_id) == ["hold"]
+    assert re.match(rf"{queue_id}! ", one.queue()[queue_id])
+    one.wait_for_log(rf"posthouse/postsuper\[\d+\]: {queue_id}: placed on hold")
+    tried = attempts(one, queue_id)
+    one.flush()
+    assert one.run("postsuper", "-h", queue_id, check=True).stderr == ""
+    assert attempts(one, queue_id) == tried
+    done = one.run("postsuper", "-H", "ALL", check=True)
+    assert done.stderr.endswith("Released from hold: 1 message\n"), done
+    wait_until(lambda: attempts(one, queue_id) > tried, "an attempt after the release")
+    wait_for_place(one, queue_id, "deferred")
+    tried = attempts(one, queue_id)
+    one.run("postsuper", "-r", queue_id, check=True)
+    wait_until(lambda: attempts(one, queue_id) > tried, "an attempt after requeue")
+
+
+def test_requeued_mail_takes_the_new_route(make_instance):
+    one = make_instance("here", users=["you@here.test"])
+    queue_id = deferred(one)
+    wait_for_place(one, queue_id, "deferred")
+    one.set(relayhost="", virtual_mailbox_domains="here.test, away.test",
+            virtual_mailbox_maps="inline:{ {first@away.test = here.test/you/}, "
+                                 "{second@away.test = here.test/you/} }")
+    one.reload()
+    one.run("postsuper", "-r", "ALL", check=True)
+    one.wait_for_mail("you@here.test", 2)
+    one.wait_for_empty_queue()
+
+
+def test_delete(make_instance):
+    one = make_instance("here")
+    first, second = deferred(one), one.send("first@away.test")
+    done = one.run("postsuper", "-d", "-", stdin=f"{first}\n", check=True)
+    assert done.stderr.endswith("Deleted: 1 message\n"), done
+    wait_until(lambda: places(one, first) == [], "the file is gone")
+    assert places(one, second)
+    one.run("postsuper", "-d", ID_OF_NONE, check=True)
+    assert one.run("postsuper", "-d", "../new").returncode == 1
+    one.run("postsuper", "-d", "ALL", "hold", check=True)
+    assert places(one, second)
+    one.run("postsuper", "-d", "ALL", "deferred", "active", "incoming", check=True)
+    one.wait_for_empty_queue()
+    assert not re.search("returned to sender|non-delivery", one.log())
+
+
+def test_an_active_message(make_instance):
+    """What an agent has under way goes on; the rest is put aside when that has ended."""
+    import socket
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        one = make_instance("here", settings={"relayhost": f"[127.0.0.1]:{port}"})
+        one.start()
+        held = one.send("first@slow.test")
+        peer, _ = server.accept()     # and no greeting: the delivery is under way
+        one.run("postsuper", "-h", held, check=True)
+        assert places(one, held) == ["new"]
+        peer.sendall(b"421 4.3.0 not now\r\n")
+        peer.close()
+        wait_until(lambda: places(one, held) == ["hold"], "held after the attempt")
+        server.settimeout(0.5)
+        one.run("postsuper", "-H", held, check=True)
+        server.settimeout(30)
+        peer, _ = server.accept()
+        one.run("postsuper", "-d", held, check=True)
+        wait_until(lambda: places(one, held) == [], "deleted while an agent has it")
+        peer.close()
+        one.wait_for_log(f"{held}: removed")
+        one.wait_for_empty_queue()
+
+
+def test_while_the_system_is_down(make_instance):
+    one = make_instance("here")
+    queue_id = deferred(one)
+    one.stop()
+    one.run("postsuper", "-h", "ALL", check=True)
+    assert places(one, queue_id) == ["hold"]
+    one.start()
+    tried = attempts(one, queue_id)
+    one.flush()
+    one.stop()
+    assert attempts(one, queue_id) == tried
+    one.run("postsuper", "-H", queue_id, check=True)
+    one.start()
+    wait_until(lambda: attempts(one, queue_id) > tried, "an attempt after the release")
+    one.stop()
+    done = one.run("postsuper", "-d", "ALL", check=True)
+    assert done.stderr.endswith("Deleted: 1 message\n"), done
+    assert places(one, queue_id) == []
+
+
+def test_only_the_superuser(make_instance):
+    import os
+    import subprocess
+    import pytest
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    one = make_instance("here")
+    queue_id = deferred(one)
+    done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                           one.programs.command("postsuper"), "-c", str(one.etc), "-d", queue_id],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "superuser" in done.stderr, done
+    assert places(one, queue_id)

@@ -1,0 +1,65 @@
+/* queuestore/alter - see alter.h. */
+#include "queuestore/alter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "system/file.h"
+
+static bool find(const struct store *store, struct store_place *place)
+{
+    if (store_find(store, place))
+        return true;
+    place->bucket = 0;
+    place->is_held = true;
+    return !store_is_gone(store, place);
+}
+
+/* The descriptor of a delivery carries a shared lock. */
+static bool is_being_delivered(const struct store *store, const struct store_place *place)
+{
+    const int descriptor = store_open_delivery(store, place);
+    const bool is_locked =
+        descriptor >= 0 && flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    file_close(descriptor);
+    return is_locked;
+}
+
+static int release(const struct store *store, struct store_place *place, uint64_t now_us)
+{
+    return store_defer(store, place, queue_bucket_of_time(now_us));
+}
+
+enum store_alter_result store_alter(const struct store *store, enum store_alter_action action,
+                                    uint64_t now_us, struct store_place *place)
+{
+    int result = -1;
+    if (!find(store, place) || (action == STORE_ALTER_HOLD && place->is_held) ||
+        (action == STORE_ALTER_RELEASE && !place->is_held))
+        return STORE_NOT_ALTERED;
+    /* Its result would look for the file where it lay. */
+    if (action != STORE_ALTER_DELETE && is_being_delivered(store, place))
+        return STORE_ALTER_BUSY;
+    switch (action) {
+    case STORE_ALTER_DELETE:
+        result = store_remove(store, place);
+        break;
+    case STORE_ALTER_HOLD:
+        result = store_set_aside(store, place, "hold");
+        if (result == 0) {
+            place->is_held = true;
+            place->bucket = 0;
+        }
+        break;
+    case STORE_ALTER_RELEASE:
+    case STORE_ALTER_REQUEUE:
+        result = release(store, place, now_us);
+        break;
+    }
+    if (result == 0)
+        return STORE_ALTERED;
+    return errno == ENOENT ? STORE_NOT_ALTERED : STORE_ALTER_FAILED;
+}

@@ -1,0 +1,416 @@
+/* tools/postsuper - delete, hold, release and requeue messages. man/postsuper.1
+ * Asks qmgr through public/qmgr, for it may have a message in memory. When the mail system is down
+ * the files are renamed or removed here, under the queue's lock. Superuser only. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <grp.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ipc/channel.h"
+#include "queuestore/alter.h"
+#include "queuestore/walk.h"
+#include "system/file.h"
+#include "system/task.h"
+#include "tool.h"
+#include "tool_log.h"
+
+enum { CALL_TIMEOUT_MS = 100 * 1000, PAGE_ARENA_BYTES = 1 << 20, LINE_MAX_BYTES = 256 };
+
+static const struct action {
+    int option;
+    enum store_alter_action number;
+    const char *done; /* "QID: removed" */
+    const char *total;
+    const char *default_queues; /* of ALL */
+} actions[] = {
+    {'d', STORE_ALTER_DELETE, "removed", "Deleted", "hold incoming active deferred"},
+    {'h', STORE_ALTER_HOLD, "placed on hold", "Placed on hold", "incoming active deferred"},
+    {'H', STORE_ALTER_RELEASE, "released from hold", "Released from hold", "hold"},
+    {'r', STORE_ALTER_REQUEUE, "requeued", "Requeued", "hold incoming active deferred"},
+};
+
+struct order {
+    const struct action *action;
+    const char *argument; /* a queue id, "-" or "ALL" */
+};
+
+struct ids {
+    char (*items)[QUEUE_ID_MAX_BYTES + 1];
+    size_t count, capacity;
+};
+
+struct request {
+    struct conf_tools settings;
+    struct tool_log log;
+    char **queues; /* named after the options, NULL at the end */
+    struct order *orders;
+    size_t order_count;
+    unsigned long long totals[ARRAY_LENGTH(actions)];
+    bool has_failed;
+    /* One of these two ways. */
+    struct loop *loop;
+    struct ipc_channel *channel;
+    struct store store;
+};
+
+static void say(struct request *request, enum log_level level, const char *subject,
+                const char *text)
+{
+    struct buffer line;
+    buffer_init(&line, NULL, MAILLOG_LINE_MAX_BYTES);
+    buffer_append_format(&line, "%s%s: %s", level == LOG_LEVEL_WARNING ? "warning: " : "", subject,
+                         text);
+    if (!tool_log_line(&request->log, level, buffer_span(&line)))
+        request->has_failed = true;
+    (void)fprintf(stderr, "postsuper: %.*s\n", SPAN_PRINTF(buffer_span(&line)));
+    buffer_release(&line);
+}
+
+static void warn(struct request *request, const char *subject, const char *text)
+{
+    request->has_failed = true;
+    say(request, LOG_LEVEL_WARNING, subject, text);
+}
+
+/* ---- one message ---- */
+
+static enum store_alter_result ask_qmgr(struct request *request, enum store_alter_action action,
+                                        const char *id, struct arena *arena, struct span *reason)
+{
+    const struct ipc_queue_alter question = {.action = (uint32_t)action,
+                                             .queue_id = span_from_string(id)};
+    struct ipc_queue_alter_reply reply;
+    if (ipc_channel_call(request->channel, IPC_QUEUE_ALTER, &question, IPC_QUEUE_ALTER_REPLY,
+                         &reply, arena, clock_deadline_after(CALL_TIMEOUT_MS)) != IPC_CALL_OK) {
+        *reason = SPAN("the queue manager does not answer");
+        return STORE_ALTER_FAILED;
+    }
+    *reason = reply.reason;
+    return (enum store_alter_result)reply.result;
+}
+
+static enum store_alter_result alter_directly(struct request *request,
+                                              enum store_alter_action action, const char *id,
+                                              struct span *reason)
+{
+    struct store_place place = {.bucket = 0};
+    memcpy(place.queue_id, id, strlen(id) + 1);
+    const enum store_alter_result result =
+        store_alter(&request->store, action, clock_realtime_us(), &place);
+    *reason = span_from_string(strerror(errno));
+    return result;
+}
+
+static void alter(struct request *request, const struct action *action, const char *id)
+{
+    struct arena arena;
+    struct span reason = span_empty();
+    char text[LINE_MAX_BYTES];
+    if (!queue_id_is_valid(span_from_string(id))) {
+        warn(request, id, "not a queue id");
+        return;
+    }
+    arena_init(&arena, PAGE_ARENA_BYTES, 0);
+    const enum store_alter_result result =
+        request->channel ? ask_qmgr(request, action->number, id, &arena, &reason)
+                         : alter_directly(request, action->number, id, &reason);
+    if (result == STORE_ALTERED) {
+        request->totals[action - actions]++;
+        say(request, LOG_LEVEL_INFO, id, action->done);
+    } else if (result == STORE_ALTER_BUSY) {
+        warn(request, id, "is being delivered; try again when that has ended");
+    } else if (result != STORE_NOT_ALTERED) {
+        (void)snprintf(text, sizeof(text), "not %s: %.*s", action->done, SPAN_PRINTF(reason));
+        warn(request, id, text);
+    }
+    arena_destroy(&arena);
+}
+
+/* ---- many ---- */
+
+static bool is_wanted(const struct request *request, const struct action *action, struct span queue)
+{
+    struct span rest = span_from_string(action->default_queues);
+    struct span word;
+    for (char **name = request->queues; *name; name++)
+        if (span_equals(span_from_string(*name), queue))
+            return true;
+    while (!*request->queues && rest.length) {
+        (void)span_split_once(rest, ' ', &word, &rest);
+        if (span_equals(word, queue))
+            return true;
+    }
+    return false;
+}
+
+static void remember(struct request *request, struct ids *ids, struct span id)
+{
+    if (ids->count == ids->capacity) {
+        const size_t capacity = ids->capacity * 2 + 1024;
+        void *items = realloc(ids->items, capacity * sizeof(*ids->items));
+        if (!items) {
+            request->has_failed = true;
+            return;
+        }
+        ids->items = items;
+        ids->capacity = capacity;
+    }
+    if (id.length > QUEUE_ID_MAX_BYTES)
+        return;
+    memcpy(ids->items[ids->count], id.bytes, id.length);
+    ids->items[ids->count++][id.length] = '\0';
+}
+
+static bool remember_page(struct request *request, const struct action *action, struct span records,
+                          struct ids *ids)
+{
+    struct ipc_queue_entry entry;
+    struct ipc_queue_entry_recipient recipient;
+    while (records.length) {
+        if (ipc_records_peek(records) != IPC_QUEUE_ENTRY) {
+            if (ipc_records_next(&records, IPC_QUEUE_ENTRY_RECIPIENT, &recipient) != PARSE_OK)
+                return false;
+            continue;
+        }
+        if (ipc_records_next(&records, IPC_QUEUE_ENTRY, &entry) != PARSE_OK)
+            return false;
+        if (is_wanted(request, action, entry.queue))
+            remember(request, ids, entry.queue_id);
+    }
+    return true;
+}
+
+static void list_through_qmgr(struct request *request, const struct action *action, struct ids *ids)
+{
+    struct arena arena;
+    bool is_last = false;
+    arena_init(&arena, PAGE_ARENA_BYTES, 0);
+    for (bool is_first = true; !is_last; is_first = false) {
+        const struct ipc_queue_list question = {.is_first = is_first};
+        struct ipc_queue_list_reply reply;
+        if (ipc_channel_call(request->channel, IPC_QUEUE_LIST, &question, IPC_QUEUE_LIST_REPLY,
+                             &reply, &arena,
+                             clock_deadline_after(CALL_TIMEOUT_MS)) != IPC_CALL_OK ||
+            !remember_page(request, action, reply.entries, ids)) {
+            warn(request, "ALL", "the queue manager does not answer");
+            break;
+        }
+        is_last = reply.is_last;
+        arena_reset(&arena);
+    }
+    arena_destroy(&arena);
+}
+
+static void list_directly(struct request *request, const struct action *action, struct ids *ids)
+{
+    struct walk *walk = walk_create(&request->store);
+    while (walk && !walk_is_at_end(walk)) {
+        size_t count;
+        walk_read_page(walk);
+        const struct walk_message *page = walk_page(walk, &count);
+        for (size_t i = 0; i < count; i++) {
+            const struct span queue = page[i].is_held        ? SPAN("hold")
+                                      : page[i].place.bucket ? SPAN("deferred")
+                                                             : SPAN("incoming");
+            if (is_wanted(request, action, queue))
+                remember(request, ids, span_from_string(page[i].place.queue_id));
+        }
+    }
+    request->has_failed |= !walk;
+    walk_destroy(&walk);
+}
+
+/* All ids first: what is released while the queue is read would be met again. */
+static void alter_all(struct request *request, const struct action *action)
+{
+    struct ids ids = {.items = NULL};
+    if (request->channel)
+        list_through_qmgr(request, action, &ids);
+    else
+        list_directly(request, action, &ids);
+    for (size_t i = 0; i < ids.count; i++)
+        alter(request, action, ids.items[i]);
+    free(ids.items);
+}
+
+static void alter_input(struct request *request, const struct action *action)
+{
+    char *line = NULL;
+    size_t capacity = 0;
+    for (ssize_t length; (length = getline(&line, &capacity, stdin)) >= 0;) {
+        while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == ' '))
+            line[--length] = '\0';
+        if (length > 0)
+            alter(request, action, line);
+    }
+    free(line);
+}
+
+static void run(struct request *request)
+{
+    for (size_t i = 0; i < request->order_count; i++) {
+        const struct order *order = &request->orders[i];
+        if (strcmp(order->argument, "-") == 0)
+            alter_input(request, order->action);
+        else if (strcmp(order->argument, "ALL") == 0)
+            alter_all(request, order->action);
+        else
+            alter(request, order->action, order->argument);
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(actions); i++) {
+        char text[LINE_MAX_BYTES];
+        if (request->totals[i] == 0)
+            continue;
+        (void)snprintf(text, sizeof(text), "%llu message%s", request->totals[i],
+                       request->totals[i] == 1 ? "" : "s");
+        say(request, LOG_LEVEL_INFO, actions[i].total, text);
+    }
+}
+
+/* ---- the two ways ---- */
+
+static void talk(void *argument)
+{
+    struct request *request = argument;
+    run(request);
+    loop_stop(request->loop);
+}
+
+static bool run_through_qmgr(struct request *request, int descriptor)
+{
+    static const struct ipc_channel_handlers handlers = {NULL, NULL, NULL};
+    request->loop = loop_create();
+    if (request->loop)
+        request->channel =
+            ipc_channel_create(request->loop, descriptor, IPC_ROLE_QMGR, &handlers, request);
+    if (!request->channel || !task_start(request->loop, "talk", talk, request))
+        return false;
+    loop_run(request->loop);
+    ipc_channel_destroy(&request->channel);
+    loop_destroy(&request->loop);
+    return true;
+}
+
+/* What is made here must be qmgr's: its owner's rights are all that is needed from here on. */
+static bool become_owner(int directory)
+{
+    struct stat facts;
+    if (geteuid() != 0)
+        return true;
+    return fstat(directory, &facts) == 0 && setgroups(0, NULL) == 0 &&
+           setresgid(facts.st_gid, facts.st_gid, facts.st_gid) == 0 &&
+           setresuid(facts.st_uid, facts.st_uid, facts.st_uid) == 0;
+}
+
+static bool run_directly(struct request *request)
+{
+    request->store =
+        (struct store){.queue = tool_open_queue(&request->settings), .is_unverified = true};
+    const int lock = request->store.queue < 0
+                         ? -1
+                         : openat(request->store.queue, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) != 0)
+        return false;
+    request->store.new = openat(request->store.queue, "new", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    request->store.deferred =
+        openat(request->store.queue, "deferred", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (request->store.new < 0 || request->store.deferred < 0 || !become_owner(request->store.new))
+        return false;
+    run(request);
+    return true;
+}
+
+/* ---- the command line ---- */
+
+static void fail(const char *reason)
+{
+    (void)fprintf(stderr, "postsuper: fatal: %s\n", reason);
+}
+
+static int usage(void)
+{
+    fail("usage: postsuper [-v] [-c directory] [-d id|-|ALL] [-h id|-|ALL] [-H id|-|ALL] "
+         "[-r id|-|ALL] [queue...]");
+    return EXIT_FAILURE;
+}
+
+static const struct action *find_action(int option)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(actions); i++)
+        if (actions[i].option == option)
+            return &actions[i];
+    return NULL;
+}
+
+/* The superuser, or who owns the queue of an instance that runs without one. */
+static bool is_permitted(const struct request *request)
+{
+    const int queue = tool_open_queue(&request->settings);
+    const bool is_owner = queue >= 0 && faccessat(queue, "new", W_OK, AT_EACCESS) == 0;
+    file_close(queue);
+    return geteuid() == 0 || is_owner;
+}
+
+static bool are_queues(char **names)
+{
+    static const char *const known[] = {"hold", "incoming", "active", "deferred"};
+    for (; *names; names++) {
+        bool is_known = false;
+        for (size_t i = 0; i < ARRAY_LENGTH(known); i++)
+            is_known |= strcmp(*names, known[i]) == 0;
+        if (!is_known)
+            return false;
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    static struct arena arena;
+    static struct request request;
+    static struct conf_logd log_settings;
+    char *tag = NULL;
+    const char *directory = NULL;
+    request.orders = calloc((size_t)argc, sizeof(*request.orders));
+    if (!request.orders)
+        return EXIT_FAILURE;
+    for (int option; (option = getopt(argc, argv, "c:d:h:H:r:v")) != -1;) {
+        const struct action *action = find_action(option);
+        if (action)
+            request.orders[request.order_count++] = (struct order){action, optarg};
+        else if (option == 'c')
+            directory = optarg;
+        else if (option != 'v')
+            return usage();
+    }
+    request.queues = argv + optind;
+    if (request.order_count == 0 || !are_queues(request.queues))
+        return usage();
+    arena_init(&arena, CONF_INSTANCE_ARENA_BYTES, 0);
+    if (!tool_load("postsuper", directory, &conf_part_tools, &arena, &request.settings) ||
+        !tool_load("postsuper", directory, &conf_part_logd, &arena, &log_settings))
+        return EXIT_FAILURE;
+    if (!is_permitted(&request)) {
+        fail("use of this command is reserved for the superuser");
+        return EXIT_FAILURE;
+    }
+    if (asprintf(&tag, "%.*s/postsuper", SPAN_PRINTF(request.settings.syslog_name)) < 0 ||
+        !tool_log_open(&request.log, &log_settings, span_from_string(tag))) {
+        fail("cannot open the log");
+        return EXIT_FAILURE;
+    }
+    const int descriptor = tool_connect_qmgr(&request.settings);
+    const bool is_run =
+        descriptor >= 0 ? run_through_qmgr(&request, descriptor) : run_directly(&request);
+    if (!is_run)
+        fail("cannot work on the queue: nobody answers, and it is not free either");
+    tool_log_close(&request.log);
+    free(tag);
+    free(request.orders);
+    return is_run && !request.has_failed ? EXIT_SUCCESS : EXIT_FAILURE;
+}
