@@ -15,6 +15,7 @@ enum {
     QUEUE_REPLY_MAX_BYTES = 8 << 20, /* replies to a peer that does not read stop here */
     QUEUE_COMPACT_BYTES = 256 << 10,
     PACKETS_PER_TURN = 16,
+    WRITE_PAUSE_MS = 10,
     CALL_SLOT_BITS = 10
 };
 
@@ -53,6 +54,7 @@ struct ipc_channel {
     void *context;
     struct event read_event;
     struct event write_event;
+    struct loop_timer pause_timer;
     struct loop_hook hook;
     struct buffer out; /* records from out_offset on */
     size_t out_offset;
@@ -130,6 +132,7 @@ static void shut(struct ipc_channel *channel)
     channel->is_closed = true;
     (void)event_del(&channel->read_event);
     (void)event_del(&channel->write_event);
+    loop_timer_release(&channel->pause_timer);
     loop_hook_cancel(channel->loop, &channel->hook);
     if (end_hook)
         end_hook(channel->descriptor, !channel->is_destroyed);
@@ -261,12 +264,28 @@ static void block_writes(struct ipc_channel *channel)
     (void)event_add(&channel->write_event, NULL);
 }
 
+static void on_pause_over(void *context)
+{
+    struct ipc_channel *channel = context;
+    channel->is_write_blocked = false;
+    loop_hook_request(channel->loop, &channel->hook);
+}
+
+static void pause_writes(struct ipc_channel *channel)
+{
+    channel->is_write_blocked = true;
+    loop_timer_set(&channel->pause_timer, clock_deadline_after(WRITE_PAUSE_MS));
+}
+
 /* sendmsg() has failed; errno says why. */
 static void handle_send_error(struct ipc_channel *channel)
 {
-    /* ETOOMANYREFS: descriptors in flight; they drain as the peer reads. */
-    if (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS)
+    if (errno == EAGAIN)
         block_writes(channel);
+    /* ETOOMANYREFS: descriptors in flight; they drain as the peer reads. The socket counts as
+     * writable all the while. */
+    else if (errno == ENOBUFS || errno == ENOMEM || errno == ETOOMANYREFS)
+        pause_writes(channel);
     /* The peer is gone, but what it said before is still to be read: its results, its last log
      * lines. Then the reader comes to the end. */
     else if (errno == EPIPE || errno == ECONNRESET)
@@ -712,6 +731,7 @@ struct ipc_channel *ipc_channel_create(struct loop *loop, int descriptor, enum i
     channel->handlers = handlers;
     channel->context = context;
     channel->hook.run = on_turn_end;
+    loop_timer_init(&channel->pause_timer, loop, on_pause_over, channel);
     list_init(&channel->waiters);
     buffer_init(&channel->out, NULL, QUEUE_REPLY_MAX_BYTES + IPC_PACKET_MAX_BYTES * 2);
     if (event_assign(&channel->read_event, loop_event_base(loop), descriptor, EV_READ | EV_PERSIST,
