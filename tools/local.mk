@@ -24,7 +24,7 @@ install-mailq:
 install-exec-hook: install-postalias
 .PHONY: install-postalias
 install-postalias:
-	$(MKDIR_P) '$(DESTDIR)$(bindir)'
+	$(MKDIR_P) '$(DESTDIR)$(bindir)' '$(DESTDIR)$(sbindir)'
 	rm -f '$(DESTDIR)$(sbindir)/postalias' '$(DESTDIR)$(bindir)/newaliases'
 	$(LN_S) postmap '$(DESTDIR)$(sbindir)/postalias'
 	ln -s -r '$(DESTDIR)$(sbindir)/postmap' '$(DESTDIR)$(bindir)/newaliases' 2>/dev/null || \

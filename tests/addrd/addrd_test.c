@@ -443,6 +443,34 @@ static void check_failing(void *argument)
     task_done();
 }
 
+static void check_patterns(void *argument)
+{
+    (void)argument;
+    assert_check("Team-7@vmail.example", "3 ok");
+    assert_check("team-x@vmail.example",
+                 "3 550 Recipient address rejected: User unknown in virtual mailbox table");
+    assert_check("dora@vmail.example", "3 ok"); /* the second part of a union */
+    assert_check("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab@vmail.example",
+                 "3 451 Temporary lookup failure");
+    task_done();
+}
+
+/* Workers ask regular expressions, also those inside other tables, and tell what is odd in them. */
+static void test_patterns(void **state)
+{
+    (void)state;
+    char more[512];
+    (void)snprintf(more, sizeof(more),
+                   "virtual_mailbox_maps = unionmap:{ pcre:{ {/^team-([0-9]+)@/ team/$$1}, "
+                   "{/^(a+)+@/ slow}, {/(/ x} } hash:%s/vmailbox }\n",
+                   directory);
+    start_addrd(more);
+    run_in_task(check_patterns, NULL);
+    loop_run(loop);
+    assert_logged("error in regex at offset 1: missing closing parenthesis");
+    stop_addrd();
+}
+
 /* A table that cannot be read must not be passed over. */
 static void test_missing_tables_are_told(void **state)
 {
@@ -504,6 +532,7 @@ int main(void)
         cmocka_unit_test_setup(test_killed_workers, start_default),
 
         cmocka_unit_test(test_hanging_look_ups),
+        cmocka_unit_test(test_patterns),
         cmocka_unit_test(test_missing_tables_are_told),
     };
     return cmocka_run_group_tests_name("addrd", tests, set_up_group, tear_down_group);
