@@ -119,10 +119,6 @@ bool session_mail(struct smtpsession *session, struct span argument)
         session_reply(session, 503, 5, 1, "Error: send HELO/EHLO first");
         return false;
     }
-    if (session->transaction.chunks) {
-        session_reply(session, 503, 5, 1, "Error: MAIL after BDAT");
-        return false;
-    }
     if (session->transaction.is_open) {
         session_reply(session, 503, 5, 1, "Error: nested MAIL command");
         return false;
