@@ -1,0 +1,66 @@
+"""tests/harness/processes - the processes of an instance, and system calls of theirs that go wrong.
+
+Callers: tests/kill, tests/faults, tests/powercut."""
+
+import collections
+import pathlib
+import signal
+import subprocess
+
+from .instance import wait_until
+
+START_DEADLINE_S = 20
+
+
+def processes_of(programs):
+    """{program: [pid]} of everything that runs from the installed daemons."""
+    found = collections.defaultdict(list)
+    for entry in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            executable = (entry / "exe").readlink()
+        except OSError:
+            continue
+        if executable.parent == programs.daemons:
+            found[executable.name].append(int(entry.name))
+    return found
+
+
+def running(programs, daemon):
+    """Its pids, waited for."""
+    return wait_until(lambda: processes_of(programs)[daemon], f"{daemon} runs", START_DEADLINE_S)
+
+
+class Injection:
+    """Calls of a daemon have another effect ("error=EIO", "retval=0") each time (when = 1+1) or now
+    and then, in all threads of its processes. strace lets gettid happen in their place, which every
+    sandbox permits, and changes the result."""
+
+    def __init__(self, programs, daemon, calls, effect, when, trace):
+        self._trace = trace
+        pids = running(programs, daemon)
+        self._process = subprocess.Popen(
+            ["strace", "-f", "-q", "-o", str(trace), "-e", f"trace={calls}",
+             "-e", f"inject={calls}:{effect}:syscall=gettid:when={when}",
+             *(word for pid in pids for word in ("-p", str(pid)))],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+        def is_attached():
+            if self._process.poll() is not None:
+                raise AssertionError(f"strace: {self._process.stderr.read()}")
+            return all(_has_tracer(pid) for pid in pids)
+        wait_until(is_attached, "strace is attached", 10)
+
+    def end(self):
+        """How many calls it was."""
+        self._process.send_signal(signal.SIGTERM)  # strace detaches and ends
+        self._process.wait(20)
+        self._process.stderr.close()
+        with open(self._trace, errors="replace") as trace:
+            return sum("(INJECTED)" in line for line in trace)
+
+
+def _has_tracer(pid):
+    try:
+        return "\nTracerPid:\t0\n" not in pathlib.Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
