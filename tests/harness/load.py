@@ -48,6 +48,7 @@ class Load:
         self.ledger = {}
         self.received = collections.Counter()  # (message id, recipient) at the other server
         self.damaged = set()
+        self.system_users = []                 # addresses that are not virtual, if there are any
         self.replies = collections.Counter()   # first words of what smtpd said, other than success
         self.phase = ""
         self.rate = 40.0                       # messages per second, all sessions together
@@ -98,6 +99,7 @@ class Load:
 
     @property
     def users(self):
+        """The virtual mailboxes."""
         return [f"user{number}@{self.domain}" for number in range(LOCAL_USERS)] + \
                [f"{RETURNS}@{self.domain}"]
 
@@ -109,7 +111,7 @@ class Load:
 
     def _recipients(self):
         chance, number = self._chance, self._number
-        local = [f"user{user}@{self.domain}" for user in chance.sample(range(LOCAL_USERS), 3)]
+        local = chance.sample(self.users[:LOCAL_USERS] + self.system_users, 3)
         remote = [f"any-{number}@there.test", f"later{chance.randint(1, 2)}-{number}@there.test"]
         return chance.choice([local[:1], local[:1], local[:1], local, remote[:1], remote, remote[1:],
                               local[:2] + remote, [f"never-{number}@there.test"],
