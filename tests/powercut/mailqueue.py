@@ -100,14 +100,18 @@ def _recover(instance, load, texts, deadline_s):
 class _Trial:
     """The rebuilt states of one recording, one after the other."""
 
-    def __init__(self, options, instance, load, disk, deadline_s):
+    def __init__(self, options, instance, load, disk, is_lying):
         self.options, self.instance, self.load, self.disk = options, instance, load, disk
-        self.deadline_s = deadline_s
+        self.is_lying = is_lying  # losses are what we want to see
+        self.deadline_s = 6 if is_lying else RECOVERY_DEADLINE_S
         self.tried = self.lossy = self.doubled = 0
         self.recipes = collections.Counter()
         self.problems = []
 
-    def check(self, state, marks, name):
+    def check(self, state, marks, before=None):
+        """before: the state whose recovery was cut short, if any."""
+        again = f"{before.number}-again-" if before else ""
+        name = f"{before}, cut again: " if before else ""
         self.tried += 1
         self.recipes[state.recipe] += 1
         try:
@@ -121,10 +125,10 @@ class _Trial:
             self.lossy += 1
             self.problems += [f"{name}{state}:", *(f"  {line}" for line in found[:8]),
                               *(f"  | {line}" for line in self.instance.log().splitlines()[-25:])]
-            self._keep(state, f"{self.disk.filesystem}-{name.replace(' ', '-')}{state.number}")
+            self._keep(state, f"{self.disk.filesystem}-{again}{state.number}")
 
     def _keep(self, state, name):
-        if self.options.keep:
+        if self.options.keep and not self.is_lying:
             os.makedirs(self.options.keep, exist_ok=True)
             powercut.copy_sparse(state.image, os.path.join(self.options.keep, name + ".img"))
             if self.instance.log_file.exists():
@@ -149,7 +153,7 @@ class _Trial:
             self.load.on_event = lambda _text: None
         log = powercut.Log(second.log)
         for inner in powercut.states(log, second, 2, chance.random()):
-            self.check(inner, state.marks + inner.marks, f"state {state.number}, cut again: ")
+            self.check(inner, state.marks + inner.marks, state)
         log.close()
         shutil.rmtree(directory)
 
@@ -166,12 +170,12 @@ def _try(options, workspace, filesystem, programs, state_count, liar=None):
         _record(disk, instance, load, 1.5 if liar else 3 + state_count / 40, liar)
     log = powercut.Log(disk.log)
     kinds = collections.Counter(record.kind for record in log.records)
-    trial = _Trial(options, instance, load, disk, 6 if liar else RECOVERY_DEADLINE_S)
+    trial = _Trial(options, instance, load, disk, liar is not None)
     chance = random.Random(options.seed)
     for state in powercut.states(log, disk, state_count, options.seed):
         if state.number % 8 == 5 and not liar:
             trial.cut_recovery_short(state, outside / "again", chance)
-        trial.check(state, state.marks, "")
+        trial.check(state, state.marks)
         if trial.lossy >= (1 if liar else 5):
             break
     log.close()

@@ -22,6 +22,9 @@ import time
 
 _RECORD = struct.Struct("=5Q")  # as struct log_record in logdisk.c
 SECTOR = 512
+# ext4 writes its superblock, two sectors under one checksum, in place and cannot be mounted when it is
+# torn: that is between ext4 and the disk, which writes its first 4 KiB at once here.
+WHOLE_BELOW = 4096
 
 # mkfs: no discard and no lazy work, so that the log begins with the workload. The size is the least
 # that each mkfs accepts, roughly; images are sparse. tear: the unit that a cut may split writes into;
@@ -289,7 +292,7 @@ def _survivors(chance, log, volatile, recipe, tear):
     chance.shuffle(kept)
     for record in kept:
         data = log.bytes_of(record)
-        if recipe != "torn" or chance.random() < 0.5:
+        if recipe != "torn" or record.offset < WHOLE_BELOW or chance.random() < 0.5:
             yield record.offset, data
             continue
         for start in range(0, len(data), tear):

@@ -99,7 +99,7 @@ def _try_discipline(options, workspace, filesystem, discipline, state_count, sec
         if found:
             lossy += 1
             problems += [f"{state}:", *(f"  {line}" for line in found[:5])]
-            if options.keep:
+            if options.keep and discipline == "queue":
                 os.makedirs(options.keep, exist_ok=True)
                 powercut.copy_sparse(state.image, os.path.join(
                     options.keep, f"{filesystem}-{state.number}.img"))
