@@ -84,14 +84,14 @@ def test_hold_and_release(make_instance):
     queue_id = deferred(one)
     wait_for_place(one, queue_id, "deferred")
     done = one.run("postsuper", "-h", queue_id, check=True)
-    assert done.stderr == (f"postsuper: {queue_id}: placed on hold\n"
-                           "postsuper: Placed on hold: 1 message\n"), done
+    assert done.stderr.endswith(f"postsuper: {queue_id}: placed on hold\n"
+                                "postsuper: Placed on hold: 1 message\n"), done
     assert places(one, queue_id) == ["hold"]
     assert re.match(rf"{queue_id}! ", one.queue()[queue_id])
     one.wait_for_log(rf"posthouse/postsuper\[\d+\]: {queue_id}: placed on hold")
     tried = attempts(one, queue_id)
     one.flush()
-    assert one.run("postsuper", "-h", queue_id, check=True).stderr == ""
+    assert "hold" not in one.run("postsuper", "-h", queue_id, check=True).stderr
     assert attempts(one, queue_id) == tried
     done = one.run("postsuper", "-H", "ALL", check=True)
     assert done.stderr.endswith("Released from hold: 1 message\n"), done
