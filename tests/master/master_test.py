@@ -197,6 +197,8 @@ def killed_daemon_comes_back_with_new_channels(place):
         one.wait_for_log(rf"^master: warning: process \S+/{program} pid {pid} killed by signal 9$")
 
     one.wait_for_log(r"^smtpd: testd: client of qmgr number", smtpd_count)
+    # What a process has to say waits for up to 50 ms: one that is killed before takes it along.
+    one.wait_for_log(r"^qmgr: testd: client of addrd number")
     kill("qmgr")
     one.wait_for_log(r"^smtpd: testd: channel to qmgr closed", smtpd_count)
     one.wait_for_log(r"^smtpd: testd: client of qmgr number", 2 * smtpd_count)
