@@ -16,15 +16,24 @@ def rootless(make_instance):
 
 
 def processes_of(instance):
-    """{program: pid} of the daemons of an instance."""
-    found = {}
+    """{program: pid} of the daemons of an instance. Daemons let nobody look at what they execute
+    but root; for another user they are the children of the master with this configuration."""
+    found, parents = {}, {}
     for process in pathlib.Path("/proc").glob("[0-9]*"):
         try:
+            name = process.joinpath("comm").read_text().strip()
+            parents[int(process.name)] = (name, int(status_of(process.name)["PPid"]))
+            if name == "master" and str(instance.etc).encode() in process.joinpath("cmdline").read_bytes():
+                found.setdefault(name, int(process.name))
             executable = process.joinpath("exe").readlink()
         except OSError:
             continue
         if str(executable).startswith(str(instance.programs.root)):
             found.setdefault(executable.name, int(process.name))
+    if os.geteuid() != 0:
+        for pid, (name, parent) in sorted(parents.items()):
+            if parent == found.get("master"):
+                found.setdefault(name, pid)
     return found
 
 
