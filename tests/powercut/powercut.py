@@ -3,8 +3,8 @@
 LoggedDisk makes a file system on a loop device whose backing file is served by logdisk, which logs
 each write, discard, flush and mark. states() rebuilds from that log what a disk with a volatile write
 cache may hold when the power fails: everything up to the last completed flush, and of the writes since
-then any subset, sectors of 512 bytes each for itself. Whatever the page cache had not yet written is
-gone by nature. mounted() mounts such an image, which replays its journal.
+then any subset, of some only a part of their sectors or blocks. Whatever the page cache had not yet
+written is gone by nature. mounted() mounts such an image, which replays its journal.
 
 A promise is checked like this: the workload writes a mark when something is promised (a 250 was seen);
 each state knows the marks that came before its cut, and must keep what they say.
@@ -21,21 +21,22 @@ import subprocess
 import time
 
 _RECORD = struct.Struct("=5Q")  # as struct log_record in logdisk.c
-SECTOR = 512
+SECTOR, BLOCK = 512, 4096
 # ext4 writes its superblock, two sectors under one checksum, in place and cannot be mounted when it is
 # torn: that is between ext4 and the disk, which writes its first 4 KiB at once here.
-WHOLE_BELOW = 4096
+WHOLE_BELOW = BLOCK
 
 # mkfs: no discard and no lazy work, so that the log begins with the workload. The size is the least
-# that each mkfs accepts, roughly; images are sparse. tear: the unit that a cut may split writes into;
-# btrfs takes its 4 KiB superblock to be written whole.
+# that each mkfs accepts, roughly; images are sparse. tear: the unit that a cut may split writes into.
+# xfs and btrfs take a block of metadata to be written whole: xfs's recovery passes over a torn one
+# because its first sector is new enough already, btrfs has its superblock under one checksum.
 FILE_SYSTEMS = {
     "ext4": {"size": 96 << 20, "tear": SECTOR, "mount": "",
              "mkfs": ["mkfs.ext4", "-q", "-F", "-b", "4096", "-J", "size=8",
                       "-E", "nodiscard,lazy_itable_init=0,lazy_journal_init=0"]},
-    "xfs": {"size": 320 << 20, "tear": SECTOR, "mount": "",
+    "xfs": {"size": 320 << 20, "tear": BLOCK, "mount": "",
             "mkfs": ["mkfs.xfs", "-q", "-f", "-K"]},
-    "btrfs": {"size": 144 << 20, "tear": 4096, "mount": "",
+    "btrfs": {"size": 144 << 20, "tear": BLOCK, "mount": "",
               "mkfs": ["mkfs.btrfs", "-q", "-f", "-K"]},
 }
 
