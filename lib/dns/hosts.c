@@ -47,7 +47,8 @@ static void lookup_some(struct dns_client *client, const struct span *names, siz
         for (size_t j = 0; j < ARRAY_LENGTH(families); j++)
             if (wanted & families[j].flag)
                 requests[request_count++] = (struct dns_request){names[i], families[j].type};
-    dns_lookup_many(client, requests, request_count, deadline_ms, arena, answers);
+    if (request_count > 0)
+        dns_lookup_many(client, requests, request_count, deadline_ms, arena, answers);
 
     const struct dns_answer *answer = answers;
     for (size_t i = 0; i < count; i++) {
