@@ -100,14 +100,14 @@ static void flush_active(struct message *message)
 /* ---- reading ---- */
 
 void load_add(struct loader *loader, struct load_job *job, const struct store_place *place,
-              bool is_forced)
+              enum load_haste haste)
 {
     const struct span queue_id = span_from_string(place->queue_id);
     ASSERT(job->count < LOADS_PER_JOB);
     if (message_find(loader->qmgr, queue_id) || find_locked(loader, queue_id))
         return;
     job->store = loader->store;
-    job->loads[job->count++] = (struct load){.place = *place, .is_forced = is_forced};
+    job->loads[job->count++] = (struct load){.place = *place, .haste = haste};
 }
 
 static void load_work(void *argument)
@@ -138,7 +138,7 @@ static uint64_t due_time(const struct store_message *message)
 static bool is_too_early(const struct loader *loader, const struct load *load)
 {
     const uint64_t now_us = clock_realtime_us();
-    if (load->place.bucket == 0 || load->is_forced ||
+    if (load->place.bucket == 0 || load->haste != LOAD_WHEN_DUE ||
         queue_bucket_time(load->place.bucket + 1) <= now_us)
         return false;
     const uint64_t due_us = due_time(&load->message);
@@ -193,7 +193,7 @@ static bool take_load(struct loader *loader, struct load *load)
     if (!message)
         return true;
     message_use(message);
-    message->is_flushed = load->is_flushed;
+    message->is_flushed = load->haste == LOAD_FLUSHED;
     result_apply_orphans(loader->qmgr, message);
     if (load->ignores_lock && message->open_count > 0)
         message_settle(message);
@@ -235,8 +235,7 @@ static bool serve_wanted(struct loader *loader, struct load_job *job)
         }
         const struct span queue_id = span_from_string(wanted->queue_id);
         struct message *message = message_find(loader->qmgr, queue_id);
-        struct load load = {.is_forced = true,
-                            .is_flushed = wanted->is_flushed,
+        struct load load = {.haste = wanted->is_flushed ? LOAD_FLUSHED : LOAD_NOW,
                             .is_sought = true,
                             .ignores_lock = result_is_awaited(loader->qmgr, queue_id)};
         memcpy(load.place.queue_id, wanted->queue_id, sizeof(wanted->queue_id));
@@ -245,7 +244,7 @@ static bool serve_wanted(struct loader *loader, struct load_job *job)
             job->loads[job->count++] = load;
             continue;
         }
-        if (load.is_flushed)
+        if (load.haste == LOAD_FLUSHED)
             flush_active(message);
         if (load.ignores_lock) {
             message_use(message);
@@ -269,7 +268,7 @@ static bool serve_locked(struct loader *loader, struct load_job *job)
     loader->locked_retry_ms = CLOCK_NEVER;
     while ((link = list_pop(&again)) != NULL) {
         struct locked *locked = LIST_ITEM(link, struct locked, link);
-        load_add(loader, job, &locked->place, true);
+        load_add(loader, job, &locked->place, LOAD_NOW);
         free(locked);
         if (job->count == LOADS_PER_JOB)
             is_whole &= load_run(loader, job);

@@ -22,11 +22,17 @@ struct loader {
     int64_t locked_retry_ms;
 };
 
+/* When a message of the queue may be tried. */
+enum load_haste {
+    LOAD_WHEN_DUE,
+    LOAD_NOW,    /* before its time */
+    LOAD_FLUSHED /* and although its next hop or its transport is left alone */
+};
+
 struct load {
     struct store_place place;
-    bool is_forced;  /* it may go before its time */
-    bool is_flushed; /* and although its next hop is left alone */
-    bool is_sought;  /* wherever it lies */
+    enum load_haste haste;
+    bool is_sought; /* wherever it lies */
     bool ignores_lock;
     enum store_load_result result;
     struct arena arena;
@@ -43,7 +49,7 @@ void loader_init(struct loader *loader, struct qmgr *qmgr, const struct store *s
 
 /* From the task: what is to be read next, unless it is in memory or locked. A full job must run. */
 void load_add(struct loader *loader, struct load_job *job, const struct store_place *place,
-              bool is_forced);
+              enum load_haste haste);
 /* From the task: reads the job's messages and takes them. False when some have to be looked at
  * again. */
 bool load_run(struct loader *loader, struct load_job *job);

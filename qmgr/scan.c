@@ -23,7 +23,7 @@ enum {
 struct bucket {
     uint32_t number;
     uint64_t due_us;
-    bool is_forced; /* flush: whatever its messages say */
+    enum load_haste haste; /* of its messages, whatever they say */
 };
 
 struct scan {
@@ -133,7 +133,7 @@ void scan_flush(struct qmgr *qmgr)
     struct scan *scan = qmgr->scan;
     for (size_t i = 0; i < scan->bucket_count; i++) {
         scan->buckets[i].due_us = 0;
-        scan->buckets[i].is_forced = true;
+        scan->buckets[i].haste = LOAD_FLUSHED;
     }
     wake(scan);
 }
@@ -254,7 +254,7 @@ static enum pass_result wait_for_room(struct scan *scan, uint32_t bucket)
 }
 
 static enum pass_result load_names(struct scan *scan, const struct names_job *names,
-                                   struct load_job *loads, uint32_t bucket, bool is_forced)
+                                   struct load_job *loads, uint32_t bucket, enum load_haste haste)
 {
     bool is_whole = true;
     for (size_t i = 0; i < names->count; i++) {
@@ -263,7 +263,7 @@ static enum pass_result load_names(struct scan *scan, const struct names_job *na
         if (room != PASS_DONE)
             return room;
         memcpy(place.queue_id, names->names[i], sizeof(place.queue_id));
-        load_add(&scan->loader, loads, &place, is_forced);
+        load_add(&scan->loader, loads, &place, haste);
         if (loads->count == LOADS_PER_JOB)
             is_whole &= load_run(&scan->loader, loads);
     }
@@ -271,7 +271,7 @@ static enum pass_result load_names(struct scan *scan, const struct names_job *na
     return is_whole ? PASS_DONE : PASS_LEFT;
 }
 
-static enum pass_result read_directory(struct scan *scan, uint32_t bucket, bool is_forced)
+static enum pass_result read_directory(struct scan *scan, uint32_t bucket, enum load_haste haste)
 {
     struct names_job *names = calloc(1, sizeof(*names));
     struct load_job *loads = calloc(1, sizeof(*loads));
@@ -282,7 +282,7 @@ static enum pass_result read_directory(struct scan *scan, uint32_t bucket, bool 
     }
     while (!names->is_end && (result == PASS_DONE || result == PASS_LEFT)) {
         pool_run(scan->qmgr->pool, names_work, names);
-        const enum pass_result loaded = load_names(scan, names, loads, bucket, is_forced);
+        const enum pass_result loaded = load_names(scan, names, loads, bucket, haste);
         if (loaded != PASS_DONE)
             result = loaded;
     }
@@ -311,20 +311,21 @@ static void remove_work(void *argument)
         job->result = 0;
 }
 
-static void scan_bucket(struct scan *scan, uint32_t number, bool is_forced)
+static void scan_bucket(struct scan *scan, uint32_t number, enum load_haste haste)
 {
     const uint64_t again_us = clock_realtime_us() + BUCKET_RETRY_S * UINT64_C(1000000);
     size_t position = position_of(scan, number);
     scan->buckets[position].due_us = UINT64_MAX; /* whatever comes meanwhile sets it anew */
-    scan->buckets[position].is_forced = false;
-    const enum pass_result result = read_directory(scan, number, is_forced);
+    scan->buckets[position].haste = LOAD_WHEN_DUE;
+    const enum pass_result result = read_directory(scan, number, haste);
     position = position_of(scan, number);
     if (position >= scan->bucket_count || scan->buckets[position].number != number)
         return;
     struct bucket *bucket = &scan->buckets[position];
     if (result == PASS_INTERRUPTED) {
         bucket->due_us = 0;
-        bucket->is_forced |= is_forced;
+        if (bucket->haste < haste)
+            bucket->haste = haste;
         return;
     }
     if (queue_bucket_time(number + 1) <= clock_realtime_us()) {
@@ -347,7 +348,7 @@ static void want_new_again(void *context)
 static void scan_new(struct scan *scan)
 {
     scan->is_new_wanted = false;
-    const enum pass_result result = read_directory(scan, 0, true);
+    const enum pass_result result = read_directory(scan, 0, LOAD_NOW);
     if (result == PASS_LEFT) /* some could not be read just now */
         scan_later(scan->qmgr, want_new_again, scan->qmgr);
 }
@@ -372,7 +373,7 @@ static void pull_implausible(struct scan *scan)
             break; /* they are in order */
         if (bucket->due_us > limit_us && bucket->due_us != UINT64_MAX) {
             bucket->due_us = 0;
-            bucket->is_forced = true;
+            bucket->haste = LOAD_NOW;
         }
     }
 }
@@ -413,7 +414,7 @@ static bool scan_step(struct scan *scan)
     pull_implausible(scan);
     const struct bucket *bucket = earliest(scan);
     if (bucket && bucket->due_us <= clock_realtime_us() && has_room_for_deferred(scan->qmgr)) {
-        scan_bucket(scan, bucket->number, bucket->is_forced);
+        scan_bucket(scan, bucket->number, bucket->haste);
         return true;
     }
     return false;
@@ -458,7 +459,7 @@ static void list_buckets_work(void *argument)
         struct bucket *bucket = add_bucket(scan, number, is_implausible ? 0 : begin_us);
         if (!bucket)
             continue;
-        bucket->is_forced = is_implausible;
+        bucket->haste = is_implausible ? LOAD_NOW : LOAD_WHEN_DUE;
     }
     (void)closedir(directory);
 }

@@ -5,19 +5,18 @@
 #include <stdlib.h>
 
 #include "agent.h"
-#include "system/clock.h"
+#include "maillog/event.h"
 #include "system/random.h"
 
 enum {
     IDLE_KEPT_MS = 300 * 1000,
     RETURNS_MAX = 4,
     RECIPIENT_FRAME_BYTES = 64,
-    DELIVERY_MAX_BYTES = 32768 /* as in lib/ipc/schema.def */
+    DELIVERY_MAX_BYTES = 32768, /* as in lib/ipc/schema.def */
+    SLOT_RECIPIENTS = 50        /* of a delivery without a limit, to tell large messages */
 };
 
 /* ---- transports and destinations ---- */
-
-static void on_dispatch(struct loop_hook *hook);
 
 bool schedule_init(struct qmgr *qmgr)
 {
@@ -26,7 +25,7 @@ bool schedule_init(struct qmgr *qmgr)
     map_init(&qmgr->transports, seed);
     map_init(&qmgr->in_flight, seed);
     list_init(&qmgr->agents);
-    qmgr->dispatch_hook.run = on_dispatch;
+    qmgr->dispatch_hook.run = dispatch;
     return true;
 }
 
@@ -35,6 +34,44 @@ static size_t limit_of(const struct conf_family *family, struct span transport)
     const int64_t value = conf_family_get(family, transport);
     return value <= 0 ? SIZE_MAX : (size_t)value;
 }
+
+static bool is_listed(struct span list, struct span name)
+{
+    struct span word;
+    while (span_next_word(&list, ", \t\r\n", &word))
+        if (span_equals(word, name))
+            return true;
+    return false;
+}
+
+static void configure(struct transport *transport, struct span name)
+{
+    const struct conf_qmgr *settings = transport->qmgr->settings;
+    transport->recipient_limit = limit_of(&settings->transport_destination_recipient_limit, name);
+    transport->window_rules = (struct window_rules){
+        .initial = limit_of(&settings->transport_initial_destination_concurrency, name),
+        .limit = limit_of(&settings->transport_destination_concurrency_limit, name),
+        .positive_feedback =
+            conf_family_get(&settings->transport_destination_concurrency_positive_feedback, name),
+        .negative_feedback =
+            conf_family_get(&settings->transport_destination_concurrency_negative_feedback, name),
+        .failed_cohort_limit =
+            conf_family_get(&settings->transport_destination_concurrency_failed_cohort_limit, name),
+    };
+    transport->destination_rest_ms =
+        conf_family_get(&settings->transport_destination_rate_delay, name);
+    if (transport->destination_rest_ms > 0)
+        transport->window_rules.limit = 1; /* there is no time between deliveries at once */
+    transport->rest_ms = conf_family_get(&settings->transport_transport_rate_delay, name);
+    transport->slot_cost = conf_family_get(&settings->transport_delivery_slot_cost, name);
+    const size_t slots = (size_t)conf_family_get(&settings->transport_minimum_delivery_slots, name);
+    transport->large_count =
+        slots * (transport->recipient_limit < SLOT_RECIPIENTS ? transport->recipient_limit
+                                                              : SLOT_RECIPIENTS);
+    transport->is_deferred = is_listed(settings->defer_transports, name);
+}
+
+static void on_rest_over(void *context);
 
 struct transport *schedule_transport(struct qmgr *qmgr, struct span name)
 {
@@ -48,19 +85,20 @@ struct transport *schedule_transport(struct qmgr *qmgr, struct span name)
     transport->qmgr = qmgr;
     map_init(&transport->destinations, qmgr->transports.seed);
     list_init(&transport->agents);
-    list_init(&transport->ready);
     list_init(&transport->idle);
-    const struct conf_qmgr *settings = qmgr->settings;
-    transport->recipient_limit = limit_of(&settings->transport_destination_recipient_limit, name);
-    transport->concurrency_limit =
-        limit_of(&settings->transport_destination_concurrency_limit, name);
-    transport->initial_concurrency =
-        limit_of(&settings->transport_initial_destination_concurrency, name);
+    for (int class = 0; class < CLASS_COUNT; class ++) {
+        list_init(&transport->ready[class][false]);
+        list_init(&transport->ready[class][true]);
+        list_init(&transport->suspended[class]);
+        list_init(&transport->resting[class]);
+    }
+    configure(transport, name);
     transport->node.key = span_from_string(transport->name);
     if (!map_insert(&qmgr->transports, &transport->node)) {
         free(transport);
         return NULL;
     }
+    loop_timer_init(&transport->rest_timer, qmgr->loop, on_rest_over, transport);
     return transport;
 }
 
@@ -74,7 +112,9 @@ static struct destination *find_destination(struct transport *transport, struct 
         return NULL;
     memcpy(destination->nexthop, nexthop.bytes, nexthop.length);
     destination->transport = transport;
-    list_init(&destination->entries);
+    for (int class = 0; class < CLASS_COUNT; class ++)
+        list_init(&destination->waiting[class]);
+    window_open(&destination->window, &transport->window_rules);
     destination->node.key = span_of(destination->nexthop, nexthop.length);
     if (!map_insert(&transport->destinations, &destination->node)) {
         free(destination);
@@ -83,15 +123,18 @@ static struct destination *find_destination(struct transport *transport, struct 
     return destination;
 }
 
-static bool is_suspended(const struct destination *destination)
+/* ---- on which list ---- */
+
+static bool has_mail(const struct destination *destination)
 {
-    return destination->suspended_until_ms > clock_monotonic_ms();
+    return !list_is_empty(&destination->waiting[CLASS_SMALL]) ||
+           !list_is_empty(&destination->waiting[CLASS_LARGE]);
 }
 
 static void consider_idle(struct destination *destination)
 {
     struct transport *transport = destination->transport;
-    const bool is_idle = list_is_empty(&destination->entries) && destination->in_flight_count == 0;
+    const bool is_idle = !has_mail(destination) && destination->in_flight_count == 0;
     if (is_idle && !list_is_linked(&destination->idle_link)) {
         destination->idle_since_ms = clock_monotonic_ms();
         list_append(&transport->idle, &destination->idle_link);
@@ -100,19 +143,130 @@ static void consider_idle(struct destination *destination)
     }
 }
 
+size_t schedule_capacity(const struct transport *transport)
+{
+    size_t capacity = 0;
+    LIST_FOR_EACH (&transport->agents, link)
+        capacity += LIST_ITEM(link, struct agent, transport_link)->capacity;
+    return capacity;
+}
+
+static bool has_window(const struct destination *destination)
+{
+    const struct transport *transport = destination->transport;
+    if (agent_is_final(transport) || destination->in_flight_count == 0)
+        return true;
+    if (!destination->is_proven && transport->unproven_count >= schedule_capacity(transport) / 2)
+        return false;
+    return destination->in_flight_count < destination->window.size;
+}
+
+static void wake_after_rest(struct transport *transport, int64_t until_ms)
+{
+    if (until_ms < transport->rest_timer.deadline_ms)
+        loop_timer_set(&transport->rest_timer, until_ms);
+}
+
+/* NULL: nothing waits, or a delivery has to end first. */
+static struct list *list_for(struct destination *destination, enum entry_class class)
+{
+    struct transport *transport = destination->transport;
+    if (list_is_empty(&destination->waiting[class]))
+        return NULL;
+    if (transport->is_deferred || schedule_is_suspended(destination))
+        return &transport->suspended[class];
+    if (!has_window(destination))
+        return NULL;
+    if (destination->rests_until_ms > clock_monotonic_ms()) {
+        wake_after_rest(transport, destination->rests_until_ms);
+        return &transport->resting[class];
+    }
+    return &transport->ready[class][destination->is_proven];
+}
+
+void schedule_place(struct destination *destination)
+{
+    for (int class = 0; class < CLASS_COUNT; class ++) {
+        struct list *list = list_for(destination, (enum entry_class) class);
+        if (list == destination->ready_on[class])
+            continue;
+        if (destination->ready_on[class])
+            list_remove(destination->ready_on[class], &destination->ready_link[class]);
+        if (list)
+            list_append(list, &destination->ready_link[class]);
+        destination->ready_on[class] = list;
+    }
+    consider_idle(destination);
+}
+
+void schedule_take_turn(struct destination *destination, enum entry_class class)
+{
+    struct list *list = destination->ready_on[class];
+    list_remove(list, &destination->ready_link[class]);
+    list_append(list, &destination->ready_link[class]);
+}
+
+void schedule_rest(struct transport *transport, int64_t until_ms)
+{
+    transport->rests_until_ms = until_ms;
+    wake_after_rest(transport, until_ms);
+}
+
+static void on_rest_over(void *context)
+{
+    struct transport *transport = context;
+    for (int class = 0; class < CLASS_COUNT; class ++)
+        LIST_FOR_EACH (&transport->resting[class], link)
+            schedule_place(schedule_of_link(link, (enum entry_class) class));
+    if (transport->rests_until_ms > clock_monotonic_ms())
+        wake_after_rest(transport, transport->rests_until_ms);
+    schedule_wake(transport->qmgr);
+}
+
+/* ---- once a second ---- */
+
+/* Who fills the active set keeps other mail out of it. */
+static bool warn_of_clog(struct map_node *node, void *context)
+{
+    struct destination *destination = CONTAINER_OF(node, struct destination, node);
+    struct transport *transport = destination->transport;
+    struct qmgr *qmgr = transport->qmgr;
+    (void)context;
+    if (destination->waiting_count < qmgr->recipient_count / 5 * 4)
+        return true;
+    transport->clog_warned_ms = clock_monotonic_ms();
+    maillog_text(&qmgr->service->log, LOG_LEVEL_WARNING, span_empty(),
+                 "mail for %s is using up %zu of %zu recipients in the active queue; "
+                 "%s_destination_concurrency_limit, the time-outs of %s, or a transport of its own "
+                 "may help",
+                 destination->nexthop, destination->waiting_count, qmgr->recipient_count,
+                 transport->name, transport->name);
+    return false;
+}
+
+static void consider_clog(struct transport *transport)
+{
+    const int64_t interval_ms = transport->qmgr->settings->qmgr_clog_warn_time_ms;
+    if (interval_ms > 0 && !qmgr_has_room(transport->qmgr) &&
+        (transport->clog_warned_ms == 0 ||
+         clock_monotonic_ms() - transport->clog_warned_ms >= interval_ms))
+        map_for_each(&transport->destinations, warn_of_clog, NULL);
+}
+
 static bool sweep_transport(struct map_node *node, void *context)
 {
     struct transport *transport = CONTAINER_OF(node, struct transport, node);
     const int64_t now_ms = clock_monotonic_ms();
     (void)context;
     /* Nobody else looks at them when the time to wait for an agent is over. */
-    if (list_is_empty(&transport->agents) && !list_is_empty(&transport->ready))
+    if (list_is_empty(&transport->agents) && transport->waiting_count > 0)
         schedule_wake(transport->qmgr);
+    consider_clog(transport);
     LIST_FOR_EACH (&transport->idle, link) {
         struct destination *destination = LIST_ITEM(link, struct destination, idle_link);
         if (now_ms - destination->idle_since_ms < IDLE_KEPT_MS)
             break;
-        if (is_suspended(destination))
+        if (schedule_is_suspended(destination))
             continue;
         list_remove(&transport->idle, link);
         map_remove(&transport->destinations, &destination->node);
@@ -137,6 +291,7 @@ static bool forget_destination(struct map_node *node, void *context)
     const struct forget *forget = context;
     if (forget->site.length == 0 || span_equals_ascii_nocase(forget->site, node->key))
         destination->suspended_until_ms = 0;
+    schedule_place(destination);
     return true;
 }
 
@@ -180,12 +335,25 @@ static bool add_index(struct entry *entry, uint32_t index)
     return true;
 }
 
-static void free_entry(struct entry *entry)
+void schedule_free_entry(struct entry *entry)
 {
     struct message *message = entry->message;
     free(entry->indexes);
     free(entry);
     message_unuse(message);
+}
+
+static enum entry_class class_of(const struct transport *transport, const struct message *message)
+{
+    return transport->slot_cost > 1 && message->recipient_count > transport->large_count
+               ? CLASS_LARGE
+               : CLASS_SMALL;
+}
+
+static void count_waiting(struct destination *destination, size_t count)
+{
+    destination->waiting_count += count;
+    destination->transport->waiting_count += count;
 }
 
 bool schedule_recipient(struct message *message, uint32_t index, struct span transport_name,
@@ -195,11 +363,17 @@ bool schedule_recipient(struct message *message, uint32_t index, struct span tra
     struct destination *destination = transport ? find_destination(transport, nexthop) : NULL;
     if (!destination)
         return false;
-    struct entry *entry = destination->filling;
-    if (entry && entry->message == message && entry->count < transport->recipient_limit &&
-        entry->size_bytes + size_of_recipient(message, index) <= DELIVERY_MAX_BYTES)
-        return add_index(entry, index);
-    entry = calloc(1, sizeof(*entry));
+    struct entry *filling = destination->filling;
+    if (filling && filling->message != message)
+        filling = NULL;
+    if (filling && filling->count < transport->recipient_limit &&
+        filling->size_bytes + size_of_recipient(message, index) <= DELIVERY_MAX_BYTES) {
+        if (!add_index(filling, index))
+            return false;
+        count_waiting(destination, 1);
+        return true;
+    }
+    struct entry *entry = calloc(1, sizeof(*entry));
     if (!entry)
         return false;
     entry->message = message;
@@ -209,11 +383,13 @@ bool schedule_recipient(struct message *message, uint32_t index, struct span tra
         return false;
     }
     message_use(message);
-    list_append(&destination->entries, &entry->link);
+    if (filling)
+        filling->next = entry;
+    else
+        list_append(&destination->waiting[class_of(transport, message)], &entry->link);
     destination->filling = entry;
-    consider_idle(destination);
-    if (!list_is_linked(&destination->ready_link))
-        list_append(&transport->ready, &destination->ready_link);
+    count_waiting(destination, 1);
+    schedule_place(destination);
     return true;
 }
 
@@ -227,188 +403,30 @@ void schedule_wake(struct qmgr *qmgr)
     loop_hook_request(qmgr->loop, &qmgr->dispatch_hook);
 }
 
-/* ---- choosing ---- */
-
-static size_t capacity_of(const struct transport *transport)
+void schedule_take_off(struct entry *entry)
 {
-    size_t capacity = 0;
-    LIST_FOR_EACH (&transport->agents, link)
-        capacity += LIST_ITEM(link, struct agent, transport_link)->capacity;
-    return capacity;
+    struct destination *destination = entry->destination;
+    struct list *list = &destination->waiting[class_of(destination->transport, entry->message)];
+    list_remove(list, &entry->link);
+    if (entry->next)
+        list_append(list, &entry->next->link);
+    entry->next = NULL;
+    if (destination->filling == entry)
+        destination->filling = NULL;
+    destination->waiting_count -= entry->count;
+    destination->transport->waiting_count -= entry->count;
 }
 
-/* The process that holds a connection to the destination if it has room, else the least busy. */
-static struct agent *choose_agent(const struct destination *destination)
-{
-    struct agent *best = NULL;
-    LIST_FOR_EACH (&destination->transport->agents, link) {
-        struct agent *agent = LIST_ITEM(link, struct agent, transport_link);
-        if (agent->in_flight.count + agent->unheard_count >= agent->capacity)
-            continue;
-        if (agent->process_number == destination->warm_process)
-            return agent;
-        if (!best || agent->in_flight.count < best->in_flight.count)
-            best = agent;
-    }
-    return best;
-}
-
-static bool has_window(const struct destination *destination, size_t capacity)
-{
-    const struct transport *transport = destination->transport;
-    if (agent_is_final(transport))
-        return true;
-    if (destination->is_proven)
-        return destination->in_flight_count < transport->concurrency_limit;
-    size_t window = transport->initial_concurrency;
-    if (window > transport->concurrency_limit)
-        window = transport->concurrency_limit;
-    if (transport->unproven_count >= capacity / 2)
-        window = 1;
-    if (transport->unproven_count >= capacity - capacity / 4 && capacity > 1)
-        return false;
-    return destination->in_flight_count < window;
-}
-
-/* Puts a whole entry off without an attempt. */
-static void put_off(struct entry *entry, const struct outcome *outcome)
+void schedule_put_off(struct entry *entry, const struct outcome *outcome)
 {
     struct message *message = entry->message;
     for (size_t i = 0; i < entry->count; i++)
         if (message->recipients[entry->indexes[i]].stage == STAGE_QUEUED)
             message_fail_locally(message, entry->indexes[i], outcome);
     message_use(message);
-    free_entry(entry);
+    schedule_free_entry(entry);
     message_progress(message);
     message_unuse(message);
-}
-
-static struct entry *first_committed(const struct destination *destination)
-{
-    LIST_FOR_EACH (&destination->entries, link) {
-        struct entry *entry = LIST_ITEM(link, struct entry, link);
-        if (entry->message->is_committed || entry->message->is_discarded)
-            return entry;
-    }
-    return NULL;
-}
-
-static void take_off(struct destination *destination, struct entry *entry)
-{
-    list_remove(&destination->entries, &entry->link);
-    if (destination->filling == entry)
-        destination->filling = NULL;
-}
-
-static void start(struct destination *destination, struct entry *entry, struct agent *agent)
-{
-    struct transport *transport = destination->transport;
-    destination->in_flight_count++;
-    transport->in_flight_count++;
-    if (!destination->is_proven)
-        transport->unproven_count++;
-    agent_deliver(agent, entry);
-}
-
-/* Drops recipients of which a late result has come while they waited. False when none is left. */
-static bool is_still_wanted(struct entry *entry)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < entry->count; i++)
-        if (entry->message->recipients[entry->indexes[i]].stage == STAGE_QUEUED)
-            entry->indexes[count++] = entry->indexes[i];
-    entry->count = count;
-    return count > 0 && !entry->message->is_discarded;
-}
-
-/* One delivery of the destination, if it may have one. False: nothing more to do for now. */
-static bool serve(struct destination *destination, size_t capacity)
-{
-    struct entry *entry = first_committed(destination);
-    if (!entry)
-        return false;
-    if (!is_still_wanted(entry)) {
-        take_off(destination, entry);
-        free_entry(entry);
-        return true;
-    }
-    if (is_suspended(destination) && !entry->message->is_flushed) {
-        take_off(destination, entry);
-        put_off(entry, &destination->suspension_outcome);
-        return true;
-    }
-    if (!has_window(destination, capacity))
-        return false;
-    struct agent *agent = choose_agent(destination);
-    if (!agent)
-        return false;
-    take_off(destination, entry);
-    start(destination, entry, agent);
-    return true;
-}
-
-/* No process serves this transport: unknown, or all of them dead. Mail waits a while for a restart
- * and is then put off with a reason. */
-static void serve_without_agents(struct transport *transport)
-{
-    struct qmgr *qmgr = transport->qmgr;
-    const int64_t now_ms = clock_monotonic_ms();
-    if (now_ms < qmgr->agents_expected_until_ms || now_ms < transport->agents_expected_until_ms)
-        return;
-    const struct outcome outcome = outcome_temporary(451, 3, 0, "mail transport unavailable");
-    for (size_t count = transport->ready.count; count > 0; count--) {
-        struct destination *destination =
-            LIST_ITEM(list_pop(&transport->ready), struct destination, ready_link);
-        struct entry *entry;
-        if (!destination)
-            break;
-        while ((entry = first_committed(destination)) != NULL) {
-            take_off(destination, entry);
-            if (entry->message->is_discarded)
-                free_entry(entry);
-            else
-                put_off(entry, &outcome);
-        }
-        if (!list_is_empty(&destination->entries) && !list_is_linked(&destination->ready_link))
-            list_append(&transport->ready, &destination->ready_link);
-        consider_idle(destination);
-    }
-}
-
-static bool dispatch_transport(struct map_node *node, void *context)
-{
-    struct transport *transport = CONTAINER_OF(node, struct transport, node);
-    const size_t capacity = capacity_of(transport);
-    size_t stuck_count = 0;
-    (void)context;
-    if (list_is_empty(&transport->agents)) {
-        serve_without_agents(transport);
-        return true;
-    }
-    /* Ready destinations take turns; the round ends when none of them can be served. */
-    while (!list_is_empty(&transport->ready) && stuck_count < transport->ready.count) {
-        struct destination *destination =
-            LIST_ITEM(list_pop(&transport->ready), struct destination, ready_link);
-        if (transport->in_flight_count >= capacity && !is_suspended(destination)) {
-            list_prepend(&transport->ready, &destination->ready_link);
-            break;
-        }
-        stuck_count = serve(destination, capacity) ? 0 : stuck_count + 1;
-        if (!list_is_empty(&destination->entries)) {
-            if (!list_is_linked(&destination->ready_link))
-                list_append(&transport->ready, &destination->ready_link);
-        } else {
-            consider_idle(destination);
-        }
-    }
-    return true;
-}
-
-static void on_dispatch(struct loop_hook *hook)
-{
-    struct qmgr *qmgr = CONTAINER_OF(hook, struct qmgr, dispatch_hook);
-    if (qmgr->has_lock && !qmgr->service->is_draining)
-        map_for_each(&qmgr->transports, dispatch_transport, NULL);
 }
 
 /* ---- afterwards ---- */
@@ -421,6 +439,10 @@ static void leave_flight(struct entry *entry)
     transport->in_flight_count--;
     if (!destination->is_proven && transport->unproven_count > 0)
         transport->unproven_count--;
+    if (transport->destination_rest_ms > 0)
+        destination->rests_until_ms = clock_deadline_after(transport->destination_rest_ms);
+    if (transport->rest_ms > 0)
+        schedule_rest(transport, clock_deadline_after(transport->rest_ms));
 }
 
 static void suspend(struct destination *destination, const struct outcome *site)
@@ -439,39 +461,48 @@ static void suspend(struct destination *destination, const struct outcome *site)
     destination->suspended_until_ms = clock_deadline_after(settings->minimal_backoff_time_ms);
 }
 
-static void set_proven(struct destination *destination)
+static void set_proven(struct destination *destination, bool is_proven)
 {
     struct transport *transport = destination->transport;
-    if (destination->is_proven)
+    const size_t count = destination->in_flight_count;
+    if (destination->is_proven == is_proven)
         return;
-    destination->is_proven = true;
-    /* What it still has in flight counts as proven from here on. */
-    transport->unproven_count -= destination->in_flight_count < transport->unproven_count
-                                     ? destination->in_flight_count
-                                     : transport->unproven_count;
+    destination->is_proven = is_proven;
+    /* What it still has in flight counts as what it is from here on. */
+    if (!is_proven)
+        transport->unproven_count += count;
+    else
+        transport->unproven_count -=
+            count < transport->unproven_count ? count : transport->unproven_count;
+}
+
+/* A site that never took anything need not fail a whole cohort: one attempt tells as much. */
+static bool is_dead(struct destination *destination)
+{
+    const struct window_rules *rules = &destination->transport->window_rules;
+    const bool is_over = window_failure(&destination->window, rules);
+    return is_over || (!destination->is_proven && rules->failed_cohort_limit == 1);
 }
 
 void schedule_finished(struct entry *entry, const struct outcome *site)
 {
     struct destination *destination = entry->destination;
     struct qmgr *qmgr = entry->message->qmgr;
+    const struct window_rules *rules = &destination->transport->window_rules;
     leave_flight(entry);
     if (!site) {
         /* The next hop was not asked. */
     } else if (outcome_is_ok(site)) {
-        set_proven(destination);
+        set_proven(destination, true);
         destination->suspended_until_ms = 0;
-    } else {
-        if (destination->is_proven) {
-            destination->is_proven = false;
-            destination->transport->unproven_count += destination->in_flight_count;
-        }
+        window_success(&destination->window, rules, destination->in_flight_count + 1);
+    } else if (is_dead(destination)) {
+        set_proven(destination, false);
+        window_open(&destination->window, rules);
         suspend(destination, site);
     }
-    if (!list_is_empty(&destination->entries) && !list_is_linked(&destination->ready_link))
-        list_append(&destination->transport->ready, &destination->ready_link);
-    consider_idle(destination);
-    free_entry(entry);
+    schedule_place(destination);
+    schedule_free_entry(entry);
     schedule_wake(qmgr);
 }
 
@@ -496,16 +527,14 @@ void schedule_returned(struct entry *entry)
     if (count > 0 && ++entry->return_count >= RETURNS_MAX) {
         const struct outcome outcome =
             outcome_temporary(451, 3, 0, "the delivery agent ended before the delivery");
-        consider_idle(destination);
-        put_off(entry, &outcome);
+        schedule_put_off(entry, &outcome);
     } else if (count == 0) {
-        consider_idle(destination);
-        free_entry(entry);
+        schedule_free_entry(entry);
     } else {
-        list_prepend(&destination->entries, &entry->link);
-        consider_idle(destination);
-        if (!list_is_linked(&destination->ready_link))
-            list_append(&destination->transport->ready, &destination->ready_link);
+        list_prepend(&destination->waiting[class_of(destination->transport, message)],
+                     &entry->link);
+        count_waiting(destination, count);
     }
+    schedule_place(destination);
     schedule_wake(qmgr);
 }

@@ -136,6 +136,15 @@ static bool store_value(const struct conf_parameter *parameter, struct span valu
         if (field)
             *(int64_t *)field = number;
         return true;
+    case CONF_TYPE_FEEDBACK:
+        if (!conf_value_parse_feedback(value, &number)) {
+            conf_error_set(error, "a number from 0 to 1 is allowed, alone or divided by "
+                                  "concurrency or sqrt_concurrency, as in 1 / concurrency");
+            return false;
+        }
+        if (field)
+            *(int64_t *)field = number;
+        return true;
     }
     if (field)
         *(struct span *)field = value;

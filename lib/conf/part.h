@@ -13,9 +13,12 @@
  *   CONF_NUMBER(name, default, min, max, meaning)                 uint32_t name
  *   CONF_SIZE(name, default, min_bytes, max_bytes, meaning)       uint64_t name
  *   CONF_TIME(name, default, unit, min_s, max_s, meaning)         int64_t name_ms
+ *   CONF_FEEDBACK(name, default, meaning)                         int64_t name (conf/value.h)
  *   CONF_FAMILY_NUMBER(suffix, default, min, max, meaning)        struct conf_family
- * transport_suffix CONF_FAMILY_TIME(suffix, default, unit, min_s, max_s, meaning)  the same, in
- * milliseconds CONF_FAMILY_MEMBER(transport, suffix, default)                no field
+ *                                                                 transport_suffix
+ *   CONF_FAMILY_TIME(suffix, default, unit, min_s, max_s, meaning)  the same, in milliseconds
+ *   CONF_FAMILY_FEEDBACK(suffix, default, meaning)                the same, encoded
+ *   CONF_FAMILY_MEMBER(transport, suffix, default)                no field
  *   CONF_SHARED(name)                                             a row of catalogue/shared.h
  *
  * A family is TRANSPORT_suffix for whatever transports master.cf names. The default is Postfix's
@@ -34,6 +37,7 @@ enum conf_type {
     CONF_TYPE_NUMBER,
     CONF_TYPE_SIZE,
     CONF_TYPE_TIME,
+    CONF_TYPE_FEEDBACK,
 };
 
 /* What a text consists of. */

@@ -53,6 +53,48 @@ bool conf_value_parse_time(struct span text, char default_unit, int64_t *value_m
     return true;
 }
 
+/* 0.25 to 250000. */
+static bool parse_millionths(struct span text, int64_t *millionths)
+{
+    const size_t point = span_find_byte(text, '.');
+    struct span fraction = point < text.length ? span_after(text, point + 1) : span_empty();
+    int64_t whole = 0, unit = CONF_FEEDBACK_UNIT / 10;
+    if (text.length == 0 ||
+        (point > 0 && !conf_value_parse_number(span_first(text, point), &whole)))
+        return false;
+    if (point + 1 == text.length || whole > 1) /* "1." */
+        return false;
+    *millionths = whole * CONF_FEEDBACK_UNIT;
+    for (size_t i = 0; i < fraction.length; i++, unit /= 10) {
+        if (!ascii_is_digit(fraction.bytes[i]))
+            return false;
+        *millionths += (fraction.bytes[i] - '0') * unit;
+    }
+    return *millionths <= CONF_FEEDBACK_UNIT;
+}
+
+bool conf_value_parse_feedback(struct span text, int64_t *encoded)
+{
+    static const char *const names[] = {[CONF_FEEDBACK_BY_CONCURRENCY] = "concurrency",
+                                        [CONF_FEEDBACK_BY_ROOT] = "sqrt_concurrency"};
+    const size_t slash = span_find_byte(text, '/');
+    int64_t millionths;
+    if (!parse_millionths(span_trim_spaces(span_first(text, slash)), &millionths))
+        return false;
+    if (slash == text.length) {
+        *encoded = millionths * CONF_FEEDBACK_DIVISORS + CONF_FEEDBACK_CONSTANT;
+        return true;
+    }
+    const struct span divisor = span_trim_spaces(span_after(text, slash + 1));
+    for (int i = CONF_FEEDBACK_BY_CONCURRENCY; i <= CONF_FEEDBACK_BY_ROOT; i++) {
+        if (!span_equals(divisor, span_from_string(names[i])))
+            continue;
+        *encoded = millionths * CONF_FEEDBACK_DIVISORS + i;
+        return true;
+    }
+    return false;
+}
+
 bool conf_value_is_one_of(struct span text, const char *choices)
 {
     struct span rest = span_from_string(choices), choice;

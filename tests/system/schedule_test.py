@@ -45,3 +45,117 @@ def test_a_destination_has_a_window_of_connections(make_instance):
         one.wait_for_empty_queue()
         assert len(slow.messages) == 30
         assert slow.busy_max <= 3   # connections that wait for more mail do not count
+
+
+def relay_to(sink, **settings):
+    return {"relayhost": f"[127.0.0.1]:{sink.port}", **settings}
+
+
+def test_a_destination_rests_between_deliveries(make_instance, recording_sink):
+    one = make_instance("here", settings=relay_to(
+        recording_sink, smtp_destination_rate_delay="1h")).start()
+    for i in range(3):
+        one.send(f"user{i}@there.test")
+    wait_until(lambda: recording_sink.messages, "the first one was delivered")
+    one.wait_for_log(r"status=sent")
+    assert len(one.queue()) == 2 and len(recording_sink.messages) == 1
+    one.set(smtp_destination_rate_delay="1s")
+    one.reload()
+    one.wait_for_empty_queue()
+    assert len(recording_sink.messages) == 3 and recording_sink.busy_max == 1
+
+
+def test_a_transport_rests_between_deliveries(make_instance, recording_sink):
+    one = make_instance("here", settings={
+        "transport_maps": "inline:{ " + ", ".join(
+            f"{{ there{i}.test=smtp:[127.0.0.1]:{recording_sink.port} }}" for i in range(3)) + " }",
+        "smtp_transport_rate_delay": "1h"}).start()
+    for i in range(3):
+        one.send(f"user@there{i}.test")
+    wait_until(lambda: recording_sink.messages, "the first one was delivered")
+    one.wait_for_log(r"status=sent")
+    assert len(one.queue()) == 2 and len(recording_sink.messages) == 1
+
+
+def test_deferred_transports_wait_for_a_flush(make_instance, recording_sink):
+    one = make_instance("here", settings=relay_to(recording_sink, defer_transports="uucp, smtp")).start()
+    one.send("user@there.test")
+    one.wait_for_log(r"to=<user@there\.test>, relay=none, .*dsn=4\.3\.2, status=deferred "
+                     r"\(deferred transport\)")
+    assert not recording_sink.messages
+    one.send("you@here.test")
+    one.wait_for_mail("you@here.test")
+    one.flush()
+    one.wait_for_empty_queue()
+    assert len(recording_sink.messages) == 1
+
+
+def test_a_large_list_gives_way_to_small_mail(make_instance):
+    with sinks.Sink(delay_s=0.01) as slow:
+        one = make_instance("here", settings=relay_to(
+            slow, smtp_destination_recipient_limit="1", smtp_destination_concurrency_limit="1")).start()
+        one.send([f"member{i}@there.test" for i in range(300)])
+        wait_until(lambda: len(slow.messages) > 3, "the list is being delivered")
+        for i in range(5):
+            one.send(f"small{i}@there.test")
+        sent_before = len(slow.messages)
+        wait_until(lambda: sum(m.recipients[0].startswith("small") for m in slow.messages) == 5,
+                   "small mail was delivered")
+        order = [m.recipients[0] for m in slow.messages]
+        last_small = max(i for i, name in enumerate(order) if name.startswith("small"))
+        assert last_small < 250 and last_small - sent_before < 20
+        one.wait_for_empty_queue()
+        assert len(slow.messages) == 305
+
+
+def test_small_mail_does_not_stop_a_large_list(make_instance):
+    """One delivery in default_delivery_slot_cost is the list's, as long as both wait."""
+    with sinks.Sink(delay_s=0.01) as slow:
+        one = make_instance("here", settings=relay_to(
+            slow, smtp_destination_recipient_limit="1", smtp_destination_concurrency_limit="1",
+            default_minimum_delivery_slots="1", default_delivery_slot_cost="3")).start()
+        one.set(smtp_destination_rate_delay="1h")
+        one.reload()
+        one.send("first@there.test")     # the rest that follows it lets the others gather
+        wait_until(lambda: slow.messages, "the first one was delivered")
+        one.wait_for_log(r"first@there.*status=sent")
+        for i in range(40):
+            one.send(f"small{i}@there.test")
+        one.send([f"member{i}@there.test" for i in range(20)])
+        one.set(smtp_destination_rate_delay="0s")
+        one.reload()
+        one.wait_for_empty_queue()
+        is_large = [m.recipients[0].startswith("member") for m in slow.messages[1:]]
+        assert is_large.count(True) == 20 and len(is_large) == 60
+        large_in_first_half = is_large[:30].count(True)
+        assert 7 <= large_in_first_half <= 20
+
+
+def test_a_window_closes_where_deliveries_fail(make_instance):
+    """Without feedback and without a limit of failed cohorts nothing is left alone: each message is
+    tried; by default the second one is put off untried."""
+    with sinks.Sink({"CONNECT": "421 4.3.2 go away"}) as bad:
+        one = make_instance("here", settings=relay_to(bad)).start()
+        one.send("one@there.test")
+        one.wait_for_log(r"to=<one@there\.test>.*status=deferred")
+        one.send("two@there.test")
+        one.wait_for_log(r"to=<two@there\.test>.*relay=none.*delivery temporarily suspended: ")
+        assert bad.connections == 1
+        one.set(smtp_destination_concurrency_failed_cohort_limit="0")
+        one.reload()
+        one.send("three@there.test")
+        one.wait_for_log(r"to=<three@there\.test>.*status=deferred")
+        one.send("four@there.test")
+        one.wait_for_log(r"to=<four@there\.test>.*status=deferred \(.*go away")
+        assert bad.connections == 3
+
+
+def test_who_fills_the_active_set_is_named(make_instance):
+    with sinks.Sink(delay_s=3600) as silent:
+        one = make_instance("here", settings=relay_to(
+            silent, qmgr_message_recipient_limit="20", smtp_destination_concurrency_limit="1")).start()
+        one.tolerate(r"is using up")
+        for i in range(25):
+            one.send(f"user{i}@there.test")
+        one.wait_for_log(rf"warning: mail for \[127\.0\.0\.1\]:{silent.port} is using up \d+ of \d+ "
+                         r"recipients in the active queue")

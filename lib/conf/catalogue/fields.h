@@ -15,4 +15,6 @@
     struct conf_family transport_##name;
 #define CONF_FAMILY_TIME(name, default_text, unit, minimum, maximum, meaning)                      \
     struct conf_family transport_##name;
+#define CONF_FEEDBACK(name, default_text, meaning) int64_t name;
+#define CONF_FAMILY_FEEDBACK(name, default_text, meaning) struct conf_family transport_##name;
 #define CONF_FAMILY_MEMBER(transport, name, default_text)

@@ -33,6 +33,11 @@
 #define CONF_FAMILY_TIME(name, default_text, letter, min, max, meaning)                            \
     CONF_ROW(name, TIME, default_text, meaning, .family = CONF_FAMILY_SUFFIX, .unit = letter,      \
              .minimum = min, .maximum = max, CONF_AT(transport_##name))
+#define CONF_FEEDBACK(name, default_text, meaning)                                                 \
+    CONF_ROW(name, FEEDBACK, default_text, meaning, CONF_AT(name))
+#define CONF_FAMILY_FEEDBACK(name, default_text, meaning)                                          \
+    CONF_ROW(name, FEEDBACK, default_text, meaning, .family = CONF_FAMILY_SUFFIX,                  \
+             CONF_AT(transport_##name))
 #define CONF_FAMILY_MEMBER(transport_name, name, default_text)                                     \
     CONF_ROW(name, TEXT, default_text, NULL, .family = CONF_FAMILY_MEMBER,                         \
              .transport = #transport_name)

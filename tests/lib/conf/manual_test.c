@@ -174,6 +174,10 @@ static void describe_type(struct buffer *text, const struct conf_parameter *para
         }
         buffer_append_format(text, "; without a letter in %s.", name_unit(parameter->unit));
         break;
+    case CONF_TYPE_FEEDBACK:
+        buffer_append_string(text, "A number from 0 to 1, alone or divided by concurrency or "
+                                   "sqrt_concurrency.");
+        break;
     }
 }
 
