@@ -1,0 +1,69 @@
+/* address/idn - see idn.h. */
+#include "address/idn.h"
+
+#include <idn2.h>
+
+#include "address/mailbox.h"
+#include "base/ascii.h"
+
+enum parse_result address_domain_to_ascii(struct span domain, struct arena *arena,
+                                          struct span *ascii)
+{
+    char *converted = NULL;
+    if (ascii_is_all_ascii(domain)) {
+        *ascii = domain;
+        return PARSE_OK;
+    }
+    /* U-labels may be longer in UTF-8 than in ASCII, but not without end. */
+    if (domain.length > (size_t)4 * ADDRESS_DOMAIN_MAX_BYTES)
+        return PARSE_TOO_LONG;
+    if (span_find_byte(domain, 0) < domain.length)
+        return PARSE_MALFORMED;
+    const char *string = arena_string(arena, domain);
+    if (!string)
+        return PARSE_TOO_LONG;
+    const int result = idn2_to_ascii_8z(string, &converted, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+    if (result == IDN2_TOO_BIG_DOMAIN || result == IDN2_TOO_BIG_LABEL ||
+        result == IDN2_PUNYCODE_BIG_OUTPUT || result == IDN2_MALLOC)
+        return PARSE_TOO_LONG;
+    if (result != IDN2_OK)
+        return PARSE_MALFORMED;
+    const struct span name = arena_copy(arena, span_from_string(converted));
+    idn2_free(converted);
+    if (!name.bytes)
+        return PARSE_TOO_LONG;
+    /* What the mapping makes of odd input has to be a name again. */
+    if (address_domain_check(name, 0) != PARSE_OK)
+        return PARSE_MALFORMED;
+    *ascii = name;
+    return PARSE_OK;
+}
+
+static bool has_a_label(struct span domain)
+{
+    bool has_more = true;
+    for (struct span label; has_more;) {
+        has_more = span_split_once(domain, '.', &label, &domain);
+        if (span_starts_with_ascii_nocase(label, SPAN("xn--")))
+            return true;
+    }
+    return false;
+}
+
+struct span address_domain_to_unicode(struct span domain, struct arena *arena)
+{
+    char *converted = NULL;
+    if (!has_a_label(domain) || domain.length > ADDRESS_DOMAIN_MAX_BYTES ||
+        span_find_byte(domain, 0) < domain.length)
+        return domain;
+    char *string = arena_string(arena, domain);
+    if (!string)
+        return span_of(NULL, 0);
+    for (size_t i = 0; i < domain.length; i++)
+        string[i] = (char)ascii_to_lower(domain.bytes[i]);
+    if (idn2_to_unicode_8z8z(string, &converted, IDN2_NONTRANSITIONAL) != IDN2_OK)
+        return domain;
+    const struct span name = arena_copy(arena, span_from_string(converted));
+    idn2_free(converted);
+    return name;
+}
