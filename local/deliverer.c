@@ -13,6 +13,12 @@ struct delivery {
     struct agent_recipient *recipient;
 };
 
+bool deliverer_set_quota(struct deliverer_rules *rules, struct span quota, struct span code)
+{
+    rules->is_full_for_good = span_equals(code, SPAN("552"));
+    return span_is_empty(quota) || quota_parse(quota, &rules->quota);
+}
+
 struct deliverer *deliverer_create(struct loop *loop, struct pool *pool,
                                    const struct deliverer_rules *rules)
 {
@@ -80,6 +86,8 @@ static void deliver_one(struct deliverer *deliverer, struct agent_recipient *rec
             span_is_empty(recipient->original) ? recipient->recipient : recipient->original,
         .host = rules->host,
         .size_limit_bytes = rules->size_limit_bytes,
+        .quota = rules->quota,
+        .is_full_for_good = rules->is_full_for_good,
         .has_delivered_to = rules->has_delivered_to,
         .refuses_loops = rules->refuses_loops,
         .is_maybe_repeated = message->deliver.is_maybe_repeated,

@@ -18,6 +18,8 @@ struct deliverer_rules {
     bool is_confined;
     uid_t owner;
     uint64_t size_limit_bytes;
+    struct quota quota;
+    bool is_full_for_good;
     bool has_delivered_to;
     bool refuses_loops;
     struct span host; /* myhostname */
@@ -25,6 +27,10 @@ struct deliverer_rules {
 };
 
 struct deliverer;
+
+/* From the settings mailbox_quota and mailbox_quota_code. False: the former is no quota. */
+MUST_USE bool deliverer_set_quota(struct deliverer_rules *rules, struct span quota,
+                                  struct span code);
 
 /* The rules' texts must last. pool: NULL when everything is refused. NULL when memory is out. */
 MUST_USE struct deliverer *deliverer_create(struct loop *loop, struct pool *pool,

@@ -72,6 +72,11 @@ static void identify(struct worker_identity *identity, struct span key, void *co
         worker_refuse(identity, OUTCOME_TEMPORARY, 3, 0, "out of memory");
         return;
     }
+    if (!deliverer_set_quota(&identity->rules, settings->mailbox_quota,
+                             settings->mailbox_quota_code)) {
+        worker_refuse(identity, OUTCOME_TEMPORARY, 3, 5, "mailbox_quota is no quota");
+        return;
+    }
     const int error_number = look_up_user(name, &identity->arena, entry, &user);
     if (error_number != 0) {
         worker_refuse(identity, OUTCOME_TEMPORARY, 3, 0, "cannot look up user \"%s\": %s", name,
@@ -140,6 +145,12 @@ static bool prepare(struct service *service)
         service_say(service, "this release delivers to Maildirs only: end %s with a slash",
                     span_is_empty(settings->home_mailbox) ? "mail_spool_directory"
                                                           : "home_mailbox");
+        return false;
+    }
+    struct deliverer_rules rules;
+    if (!deliverer_set_quota(&rules, settings->mailbox_quota, settings->mailbox_quota_code)) {
+        service_say(service,
+                    "mailbox_quota is no quota: give bytes and messages, 100000000S,1000C");
         return false;
     }
     if (!sandbox_warm_up_crypto()) {

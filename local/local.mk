@@ -6,6 +6,7 @@ local_engine_sources = \
 	local/maildir_cache.c local/maildir_cache.h \
 	local/maildir_name.c local/maildir_name.h \
 	local/maildir_open.c local/maildir_open.h \
+	local/quota.c local/quota.h \
 	local/rendition.c local/rendition.h
 
 local_agent_sources = \
@@ -26,9 +27,19 @@ check_PROGRAMS += tests/local/maildir_test
 TESTS += tests/local/maildir_test
 tests_local_maildir_test_SOURCES = tests/local/maildir_test.c tests/test.h $(local_engine_sources)
 tests_local_maildir_test_LDADD = $(test_libs)
+check_PROGRAMS += tests/local/quota_test
+TESTS += tests/local/quota_test
+tests_local_quota_test_SOURCES = tests/local/quota_test.c tests/test.h local/quota.c local/quota.h
+tests_local_quota_test_LDADD = $(test_libs)
 check_PROGRAMS += tests/local/agents_test
 TESTS += tests/local/agents_test
 tests_local_agents_test_SOURCES = tests/local/agents_test.c tests/daemon.c tests/daemon.h tests/test.h
 tests_local_agents_test_LDADD = $(test_libs)
 EXTRA_tests_local_agents_test_DEPENDENCIES = local/local$(EXEEXT) local/virtual$(EXEEXT)
 endif
+
+fuzz_targets += tests/fuzz/local_quota_fuzz
+tests_fuzz_local_quota_fuzz_SOURCES = tests/fuzz/local_quota_fuzz.c local/quota.c local/quota.h \
+	$(fuzz_main)
+tests_fuzz_local_quota_fuzz_LDADD = $(posthouse_libs)
+tests_fuzz_local_quota_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)

@@ -69,6 +69,32 @@ static bool is_within_limit(const struct maildir_request *request, struct maildi
     return false;
 }
 
+/* Not asked of a delivery that may be there already, counted and all. */
+static bool is_within_quota(const struct maildir_request *request, const struct maildir *mailbox,
+                            uint64_t size_bytes, bool *has_quota, struct maildir_result *result)
+{
+    *has_quota = true;
+    if (request->is_maybe_repeated)
+        return true;
+    switch (quota_check(mailbox->directory, &request->quota, size_bytes)) {
+    case QUOTA_NONE:
+        *has_quota = false;
+        return true;
+    case QUOTA_FITS:
+        return true;
+    case QUOTA_FAILED:
+        maildir_fail(result, errno, "count what is in the mailbox");
+        return false;
+    case QUOTA_EXCEEDED:
+        break;
+    }
+    (void)snprintf(result->text, sizeof(result->text), "maildir delivery failed: mailbox is full");
+    /* RFC 3463 section 3.3: mailbox full. */
+    set_result(result, request->is_full_for_good ? outcome_permanent(552, 2, 2, "")
+                                                 : outcome_temporary(452, 2, 2, ""));
+    return false;
+}
+
 /* The name in tmp/ is this process's own: a delivery that hangs in another process must not have
  * its file taken away, nor take ours. What a crash leaves there Maildir tools sweep up. */
 static int create_in_tmp(const struct maildir *mailbox, const char *name)
@@ -129,13 +155,15 @@ static int rename_new(const struct maildir *mailbox, const char *tmp_name, const
     return renameat(mailbox->tmp, tmp_name, mailbox->new, name);
 }
 
-/* Moves the file from tmp/ to where it belongs, or keeps the earlier self and drops it. */
+/* Moves the file from tmp/ to where it belongs, or keeps the earlier self and drops it: then
+ * *is_new stays false. */
 static bool place_file(const struct maildir_request *request, const struct maildir *mailbox,
                        const char *tmp_name, struct span base, uint64_t size_bytes,
-                       struct maildir_file *file, struct maildir_result *result)
+                       struct maildir_file *file, bool *is_new, struct maildir_result *result)
 {
     bool must_look = request->is_maybe_repeated;
-    if (!must_look && rename_new(mailbox, tmp_name, file->name) == 0)
+    *is_new = !must_look && rename_new(mailbox, tmp_name, file->name) == 0;
+    if (*is_new)
         return true;
     if (!must_look && errno != EEXIST) {
         maildir_fail(result, errno, "move the message to new");
@@ -144,7 +172,8 @@ static bool place_file(const struct maildir_request *request, const struct maild
     switch (
         earlier_resolve(mailbox, request->place.is_confined, base, tmp_name, size_bytes, file)) {
     case EARLIER_ABSENT:
-        if (rename_new(mailbox, tmp_name, file->name) == 0)
+        *is_new = rename_new(mailbox, tmp_name, file->name) == 0;
+        if (*is_new)
             return true;
         break;
     case EARLIER_KEPT:
@@ -195,13 +224,17 @@ enum maildir_written maildir_write(const struct maildir_request *request,
         maildir_fail(result, errno, "create a file in tmp");
         return errno == ENOENT ? MAILDIR_GONE : MAILDIR_FAILED;
     }
-    bool is_placed = write_content(request, space, file->descriptor, &size_bytes, result);
+    bool is_new = false, has_quota = false;
+    bool is_placed = write_content(request, space, file->descriptor, &size_bytes, result) &&
+                     is_within_quota(request, mailbox, size_bytes, &has_quota, result);
     if (is_placed) {
         (void)snprintf(file->name, sizeof(file->name), "%s,S=%llu", base_text,
                        (unsigned long long)size_bytes);
         is_placed = place_file(request, mailbox, tmp_name, span_of(base_text, base_length),
-                               size_bytes, file, result);
+                               size_bytes, file, &is_new, result);
     }
+    if (is_new && has_quota)
+        quota_note(mailbox->directory, size_bytes);
     if (!is_placed) {
         (void)unlinkat(mailbox->tmp, tmp_name, 0); /* sweepers take what cannot be removed */
         maildir_file_close(file);

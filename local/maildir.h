@@ -13,6 +13,7 @@
 #include "base/outcome.h"
 #include "maildir_open.h"
 #include "maildir_name.h"
+#include "quota.h"
 #include "rendition.h"
 
 enum { MAILDIR_REASON_MAX_BYTES = 512 };
@@ -27,6 +28,8 @@ struct maildir_request {
     struct span host;               /* for the file name */
     unsigned action;
     uint64_t size_limit_bytes; /* of the content; 0: none */
+    struct quota quota;        /* of the mailbox, by setting; 0: what its maildirsize says */
+    bool is_full_for_good;     /* past the quota: 552 and not 452 */
     bool has_delivered_to;
     bool refuses_loops;
     bool is_maybe_repeated;

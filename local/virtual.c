@@ -151,6 +151,12 @@ static bool prepare(struct service *service)
     virtual->rules.has_delivered_to = settings->virtual_delivered_to;
     virtual->rules.host = settings->myhostname;
     virtual->rules.policy = commit_policy_from_name(settings->mailbox_sync);
+    if (!deliverer_set_quota(&virtual->rules, settings->mailbox_quota,
+                             settings->mailbox_quota_code)) {
+        service_say(service,
+                    "mailbox_quota is no quota: give bytes and messages, 100000000S,1000C");
+        return false;
+    }
     if (!sandbox_warm_up_crypto()) {
         service_say(service, "libcrypto does not work on this system");
         return false;

@@ -384,6 +384,34 @@ static void test_limits_and_loops(void **state)
     assert_int_equal(count_entries(fixture, "user/new"), 2);
 }
 
+static void test_quota(void **state)
+{
+    struct fixture *fixture = *state;
+    struct commit_delivery delivery;
+    init_delivery(&delivery, fixture, "box");
+    delivery.request.quota = (struct quota){2 * (sizeof(EXPECTED) - 1) - 1, 0};
+    deliver(fixture, &delivery);
+    expect_delivered(&delivery);
+    /* The same again finds itself, and is not counted twice. */
+    delivery.request.is_maybe_repeated = true;
+    deliver(fixture, &delivery);
+    expect_delivered(&delivery);
+    delivery.request.is_maybe_repeated = false;
+    delivery.request.action = 1;
+    deliver(fixture, &delivery);
+    expect_failure(&delivery, OUTCOME_TEMPORARY, 2, 2);
+    delivery.request.is_full_for_good = true;
+    deliver(fixture, &delivery);
+    expect_failure(&delivery, OUTCOME_PERMANENT, 2, 2);
+    assert_int_equal(count_entries(fixture, "box/new"), 1);
+    assert_int_equal(count_entries(fixture, "box/tmp"), 0);
+    /* One byte more, by setting. */
+    delivery.request.quota.size_bytes++;
+    deliver(fixture, &delivery);
+    expect_delivered(&delivery);
+    assert_int_equal(count_entries(fixture, "box/new"), 2);
+}
+
 static void test_repeated_delivery_finds_itself(void **state)
 {
     struct fixture *fixture = *state;
@@ -660,6 +688,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_large_and_scattered_content, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refuses_what_is_not_as_queued, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_limits_and_loops, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_quota, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_repeated_delivery_finds_itself, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_crash_leftovers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_groups, set_up, tear_down),

@@ -76,6 +76,10 @@
     "Largest mailbox, and largest Maildir file, in bytes; 0: no limit.")
 #define CONF_SHARED_mailbox_sync CONF_CHOICE(mailbox_sync, "auto", "auto|fsync|syncfs|no", \
     "How a delivered message reaches the disk: fsync each file, syncfs a group, auto: what is faster; no: not before success is reported.")
+#define CONF_SHARED_mailbox_quota CONF_TEXT(mailbox_quota, "", 0, 64, \
+    "How much may lie in a Maildir, as maildirsize files write it: 100000000S,1000C. Empty: what the mailbox's own maildirsize says, if it has one.")
+#define CONF_SHARED_mailbox_quota_code CONF_CHOICE(mailbox_quota_code, "452", "452|552", \
+    "Whether mail for a mailbox at its quota waits (452) or goes back (552).")
 #define CONF_SHARED_last_valid_uid CONF_NUMBER(last_valid_uid, "0", 0, CONF_NUMBER_MAX, \
     "Largest uid that a table may name as a mailbox owner; 0: no limit.")
 #define CONF_SHARED_bounce_notice_recipient CONF_TEXT(bounce_notice_recipient, "postmaster", 1, 255, \
