@@ -18,7 +18,7 @@ table='
 6 maillog
 7 table tls dns addr limit connect
 8 milter mailbox auth
-9 intake
+9 intake agent
 10 smtpsession service
 '
 daemons='master smtpd submitd addrd dnsd limitd connectd keyd authd qmgr smtp local bounce pickup logd
