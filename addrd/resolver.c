@@ -378,17 +378,11 @@ static struct outcome resolve(struct resolution *resolution, struct span text)
  * an enhanced status code in front. */
 static bool is_refusal(const struct resolution *resolution, struct outcome *outcome)
 {
-    struct enhanced_status status = {5, 0, 0};
-    struct span text = resolution->nexthop;
-    size_t consumed;
-
     const bool is_error = span_equals(resolution->transport, span_from_string("error"));
     if (!is_error && !span_equals(resolution->transport, span_from_string("retry")))
         return false;
-    if (enhanced_status_parse(text, &status, &consumed))
-        text = span_trim_spaces(span_after(text, consumed));
-    *outcome = outcome_make(is_error ? OUTCOME_PERMANENT : OUTCOME_TEMPORARY, is_error ? 550 : 450,
-                            status.subject, status.detail, text);
+    *outcome =
+        outcome_from_text(is_error ? OUTCOME_PERMANENT : OUTCOME_TEMPORARY, resolution->nexthop);
     return true;
 }
 
@@ -515,8 +509,6 @@ void resolver_route(struct resolver *resolver, struct span recipient, struct spa
             outcome = lookup_failure();
         else if (is_waiting)
             outcome = outcome_temporary(451, 3, 5, "Virtual aliases are not expanded here");
-        else
-            outcome = refusal;
     } else if (outcome_is_ok(&outcome) && resolution.class == ADDR_CLASS_VIRTUAL_MAILBOX) {
         outcome = find_mailbox(&resolution, &mailbox);
     }

@@ -15,5 +15,6 @@ include lib/table/local.mk
 include lib/dns/local.mk
 include lib/addr/local.mk
 include lib/intake/local.mk
+include lib/agent/local.mk
 include lib/smtpsession/local.mk
 include lib/service/local.mk

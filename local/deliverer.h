@@ -4,7 +4,7 @@
 #ifndef LOCAL_DELIVERER_H
 #define LOCAL_DELIVERER_H
 
-#include "agent.h"
+#include "agent/agent.h"
 #include "commit.h"
 
 enum { DELIVERER_THREADS = 24, DELIVERER_CAPACITY = 200 };

@@ -6,7 +6,7 @@
 #ifndef LOCAL_DISPATCH_H
 #define LOCAL_DISPATCH_H
 
-#include "agent.h"
+#include "agent/agent.h"
 
 enum { DISPATCH_CAPACITY = 200, DISPATCH_KEY_MAX_BYTES = 1024 };
 

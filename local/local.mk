@@ -10,7 +10,6 @@ local_engine_sources = \
 	local/rendition.c local/rendition.h
 
 local_agent_sources = \
-	local/agent.c local/agent.h \
 	local/deliverer.c local/deliverer.h \
 	local/dispatch.c local/dispatch.h \
 	local/worker.c local/worker.h

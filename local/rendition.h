@@ -6,22 +6,13 @@
 
 #include <stdbool.h>
 
+#include "agent/content.h"
 #include "base/buffer.h"
-#include "queuefile/preamble.h"
 
 enum {
     RENDITION_CHUNK_BYTES = 65536,
     RENDITION_FIELDS_MAX_BYTES = 8192,
     RENDITION_HEADER_LINE_MAX_BYTES = 1200 /* as much of a line as is looked at */
-};
-
-/* Where a queue file's content lies. The descriptor is only read with pread: its offset belongs to
- * nobody. */
-struct message_content {
-    int descriptor;
-    struct queue_extent extents[QUEUE_EXTENT_MAX];
-    size_t extent_count;
-    uint64_t size_bytes;
 };
 
 /* What copying needs beside the stack; one for each thread at work. */

@@ -1,7 +1,9 @@
 # man/: mdoc(7), clean under mandoc -Tlint
 dist_man_MANS += man/addrd.8
 dist_man_MANS += man/bounce.8
+dist_man_MANS += man/discard.8
 dist_man_MANS += man/dnsd.8
+dist_man_MANS += man/error.8
 dist_man_MANS += man/local.8
 dist_man_MANS += man/logd.8
 dist_man_MANS += man/master.8

@@ -23,7 +23,10 @@ const char plan_default_services[] = "smtp    inet n - y - - smtpd\n"
                                      "smtp    unix - - y - - smtp\n"
                                      "relay   unix - - y - - smtp\n"
                                      "local   unix - n n - - local\n"
-                                     "virtual unix - n n - - virtual\n";
+                                     "virtual unix - n n - - virtual\n"
+                                     "error   unix - - y - - error\n"
+                                     "retry   unix - - y - - error\n"
+                                     "discard unix - - y - - discard\n";
 
 struct planning {
     struct plan *plan;

@@ -128,10 +128,8 @@ static void on_control_closed(struct ipc_channel *channel, const char *reason, v
 }
 
 #define FROM_CHILDREN                                                                              \
-    (IPC_ROLE_BIT(IPC_ROLE_LOGD) | IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_ADDRD) |   \
-     IPC_ROLE_BIT(IPC_ROLE_DNSD) | IPC_ROLE_BIT(IPC_ROLE_QMGR) | IPC_ROLE_BIT(IPC_ROLE_SMTP) |     \
-     IPC_ROLE_BIT(IPC_ROLE_LOCAL) | IPC_ROLE_BIT(IPC_ROLE_VIRTUAL) |                               \
-     IPC_ROLE_BIT(IPC_ROLE_BOUNCE))
+    (~(IPC_ROLE_BIT(IPC_ROLE_NONE) | IPC_ROLE_BIT(IPC_ROLE_MASTER) |                               \
+       IPC_ROLE_BIT(IPC_ROLE_WORKER) | IPC_ROLE_BIT(IPC_ROLE_TOOL)))
 static const struct ipc_permission control_permissions[] = {
     {IPC_READY, FROM_CHILDREN},
     {IPC_FAILED, FROM_CHILDREN},

@@ -5,10 +5,18 @@
 
 enum { AGENT_RETURN_MS = 20 * 1000 };
 
+bool agent_serves(struct qmgr *qmgr, struct span transport)
+{
+    struct map_node *node = map_find(&qmgr->transports, transport);
+    return node && !list_is_empty(&CONTAINER_OF(node, struct transport, node)->agents);
+}
+
 bool agent_is_final(const struct transport *transport)
 {
     struct agent *agent = LIST_ITEM(list_first(&transport->agents), struct agent, transport_link);
-    return agent && (agent->role == IPC_ROLE_LOCAL || agent->role == IPC_ROLE_VIRTUAL);
+    const uint32_t final_roles = IPC_ROLE_BIT(IPC_ROLE_LOCAL) | IPC_ROLE_BIT(IPC_ROLE_VIRTUAL) |
+                                 IPC_ROLE_BIT(IPC_ROLE_ERROR) | IPC_ROLE_BIT(IPC_ROLE_DISCARD);
+    return agent && (IPC_ROLE_BIT(agent->role) & final_roles) != 0;
 }
 
 static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
@@ -49,7 +57,8 @@ static void on_closed(struct ipc_channel *channel, const char *reason, void *con
 }
 
 #define AGENTS                                                                                     \
-    (IPC_ROLE_BIT(IPC_ROLE_SMTP) | IPC_ROLE_BIT(IPC_ROLE_LOCAL) | IPC_ROLE_BIT(IPC_ROLE_VIRTUAL))
+    (IPC_ROLE_BIT(IPC_ROLE_SMTP) | IPC_ROLE_BIT(IPC_ROLE_LOCAL) | IPC_ROLE_BIT(IPC_ROLE_VIRTUAL) | \
+     IPC_ROLE_BIT(IPC_ROLE_ERROR) | IPC_ROLE_BIT(IPC_ROLE_DISCARD))
 static const struct ipc_permission permissions[] = {
     {IPC_DELIVER_CAPACITY, AGENTS},
     {IPC_DELIVER_RESULT, AGENTS},

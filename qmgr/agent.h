@@ -21,7 +21,10 @@ struct agent {
 
 /* A new delivery process. */
 void agent_attach(struct qmgr *qmgr, const struct service_peer *peer, int descriptor);
-/* Whether the transport's agents put mail into mailboxes (local, virtual). */
+/* Whether any process delivers for a transport of that name now. */
+MUST_USE bool agent_serves(struct qmgr *qmgr, struct span transport);
+/* Whether with the transport's agents mail is at its end (local, virtual, error, discard): there is
+ * no site that could be slow. */
 bool agent_is_final(const struct transport *transport);
 
 /* deliver.c: hands the entry to the agent; on trouble the recipients are put off. */

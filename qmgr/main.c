@@ -165,6 +165,8 @@ static void on_peer(struct service *service, const struct service_peer *peer, in
     case IPC_ROLE_SMTP:
     case IPC_ROLE_LOCAL:
     case IPC_ROLE_VIRTUAL:
+    case IPC_ROLE_ERROR:
+    case IPC_ROLE_DISCARD:
         agent_attach(&qmgr, peer, descriptor);
         break;
     default:

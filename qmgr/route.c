@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "agent.h"
 #include "scan.h"
 #include "schedule.h"
 
@@ -26,11 +27,25 @@ static struct span keep(struct message *message, struct span text)
     return kept.bytes ? kept : span_empty();
 }
 
+/* The transports whose next hop is a reason, where master.cf has no service for them: what the
+ * daemon would say is said here. */
+static bool is_refusal(struct qmgr *qmgr, const struct ipc_addr_route_entry *entry,
+                       struct outcome *outcome)
+{
+    const bool is_error = span_equals(entry->transport, SPAN("error"));
+    if ((!is_error && !span_equals(entry->transport, SPAN("retry"))) ||
+        agent_serves(qmgr, entry->transport))
+        return false;
+    *outcome = outcome_from_text(is_error ? OUTCOME_PERMANENT : OUTCOME_TEMPORARY, entry->nexthop);
+    return true;
+}
+
 /* One recipient's route: queued for its destination, or failed here and now. */
 static void take_entry(struct message *message, uint32_t index,
                        const struct ipc_addr_route_entry *entry)
 {
     struct recipient *recipient = &message->recipients[index];
+    struct outcome refusal;
     if (recipient->stage != STAGE_UNROUTED)
         return;
     if (!outcome_is_ok(&entry->outcome)) {
@@ -39,6 +54,10 @@ static void take_entry(struct message *message, uint32_t index,
     }
     if (!span_equals(entry->recipient, message->envelope.recipients[index].forward_path))
         recipient->address = keep(message, entry->recipient);
+    if (is_refusal(message->qmgr, entry, &refusal)) {
+        message_fail_locally(message, index, &refusal);
+        return;
+    }
     recipient->mailbox = keep(message, entry->mailbox);
     recipient->stage = STAGE_QUEUED;
     if (!schedule_recipient(message, index, entry->transport, entry->nexthop)) {

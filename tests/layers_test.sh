@@ -18,10 +18,10 @@ table='
 6 maillog
 7 table tls dns addr limit connect
 8 milter mailbox auth
-9 intake
+9 intake agent
 10 smtpsession service
 '
-daemons='master smtpd submitd addrd dnsd limitd connectd keyd authd qmgr smtp local bounce pickup logd
+daemons='master smtpd submitd addrd dnsd limitd connectd keyd authd qmgr smtp local error bounce pickup logd
 imapd pop3d mboxd tools bench'
 
 # Headers through which code reaches the system; pure layers do without them.

@@ -42,3 +42,13 @@ bool enhanced_status_parse(struct span text, struct enhanced_status *status, siz
     *consumed_bytes = text.length - rest.length;
     return true;
 }
+
+struct outcome outcome_from_text(enum outcome_kind kind, struct span text)
+{
+    const uint16_t reply_code = kind == OUTCOME_OK ? 250 : kind == OUTCOME_TEMPORARY ? 450 : 550;
+    struct enhanced_status status = {0, 0, 0};
+    size_t consumed_bytes = 0;
+    if (enhanced_status_parse(text, &status, &consumed_bytes))
+        text = span_trim_spaces(span_after(text, consumed_bytes));
+    return outcome_make(kind, reply_code, status.subject, status.detail, text);
+}

@@ -59,4 +59,8 @@ static inline bool outcome_is_ok(const struct outcome *outcome)
 MUST_USE bool enhanced_status_parse(struct span text, struct enhanced_status *status,
                                     size_t *consumed_bytes);
 
+/* The next hop of the transports error:, retry: and discard: as an outcome: a text, perhaps with an
+ * enhanced status code in front, of which subject and detail count. The reason points into it. */
+MUST_USE struct outcome outcome_from_text(enum outcome_kind kind, struct span text);
+
 #endif

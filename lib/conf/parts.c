@@ -3,7 +3,9 @@
 
 #include "conf/addrd.h"
 #include "conf/bounce.h"
+#include "conf/discard.h"
 #include "conf/dnsd.h"
+#include "conf/error.h"
 #include "conf/local.h"
 #include "conf/logd.h"
 #include "conf/master.h"
@@ -31,10 +33,26 @@ static const struct conf_parameter parameters_of_bounce[] = {
 };
 #undef CONF_STRUCT
 
+#define CONF_STRUCT conf_discard
+static const struct conf_parameter parameters_of_discard[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/discard.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
 #define CONF_STRUCT conf_dnsd
 static const struct conf_parameter parameters_of_dnsd[] = {
 #include "conf/catalogue/rows.h"
 #include "conf/catalogue/dnsd.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
+#define CONF_STRUCT conf_error_settings
+static const struct conf_parameter parameters_of_error[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/error.def"
 #include "conf/catalogue/end.h"
 };
 #undef CONF_STRUCT
@@ -110,7 +128,9 @@ static const struct conf_parameter parameters_of_virtual[] = {
 #define PART(part_name) PART_OF(part_name, conf_##part_name)
 PART(addrd)
 PART(bounce)
+PART(discard)
 PART(dnsd)
+PART_OF(error, conf_error_settings) /* struct conf_error is a mistake */
 PART(local)
 PART(logd)
 PART_OF(master, conf_master_settings) /* struct conf_master is master.cf */
@@ -121,8 +141,8 @@ PART(tools)
 PART(virtual)
 
 const struct conf_part *const conf_parts[] = {
-    &conf_part_addrd, &conf_part_bounce, &conf_part_dnsd,    &conf_part_local,
-    &conf_part_logd,  &conf_part_master, &conf_part_qmgr,    &conf_part_smtp,
+    &conf_part_addrd, &conf_part_bounce, &conf_part_discard, &conf_part_dnsd, &conf_part_error,
+    &conf_part_local, &conf_part_logd,   &conf_part_master,  &conf_part_qmgr, &conf_part_smtp,
     &conf_part_smtpd, &conf_part_tools,  &conf_part_virtual,
 };
 const size_t conf_part_count = ARRAY_LENGTH(conf_parts);

@@ -28,6 +28,14 @@ struct waiter {
     struct task *task;
 };
 
+/* A qmgr, as long as its channel is open and it is the present one, or somebody waits for it. */
+struct intake_qmgr {
+    struct list_link link; /* in intake->former, when it is no longer the present one */
+    struct intake *intake;
+    struct ipc_channel *channel; /* NULL: closed */
+    uint32_t call_count;
+};
+
 struct intake_digest {
     struct list_link link;
     struct digest digest;
@@ -79,8 +87,11 @@ static void on_state(struct intake *intake, const struct ipc_queue_state *state)
 static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
                        void *context)
 {
-    struct intake *intake = context;
+    const struct intake_qmgr *qmgr = context;
+    struct intake *intake = qmgr->intake;
     (void)channel;
+    if (qmgr != intake->qmgr)
+        return; /* its ids are good for nothing, and its word on new mail is out of date */
     if (delivery->type == IPC_QUEUE_GRANT)
         on_grant(intake, delivery->message);
     else if (delivery->type == IPC_QUEUE_STATE)
@@ -105,13 +116,39 @@ static void set_away(struct intake *intake)
     forget_grants(intake);
 }
 
+static void free_qmgr_if_done(struct intake_qmgr *qmgr)
+{
+    if (qmgr == qmgr->intake->qmgr || qmgr->call_count > 0)
+        return;
+    list_remove(&qmgr->intake->former, &qmgr->link);
+    ipc_channel_destroy(&qmgr->channel);
+    free(qmgr);
+}
+
+/* Another one takes its place. A qmgr that leaves answers first what it was asked, but its answers
+ * and its successor may arrive in any order. */
+static void set_former(struct intake *intake)
+{
+    struct intake_qmgr *qmgr = intake->qmgr;
+    intake->qmgr = NULL;
+    set_away(intake);
+    if (!qmgr)
+        return;
+    list_append(&intake->former, &qmgr->link);
+    free_qmgr_if_done(qmgr);
+}
+
 static void on_closed(struct ipc_channel *channel, const char *reason, void *context)
 {
-    struct intake *intake = context;
+    struct intake_qmgr *qmgr = context;
+    struct intake *intake = qmgr->intake;
     (void)channel;
     (void)reason; /* master brings another qmgr; waiting tasks go on waiting for it */
-    ipc_channel_destroy(&intake->channel);
-    set_away(intake);
+    ipc_channel_destroy(&qmgr->channel);
+    if (qmgr == intake->qmgr)
+        set_former(intake);
+    else
+        free_qmgr_if_done(qmgr);
 }
 
 static const struct ipc_permission permissions[] = {
@@ -130,6 +167,7 @@ void intake_init(struct intake *intake, struct loop *loop, uint32_t spare_count)
     list_init(&intake->waiters);
     list_init(&intake->hopefuls);
     list_init(&intake->idle_digests);
+    list_init(&intake->former);
     set_away(intake);
 }
 
@@ -138,22 +176,31 @@ static void want_enough(struct intake *intake)
 {
     const uint32_t needed =
         intake->taken_count + (uint32_t)intake->waiters.count + intake->spare_count;
-    if (!intake->channel || needed <= intake->wanted_count)
+    if (!intake->qmgr || needed <= intake->wanted_count)
         return;
     const struct ipc_queue_want want = {.count = needed + intake->spare_count};
-    if (ipc_channel_send(intake->channel, IPC_QUEUE_WANT, &want))
+    if (ipc_channel_send(intake->qmgr->channel, IPC_QUEUE_WANT, &want))
         intake->wanted_count = want.count;
 }
 
 void intake_attach(struct intake *intake, int descriptor)
 {
-    ipc_channel_destroy(&intake->channel);
-    set_away(intake);
+    struct intake_qmgr *qmgr = calloc(1, sizeof(*qmgr));
+    set_former(intake);
     intake->generation++;
     intake->taken_count = 0; /* messages of the old channel no longer count, see release() */
     intake->wanted_count = 0;
-    intake->channel =
-        ipc_channel_create(intake->loop, descriptor, IPC_ROLE_QMGR, &handlers, intake);
+    if (!qmgr) {
+        file_close(descriptor); /* master sees that it closed, and gives us another */
+        return;
+    }
+    qmgr->intake = intake;
+    qmgr->channel = ipc_channel_create(intake->loop, descriptor, IPC_ROLE_QMGR, &handlers, qmgr);
+    if (!qmgr->channel) {
+        free(qmgr);
+        return;
+    }
+    intake->qmgr = qmgr;
     want_enough(intake);
 }
 
@@ -200,7 +247,8 @@ static void give_digest(struct intake *intake, struct intake_digest *digest)
 void intake_destroy(struct intake *intake)
 {
     struct list_link *link;
-    ipc_channel_destroy(&intake->channel);
+    set_former(intake);
+    ASSERT(list_is_empty(&intake->former)); /* every message is over */
     forget_grants(intake);
     while ((link = list_pop(&intake->idle_digests)) != NULL) {
         struct intake_digest *digest = LIST_ITEM(link, struct intake_digest, link);
@@ -250,7 +298,7 @@ bool intake_begin(struct intake *intake, struct intake_message *message, int64_t
 /* The id that this message took belongs to a qmgr that is still there. */
 static bool is_current(const struct intake_message *message)
 {
-    return message->intake->channel && message->generation == message->intake->generation;
+    return message->intake->qmgr && message->generation == message->intake->generation;
 }
 
 static void release(struct intake_message *message)
@@ -273,7 +321,7 @@ void intake_abandon(struct intake_message *message)
         return;
     if (is_current(message)) {
         const struct ipc_queue_abandon abandon = {.queue_id = intake_queue_id(message)};
-        (void)ipc_channel_send(message->intake->channel, IPC_QUEUE_ABANDON, &abandon);
+        (void)ipc_channel_send(message->intake->qmgr->channel, IPC_QUEUE_ABANDON, &abandon);
     }
     release(message);
 }
@@ -285,7 +333,7 @@ static bool send_recipients(struct intake_message *message)
     const struct ipc_queue_recipients batch = {.queue_id = intake_queue_id(message),
                                                .recipients = buffer_span(&message->recipients)};
     if (!is_current(message) ||
-        !ipc_channel_send(message->intake->channel, IPC_QUEUE_RECIPIENTS, &batch))
+        !ipc_channel_send(message->intake->qmgr->channel, IPC_QUEUE_RECIPIENTS, &batch))
         return false;
     buffer_reset(&message->recipients);
     return true;
@@ -389,10 +437,14 @@ static struct outcome ask_for_commit(struct intake_message *message,
                                      const struct ipc_queue_commit *commit, struct arena *arena,
                                      int64_t deadline_ms)
 {
+    struct intake_qmgr *qmgr = message->intake->qmgr;
     struct ipc_queue_commit_reply reply;
+    qmgr->call_count++;
     const enum ipc_call_result result =
-        ipc_channel_call(message->intake->channel, IPC_QUEUE_COMMIT, commit, IPC_QUEUE_COMMIT_REPLY,
-                         &reply, arena, deadline_ms);
+        ipc_channel_call(qmgr->channel, IPC_QUEUE_COMMIT, commit, IPC_QUEUE_COMMIT_REPLY, &reply,
+                         arena, deadline_ms);
+    qmgr->call_count--;
+    free_qmgr_if_done(qmgr);
     if (result != IPC_CALL_OK)
         return trouble();
     /* Past this point a message is accepted or put off, never refused. */

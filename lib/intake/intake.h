@@ -15,11 +15,12 @@
 /* A process's side of its channel to qmgr. */
 struct intake {
     struct loop *loop;
-    struct ipc_channel *channel;
-    uint32_t generation;  /* of the channel: an id belongs to the qmgr that gave it */
-    struct list grants;   /* ids that nobody has taken */
-    struct list waiters;  /* tasks that wait for one */
-    struct list hopefuls; /* tasks that wait for a qmgr */
+    struct intake_qmgr *qmgr; /* NULL: none */
+    struct list former;       /* those before it that have commits to answer yet */
+    uint32_t generation;      /* of the channel: an id belongs to the qmgr that gave it */
+    struct list grants;       /* ids that nobody has taken */
+    struct list waiters;      /* tasks that wait for one */
+    struct list hopefuls;     /* tasks that wait for a qmgr */
     struct list idle_digests;
     uint32_t wanted_count; /* as last told to qmgr */
     uint32_t taken_count;  /* of messages in the making */
@@ -53,7 +54,7 @@ void intake_init(struct intake *intake, struct loop *loop, uint32_t spare_count)
 /* Closes the channel and gives all memory back; every message is over before. */
 void intake_destroy(struct intake *intake);
 /* Takes over a channel end to qmgr in place of the one before, whose messages can no longer be
- * committed. */
+ * committed; commits that it has been asked for it may still answer. */
 void intake_attach(struct intake *intake, int descriptor);
 /* Why a client would be refused now (OUTCOME_TEMPORARY), or OUTCOME_OK. */
 struct outcome intake_state(const struct intake *intake);

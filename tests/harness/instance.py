@@ -30,6 +30,9 @@ smtp unix - - y - - smtp
 relay unix - - y - - smtp
 local unix - n n - - local
 virtual unix - n n - - virtual
+error unix - - y - - error
+retry unix - - y - - error
+discard unix - - y - - discard
 """
 
 

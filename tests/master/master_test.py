@@ -15,7 +15,8 @@ import tempfile
 import time
 
 BUILD = pathlib.Path(os.environ.get("top_builddir", "."))
-PROGRAMS = ("logd", "qmgr", "addrd", "dnsd", "smtpd", "smtp", "local", "virtual", "bounce")
+PROGRAMS = ("logd", "qmgr", "addrd", "dnsd", "smtpd", "smtp", "local", "virtual", "bounce",
+            "error", "discard")
 DEADLINE_S = float(os.environ.get("POSTHOUSE_TESTS_DEADLINE", "30"))
 NOBODY = 65534
 

@@ -118,8 +118,9 @@ static void write_file(const char *directory, const char *name, const char *text
     assert_int_equal(chmod(path, mode), 0);
 }
 
-static const char *const files[] = {"main.cf", "master.cf", "logd",  "qmgr",    "addrd", "dnsd",
-                                    "smtpd",   "smtp",      "local", "virtual", "bounce"};
+static const char *const files[] = {"main.cf", "master.cf", "logd",   "qmgr",  "addrd",
+                                    "dnsd",    "smtpd",     "smtp",   "local", "virtual",
+                                    "bounce",  "error",     "discard"};
 
 static int make_place(void **state)
 {
@@ -235,8 +236,10 @@ static void test_no_master_cf(void **state)
     char text[1024];
     size_t remark_count;
     describe(*state, "default_process_limit = 1\n", NULL, text, sizeof(text), &remark_count);
-    assert_string_equal(text, HELPERS "smtp=smtpd*1 smtp=smtp*1 relay=smtp*1 local=local*1 "
-                                      "virtual=virtual*1 bounce=bounce*1");
+    assert_string_equal(text,
+                        HELPERS "smtp=smtpd*1 smtp=smtp*1 relay=smtp*1 local=local*1 "
+                                "virtual=virtual*1 bounce=bounce*1 error=error*1 retry=error*1 "
+                                "discard=discard*1");
 }
 
 static void test_no_program(void **state)

@@ -13,7 +13,9 @@
 
 #include "conf/addrd.h"
 #include "conf/bounce.h"
+#include "conf/discard.h"
 #include "conf/dnsd.h"
+#include "conf/error.h"
 #include "conf/local.h"
 #include "conf/logd.h"
 #include "conf/qmgr.h"
@@ -45,6 +47,8 @@ static const struct row {
      QUEUE_FILES | SANDBOX_OPEN_BENEATH | SANDBOX_THREADS},
     {"smtp", IPC_ROLE_SMTP, &conf_part_smtp, SANDBOX_CONNECT | SANDBOX_STREAMS | SANDBOX_READ_FD},
     {"bounce", IPC_ROLE_BOUNCE, &conf_part_bounce, SANDBOX_READ_FD | SANDBOX_WRITE_FD},
+    {"error", IPC_ROLE_ERROR, &conf_part_error, 0},
+    {"discard", IPC_ROLE_DISCARD, &conf_part_discard, 0},
 };
 
 struct fixture {
@@ -189,6 +193,8 @@ PROBE_TEST(local)
 PROBE_TEST(virtual)
 PROBE_TEST(smtp)
 PROBE_TEST(bounce)
+PROBE_TEST(error)
+PROBE_TEST(discard)
 
 int main(void)
 {
@@ -202,6 +208,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_virtual, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_smtp, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bounce, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_error, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_discard, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,6 +87,36 @@ static void test_buffer_limit_is_sticky(void **state)
     buffer_release(&buffer);
 }
 
+/* The next hop of error:, retry: and discard:. */
+static void test_outcome_from_text(void **state)
+{
+    (void)state;
+    static const struct {
+        enum outcome_kind kind;
+        const char *text, *expected;
+    } rows[] = {
+        {OUTCOME_PERMANENT, "5.1.1 nobody here", "550 5.1.1 nobody here"},
+        {OUTCOME_PERMANENT, "nobody here", "550 5.0.0 nobody here"},
+        {OUTCOME_PERMANENT, "4.2.1 closed", "550 5.2.1 closed"},
+        {OUTCOME_PERMANENT, "5.1.1", "550 5.1.1 "},
+        {OUTCOME_PERMANENT, "3.1.1 x", "550 5.0.0 3.1.1 x"},
+        {OUTCOME_PERMANENT, "", "550 5.0.0 "},
+        {OUTCOME_TEMPORARY, "later", "450 4.0.0 later"},
+        {OUTCOME_TEMPORARY, "4.3.2   later ", "450 4.3.2 later"},
+        {OUTCOME_OK, "2.1.5 away", "250 2.1.5 away"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        char actual[128];
+        const struct outcome outcome =
+            outcome_from_text(rows[i].kind, span_from_string(rows[i].text));
+        (void)snprintf(actual, sizeof(actual), "%u %u.%u.%u %.*s", outcome.reply_code,
+                       outcome.status.class, outcome.status.subject, outcome.status.detail,
+                       SPAN_PRINTF(outcome.reason));
+        if (strcmp(actual, rows[i].expected) != 0)
+            fail_msg("%s: got \"%s\", expected \"%s\"", rows[i].text, actual, rows[i].expected);
+    }
+}
+
 static void test_numbers(void **state)
 {
     (void)state;
@@ -245,11 +275,17 @@ static void test_enhanced_status(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_span_questions), cmocka_unit_test(test_span_words),
-        cmocka_unit_test(test_arena_cap),      cmocka_unit_test(test_buffer_limit_is_sticky),
-        cmocka_unit_test(test_numbers),        cmocka_unit_test(test_base64),
-        cmocka_unit_test(test_utf8),           cmocka_unit_test(test_map_and_list),
-        cmocka_unit_test(test_siphash),        cmocka_unit_test(test_enhanced_status),
+        cmocka_unit_test(test_span_questions),
+        cmocka_unit_test(test_span_words),
+        cmocka_unit_test(test_arena_cap),
+        cmocka_unit_test(test_buffer_limit_is_sticky),
+        cmocka_unit_test(test_outcome_from_text),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_map_and_list),
+        cmocka_unit_test(test_siphash),
+        cmocka_unit_test(test_enhanced_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,6 +15,7 @@ static struct intake intake;
 static struct ipc_channel *qmgr;
 static uint32_t wanted_count;
 static size_t begun_count, over_count;
+static bool is_replaced_at_commit;
 
 static void grant(void)
 {
@@ -27,12 +28,27 @@ static void grant(void)
     assert_true(ipc_channel_send(qmgr, IPC_QUEUE_GRANT, &message));
 }
 
+/* As on a reload: the answer and the next qmgr are under way at once, and the one that answered is
+ * gone when either arrives. */
+static void on_commit(struct ipc_channel *channel, uint32_t id)
+{
+    const struct ipc_queue_commit_reply reply = {.outcome = outcome_ok()};
+    int ends[2];
+    if (!is_replaced_at_commit)
+        return; /* never answered */
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+    intake_attach(&intake, ends[1]);
+    (void)close(ends[0]);
+    assert_true(ipc_channel_reply(channel, id, IPC_QUEUE_COMMIT_REPLY, &reply));
+}
+
 /* Everything that is wanted leaves at once, so that several grants come in one packet. */
 static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
                        void *context)
 {
-    (void)channel;
     (void)context;
+    if (delivery->type == IPC_QUEUE_COMMIT)
+        on_commit(channel, delivery->id);
     if (delivery->type != IPC_QUEUE_WANT)
         return;
     const uint32_t count = ((const struct ipc_queue_want *)delivery->message)->count;
@@ -42,6 +58,7 @@ static void on_message(struct ipc_channel *channel, const struct ipc_delivery *d
 
 static const struct ipc_permission permissions[] = {
     {IPC_QUEUE_WANT, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
+    {IPC_QUEUE_COMMIT, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
     {IPC_QUEUE_ABANDON, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
     {0, 0},
 };
@@ -127,11 +144,71 @@ static void test_an_id_of_an_earlier_qmgr(void **state)
     loop_run(loop);
 }
 
+struct commit {
+    struct outcome outcome;
+    struct arena arena;
+};
+
+static void commit_one(void *argument)
+{
+    struct commit *commit = argument;
+    struct intake_message message;
+    const struct queue_envelope envelope = {.arrival_us = 1, .reverse_path = SPAN("s@example.org")};
+    const struct queue_recipient recipient = {.forward_path = SPAN("r@example.org")};
+    assert_true(
+        intake_begin(&intake, &message, clock_deadline_after(PATIENCE_MS), &commit->outcome));
+    assert_true(intake_add_recipient(&message, &recipient));
+    commit->outcome = intake_commit(&message, &envelope, SPAN("Subject: x\r\n\r\n"), span_empty(),
+                                    &commit->arena, clock_deadline_after(PATIENCE_MS));
+    loop_stop(loop);
+}
+
+static void run_commit(struct commit *commit)
+{
+    arena_init(&commit->arena, 1 << 20, 0);
+    attach();
+    assert_non_null(task_start(loop, "committer", commit_one, commit));
+    loop_run(loop);
+    arena_destroy(&commit->arena);
+}
+
+static void test_a_commit_is_answered_by_the_qmgr_that_was_asked(void **state)
+{
+    struct commit commit;
+    (void)state;
+    is_replaced_at_commit = true;
+    run_commit(&commit);
+    assert_int_equal(commit.outcome.kind, OUTCOME_OK);
+}
+
+static void close_qmgr(void *context)
+{
+    (void)context;
+    ipc_channel_destroy(&qmgr);
+}
+
+static void test_a_qmgr_that_dies_has_accepted_nothing(void **state)
+{
+    struct commit commit;
+    struct loop_timer timer;
+    (void)state;
+    is_replaced_at_commit = false;
+    loop_timer_init(&timer, loop, close_qmgr, NULL);
+    loop_timer_set(&timer, clock_deadline_after(50));
+    run_commit(&commit);
+    loop_timer_release(&timer);
+    assert_int_equal(commit.outcome.kind, OUTCOME_TEMPORARY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_each_waiter_gets_a_grant, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_id_of_an_earlier_qmgr, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_commit_is_answered_by_the_qmgr_that_was_asked,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_qmgr_that_dies_has_accepted_nothing, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

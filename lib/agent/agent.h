@@ -1,16 +1,16 @@
-/* local/agent - a delivery agent's side of its channel with qmgr: deliveries come in, results go
+/* agent/agent - a delivery agent's side of its channel with qmgr: deliveries come in, results go
  * out and are kept until they are acknowledged.
  * A message lives until its last result was acknowledged, and so does its descriptor, whose lock
  * tells a new qmgr that this delivery is not to be begun again. A worker process runs an agent too,
  * with its dispatcher in qmgr's place.
- * Callers: local/deliverer, local/dispatch. */
-#ifndef LOCAL_AGENT_H
-#define LOCAL_AGENT_H
+ * Callers: local, virtual, error, discard. */
+#ifndef AGENT_AGENT_H
+#define AGENT_AGENT_H
 
+#include "agent/content.h"
 #include "ipc/channel.h"
 #include "maillog/log.h"
 #include "queuefile/envelope.h"
-#include "rendition.h"
 
 struct agent;
 

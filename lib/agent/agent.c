@@ -1,5 +1,5 @@
-/* local/agent - see agent.h. */
-#include "agent.h"
+/* agent/agent - see agent.h. */
+#include "agent/agent.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,0 +1,4 @@
+# lib/agent: layer 9, a delivery agent's side of its channel with qmgr.
+lib_libposthouse_a_SOURCES += \
+	lib/agent/agent.c lib/agent/agent.h \
+	lib/agent/content.h
