@@ -1,0 +1,143 @@
+/* tests/lib/smtp/address_field - addresses found in header fields, and replaced in place. */
+#include "../../test.h"
+
+#include "smtp/address_field.h"
+
+enum { FOUND_MAX_BYTES = 4096 };
+
+/* All addresses of a value, a bar between them. */
+static void find_all(struct span value, struct buffer *found)
+{
+    struct arena arena;
+    struct smtp_field_address address;
+    size_t at = 0, before = 0;
+    arena_init(&arena, 1 << 16, 0);
+    while (smtp_address_field_next(value, &at, &arena, &address)) {
+        assert_true(address.begin < address.end);
+        assert_true(before <= address.begin);
+        assert_true(address.end <= at);
+        before = address.end;
+        if (found->length)
+            buffer_append_byte(found, '|');
+        buffer_append_span(found, address.text);
+    }
+    assert_int_equal(at, value.length);
+    arena_destroy(&arena);
+}
+
+static void test_found(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value;
+        const char *found;
+    } rows[] = {
+        {"", ""},
+        {" a@b.c", "a@b.c"},
+        {" a", "a"},
+        {" a, b@c, d", "a|b@c|d"},
+        {" a.b.c@d.e", "a.b.c@d.e"},
+        {" John Doe <jd@e.f>", "jd@e.f"},
+        {" John Doe", ""},
+        {" \"Doe, John\" <jd@e>, x", "jd@e|x"},
+        {" =?utf-8?Q?J=C3=B6?= <j@e>", "j@e"},
+        {" j@e (John, (the) Doe)", "j@e"},
+        {" (x)j(y)@(z)e.(w)f(v)", "j@e.f"},
+        {" j . k @ e\r\n\t. f", "j.k@e.f"},
+        {" \"a b\"@c", "\"a b\"@c"},
+        {" \"a\\\"b\"@c", "\"a\\\"b\"@c"},
+        {" a@[192.0.2.1]", "a@[192.0.2.1]"},
+        {" <@r.s,@t.u:a@b>", "a@b"},
+        {" <>", ""},
+        {" undisclosed-recipients:;", ""},
+        {" friends: a, b@c;, d", "a|b@c|d"},
+        {" friends:;", ""},
+        {" one: a; two: b <c>;", "a|c"},
+        {" a@b@c", ""},
+        {" a..b@c, d", "d"},
+        {" .a@b, d", "d"},
+        {" a.@b", ""},
+        {" @b", ""},
+        {" a@", ""},
+        {" <a@b", ""},
+        {" a@b> , c", "c"},
+        {" <a@b> <c@d>, e", "e"},
+        {" \"never closed <a@b>", "\"never closed <a@b>"},
+        {" (never closed a@b", ""},
+        {" a@b,,, ;c", "a@b|c"},
+        {" J. Doe <j@e>", "j@e"},
+        {" \xc3\xa4@\xc3\xb6.de", "\xc3\xa4@\xc3\xb6.de"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct buffer found;
+        buffer_init(&found, NULL, FOUND_MAX_BYTES);
+        find_all(span_from_string(rows[i].value), &found);
+        assert_span_is(rows[i].value, buffer_span(&found), rows[i].found);
+        buffer_release(&found);
+    }
+}
+
+/* Cut anywhere, the scanner stays inside and comes to an end. */
+static void test_every_prefix(void **state)
+{
+    (void)state;
+    const struct span value =
+        SPAN(" \"D, \\\"J\" (a (b) \\) c) <@r:j . k@[::1]>, g: x@y;, \xc3\xa4 <z");
+    for (size_t length = 0; length <= value.length; length++) {
+        struct buffer found;
+        buffer_init(&found, NULL, FOUND_MAX_BYTES);
+        find_all(span_first(value, length), &found);
+        assert_true(buffer_ok(&found));
+        buffer_release(&found);
+    }
+}
+
+static bool add_domain(void *context, enum smtp_address_field kind, struct span text,
+                       struct arena *arena, struct span *replacement)
+{
+    (void)context;
+    if (span_find_byte(text, '@') < text.length)
+        return false;
+    *replacement = arena_format(arena, "%.*s@%s", SPAN_PRINTF(text),
+                                kind == SMTP_ADDRESS_FIELD_SENDER ? "s" : "r");
+    return replacement->bytes != NULL;
+}
+
+static void test_replaced(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const char *before;
+        const char *after;
+    } rows[] = {
+        {"To", "To: a, B (c) <d>,\r\n\te@f\r\n", "To: a@r, B (c) <d@r>,\r\n\te@f\r\n"},
+        {"from", "from:a\r\n", "from:a@s\r\n"},
+        {"From", "From : x.y\r\n", "From : x.y@s\r\n"},
+        {"Subject", "Subject: a\r\n", "Subject: a\r\n"},
+        {"To", "To:\r\n", "To:\r\n"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct buffer output;
+        struct arena arena;
+        buffer_init(&output, NULL, FOUND_MAX_BYTES);
+        arena_init(&arena, 1 << 16, 0);
+        const bool has_changed = smtp_address_field_rewrite(span_from_string(rows[i].name),
+                                                            span_from_string(rows[i].before),
+                                                            add_domain, NULL, &arena, &output);
+        assert_span_is(rows[i].before, buffer_span(&output), rows[i].after);
+        assert_int_equal(has_changed, strcmp(rows[i].before, rows[i].after) != 0);
+        arena_destroy(&arena);
+        buffer_release(&output);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_found),
+        cmocka_unit_test(test_every_prefix),
+        cmocka_unit_test(test_replaced),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
