@@ -221,6 +221,11 @@ static void put_envelope(const struct queue_file *file)
         put_field(file, offset, "helo_name", envelope->helo);
     if (envelope->protocol.length)
         put_field(file, offset, "protocol_name", envelope->protocol);
+    if (envelope->ident.length)
+        put_field(file, offset, "log_ident", envelope->ident);
+    if (envelope->client_address.length)
+        put_field(file, offset, "rewrite_context",
+                  envelope->flags & QUEUE_FLAG_LOCAL_CLIENT ? SPAN("local") : SPAN("remote"));
     for (size_t i = 0; i < envelope->recipient_count; i++) {
         const struct queue_recipient *recipient = &envelope->recipients[i];
         if (recipient->original_recipient.length)

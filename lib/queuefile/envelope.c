@@ -29,6 +29,7 @@ static const struct record_field header_fields[] = {
     FIELD(18, RECORD_UINT16, false, client_port, UINT16_MAX),
     FIELD(19, RECORD_TEXT, false, helo, QUEUE_TEXT_MAX_BYTES),
     FIELD(20, RECORD_TEXT, false, protocol, QUEUE_TEXT_MAX_BYTES),
+    FIELD(21, RECORD_TEXT, false, ident, QUEUE_TEXT_MAX_BYTES),
 };
 #undef FIELD
 

@@ -41,7 +41,9 @@ enum {
     QUEUE_FLAG_SMTPUTF8 = 1 << 0,      /* MAIL FROM said SMTPUTF8, RFC 6531 */
     QUEUE_FLAG_BODY_8BITMIME = 1 << 1, /* MAIL FROM said BODY=8BITMIME, RFC 6152 */
     QUEUE_FLAG_NO_REPORT = 1 << 2,     /* a failure makes no further report (double bounce) */
-    QUEUE_FLAG_ALL = (1 << 3) - 1
+    QUEUE_FLAG_LOCAL_CLIENT = 1 << 3,  /* its header was completed as a local client's: SOURCE=LOCAL
+                                          of XFORWARD */
+    QUEUE_FLAG_ALL = (1 << 4) - 1
 };
 
 struct queue_content_facts {
@@ -76,11 +78,14 @@ struct queue_envelope {
     uint32_t flags;    /* QUEUE_FLAG_ */
     struct span envid; /* ENVID= as received, xtext */
     enum queue_return ret;
+    /* The client, as the session or a trusted proxy in front of it (XFORWARD) says: what agents
+     * show to commands and pass on. Empty where not known. */
     struct span client_name; /* "unknown" where DNS does not confirm it */
     struct span client_address;
     uint16_t client_port;
     struct span helo;
     struct span protocol; /* ESMTP, SMTP, ESMTPS ... as in Received, RFC 3848 */
+    struct span ident;    /* the message's queue id at a proxy before us (XFORWARD IDENT) */
     /* Filled by queue_envelope_decode() only. */
     struct queue_recipient *recipients;
     size_t recipient_count;

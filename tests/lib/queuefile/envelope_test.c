@@ -19,7 +19,7 @@ static void test_round_trip(void **state)
     assert_int_equal(envelope.facts.longest_line_bytes, 78);
     assert_int_equal(envelope.facts.received_count, 1);
     assert_int_equal(envelope.facts.flags, QUEUE_FACT_8BIT_BODY);
-    assert_int_equal(envelope.flags, QUEUE_FLAG_BODY_8BITMIME);
+    assert_int_equal(envelope.flags, QUEUE_FLAG_BODY_8BITMIME | QUEUE_FLAG_LOCAL_CLIENT);
     assert_span_is("envid", envelope.envid, "QQ314159");
     assert_int_equal(envelope.ret, QUEUE_RETURN_HEADERS);
     assert_span_is("client name", envelope.client_name, "mail.example.org");
@@ -27,6 +27,7 @@ static void test_round_trip(void **state)
     assert_int_equal(envelope.client_port, 40000);
     assert_span_is("helo", envelope.helo, "mail.example.org");
     assert_span_is("protocol", envelope.protocol, "ESMTP");
+    assert_span_is("ident", envelope.ident, "4Qk7vBz1Tf");
     assert_int_equal(envelope.recipient_count, 2);
     assert_span_is("first", envelope.recipients[0].forward_path, "b@example.net");
     assert_true(span_is_empty(envelope.recipients[0].orcpt));

@@ -19,7 +19,7 @@ static inline void sample_envelope_bytes(struct buffer *out)
         .origin = QUEUE_ORIGIN_SMTP,
         .reverse_path = SPAN("a@example.org"),
         .facts = {2048, 300, 78, 1, QUEUE_FACT_8BIT_BODY},
-        .flags = QUEUE_FLAG_BODY_8BITMIME,
+        .flags = QUEUE_FLAG_BODY_8BITMIME | QUEUE_FLAG_LOCAL_CLIENT,
         .envid = SPAN("QQ314159"),
         .ret = QUEUE_RETURN_HEADERS,
         .client_name = SPAN("mail.example.org"),
@@ -27,6 +27,7 @@ static inline void sample_envelope_bytes(struct buffer *out)
         .client_port = 40000,
         .helo = SPAN("mail.example.org"),
         .protocol = SPAN("ESMTP"),
+        .ident = SPAN("4Qk7vBz1Tf"),
     };
     const struct queue_recipient recipients[] = {
         {.forward_path = SPAN("b@example.net"), .notify = QUEUE_NOTIFY_FAILURE},
