@@ -1,3 +1,4 @@
 # lib/intake: layer 9, how mail is made.
 lib_libposthouse_a_SOURCES += \
+	lib/intake/header.c lib/intake/header.h \
 	lib/intake/intake.c lib/intake/intake.h
