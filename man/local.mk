@@ -8,6 +8,7 @@ dist_man_MANS += man/local.8
 dist_man_MANS += man/logd.8
 dist_man_MANS += man/master.8
 dist_man_MANS += man/postalias.1
+dist_man_MANS += man/posthouse-drop.5
 dist_man_MANS += man/posthouse-log.5
 dist_man_MANS += man/posthouse-queue.5
 dist_man_MANS += man/posthouse-table.5

@@ -2,6 +2,7 @@
 lib_libposthouse_a_SOURCES += \
 	lib/queuefile/bucket.c lib/queuefile/bucket.h \
 	lib/queuefile/digest.c lib/queuefile/digest.h \
+	lib/queuefile/drop.c lib/queuefile/drop.h \
 	lib/queuefile/envelope.c lib/queuefile/envelope.h \
 	lib/queuefile/id.c lib/queuefile/id.h \
 	lib/queuefile/preamble.c lib/queuefile/preamble.h \

@@ -9,6 +9,10 @@ tests_lib_smtp_grammar_test_SOURCES = tests/lib/smtp/grammar_test.c tests/test.h
 tests_lib_smtp_grammar_test_LDADD = $(test_libs)
 tests_lib_smtp_content_test_SOURCES = tests/lib/smtp/content_test.c tests/test.h
 tests_lib_smtp_content_test_LDADD = $(test_libs)
+check_PROGRAMS += tests/lib/smtp/line_ends_test
+TESTS += tests/lib/smtp/line_ends_test
+tests_lib_smtp_line_ends_test_SOURCES = tests/lib/smtp/line_ends_test.c tests/test.h
+tests_lib_smtp_line_ends_test_LDADD = $(test_libs)
 endif
 fuzz_targets += tests/fuzz/smtp_command_fuzz tests/fuzz/smtp_reply_fuzz tests/fuzz/smtp_data_fuzz \
 	tests/fuzz/smtp_header_fuzz tests/fuzz/smtp_address_field_fuzz
