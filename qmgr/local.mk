@@ -17,5 +17,5 @@ qmgr_qmgr_SOURCES = \
 	qmgr/scan.c qmgr/scan.h \
 	qmgr/schedule.c qmgr/schedule.h \
 	qmgr/tool_peer.c qmgr/tool_peer.h \
-	qmgr/write.c qmgr/write.h
+	qmgr/warn.c qmgr/warn.h qmgr/write.c qmgr/write.h
 qmgr_qmgr_LDADD = $(posthouse_libs)

@@ -41,7 +41,9 @@ enum {
     QUEUE_FLAG_SMTPUTF8 = 1 << 0,      /* MAIL FROM said SMTPUTF8, RFC 6531 */
     QUEUE_FLAG_BODY_8BITMIME = 1 << 1, /* MAIL FROM said BODY=8BITMIME, RFC 6152 */
     QUEUE_FLAG_NO_REPORT = 1 << 2,     /* a failure makes no further report (double bounce) */
-    QUEUE_FLAG_ALL = (1 << 3) - 1
+    QUEUE_FLAG_VERIFY = 1 << 4,        /* sendmail -bv: is not delivered; what would be is reported */
+    QUEUE_FLAG_TRACE = 1 << 5,         /* sendmail -v: the first attempt is reported, whatever came */
+    QUEUE_FLAG_ALL = (1 << 6) - 1
 };
 
 struct queue_content_facts {
