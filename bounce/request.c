@@ -6,27 +6,13 @@
 
 enum { MICROSECONDS_PER_SECOND = 1000000 };
 
-static enum dsn_action action_of(enum dsn_kind kind, const struct ipc_bounce_recipient *recipient)
-{
-    switch (kind) {
-    case DSN_DELAY:
-        return DSN_ACTION_DELAYED;
-    case DSN_SUCCESS:
-        /* RFC 3461 section 5.2.2: handed to another system, which may or may not report. */
-        return span_is_empty(recipient->remote) ? DSN_ACTION_DELIVERED : DSN_ACTION_RELAYED;
-    default:
-        return DSN_ACTION_FAILED;
-    }
-}
-
-static struct dsn_recipient recipient_of(enum dsn_kind kind,
-                                         const struct ipc_bounce_recipient *recipient)
+static struct dsn_recipient recipient_of(const struct ipc_bounce_recipient *recipient)
 {
     return (struct dsn_recipient){
         .final_recipient = recipient->recipient,
         .original_recipient = recipient->original,
         .orcpt = recipient->orcpt,
-        .action = action_of(kind, recipient),
+        .action = (enum dsn_action)recipient->action,
         .status = recipient->outcome.status,
         .remote_mta = recipient->remote,
         .diagnostic = recipient->diagnostic,
@@ -50,7 +36,9 @@ static enum parse_result decode_recipients(struct span records, struct arena *ar
     request->recipient_count = count;
     for (size_t i = 0; i < count && result == PARSE_OK; i++) {
         result = ipc_records_next(&records, IPC_BOUNCE_RECIPIENT, &recipient);
-        request->recipients[i] = recipient_of(request->kind, &recipient);
+        if (result == PARSE_OK && recipient.action >= DSN_ACTION_COUNT)
+            result = PARSE_MALFORMED;
+        request->recipients[i] = recipient_of(&recipient);
     }
     return result;
 }
@@ -60,10 +48,11 @@ enum parse_result bounce_request_decode(const struct ipc_bounce *message, struct
 {
     struct span header = message->envelope;
     *request = (struct bounce_request){.queue_id = message->queue_id};
-    if (!queue_id_is_valid(message->queue_id) || message->kind > DSN_SUCCESS ||
+    if (!queue_id_is_valid(message->queue_id) || message->kind >= DSN_KIND_COUNT ||
         span_is_empty(message->recipients))
         return PARSE_MALFORMED;
     request->kind = (enum dsn_kind)message->kind;
+    request->retry_until_s = (int64_t)(message->retry_until_us / MICROSECONDS_PER_SECOND);
     const enum parse_result result = queue_envelope_next_header(&header, &request->envelope);
     if (result != PARSE_OK)
         return result;

@@ -152,6 +152,7 @@ static bool fill_report(struct job *job, struct span header)
     report->is_original_smtputf8 = (envelope->flags & QUEUE_FLAG_SMTPUTF8) != 0;
     report->arrival_s = (int64_t)(envelope->arrival_us / MICROSECONDS_PER_SECOND);
     report->now_s = (int64_t)now_s;
+    report->retry_until_s = job->request->retry_until_s;
     report->offset_minutes = (int)(parts.tm_gmtoff / 60);
     report->zone_name = span_from_string(parts.tm_zone);
     report->recipients = job->request->recipients;
@@ -311,6 +312,7 @@ static void set_for_sender(struct job *job)
         [DSN_FAILURE] = LOG_NOTIFICATION_SENDER_FAILURE,
         [DSN_DELAY] = LOG_NOTIFICATION_SENDER_DELAY,
         [DSN_SUCCESS] = LOG_NOTIFICATION_SENDER_SUCCESS,
+        [DSN_VERIFY] = LOG_NOTIFICATION_SENDER_SUCCESS,
     };
     job->reverse_path = span_empty(); /* RFC 5321 section 4.5.5: so that no report loops */
     job->report.to = job->request->envelope.reverse_path;
@@ -342,9 +344,9 @@ struct outcome bounce_write(const struct bounce_writer *writer,
     }
     set_for_sender(&job);
     const struct outcome outcome = write_report(&job, report_id);
+    const bool has_class = request->kind == DSN_FAILURE || request->kind == DSN_DELAY;
     const char *class = request->kind == DSN_FAILURE ? "bounce" : "delay";
-    if (outcome_is_ok(&outcome) && request->kind != DSN_SUCCESS &&
-        is_class_notified(writer, class)) {
+    if (outcome_is_ok(&outcome) && has_class && is_class_notified(writer, class)) {
         /* A copy that cannot be made is logged; the sender has been told. */
         struct job copy = new_job(writer, request, original, arena);
         struct span ignored;

@@ -20,4 +20,5 @@ qmgr_qmgr_SOURCES = \
 	qmgr/tool_peer.c qmgr/tool_peer.h \
 	qmgr/window.c qmgr/window.h \
 	qmgr/write.c qmgr/write.h
+	qmgr/warn.c qmgr/warn.h qmgr/write.c qmgr/write.h
 qmgr_qmgr_LDADD = $(posthouse_libs)

@@ -11,6 +11,7 @@
 #include "scan.h"
 #include "schedule.h"
 #include "system/clock.h"
+#include "warn.h"
 #include "write.h"
 
 enum { MESSAGE_ARENA_BYTES = 256 << 20 };
@@ -116,6 +117,8 @@ static void read_journal(struct message *message, const struct store_message *lo
                 message->recipients[i].is_maybe_repeated = record.text.length > 0;
             continue;
         }
+        if (record.kind == QUEUE_RECORD_WARNED || record.kind == QUEUE_RECORD_REPORTED)
+            warn_take_record(message, &record);
         if (!record.has_outcome || record.first_recipient >= message->recipient_count)
             continue;
         for (uint32_t i = 0; i < record.recipient_count; i++) {
@@ -243,12 +246,16 @@ void message_set_result(struct message *message, uint32_t index, const struct ou
     recipient->remote = keep(message, remote);
     recipient->diagnostic = keep(message, diagnostic);
     recipient->last_attempt_us = clock_realtime_us();
+    if (message->envelope.flags & QUEUE_FLAG_VERIFY) {
+        /* Nothing was delivered: until the sender has the report there is all of it to do again. */
+        close_recipient(message, recipient);
+        return;
+    }
     recipient->has_changed = true;
     if (outcome->kind == OUTCOME_OK)
-        recipient->status =
-            message->envelope.recipients[index].notify & QUEUE_NOTIFY_SUCCESS && !will_report
-                ? QUEUE_STATUS_SUCCEEDED
-                : QUEUE_STATUS_DELIVERED;
+        recipient->status = warn_reports_success(message, index) && !will_report
+                                ? QUEUE_STATUS_SUCCEEDED
+                                : QUEUE_STATUS_DELIVERED;
     else if (outcome->kind == OUTCOME_PERMANENT && !settings->soft_bounce)
         recipient->status = QUEUE_STATUS_FAILED;
     close_recipient(message, recipient);
@@ -306,12 +313,51 @@ static bool is_all_done(const struct message *message)
     return true;
 }
 
-static bool needs_report(const struct message *message, bool on_success)
+bool message_reports_on(const struct message *message, uint32_t index, enum dsn_kind kind)
 {
-    for (size_t i = 0; i < message->recipient_count; i++)
-        if (message_reports_on(&message->recipients[i], on_success))
+    const uint8_t status = message->recipients[index].status;
+    switch (kind) {
+    case DSN_FAILURE:
+        return status == QUEUE_STATUS_FAILED || status == QUEUE_STATUS_EXPIRED;
+    case DSN_SUCCESS:
+        return status == QUEUE_STATUS_SUCCEEDED;
+    case DSN_DELAY:
+    case DSN_VERIFY:
+        break;
+    }
+    return warn_concerns(message, index, kind);
+}
+
+static bool needs_report(const struct message *message, enum dsn_kind kind)
+{
+    for (uint32_t i = 0; i < message->recipient_count; i++)
+        if (message_reports_on(message, i, kind))
             return true;
     return false;
+}
+
+/* Which report is due at the end of a round; false when none is. */
+static bool choose_report(struct message *message)
+{
+    if (message->has_report_failed || message->is_corrupt)
+        return false;
+    if (warn_traces(message))
+        message->report_kind = DSN_VERIFY;
+    else if (needs_report(message, DSN_FAILURE))
+        message->report_kind = DSN_FAILURE;
+    else if (needs_report(message, DSN_SUCCESS))
+        message->report_kind = DSN_SUCCESS;
+    else if (!message->is_holding && warn_is_due(message))
+        message->report_kind = DSN_DELAY;
+    else
+        return false;
+    return true;
+}
+
+/* sendmail -bv: when the sender knows, or there is none to be told, nothing is left to do. */
+static bool is_verified(const struct message *message)
+{
+    return (message->envelope.flags & QUEUE_FLAG_VERIFY) && !warn_traces(message);
 }
 
 /* Nothing expires that was not tried since this qmgr started: attempts come first. */
@@ -340,12 +386,16 @@ static void expire(struct message *message)
 
 static void mark_reported(struct message *message)
 {
-    for (size_t i = 0; i < message->report_end; i++) {
+    const enum dsn_kind kind = message->report_kind;
+    if (kind == DSN_DELAY || kind == DSN_VERIFY) {
+        warn_mark(message);
+        return;
+    }
+    for (uint32_t i = 0; i < message->report_end; i++) {
         struct recipient *recipient = &message->recipients[i];
-        if (!message_reports_on(recipient, message->reports_success))
+        if (!message_reports_on(message, i, kind))
             continue;
-        recipient->status =
-            message->reports_success ? QUEUE_STATUS_DELIVERED : QUEUE_STATUS_REPORTED;
+        recipient->status = kind == DSN_SUCCESS ? QUEUE_STATUS_DELIVERED : QUEUE_STATUS_REPORTED;
         recipient->has_changed = true;
     }
 }
@@ -391,19 +441,16 @@ void message_progress(struct message *message)
         (void)write_marks(message);
         return;
     }
-    if (!message->is_holding)
+    if (!message->is_holding && !(message->envelope.flags & QUEUE_FLAG_VERIFY))
         expire(message);
-    const bool has_failures = needs_report(message, false);
-    if ((has_failures || needs_report(message, true)) && !message->has_report_failed &&
-        !message->is_corrupt) {
+    if (choose_report(message)) {
         message->is_reporting = true;
-        message->reports_success = !has_failures;
         report_message(message);
         return;
     }
     if (message->is_corrupt)
         write_end(message, WRITE_SET_ASIDE);
-    else if (is_all_done(message))
+    else if (is_all_done(message) || is_verified(message))
         write_end(message, WRITE_REMOVE);
     else if (message->is_holding)
         write_hold(message);

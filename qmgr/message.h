@@ -7,6 +7,7 @@
 #ifndef QMGR_MESSAGE_H
 #define QMGR_MESSAGE_H
 
+#include "dsn/report.h"
 #include "qmgr.h"
 #include "queuestore/alter.h"
 
@@ -22,6 +23,10 @@ struct recipient {
     enum recipient_stage stage;
     bool is_maybe_repeated; /* an earlier attempt may have succeeded unseen */
     bool has_changed;       /* status or outcome differ from what is on disk */
+    bool is_expanded;       /* delivered means: to the addresses that it stands for */
+    bool is_warned;         /* the sender was told of the delay */
+    bool is_traced;         /* and of the first attempt, for sendmail -bv or -v */
+    bool has_note;          /* that is not in the journal yet */
     struct span address;    /* as the agent is to use it; empty: as in the envelope */
     struct span mailbox;
     struct outcome outcome; /* of the last attempt, reason in the message's arena */
@@ -67,10 +72,11 @@ struct message {
     bool is_requeued;  /* if it has to wait again, then not long */
     bool is_writing;   /* a mark, defer or remove job runs */
     bool has_report_failed;
-    bool is_corrupt;      /* an agent found that the content is not what was committed */
-    size_t report_end;    /* the report under way covers recipients before this one */
-    bool reports_success; /* and is on those that were delivered */
-    unsigned user_count;  /* calls and jobs that will come back to it */
+    bool is_corrupt;           /* an agent found that the content is not what was committed */
+    size_t report_end;         /* the report under way covers recipients before this one */
+    enum dsn_kind report_kind; /* and is on what */
+    bool has_notes;            /* some recipient's has_note */
+    unsigned user_count;       /* calls and jobs that will come back to it */
     struct acknowledgement *acknowledgements;
     size_t acknowledgement_count, acknowledgement_capacity;
 };
@@ -83,13 +89,8 @@ MUST_USE struct message *message_create(struct qmgr *qmgr, const char *queue_id,
 /* One that was read from disk; takes the arena over. */
 MUST_USE struct message *message_adopt(struct qmgr *qmgr, const struct store_place *place,
                                        struct arena *arena, const struct store_message *loaded);
-/* Is it for a report, on failures or on successes, to tell of this recipient? */
-static inline bool message_reports_on(const struct recipient *recipient, bool on_success)
-{
-    return on_success ? recipient->status == QUEUE_STATUS_SUCCEEDED
-                      : recipient->status == QUEUE_STATUS_FAILED ||
-                            recipient->status == QUEUE_STATUS_EXPIRED;
-}
+/* Is it for a report of this kind to tell of this recipient? */
+MUST_USE bool message_reports_on(const struct message *message, uint32_t index, enum dsn_kind kind);
 struct message *message_find(struct qmgr *qmgr, struct span queue_id);
 static inline struct span message_id(const struct message *message)
 {

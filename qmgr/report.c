@@ -24,43 +24,77 @@ struct report_job {
 };
 
 /* RFC 3461 section 4.1: who gave conditions and left failure out is not told of it either. */
-static bool is_wanted(uint8_t notify, bool on_success)
+static bool is_wanted(const struct message *message, uint32_t index)
 {
-    if (on_success)
-        return (notify & QUEUE_NOTIFY_SUCCESS) != 0;
-    return notify == 0 || (notify & QUEUE_NOTIFY_FAILURE) != 0;
+    const uint8_t notify = message->envelope.recipients[index].notify;
+    return message->report_kind != DSN_FAILURE || notify == 0 ||
+           (notify & QUEUE_NOTIFY_FAILURE) != 0;
+}
+
+/* RFC 3464 section 2.3.3. */
+static enum dsn_action action_of(const struct message *message, const struct recipient *recipient)
+{
+    const bool is_success = recipient->outcome.kind == OUTCOME_OK;
+    if (message->envelope.flags & QUEUE_FLAG_VERIFY)
+        return is_success ? DSN_ACTION_DELIVERABLE : DSN_ACTION_UNDELIVERABLE;
+    switch (queue_status_from_byte(recipient->status)) {
+    case QUEUE_STATUS_PENDING:
+        return DSN_ACTION_DELAYED;
+    case QUEUE_STATUS_FAILED:
+    case QUEUE_STATUS_EXPIRED:
+    case QUEUE_STATUS_REPORTED:
+        return DSN_ACTION_FAILED;
+    case QUEUE_STATUS_DELIVERED:
+    case QUEUE_STATUS_SUCCEEDED:
+        break;
+    }
+    if (recipient->is_expanded)
+        return DSN_ACTION_EXPANDED;
+    /* RFC 3461 section 5.2.2: handed to another system, which may or may not report. */
+    return span_is_empty(recipient->remote) ? DSN_ACTION_DELIVERED : DSN_ACTION_RELAYED;
+}
+
+/* What the report says of an outcome that the journal lost, or that is not the last word. */
+static struct outcome outcome_for(enum dsn_action action, struct outcome outcome)
+{
+    const bool is_success = action == DSN_ACTION_DELIVERED || action == DSN_ACTION_RELAYED ||
+                            action == DSN_ACTION_EXPANDED;
+    if (is_success && outcome.kind != OUTCOME_OK)
+        return outcome_ok();
+    if (action == DSN_ACTION_FAILED && outcome.kind != OUTCOME_PERMANENT) {
+        /* What expired failed in the end, whatever its last attempt said (RFC 3463: X.4.7). */
+        outcome.kind = OUTCOME_PERMANENT;
+        outcome.status.class = 5;
+    }
+    if (action == DSN_ACTION_DELAYED && outcome.kind == OUTCOME_PERMANENT) {
+        outcome.kind = OUTCOME_TEMPORARY; /* soft_bounce */
+        outcome.status.class = 4;
+    }
+    return outcome;
 }
 
 /* Recipients to report on; report_end says how far the batch reaches. */
 static size_t collect(struct message *message, struct buffer *records)
 {
     size_t count = 0;
-    size_t i = 0;
+    uint32_t i = 0;
     for (; i < message->recipient_count && records->length < REPORT_BATCH_BYTES; i++) {
         const struct recipient *recipient = &message->recipients[i];
         const struct queue_recipient *envelope = &message->envelope.recipients[i];
-        if (!message_reports_on(recipient, message->reports_success) ||
-            !is_wanted(envelope->notify, message->reports_success))
+        if (!message_reports_on(message, i, message->report_kind) || !is_wanted(message, i))
             continue;
-        struct ipc_bounce_recipient record = {
-            .index = (uint32_t)i,
-            .recipient = message_recipient_address(message, (uint32_t)i),
+        const enum dsn_action action = action_of(message, recipient);
+        const struct ipc_bounce_recipient record = {
+            .index = i,
+            .recipient = message_recipient_address(message, i),
             .original = envelope->original_recipient,
             .orcpt = envelope->orcpt,
-            .outcome = recipient->outcome,
+            .action = action,
+            .outcome = outcome_for(action, recipient->outcome),
             .remote = recipient->remote,
             .diagnostic = recipient->diagnostic,
             .last_attempt_us = recipient->last_attempt_us,
         };
-        if (message->reports_success) {
-            /* Delivered is delivered, should the journal have lost the words. */
-            if (record.outcome.kind != OUTCOME_OK)
-                record.outcome = outcome_ok();
-        } else if (record.outcome.kind != OUTCOME_PERMANENT) {
-            /* What expired failed in the end, whatever its last attempt said (RFC 3463: X.4.7). */
-            record.outcome.kind = OUTCOME_PERMANENT;
-            record.outcome.status.class = 5;
-        }
         ipc_records_append(IPC_BOUNCE_RECIPIENT, &record, records);
         count++;
     }
@@ -83,6 +117,12 @@ static void on_reply(enum ipc_call_result result, void *reply, void *context)
     message_unuse(message);
 }
 
+static uint64_t retry_until_us(const struct message *message)
+{
+    return message->envelope.arrival_us +
+           (uint64_t)message->qmgr->settings->maximal_queue_lifetime_ms * 1000U;
+}
+
 static void ask(struct message *message, int descriptor)
 {
     struct qmgr *qmgr = message->qmgr;
@@ -99,8 +139,8 @@ static void ask(struct message *message, int descriptor)
                                             .extents = buffer_span(&extents),
                                             .envelope = message->envelope_header,
                                             .recipients = buffer_span(&records),
-                                            .kind = message->reports_success ? DSN_SUCCESS
-                                                                             : DSN_FAILURE};
+                                            .kind = message->report_kind,
+                                            .retry_until_us = retry_until_us(message)};
         message_use(message);
         is_asked =
             ipc_channel_call_async(bouncer->channel, IPC_BOUNCE, &question, IPC_BOUNCE_REPLY,

@@ -1,4 +1,4 @@
-/* qmgr/report - ask bounce to tell the sender what failed. */
+/* qmgr/report - ask bounce to tell the sender what failed, is late or has arrived. */
 #ifndef QMGR_REPORT_H
 #define QMGR_REPORT_H
 

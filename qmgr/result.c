@@ -51,9 +51,11 @@ static void apply(struct message *message, struct span results, const struct ent
                        (recipient->stage == STAGE_IN_FLIGHT && result.outcome.kind == OUTCOME_OK));
         for (size_t i = 0; entry && i < entry->count && !is_own; i++)
             is_own = entry->indexes[i] == result.index && recipient->stage == STAGE_IN_FLIGHT;
-        if (is_own)
+        if (is_own) {
+            message->recipients[result.index].is_expanded = result.is_expanded;
             message_set_result(message, result.index, &result.outcome, result.remote,
                                result.diagnostic, result.will_report);
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 #include "scan.h"
 #include "system/clock.h"
 #include "system/random.h"
+#include "warn.h"
 
 enum { JOURNAL_REASONS_BYTES = 8 << 20, JOURNAL_JOB_BYTES = JOURNAL_REASONS_BYTES + 65536 };
 
@@ -36,6 +37,7 @@ struct write_job {
     struct store_mark *marks;
     size_t mark_count;
     struct buffer journal;
+    bool has_notes; /* it says who was told of what */
     uint64_t journal_end;
     uint32_t bucket;
     uint64_t next_us;
@@ -117,6 +119,8 @@ static void append_reason(struct write_job *job, const struct queue_record *reco
 static bool collect_changes(struct message *message, struct write_job *job)
 {
     size_t changed = 0;
+    warn_append_records(message, &job->journal);
+    job->has_notes = job->journal.length > 0;
     for (size_t i = 0; i < message->recipient_count; i++)
         changed += message->recipients[i].has_changed;
     if (changed == 0)
@@ -196,6 +200,10 @@ static void restore_changes(struct message *message, const struct write_job *job
 {
     for (size_t i = 0; i < job->mark_count; i++)
         message->recipients[job->marks[i].recipient].has_changed = true;
+    for (size_t i = 0; i < message->recipient_count && job->has_notes; i++)
+        message->recipients[i].has_note =
+            message->recipients[i].is_warned || message->recipients[i].is_traced;
+    message->has_notes |= job->has_notes;
 }
 
 /* While it was put away an operator wished otherwise: the round has another end. */
@@ -302,7 +310,7 @@ bool write_marks(struct message *message)
         write_later(message);
         return true;
     }
-    if (job->mark_count == 0 && job->acknowledgement_count == 0) {
+    if (job->mark_count == 0 && job->acknowledgement_count == 0 && !job->has_notes) {
         forget_write(job);
         return false;
     }

@@ -252,7 +252,7 @@ static void put_record(const struct queue_file *file, const struct queue_record 
         {QUEUE_RECORD_ATTEMPT, "attempt"},     {QUEUE_RECORD_DEFER, "put_off"},
         {QUEUE_RECORD_NEXT, "next_attempt"},   {QUEUE_RECORD_HOLD, "hold"},
         {QUEUE_RECORD_RELEASE, "release"},     {QUEUE_RECORD_EXPIRE, "expire"},
-        {QUEUE_RECORD_WARNED, "delay_notice"}, {QUEUE_RECORD_REPORTED, "failure_notice"},
+        {QUEUE_RECORD_WARNED, "delay_notice"}, {QUEUE_RECORD_REPORTED, "status_notice"},
     };
     const char *name = "record";
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++)

@@ -46,6 +46,8 @@ static const char *subject_of(const struct dsn_report *report)
         return "Delayed Mail (still being retried)";
     case DSN_SUCCESS:
         return "Successful Mail Delivery Report";
+    case DSN_VERIFY:
+        return "Mail Delivery Status Report";
     default:
         return "Undelivered Mail Returned to Sender";
     }
@@ -96,6 +98,9 @@ static const char *explanation_of(const struct dsn_report *report)
     if (report->kind == DSN_SUCCESS)
         return "You asked to be told: your message reached the recipients below, or a system "
                "that sends no such reports.";
+    if (report->kind == DSN_VERIFY)
+        return "You asked what becomes of mail to the recipients below. This is what the first "
+               "attempt came to.";
     if (report->is_postmaster_copy)
         return "Mail from the sender below could not be delivered. This copy is for the "
                "postmaster's information.";
@@ -195,10 +200,14 @@ static void put_recipient_fields(const struct dsn_report *report,
                                  const struct dsn_recipient *recipient, struct buffer *out,
                                  bool is_utf8)
 {
-    static const char *const actions[] = {
-        [DSN_ACTION_FAILED] = "failed",       [DSN_ACTION_DELAYED] = "delayed",
-        [DSN_ACTION_DELIVERED] = "delivered", [DSN_ACTION_RELAYED] = "relayed",
+    static const char *const actions[DSN_ACTION_COUNT] = {
+        [DSN_ACTION_FAILED] = "failed",
+        [DSN_ACTION_DELAYED] = "delayed",
+        [DSN_ACTION_DELIVERED] = "delivered",
+        [DSN_ACTION_RELAYED] = "relayed",
         [DSN_ACTION_EXPANDED] = "expanded",
+        [DSN_ACTION_DELIVERABLE] = "deliverable",
+        [DSN_ACTION_UNDELIVERABLE] = "undeliverable",
     };
     buffer_append_string(out, "\r\n");
     put_original_recipient(recipient, out, is_utf8);
@@ -212,7 +221,8 @@ static void put_recipient_fields(const struct dsn_report *report,
     else
         dsn_put_typed_field(out, "Diagnostic-Code", "smtp", recipient->diagnostic, is_utf8);
     put_date(out, report, "Last-Attempt-Date", recipient->last_attempt_s);
-    if (report->kind == DSN_DELAY)
+    /* RFC 3464 section 2.3.9: only of what is delayed. */
+    if (recipient->action == DSN_ACTION_DELAYED)
         put_date(out, report, "Will-Retry-Until", report->retry_until_s);
 }
 

@@ -9,16 +9,21 @@
 #include "base/buffer.h"
 #include "base/outcome.h"
 
-enum dsn_kind { DSN_FAILURE, DSN_DELAY, DSN_SUCCESS };
+/* DSN_VERIFY: what an attempt would come to, or the first one came to, for sendmail -bv and -v. */
+enum dsn_kind { DSN_FAILURE, DSN_DELAY, DSN_SUCCESS, DSN_VERIFY };
+enum { DSN_KIND_COUNT = DSN_VERIFY + 1 };
 
-/* RFC 3464 section 2.3.3. */
+/* RFC 3464 section 2.3.3, and the two of sendmail -bv: nothing was delivered, but would be. */
 enum dsn_action {
     DSN_ACTION_FAILED,
     DSN_ACTION_DELAYED,
     DSN_ACTION_DELIVERED,
     DSN_ACTION_RELAYED, /* to a system that does not promise reports */
-    DSN_ACTION_EXPANDED
+    DSN_ACTION_EXPANDED,
+    DSN_ACTION_DELIVERABLE,
+    DSN_ACTION_UNDELIVERABLE
 };
+enum { DSN_ACTION_COUNT = DSN_ACTION_UNDELIVERABLE + 1 };
 
 /* What follows the notice. */
 enum dsn_returned { DSN_RETURN_MESSAGE, DSN_RETURN_HEADER };

@@ -39,8 +39,8 @@ enum queue_record_kind {
     QUEUE_RECORD_HOLD = 'h',    /* somebody put it on hold; text says who */
     QUEUE_RECORD_RELEASE = 'r', /* and released it */
     QUEUE_RECORD_EXPIRE = 'x',  /* somebody asked for its return to the sender */
-    QUEUE_RECORD_WARNED = 'w',  /* the sender was told of the delay; text is the report's id */
-    QUEUE_RECORD_REPORTED = 'b' /* the sender was told of the failure; text is the report's id */
+    QUEUE_RECORD_WARNED = 'w',  /* the sender was told of the delay */
+    QUEUE_RECORD_REPORTED = 'b' /* the sender was told what the first attempt came to */
 };
 
 struct queue_record {

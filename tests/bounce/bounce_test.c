@@ -3,6 +3,7 @@
 #include "../lone_daemon.h"
 
 #include "conf/bounce.h"
+#include "dsn/report.h"
 #include "ipc/codec.h"
 #include "queuefile/envelope.h"
 #include "queuefile/id.h"
@@ -191,6 +192,9 @@ static void ask(struct queue_envelope envelope, unsigned kind, bool is_damaged)
         .remote = SPAN("mx.example.net"),
         .diagnostic = SPAN("550 no"),
         .last_attempt_us = 1790000100000000,
+        .action = kind % DSN_KIND_COUNT == DSN_DELAY     ? DSN_ACTION_DELAYED
+                  : kind % DSN_KIND_COUNT == DSN_SUCCESS ? DSN_ACTION_RELAYED
+                                                         : DSN_ACTION_FAILED,
     };
     envelope.arrival_us = 1790000000000000;
     buffer_init(&header, &queue.arena, 8192);
