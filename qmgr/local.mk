@@ -1,24 +1,23 @@
-# qmgr/
+# qmgr/: a line each, so that branches that add files do not meet
 daemon_PROGRAMS += qmgr/qmgr
-qmgr_qmgr_SOURCES = \
-	qmgr/agent.c qmgr/agent.h \
-	qmgr/backoff.c qmgr/backoff.h \
-	qmgr/deliver.c \
-	qmgr/dispatch.c \
-	qmgr/flush.c qmgr/flush.h \
-	qmgr/intake_peer.c qmgr/intake_peer.h \
-	qmgr/listing.c qmgr/listing.h \
-	qmgr/load.c qmgr/load.h \
-	qmgr/main.c \
-	qmgr/message.c qmgr/message.h \
-	qmgr/qmgr.h \
-	qmgr/report.c qmgr/report.h \
-	qmgr/result.c \
-	qmgr/route.c qmgr/route.h \
-	qmgr/scan.c qmgr/scan.h \
-	qmgr/schedule.c qmgr/schedule.h \
-	qmgr/tool_peer.c qmgr/tool_peer.h \
-	qmgr/window.c qmgr/window.h \
-	qmgr/write.c qmgr/write.h
-	qmgr/warn.c qmgr/warn.h qmgr/write.c qmgr/write.h
+qmgr_qmgr_SOURCES = qmgr/qmgr.h
+qmgr_qmgr_SOURCES += qmgr/agent.c qmgr/agent.h
+qmgr_qmgr_SOURCES += qmgr/backoff.c qmgr/backoff.h
+qmgr_qmgr_SOURCES += qmgr/deliver.c
+qmgr_qmgr_SOURCES += qmgr/dispatch.c
+qmgr_qmgr_SOURCES += qmgr/flush.c qmgr/flush.h
+qmgr_qmgr_SOURCES += qmgr/intake_peer.c qmgr/intake_peer.h
+qmgr_qmgr_SOURCES += qmgr/listing.c qmgr/listing.h
+qmgr_qmgr_SOURCES += qmgr/load.c qmgr/load.h
+qmgr_qmgr_SOURCES += qmgr/main.c
+qmgr_qmgr_SOURCES += qmgr/message.c qmgr/message.h
+qmgr_qmgr_SOURCES += qmgr/report.c qmgr/report.h
+qmgr_qmgr_SOURCES += qmgr/result.c
+qmgr_qmgr_SOURCES += qmgr/route.c qmgr/route.h
+qmgr_qmgr_SOURCES += qmgr/scan.c qmgr/scan.h
+qmgr_qmgr_SOURCES += qmgr/schedule.c qmgr/schedule.h
+qmgr_qmgr_SOURCES += qmgr/tool_peer.c qmgr/tool_peer.h
+qmgr_qmgr_SOURCES += qmgr/warn.c qmgr/warn.h
+qmgr_qmgr_SOURCES += qmgr/window.c qmgr/window.h
+qmgr_qmgr_SOURCES += qmgr/write.c qmgr/write.h
 qmgr_qmgr_LDADD = $(posthouse_libs)

@@ -43,8 +43,8 @@ enum {
     QUEUE_FLAG_NO_REPORT = 1 << 2,     /* a failure makes no further report (double bounce) */
     QUEUE_FLAG_LOCAL_CLIENT = 1 << 3,  /* its header was completed as a local client's: SOURCE=LOCAL
                                           of XFORWARD */
-    QUEUE_FLAG_VERIFY = 1 << 4,        /* sendmail -bv: is not delivered; what would be is reported */
-    QUEUE_FLAG_TRACE = 1 << 5,         /* sendmail -v: the first attempt is reported, whatever came */
+    QUEUE_FLAG_VERIFY = 1 << 4, /* sendmail -bv: is not delivered; what would be is reported */
+    QUEUE_FLAG_TRACE = 1 << 5,  /* sendmail -v: the first attempt is reported, whatever came */
     QUEUE_FLAG_ALL = (1 << 6) - 1
 };
 
