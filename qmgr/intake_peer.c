@@ -4,22 +4,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "report.h"
 #include "route.h"
 #include "scan.h"
 #include "schedule.h"
+#include "space.h"
 #include "system/random.h"
 
 enum {
     GRANTS_PER_JOB = 16,
     WANTED_MAX = 4096,
     BATCHED_MAX_BYTES = 128 << 20,
-    ENVELOPE_MAX_BYTES = 32 << 20,
-    SPACE_INTERVAL_MS = 1000
+    ENVELOPE_MAX_BYTES = 32 << 20
 };
+
+/* Who brings mail from outside. */
+#define THROTTLED IPC_ROLE_BIT(IPC_ROLE_SMTPD)
 
 struct grant {
     struct map_node node; /* in peer->grants */
@@ -211,13 +212,15 @@ static void commit_work(struct pool_job *job)
 
 static void refuse(struct commit_job *commit)
 {
-    const bool is_full = commit->error == ENOSPC || commit->error == EDQUOT;
+    const bool is_full = space_is_short(commit->error);
     const struct outcome outcome =
         is_full ? outcome_temporary(452, 3, 1, "Insufficient system storage")
                 : outcome_temporary(451, 3, 0, "Error: queue file write error");
     maillog_text(&commit->peer->qmgr->service->log, LOG_LEVEL_WARNING, message_id(commit->message),
                  "queue file write error: %s", strerror(commit->error));
     reply(commit->peer, commit->request_id, &outcome);
+    if (is_full && !(IPC_ROLE_BIT(commit->peer->role) & THROTTLED))
+        space_spend_reserve(commit->peer->qmgr);
     message_discard(commit->message);
 }
 
@@ -476,84 +479,27 @@ static const struct ipc_channel_handlers handlers = {on_message, on_closed, perm
 
 /* ---- the state of the disk ---- */
 
+/* Those who bring what we made ourselves are never throttled: reports and forwarded mail live off
+ * the room that the others leave. */
 static void tell_state(struct intake_peer *peer)
 {
     const struct qmgr *qmgr = peer->qmgr;
-    const struct ipc_queue_state state = {.outcome = qmgr->intake_state,
-                                          .available_bytes = qmgr->available_bytes};
+    const bool is_throttled = IPC_ROLE_BIT(peer->role) & THROTTLED;
+    const struct ipc_queue_state state = {
+        .outcome = is_throttled ? qmgr->intake_state : outcome_ok(),
+        .available_bytes = is_throttled ? qmgr->available_bytes : UINT64_MAX};
     (void)ipc_channel_send(peer->channel, IPC_QUEUE_STATE, &state);
 }
 
-struct space_job {
-    struct pool_job job;
-    struct qmgr *qmgr;
-    int directory;
-    uint64_t free_bytes;
-    bool is_known;
-};
-
-static void space_work(struct pool_job *job)
+void intake_peer_tell_state(struct qmgr *qmgr)
 {
-    struct space_job *space = CONTAINER_OF(job, struct space_job, job);
-    struct statvfs facts;
-    space->is_known = fstatvfs(space->directory, &facts) == 0;
-    if (!space->is_known)
-        return;
-    space->free_bytes = (uint64_t)facts.f_bavail * facts.f_frsize;
-    /* File systems without a fixed inode table say 0 of 0. */
-    if (facts.f_files != 0 && facts.f_favail < 100)
-        space->free_bytes = 0;
-}
-
-/* As in Postfix: room for one and a half of the largest message, or queue_minfree. Reports and
- * marks live off what intake leaves. */
-static void space_done(struct pool_job *job)
-{
-    struct space_job *space = CONTAINER_OF(job, struct space_job, job);
-    struct qmgr *qmgr = space->qmgr;
-    const struct conf_qmgr *settings = qmgr->settings;
-    uint64_t reserve = settings->message_size_limit + settings->message_size_limit / 2;
-    if (reserve < settings->queue_minfree)
-        reserve = settings->queue_minfree;
-    const bool was_ok = outcome_is_ok(&qmgr->intake_state);
-    const bool is_ok = !space->is_known || space->free_bytes >= reserve;
-    qmgr->available_bytes = !space->is_known ? UINT64_MAX : is_ok ? space->free_bytes : 0;
-    qmgr->intake_state =
-        is_ok ? outcome_ok() : outcome_temporary(452, 3, 1, "Insufficient system storage");
-    if (was_ok != is_ok)
-        maillog_text(&qmgr->service->log, is_ok ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, span_empty(),
-                     is_ok ? "enough space on the queue file system again"
-                           : "not enough free space on the queue file system; mail is put off");
-    if (was_ok != is_ok || !qmgr->is_space_known)
-        LIST_FOR_EACH (&qmgr->intake_peers, link)
-            tell_state(LIST_ITEM(link, struct intake_peer, link));
-    qmgr->is_space_known = true;
-    loop_timer_set(&qmgr->space_timer, clock_deadline_after(SPACE_INTERVAL_MS));
-    free(space);
-}
-
-static void ask_space(void *context)
-{
-    struct qmgr *qmgr = context;
-    struct space_job *space = calloc(1, sizeof(*space));
-    schedule_sweep(qmgr);
-    report_give_up_waiting(qmgr);
-    if (!space) {
-        loop_timer_set(&qmgr->space_timer, clock_deadline_after(SPACE_INTERVAL_MS));
-        return;
-    }
-    space->job.work = space_work;
-    space->job.done = space_done;
-    space->qmgr = qmgr;
-    space->directory = qmgr->queue_directory;
-    pool_submit(qmgr->pool, &space->job);
+    LIST_FOR_EACH (&qmgr->intake_peers, link)
+        tell_state(LIST_ITEM(link, struct intake_peer, link));
 }
 
 void intake_peer_open_gates(struct qmgr *qmgr)
 {
     qmgr->intake_state = outcome_ok();
-    loop_timer_init(&qmgr->space_timer, qmgr->loop, ask_space, qmgr);
-    ask_space(qmgr);
     LIST_FOR_EACH (&qmgr->intake_peers, link)
         refill(LIST_ITEM(link, struct intake_peer, link));
 }

@@ -369,7 +369,8 @@ static void expire(struct message *message)
                                     : settings->bounce_queue_lifetime_ms;
     const uint64_t now_us = clock_realtime_us();
     bool has_expired = false;
-    if (since(now_us, message->envelope.arrival_us) < (uint64_t)lifetime_ms * 1000U)
+    if (since(now_us, message->envelope.arrival_us) < (uint64_t)lifetime_ms * 1000U ||
+        !steady_is_trusted(&message->qmgr->steady, clock_boottime_ms()))
         return;
     for (size_t i = 0; i < message->recipient_count; i++) {
         struct recipient *recipient = &message->recipients[i];

@@ -8,6 +8,7 @@
 #include "conf/qmgr.h"
 #include "queuefile/digest.h"
 #include "service/service.h"
+#include "steady.h"
 #include "system/file.h"
 #include "system/pool.h"
 
@@ -38,7 +39,7 @@ struct qmgr {
     struct list intake_peers;
     struct outcome intake_state;
     uint64_t available_bytes;
-    struct loop_timer space_timer;
+    struct space *space;
     struct loop_timer drain_timer;
     struct loop_hook leave_hook;
     int64_t drain_deadline_ms;
@@ -59,6 +60,8 @@ struct qmgr {
     struct list bouncers;           /* struct bouncer */
     struct list unreported;         /* messages that wait for a bouncer */
     int64_t unreported_deadline_ms; /* when they have waited enough */
+
+    struct steady steady; /* whether the clock may be trusted */
 
     /* Reading the queue. */
     struct scan *scan;

@@ -10,6 +10,7 @@
 
 #include "intake_peer.h"
 #include "load.h"
+#include "space.h"
 #include "system/task.h"
 
 enum {
@@ -125,6 +126,11 @@ static void drop_bucket(struct scan *scan, uint32_t number)
 void scan_expect(struct qmgr *qmgr, uint32_t bucket, uint64_t due_us)
 {
     (void)add_bucket(qmgr->scan, bucket, due_us);
+    wake(qmgr->scan);
+}
+
+void scan_clock_changed(struct qmgr *qmgr)
+{
     wake(qmgr->scan);
 }
 
@@ -492,6 +498,7 @@ static void scan_body(void *argument)
     qmgr->has_lock = true;
     qmgr->agents_expected_until_ms = clock_deadline_after(20000);
     intake_peer_open_gates(qmgr);
+    space_start(qmgr);
     scan->is_new_wanted = true;
     while (!task_is_cancelled()) {
         while (scan_step(scan))

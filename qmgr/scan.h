@@ -17,6 +17,8 @@ void scan_room_changed(struct qmgr *qmgr);
 void scan_want_new(struct qmgr *qmgr);
 /* A message goes into this bucket and is due then. */
 void scan_expect(struct qmgr *qmgr, uint32_t bucket, uint64_t due_us);
+/* The clock was set: what is due has to be thought over. */
+void scan_clock_changed(struct qmgr *qmgr);
 /* Everything deferred is due now. */
 void scan_flush(struct qmgr *qmgr);
 

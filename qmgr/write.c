@@ -8,6 +8,7 @@
 #include "backoff.h"
 #include "maillog/queue.h"
 #include "scan.h"
+#include "space.h"
 #include "system/clock.h"
 #include "system/random.h"
 #include "warn.h"
@@ -219,6 +220,8 @@ static void write_done(struct pool_job *pool_job)
     struct message *message = job->message;
     const bool is_failed = job->result != 0;
     if (is_failed) {
+        if (space_is_short(job->error))
+            space_spend_reserve(message->qmgr);
         complain(message, job);
         restore_changes(message, job);
     } else {

@@ -9,6 +9,8 @@
 
 /* Milliseconds of a clock that only goes forward. */
 int64_t clock_monotonic_ms(void);
+/* The same, and it goes on while the machine sleeps. */
+int64_t clock_boottime_ms(void);
 /* Microseconds since 1970; may jump. */
 uint64_t clock_realtime_us(void);
 /* A deadline timeout_ms from now; CLOCK_NEVER stays CLOCK_NEVER. */
