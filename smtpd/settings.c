@@ -5,6 +5,15 @@
  * answer after the last dot. */
 enum { QUEUE_TIMEOUT_MAX_MS = 300000 };
 
+static bool has_word(struct span list, struct span wanted)
+{
+    struct span word;
+    while (span_next_word(&list, ", \t", &word))
+        if (span_equals_ascii_nocase(word, wanted))
+            return true;
+    return false;
+}
+
 bool smtpd_settings_make(const struct conf_smtpd *conf, struct arena *arena,
                          struct smtpsession_settings *settings, struct span *bad_word)
 {
@@ -43,6 +52,10 @@ bool smtpd_settings_make(const struct conf_smtpd *conf, struct arena *arena,
         .logs_client_port = conf->smtpd_client_port_logging,
         .looks_up_client = conf->smtpd_peername_lookup,
         .has_soft_bounce = conf->soft_bounce,
+        .has_smtputf8 = conf->smtputf8_enable,
+        .has_strict_smtputf8 = conf->strict_smtputf8,
+        .detects_smtputf8 = has_word(conf->smtputf8_autodetect_classes, SPAN("smtpd")) ||
+                            has_word(conf->smtputf8_autodetect_classes, SPAN("all")),
         .discarded_ehlo_keywords = conf->smtpd_discard_ehlo_keywords,
         .noop_commands = conf->smtpd_noop_commands,
         .forbidden_commands = conf->smtpd_forbidden_commands,

@@ -149,6 +149,18 @@ static enum parse_result parse_orcpt(struct span value, struct smtp_parameters *
     return PARSE_OK;
 }
 
+/* RFC 6531 section 3.4: the keyword alone. */
+static enum parse_result parse_smtputf8(struct span value, struct smtp_parameters *parameters,
+                                        struct outcome *refusal)
+{
+    if (value.length) {
+        *refusal = outcome_permanent(501, 5, 4, "Bad SMTPUTF8 parameter syntax");
+        return PARSE_MALFORMED;
+    }
+    parameters->has_smtputf8 = true;
+    return PARSE_OK;
+}
+
 static const struct parameter_rule {
     struct span keyword;
     unsigned commands;
@@ -157,6 +169,7 @@ static const struct parameter_rule {
 } parameter_rules[] = {
     {SPAN_LITERAL("SIZE"), SMTP_PARAMETER_MAIL, parse_size},
     {SPAN_LITERAL("BODY"), SMTP_PARAMETER_MAIL, parse_body},
+    {SPAN_LITERAL("SMTPUTF8"), SMTP_PARAMETER_MAIL, parse_smtputf8},
     {SPAN_LITERAL("RET"), SMTP_PARAMETER_MAIL, parse_return},
     {SPAN_LITERAL("ENVID"), SMTP_PARAMETER_MAIL, parse_envid},
     {SPAN_LITERAL("NOTIFY"), SMTP_PARAMETER_RCPT, parse_notify},

@@ -116,7 +116,7 @@ static bool run_ehlo(struct smtpsession *session, struct span argument)
     session->protocol = SESSION_PROTOCOL_ESMTP;
 
     struct buffer reply;
-    char size[32] = "";
+    char size[32] = "", limits[32];
     if (settings->message_size_limit)
         (void)snprintf(size, sizeof(size), " %llu",
                        (unsigned long long)settings->message_size_limit);
@@ -129,7 +129,12 @@ static bool run_ehlo(struct smtpsession *session, struct span argument)
     offer(&reply, session, "ENHANCEDSTATUSCODES", "");
     offer(&reply, session, "8BITMIME", "");
     offer(&reply, session, "DSN", "");
+    if (settings->has_smtputf8)
+        offer(&reply, session, "SMTPUTF8", "");
     offer(&reply, session, "CHUNKING", "");
+    /* RFC 9422: only what holds for this client. */
+    (void)snprintf(limits, sizeof(limits), " RCPTMAX=%u", settings->recipient_limit);
+    offer(&reply, session, "LIMITS", limits);
     const bool is_made = buffer_ok(&reply);
     session_reply_plain(session, 250, is_made ? buffer_span(&reply) : settings->server_name);
     buffer_release(&reply);

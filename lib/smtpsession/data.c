@@ -4,6 +4,7 @@
 
 #include <time.h>
 
+#include "base/ascii.h"
 #include "smtp/content.h"
 #include "smtp/data.h"
 #include "smtp/header.h"
@@ -146,9 +147,16 @@ static void find_zone(int64_t unix_time_s, struct arena *arena, struct smtp_rece
         received->zone_name = name;
 }
 
-static struct span protocol_name(const struct smtpsession *session)
+struct span session_protocol_name(const struct smtpsession *session)
 {
     return session->protocol == SESSION_PROTOCOL_ESMTP ? SPAN("ESMTP") : SPAN("SMTP");
+}
+
+/* What Received says: RFC 6531 section 4.3 has a keyword of its own. */
+static struct span received_protocol(const struct smtpsession *session)
+{
+    return session->transaction.parameters.has_smtputf8 ? SPAN("UTF8SMTP")
+                                                        : session_protocol_name(session);
 }
 
 /* The Received field, on top of the header before anything has come. */
@@ -163,11 +171,13 @@ static void begin_header(struct smtpsession *session, struct reception *receptio
         .client_address = session->peer.address,
         .server_name = settings->server_name,
         .software = settings->software,
-        .protocol = protocol_name(session),
+        .protocol = received_protocol(session),
         .queue_id = session_queue_id(session),
         .unix_time_s = (int64_t)(reception->arrival_us / 1000000),
     };
-    if (transaction->recipient_count == 1)
+    /* Without SMTPUTF8 the field stays ASCII: RFC 6531 section 3.7.3. */
+    if (transaction->recipient_count == 1 &&
+        (transaction->parameters.has_smtputf8 || ascii_is_all_ascii(transaction->first_recipient)))
         received.recipient = transaction->first_recipient;
     if (session->address.family == IP_FAMILY_6)
         received.client_address =
@@ -178,6 +188,8 @@ static void begin_header(struct smtpsession *session, struct reception *receptio
         return;
     }
     smtp_received_append(&reception->header, &received);
+    if (!ascii_is_all_ascii(received.recipient))
+        reception->facts.has_8bit_header = true;
     reception->received_bytes = reception->header.length;
 }
 
@@ -224,7 +236,7 @@ static void fill_envelope(const struct smtpsession *session, const struct recept
         .client_address = session->peer.address,
         .client_port = session->port,
         .helo = session->helo.bytes ? session->helo : span_empty(),
-        .protocol = protocol_name(session),
+        .protocol = session_protocol_name(session),
         .envid = transaction->parameters.envid,
     };
     envelope->facts = (struct queue_content_facts){
@@ -242,6 +254,10 @@ static void fill_envelope(const struct smtpsession *session, const struct recept
         envelope->ret = QUEUE_RETURN_FULL;
     else if (transaction->parameters.ret == SMTP_RETURN_HEADERS)
         envelope->ret = QUEUE_RETURN_HEADERS;
+    if (transaction->parameters.has_smtputf8 ||
+        (session->service->settings.detects_smtputf8 &&
+         (facts->has_8bit_header || transaction->has_utf8_address)))
+        envelope->flags |= QUEUE_FLAG_SMTPUTF8;
     if (transaction->parameters.body == SMTP_BODY_8BITMIME)
         envelope->flags |= QUEUE_FLAG_BODY_8BITMIME;
 }

@@ -4,15 +4,21 @@
 
 #include <stdio.h>
 
+#include "address/idn.h"
+
 /* How long a client waits for qmgr to be replaced before it is asked to come back. */
 enum { QUEUE_PATIENCE_MS = 5000 };
 
 static unsigned address_rules(const struct smtpsession *session)
 {
+    const struct smtpsession_settings *settings = &session->service->settings;
+    unsigned rules = ADDRESS_LENIENT;
     /* What strict_rfc821_envelopes takes away in Postfix, and no more. */
-    return session->service->settings.has_strict_envelopes
-               ? ADDRESS_LENIENT & ~(unsigned)ADDRESS_ALLOW_NO_BRACKETS
-               : ADDRESS_LENIENT;
+    if (settings->has_strict_envelopes)
+        rules &= ~(unsigned)ADDRESS_ALLOW_NO_BRACKETS;
+    if (settings->has_smtputf8)
+        rules |= ADDRESS_ALLOW_UTF8;
+    return rules;
 }
 
 static bool refuse_for_memory(struct smtpsession *session)
@@ -26,6 +32,27 @@ static void refuse_parameter(struct smtpsession *session, const struct outcome *
 {
     session_reply(session, refusal->reply_code, refusal->status.subject, refusal->status.detail,
                   "%.*s%.*s", SPAN_PRINTF(refusal->reason), SPAN_PRINTF(word));
+}
+
+/* An address with more than ASCII in it: was SMTPUTF8 asked for, where that matters (RFC 6531
+ * section 3.4), and has its domain an equivalent in DNS (section 3.2)? */
+static bool takes_utf8_address(struct smtpsession *session, const struct mailbox *mailbox,
+                               bool has_smtputf8, bool is_reverse)
+{
+    struct span ascii;
+    if (!mailbox->needs_smtputf8)
+        return true;
+    if (session->service->settings.has_strict_smtputf8 && !has_smtputf8) {
+        session_reply(session, 553, 6, 7, "Must declare SMTPUTF8 to send unicode address");
+        return false;
+    }
+    if (address_domain_to_ascii(mailbox->domain, &session->transaction_arena, &ascii) != PARSE_OK) {
+        session_reply(session, 501, 1, is_reverse ? 7 : 3, "Bad %s address syntax",
+                      is_reverse ? "sender" : "recipient");
+        return false;
+    }
+    session->transaction.has_utf8_address = true;
+    return true;
 }
 
 /* "FROM:" or "TO:" and a path. The argument is copied first: what is accepted must outlive the
@@ -56,10 +83,15 @@ static bool take_path(struct smtpsession *session, struct span argument, enum pa
 /* What EHLO did not offer is not taken either. */
 static bool takes_parameters(struct smtpsession *session, const struct smtp_parameters *parameters)
 {
-    if (!parameters->has_dsn || session_offers(session, SPAN("DSN")))
-        return true;
-    session_reply(session, 555, 5, 4, "Unsupported option: DSN is not offered");
-    return false;
+    const char *missing = NULL;
+    if (parameters->has_dsn && !session_offers(session, SPAN("DSN")))
+        missing = "DSN";
+    else if (parameters->has_smtputf8 && !(session->service->settings.has_smtputf8 &&
+                                           session_offers(session, SPAN("SMTPUTF8"))))
+        missing = "SMTPUTF8";
+    if (missing)
+        session_reply(session, 555, 5, 4, "Unsupported option: %s is not offered", missing);
+    return !missing;
 }
 
 static unsigned notify_flags(unsigned notify)
@@ -85,7 +117,8 @@ static bool take_sender(struct smtpsession *session, struct span argument,
         refuse_parameter(session, &refusal, word);
         return false;
     }
-    if (!takes_parameters(session, parameters))
+    if (!takes_parameters(session, parameters) ||
+        !takes_utf8_address(session, reverse_path, parameters->has_smtputf8, true))
         return false;
     if (!address_complete(&settings->completion, reverse_path, &session->transaction_arena,
                           reverse_path)) {
@@ -206,7 +239,8 @@ bool session_rcpt(struct smtpsession *session, struct span argument)
         refuse_parameter(session, &refusal, word);
         return false;
     }
-    if (!takes_parameters(session, &parameters))
+    if (!takes_parameters(session, &parameters) ||
+        !takes_utf8_address(session, &recipient, transaction->parameters.has_smtputf8, false))
         return false;
     if (transaction->recipient_count >= settings->recipient_limit) {
         /* RFC 5321 section 4.5.3.1.10: the client is to send these in another transaction. */
@@ -249,14 +283,22 @@ bool session_vrfy(struct smtpsession *session, struct span argument)
     const struct span copy = arena_copy(&session->transaction_arena, argument);
     if (!copy.bytes)
         return refuse_for_memory(session);
-    if (path_parse(copy, PATH_FORWARD, ADDRESS_LENIENT, &session->transaction_arena, &recipient,
-                   &rest) != PARSE_OK ||
-        rest.length) {
+    const bool is_parsed =
+        path_parse(copy, PATH_FORWARD, address_rules(session) | (unsigned)ADDRESS_LENIENT,
+                   &session->transaction_arena, &recipient, &rest) == PARSE_OK;
+    /* RFC 6531 section 3.7.4.2. */
+    const bool has_smtputf8 =
+        is_parsed && settings->has_smtputf8 && span_equals_ascii_nocase(rest, SPAN("SMTPUTF8"));
+    if (!is_parsed || (rest.length && !has_smtputf8)) {
         session_reply(session, 501, 1, 3, "Bad recipient address syntax");
         return false;
     }
+    if (!takes_utf8_address(session, &recipient, has_smtputf8, false))
+        return false;
     if (!check_recipient(session, "VRFY", &recipient, &verdict))
         return false;
-    session_reply(session, 252, 0, 0, "%.*s", SPAN_PRINTF(argument));
+    const struct span shown =
+        has_smtputf8 ? span_first(argument, argument.length - rest.length) : argument;
+    session_reply(session, 252, 0, 0, "%.*s", SPAN_PRINTF(span_trim_spaces(shown)));
     return true;
 }

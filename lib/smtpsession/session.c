@@ -144,11 +144,6 @@ void session_refuse(struct smtpsession *session, const char *stage, const struct
     struct span text = span_after(buffer_span(&session->stream.output), session->last_reply_offset);
     text = span_first(text, span_find_byte(text, '\r'));
     const struct session_transaction *transaction = &session->transaction;
-    static const struct span protocols[] = {
-        [SESSION_PROTOCOL_NONE] = SPAN_LITERAL("SMTP"),
-        [SESSION_PROTOCOL_SMTP] = SPAN_LITERAL("SMTP"),
-        [SESSION_PROTOCOL_ESMTP] = SPAN_LITERAL("ESMTP"),
-    };
     const struct log_refusal refusal = {
         .action = "reject",
         .stage = stage,
@@ -158,7 +153,7 @@ void session_refuse(struct smtpsession *session, const char *stage, const struct
         .sender = transaction->reverse_path.text,
         .has_recipient = recipient != NULL,
         .recipient = recipient ? recipient->text : span_empty(),
-        .protocol = protocols[session->protocol],
+        .protocol = session_protocol_name(session),
         .helo = session->helo,
     };
     maillog_refusal(session->service->log, session_queue_id(session), &refusal);

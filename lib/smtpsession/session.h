@@ -45,6 +45,9 @@ struct smtpsession_settings {
     bool logs_client_port;
     bool looks_up_client;
     bool has_soft_bounce;
+    bool has_smtputf8;        /* RFC 6531 is offered, and addresses in UTF-8 are taken */
+    bool has_strict_smtputf8; /* but only where MAIL said so */
+    bool detects_smtputf8;    /* what needs it is sent on as if MAIL had said so */
     struct span discarded_ehlo_keywords;
     struct span noop_commands;
     struct span forbidden_commands;

@@ -42,6 +42,7 @@ struct session_transaction {
     uint32_t recipient_count; /* accepted */
     uint32_t refused_overshoot;
     struct span first_recipient;
+    bool has_utf8_address;         /* somewhere in the envelope */
     struct intake_message message; /* open from the first accepted recipient on */
     struct reception *chunks;      /* what BDAT brought so far; NULL before the first */
 };
@@ -113,6 +114,9 @@ bool session_data(struct smtpsession *session, struct span argument);
 bool session_bdat(struct smtpsession *session, struct span argument);
 /* The arena of the transaction still holds *transaction->chunks. */
 void session_drop_chunks(struct session_transaction *transaction);
+
+/* data.c: ESMTP and the like, as logs and filters know it. */
+struct span session_protocol_name(const struct smtpsession *session);
 
 /* commands.c: is this keyword of EHLO not left out by the settings? */
 MUST_USE bool session_offers(const struct smtpsession *session, struct span keyword);

@@ -2,13 +2,17 @@
 if HAVE_CMOCKA
 smtpsession_harness = tests/lib/smtpsession/harness.c tests/lib/smtpsession/harness.h tests/test.h \
 	smtpd/settings.c smtpd/settings.h
-smtpsession_tests = tests/lib/smtpsession/chunks_test tests/lib/smtpsession/misbehaviour_test \
+smtpsession_tests = tests/lib/smtpsession/chunks_test tests/lib/smtpsession/extensions_test \
+	tests/lib/smtpsession/misbehaviour_test \
 	tests/lib/smtpsession/session_test tests/lib/smtpsession/transcripts_test
 check_PROGRAMS += $(smtpsession_tests)
 TESTS += $(smtpsession_tests)
 tests_lib_smtpsession_chunks_test_SOURCES = tests/lib/smtpsession/chunks_test.c \
 	$(smtpsession_harness)
 tests_lib_smtpsession_chunks_test_LDADD = $(test_libs)
+tests_lib_smtpsession_extensions_test_SOURCES = tests/lib/smtpsession/extensions_test.c \
+	$(smtpsession_harness)
+tests_lib_smtpsession_extensions_test_LDADD = $(test_libs)
 tests_lib_smtpsession_misbehaviour_test_SOURCES = tests/lib/smtpsession/misbehaviour_test.c \
 	$(smtpsession_harness)
 tests_lib_smtpsession_misbehaviour_test_LDADD = $(test_libs)
