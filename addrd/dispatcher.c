@@ -7,6 +7,7 @@
 
 #include "conf/instance.h"
 #include "interfaces.h"
+#include "system/random.h"
 #include "worker.h"
 
 enum { REPORT_AGAIN_MS = 10000, PATHS_MAX = 64, WORKER_ERROR_MAX_BYTES = 2048 };
@@ -194,6 +195,7 @@ bool dispatcher_prepare(struct dispatcher *dispatcher, struct service *service)
     dispatcher->nursery_descriptor = -1;
     *resolver = (struct resolver){
         .settings = service->settings, .report = report_failure, .report_context = dispatcher};
+    random_bytes(resolver->seed, sizeof(resolver->seed));
     if (!addr_tables_open(&resolver->tables, service->settings, &options)) {
         service_say(service, "memory is out");
         return false;

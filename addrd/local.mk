@@ -1,9 +1,12 @@
 # addrd: answers questions about addresses.
 addrd_parts = \
+	addrd/expander.c addrd/expander.h \
 	addrd/helpers.c addrd/helpers.h \
 	addrd/interfaces.c addrd/interfaces.h \
 	addrd/questions.c addrd/questions.h \
 	addrd/resolver.c addrd/resolver.h \
+	addrd/rewriter.c addrd/rewriter.h \
+	addrd/search.c addrd/search.h \
 	addrd/tables.c addrd/tables.h \
 	addrd/worker.c addrd/worker.h
 daemon_PROGRAMS += addrd/addrd

@@ -3,13 +3,17 @@
 
 #include <stdlib.h>
 
+#include "base/map.h"
+#include "expander.h"
+#include "rewriter.h"
 #include "system/task.h"
 
 enum {
     ROUTES_MAX_BYTES = 57344,         /* IPC_RECORDS_MAX */
     QUESTION_ARENA_BYTES = 256 << 10, /* the question itself and its answer */
     ROUTES_BETWEEN_YIELDS = 32,
-    REASON_MAX_BYTES = 1000
+    REASON_MAX_BYTES = 1000,
+    EXPANSION_MAX_BYTES = 49152 /* IPC_EXPANSION_MAX */
 };
 
 struct peer {
@@ -26,6 +30,8 @@ struct question {
     union {
         struct ipc_addr_check_recipient check;
         struct ipc_addr_route route;
+        struct ipc_addr_expand expand;
+        struct ipc_addr_rewrite rewrite;
     } message;
 };
 
@@ -63,19 +69,135 @@ static struct outcome shortened(struct outcome outcome)
 
 /* ---- the questions ---- */
 
+/* As many records as fit, from the first that is not skipped on. The fingerprint is of all. */
+static void put_expansion(const struct questions *questions, const struct expansion *expansion,
+                          size_t skipped, struct buffer *records, uint64_t *fingerprint)
+{
+    struct buffer whole;
+
+    buffer_init(&whole, NULL, EXPANDER_ARENA_BYTES);
+    for (size_t i = 0; i < expansion->count; i++) {
+        const struct expanded *expanded = &expansion->all[i];
+        const struct ipc_addr_expanded record = {.address = expanded->address,
+                                                 .original = expanded->original,
+                                                 .is_copy = expanded->is_copy};
+        const size_t before = whole.length;
+        ipc_records_append(IPC_ADDR_EXPANDED, &record, &whole);
+        if (i < skipped || !buffer_ok(records))
+            continue;
+        buffer_append_span(records, span_after(buffer_span(&whole), before));
+    }
+    *fingerprint =
+        buffer_ok(&whole) ? map_siphash(questions->resolver->seed, buffer_span(&whole)) : 0;
+    buffer_release(&whole);
+}
+
+/* Where the recipient stands for itself alone, and the envelope says so already. */
+static bool is_plain(const struct expansion *expansion, struct span recipient)
+{
+    return expansion->count == 1 && expansion->all[0].original.length == 0 &&
+           span_equals(expansion->all[0].address, recipient);
+}
+
 static void answer_check(struct question *question)
 {
     const struct ipc_addr_check_recipient *asked = &question->message.check;
+    const struct questions *questions = question->peer->questions;
+    struct expansion expansion;
     struct addr_check check;
     struct arena arena;
+    struct buffer records;
+
+    arena_init(&arena, EXPANDER_ARENA_BYTES, 0);
+    buffer_init(&records, NULL, EXPANSION_MAX_BYTES);
+    resolver_check_recipient(questions->resolver, asked->recipient, asked->sender, asked->flags,
+                             &arena, &check, &expansion);
+    struct ipc_addr_check_recipient_reply message = {
+        .class = check.class,
+        .outcome = shortened(check.outcome),
+        .recipient = check.recipient,
+        .new_sender = expansion.sender,
+        .sender_outcome = shortened(check.sender_outcome),
+        .rewrites_headers = rewriter_is_needed(questions->resolver)};
+    if (outcome_is_ok(&check.outcome) && !is_plain(&expansion, check.recipient)) {
+        put_expansion(questions, &expansion, 0, &records, &message.fingerprint);
+        message.recipients = buffer_span(&records);
+        message.total = (uint32_t)expansion.count;
+    }
+    reply(question, IPC_ADDR_CHECK_RECIPIENT_REPLY, &message);
+    buffer_release(&records);
+    arena_destroy(&arena);
+}
+
+static void answer_expand(struct question *question)
+{
+    const struct ipc_addr_expand *asked = &question->message.expand;
+    const struct questions *questions = question->peer->questions;
+    struct expansion expansion;
+    struct arena arena;
+    struct buffer records;
+
+    arena_init(&arena, EXPANDER_ARENA_BYTES, 0);
+    buffer_init(&records, NULL, EXPANSION_MAX_BYTES);
+    expander_expand_named(questions->resolver, asked->recipient, asked->sender, asked->flags,
+                          &arena, &expansion);
+    struct ipc_addr_expand_reply message = {.outcome = shortened(expansion.outcome),
+                                            .new_sender = expansion.sender,
+                                            .rewrites_headers =
+                                                rewriter_is_needed(questions->resolver)};
+    if (outcome_is_ok(&expansion.outcome) && !is_plain(&expansion, asked->recipient)) {
+        put_expansion(questions, &expansion, asked->skipped, &records, &message.fingerprint);
+        message.recipients = buffer_span(&records);
+        message.total = (uint32_t)expansion.count;
+    }
+    reply(question, IPC_ADDR_EXPAND_REPLY, &message);
+    buffer_release(&records);
+    arena_destroy(&arena);
+}
+
+/* False when the answer is full or *outcome says that it ends here. */
+static bool rewrite_one(struct question *question, struct span address, struct buffer *addresses,
+                        struct outcome *outcome)
+{
+    struct arena arena;
+    struct span rewritten;
 
     arena_init(&arena, RESOLVER_ARENA_BYTES, 0);
-    resolver_check_recipient(question->peer->questions->resolver, asked->recipient, asked->sender,
-                             &arena, &check);
-    const struct ipc_addr_check_recipient_reply message = {
-        .class = check.class, .outcome = shortened(check.outcome), .recipient = check.recipient};
-    reply(question, IPC_ADDR_CHECK_RECIPIENT_REPLY, &message);
+    *outcome = rewriter_rewrite(question->peer->questions->resolver,
+                                (enum addr_rewriting)question->message.rewrite.kind, address,
+                                &arena, &rewritten);
+    const size_t length = addresses->length;
+    if (outcome_is_ok(outcome)) {
+        const struct ipc_addr_recipient record = {.address = rewritten};
+        ipc_records_append(IPC_ADDR_RECIPIENT, &record, addresses);
+    }
     arena_destroy(&arena);
+    if (buffer_ok(addresses))
+        return outcome_is_ok(outcome);
+    addresses->length = length;
+    addresses->has_failed = false;
+    return false;
+}
+
+static void answer_rewrite(struct question *question)
+{
+    struct span rest = question->message.rewrite.addresses;
+    struct ipc_addr_recipient address;
+    struct buffer addresses;
+    struct outcome outcome = outcome_ok();
+
+    buffer_init(&addresses, &question->arena, ROUTES_MAX_BYTES);
+    for (size_t i = 1; rest.length && question->message.rewrite.kind < ADDR_REWRITING_COUNT; i++) {
+        if (ipc_records_next(&rest, IPC_ADDR_RECIPIENT, &address) != PARSE_OK ||
+            !rewrite_one(question, address.address, &addresses, &outcome))
+            break;
+        if (i % ROUTES_BETWEEN_YIELDS == 0)
+            task_yield();
+    }
+    const struct ipc_addr_rewrite_reply message = {.outcome = addresses.length ? outcome_ok()
+                                                                               : shortened(outcome),
+                                                   .addresses = buffer_span(&addresses)};
+    reply(question, IPC_ADDR_REWRITE_REPLY, &message);
 }
 
 static bool put_entry(struct buffer *routes, const struct ipc_addr_route_entry *entry)
@@ -135,10 +257,20 @@ static void answer_route(struct question *question)
 static void run_question(void *argument)
 {
     struct question *question = argument;
-    if (question->type == IPC_ADDR_CHECK_RECIPIENT)
+    switch (question->type) {
+    case IPC_ADDR_CHECK_RECIPIENT:
         answer_check(question);
-    else
+        break;
+    case IPC_ADDR_EXPAND:
+        answer_expand(question);
+        break;
+    case IPC_ADDR_REWRITE:
+        answer_rewrite(question);
+        break;
+    default:
         answer_route(question);
+        break;
+    }
     end_question(question);
 }
 
@@ -147,16 +279,44 @@ static void run_question(void *argument)
 static void refuse(struct peer *peer, const struct ipc_delivery *delivery)
 {
     const struct outcome outcome = outcome_temporary(451, 3, 2, "Too many questions at once");
+    struct ipc_addr_check_recipient_reply check = {.outcome = outcome,
+                                                   .sender_outcome = outcome_ok()};
+    const struct ipc_addr_expand_reply expand = {.outcome = outcome};
+    const struct ipc_addr_rewrite_reply rewrite = {.outcome = outcome};
+    const struct ipc_addr_route_reply route = {.routes = span_empty()};
+    enum ipc_type type = IPC_ADDR_ROUTE_REPLY;
+    const void *message = &route;
 
     if (delivery->type == IPC_ADDR_CHECK_RECIPIENT) {
-        const struct ipc_addr_check_recipient *asked = delivery->message;
-        const struct ipc_addr_check_recipient_reply message = {.outcome = outcome,
-                                                               .recipient = asked->recipient};
-        (void)ipc_channel_reply(peer->channel, delivery->id, IPC_ADDR_CHECK_RECIPIENT_REPLY,
-                                &message); /* or the channel is gone */
-    } else {
-        const struct ipc_addr_route_reply message = {.routes = span_empty()};
-        (void)ipc_channel_reply(peer->channel, delivery->id, IPC_ADDR_ROUTE_REPLY, &message);
+        check.recipient = ((const struct ipc_addr_check_recipient *)delivery->message)->recipient;
+        type = IPC_ADDR_CHECK_RECIPIENT_REPLY;
+        message = &check;
+    } else if (delivery->type == IPC_ADDR_EXPAND) {
+        type = IPC_ADDR_EXPAND_REPLY;
+        message = &expand;
+    } else if (delivery->type == IPC_ADDR_REWRITE) {
+        type = IPC_ADDR_REWRITE_REPLY;
+        message = &rewrite;
+    }
+    (void)ipc_channel_reply(peer->channel, delivery->id, type, message); /* or it is gone */
+}
+
+/* The question's own copy of what was asked. */
+static void keep_message(struct question *question, const void *message)
+{
+    switch (question->type) {
+    case IPC_ADDR_CHECK_RECIPIENT:
+        memcpy(&question->message.check, message, sizeof(question->message.check));
+        break;
+    case IPC_ADDR_EXPAND:
+        memcpy(&question->message.expand, message, sizeof(question->message.expand));
+        break;
+    case IPC_ADDR_REWRITE:
+        memcpy(&question->message.rewrite, message, sizeof(question->message.rewrite));
+        break;
+    default:
+        memcpy(&question->message.route, message, sizeof(question->message.route));
+        break;
     }
 }
 
@@ -170,10 +330,7 @@ static struct question *begin_question(struct peer *peer, const struct ipc_deliv
     question->id = delivery->id;
     question->type = delivery->type;
     arena_init(&question->arena, QUESTION_ARENA_BYTES, 0);
-    if (delivery->type == IPC_ADDR_CHECK_RECIPIENT)
-        memcpy(&question->message.check, delivery->message, sizeof(question->message.check));
-    else
-        memcpy(&question->message.route, delivery->message, sizeof(question->message.route));
+    keep_message(question, delivery->message);
     if (ipc_copy_spans(delivery->type, &question->message, &question->arena) &&
         task_start(peer->questions->loop, "question", run_question, question))
         return question;
@@ -204,8 +361,14 @@ static void on_closed(struct ipc_channel *channel UNUSED, const char *reason UNU
     release_peer(peer);
 }
 
+/* Whoever makes mail. */
+#define INTAKE_ROLES                                                                               \
+    (IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_BOUNCE) | IPC_ROLE_BIT(IPC_ROLE_LOCAL))
+
 static const struct ipc_permission permissions[] = {
     {IPC_ADDR_CHECK_RECIPIENT, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
+    {IPC_ADDR_EXPAND, INTAKE_ROLES},
+    {IPC_ADDR_REWRITE, INTAKE_ROLES | IPC_ROLE_BIT(IPC_ROLE_SMTP)},
     {IPC_ADDR_ROUTE, IPC_ROLE_BIT(IPC_ROLE_QMGR)},
     {0, 0},
 };

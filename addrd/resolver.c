@@ -2,29 +2,30 @@
 #include "resolver.h"
 
 #include "base/ascii.h"
+#include "expander.h"
+#include "rewriter.h"
 #include "table/address_lookup.h"
 
 enum {
-    RESOLVER_HOPS_MAX = 50,     /* routes in a local part that are followed */
-    RESOLVER_SPARE_BYTES = 8192 /* more than any step over an address takes */
+    RESOLVER_HOPS_MAX = 50,      /* routes in a local part that are followed */
+    RESOLVER_SPARE_BYTES = 8192, /* more than any step over an address takes */
+    RESOLVER_PLACE_MAX_BYTES = 512
 };
 
 /* One address on its way. */
 struct resolution {
-    struct resolver *resolver;
-    struct arena *arena;
+    struct search search;
     struct span sender;
     struct mailbox recipient;
     struct span domain; /* lower case, without a final dot */
     enum addr_class class;
     bool is_routed; /* the local part holds a route that was not followed */
-    bool has_failed_lookup;
     bool is_unparseable;
     struct span transport;
     struct span nexthop;
 };
 
-static struct outcome lookup_failure(void)
+struct outcome resolver_lookup_failure(void)
 {
     return outcome_temporary(451, 3, 0, "Temporary lookup failure");
 }
@@ -34,102 +35,46 @@ static struct outcome out_of_memory(void)
     return outcome_temporary(452, 3, 1, "Insufficient system storage");
 }
 
-/* Notes a failed lookup; true where the key is there. */
-static bool was_found(struct resolution *resolution, enum table_result result, struct span reason)
+static const struct conf_addrd *settings_of(const struct resolution *resolution)
 {
-    const struct resolver *resolver = resolution->resolver;
-    if (result == TABLE_ERROR || result == TABLE_WOULD_BLOCK) {
-        resolution->has_failed_lookup = true;
-        if (resolver->report)
-            resolver->report(resolver->report_context, reason);
-    }
-    return result == TABLE_FOUND;
-}
-
-static bool is_in(struct resolution *resolution, struct table_match *match, struct span name)
-{
-    const enum table_result result = table_match_lookup(match, name);
-    return was_found(resolution, result,
-                     result == TABLE_ERROR ? table_match_error(match) : span_empty());
+    return resolution->search.resolver->settings;
 }
 
 /* The functions of lib/address do not tell nonsense from a lack of memory; mail is not to be
  * refused for the latter. Always false. */
 static bool refuse_address(struct resolution *resolution)
 {
-    if (arena_alloc(resolution->arena, RESOLVER_SPARE_BYTES))
+    if (resolution->search.has_failed)
+        return false;
+    if (arena_alloc(resolution->search.arena, RESOLVER_SPARE_BYTES))
         resolution->is_unparseable = true;
     else
-        (void)was_found(resolution, TABLE_ERROR, span_from_string("memory is out"));
+        (void)search_note_memory(&resolution->search);
     return false;
-}
-
-/* ---- lookups of addresses ---- */
-
-struct list_search {
-    struct table_list *list;
-    struct buffer *value;
-};
-
-static enum table_result try_list(void *context, struct span key)
-{
-    const struct list_search *search = context;
-    return table_list_lookup(search->list, key, search->value);
-}
-
-/* The value in the arena, or a span with NULL bytes. */
-static struct span find_address(struct resolution *resolution, struct table_list *list,
-                                const struct mailbox *mailbox, struct span domain,
-                                bool is_local_domain, unsigned keys)
-{
-    const struct conf_addrd *settings = resolution->resolver->settings;
-    const struct table_address address = {.local_part = mailbox->local_part,
-                                          .domain = domain,
-                                          .recipient_delimiter = settings->recipient_delimiter,
-                                          .has_special_owner_request = true,
-                                          .is_local_domain = is_local_domain};
-    struct buffer value;
-
-    if (table_list_is_empty(list))
-        return (struct span){NULL, 0};
-    buffer_init(&value, resolution->arena, TABLE_VALUE_MAX_BYTES);
-    struct list_search search = {list, &value};
-    const enum table_result result =
-        table_address_lookup(&address, keys, try_list, &search, resolution->arena, NULL);
-    if (!was_found(resolution, result,
-                   result == TABLE_ERROR ? table_list_error(list) : span_empty()))
-        return (struct span){NULL, 0};
-    return buffer_span(&value);
-}
-
-static bool is_origin(const struct resolution *resolution)
-{
-    return span_equals_ascii_nocase(resolution->domain, resolution->resolver->settings->myorigin);
 }
 
 static struct span find_recipient(struct resolution *resolution, struct table_list *list,
                                   unsigned keys)
 {
-    return find_address(resolution, list, &resolution->recipient, resolution->domain,
-                        resolution->class == ADDR_CLASS_LOCAL || is_origin(resolution), keys);
+    if (table_list_is_empty(list))
+        return (struct span){NULL, 0};
+    const struct search_address address = {
+        &resolution->recipient, resolution->domain,
+        resolution->class == ADDR_CLASS_LOCAL ||
+            span_equals_ascii_nocase(resolution->domain, settings_of(resolution)->myorigin),
+        keys};
+    return search_address(&resolution->search, list, &address, NULL);
 }
 
 /* ---- the address ---- */
-
-static bool is_own_address(const struct resolver *resolver, const struct ip_address *address)
-{
-    for (size_t i = 0; i < resolver->own_address_count; i++)
-        if (ip_address_equals(&resolver->own_addresses[i], address))
-            return true;
-    return false;
-}
 
 static bool set_recipient(struct resolution *resolution, struct span local_part, struct span domain)
 {
     if (domain.length && domain.bytes[domain.length - 1] == '.')
         domain.length--;
-    uint8_t *lower = arena_alloc(resolution->arena, domain.length);
-    if (!lower || !mailbox_set(&resolution->recipient, local_part, domain, resolution->arena))
+    uint8_t *lower = arena_alloc(resolution->search.arena, domain.length);
+    if (!lower ||
+        !mailbox_set(&resolution->recipient, local_part, domain, resolution->search.arena))
         return refuse_address(resolution);
     if (domain.length)
         memcpy(lower, domain.bytes, domain.length);
@@ -166,34 +111,22 @@ static bool split_route(const struct conf_addrd *settings, struct span local_par
 /* Adds what is missing to an address as somebody wrote it. */
 static bool complete(struct resolution *resolution)
 {
-    const struct conf_addrd *settings = resolution->resolver->settings;
-    const struct address_completion rules = {.myorigin = settings->myorigin,
-                                             .mydomain = settings->mydomain,
-                                             .append_at_myorigin = settings->append_at_myorigin,
-                                             .append_dot_mydomain = settings->append_dot_mydomain,
-                                             .allow_percent_hack = settings->allow_percent_hack};
     struct mailbox completed = resolution->recipient;
-    struct span user;
-    struct span site;
 
-    if (completed.domain.length == 0 && settings->swap_bangpath &&
-        span_find_byte(completed.local_part, '!') < completed.local_part.length &&
-        split_route(settings, completed.local_part, &user, &site) &&
-        !mailbox_set(&completed, user, site, resolution->arena))
-        return refuse_address(resolution);
-    if (!address_complete(&rules, &completed, resolution->arena, &completed))
+    if (!rewriter_complete(&resolution->search, span_empty(), &completed))
         return refuse_address(resolution);
     return set_recipient(resolution, completed.local_part,
-                         completed.domain.length ? completed.domain : settings->myhostname);
+                         completed.domain.length ? completed.domain
+                                                 : settings_of(resolution)->myhostname);
 }
 
 /* Mail for the null address goes to empty_address_recipient (RFC 5321 section 4.5.5 has none). */
 static bool parse(struct resolution *resolution, struct span text)
 {
-    const struct conf_addrd *settings = resolution->resolver->settings;
+    const struct conf_addrd *settings = resolution->search.resolver->settings;
     const struct span real = text.length ? text : settings->empty_address_recipient;
 
-    if (mailbox_parse(real, ADDRESS_LENIENT | ADDRESS_ALLOW_UTF8, resolution->arena,
+    if (mailbox_parse(real, ADDRESS_LENIENT | ADDRESS_ALLOW_UTF8, resolution->search.arena,
                       &resolution->recipient) == PARSE_OK)
         return complete(resolution);
     return refuse_address(resolution);
@@ -202,29 +135,29 @@ static bool parse(struct resolution *resolution, struct span text)
 /* Our own name, or the address of one of our interfaces. */
 static bool is_local(struct resolution *resolution)
 {
-    const struct resolver *resolver = resolution->resolver;
+    const struct resolver *resolver = resolution->search.resolver;
     struct ip_address address;
 
-    if (is_in(resolution, resolver->tables.my_destination, resolution->domain))
+    if (search_is_in(&resolution->search, resolver->tables.my_destination, resolution->domain))
         return true;
-    if (resolution->has_failed_lookup)
+    if (resolution->search.has_failed)
         return false;
     if (resolution->recipient.is_address_literal)
         return address_literal_parse(resolution->domain, &address) &&
-               is_own_address(resolver, &address);
+               search_is_own_address(&resolution->search, &address);
     if (!ip_address_parse(resolution->domain, &address))
         return false;
     if (!resolver->settings->resolve_numeric_domain) {
         resolution->is_unparseable = true; /* user@1.2.3.4 lacks its brackets */
         return false;
     }
-    return is_own_address(resolver, &address);
+    return search_is_own_address(&resolution->search, &address);
 }
 
 static void classify(struct resolution *resolution)
 {
-    const struct addr_tables *tables = &resolution->resolver->tables;
-    const struct conf_addrd *settings = resolution->resolver->settings;
+    const struct addr_tables *tables = &resolution->search.resolver->tables;
+    const struct conf_addrd *settings = resolution->search.resolver->settings;
     struct span user;
     struct span site;
 
@@ -237,7 +170,7 @@ static void classify(struct resolution *resolution)
             return;
         resolution->class = ADDR_CLASS_NONE;
     }
-    if (resolution->has_failed_lookup || resolution->is_unparseable)
+    if (resolution->search.has_failed || resolution->is_unparseable)
         return;
     resolution->is_routed = split_route(settings, resolution->recipient.local_part, &user, &site);
     const struct {
@@ -247,8 +180,8 @@ static void classify(struct resolution *resolution)
                   {tables->virtual_mailbox_domains, ADDR_CLASS_VIRTUAL_MAILBOX},
                   {tables->relay_domains, ADDR_CLASS_RELAY}};
     resolution->class = ADDR_CLASS_OTHER;
-    for (size_t i = 0; i < ARRAY_LENGTH(others) && !resolution->has_failed_lookup; i++)
-        if (is_in(resolution, others[i].match, resolution->domain)) {
+    for (size_t i = 0; i < ARRAY_LENGTH(others) && !resolution->search.has_failed; i++)
+        if (search_is_in(&resolution->search, others[i].match, resolution->domain)) {
             resolution->class = others[i].class;
             return;
         }
@@ -265,26 +198,24 @@ static void split_transport(struct span text, struct span *transport, struct spa
 }
 
 /* A table keyed by sender; "DUNNO" is as good as no entry. */
-static struct span find_by_sender(struct resolution *resolution, struct table_list *list)
+static struct span find_by_sender(struct resolution *resolution, struct table_list *list,
+                                  struct span null_key)
 {
+    struct search *search = &resolution->search;
     struct mailbox sender;
     struct span value = {NULL, 0};
-    struct buffer found;
 
     if (table_list_is_empty(list))
         return value;
     if (resolution->sender.length == 0) {
-        buffer_init(&found, resolution->arena, TABLE_VALUE_MAX_BYTES);
-        const enum table_result result = table_list_lookup(list, span_from_string("<>"), &found);
-        if (was_found(resolution, result,
-                      result == TABLE_ERROR ? table_list_error(list) : span_empty()))
-            value = buffer_span(&found);
+        value = search_key(search, list, null_key);
     } else if (mailbox_parse(resolution->sender, ADDRESS_LENIENT | ADDRESS_ALLOW_UTF8,
-                             resolution->arena, &sender) == PARSE_OK) {
-        value =
-            find_address(resolution, list, &sender, sender.domain, false, TABLE_ADDRESS_MAILBOX);
+                             search->arena, &sender) == PARSE_OK) {
+        const struct search_address address = {&sender, sender.domain, false,
+                                               TABLE_ADDRESS_MAILBOX};
+        value = search_address(search, list, &address, NULL);
     }
-    if (value.bytes && span_equals_ascii_nocase(span_trim_spaces(value), span_from_string("DUNNO")))
+    if (value.bytes && span_equals_ascii_nocase(span_trim_spaces(value), SPAN("DUNNO")))
         return (struct span){NULL, 0};
     return value;
 }
@@ -292,7 +223,7 @@ static struct span find_by_sender(struct resolution *resolution, struct table_li
 /* What the class says, before transport_maps. */
 static void choose_transport(struct resolution *resolution)
 {
-    const struct resolver *resolver = resolution->resolver;
+    const struct resolver *resolver = resolution->search.resolver;
     const struct conf_addrd *settings = resolver->settings;
     struct span spec = settings->default_transport;
     bool is_off_host = false;
@@ -314,7 +245,8 @@ static void choose_transport(struct resolution *resolution)
     case ADDR_CLASS_OTHER:
     case ADDR_CLASS_NONE: {
         const struct span by_sender =
-            find_by_sender(resolution, resolver->tables.transports_by_sender);
+            find_by_sender(resolution, resolver->tables.transports_by_sender,
+                           settings->empty_address_default_transport_maps_lookup_key);
         if (by_sender.bytes)
             spec = by_sender;
         is_off_host = true;
@@ -327,7 +259,8 @@ static void choose_transport(struct resolution *resolution)
     resolution->nexthop = resolution->domain;
     if (!is_off_host)
         return;
-    const struct span by_sender = find_by_sender(resolution, resolver->tables.relayhosts_by_sender);
+    const struct span by_sender = find_by_sender(resolution, resolver->tables.relayhosts_by_sender,
+                                                 settings->empty_address_relayhost_maps_lookup_key);
     if (by_sender.bytes)
         resolution->nexthop = span_trim_spaces(by_sender);
     else if (settings->relayhost.length > 0)
@@ -338,7 +271,7 @@ static void choose_transport(struct resolution *resolution)
  * hop alone keeps the transport. */
 static void apply_transport_maps(struct resolution *resolution)
 {
-    const struct resolver *resolver = resolution->resolver;
+    const struct resolver *resolver = resolution->search.resolver;
     const unsigned keys =
         table_address_transport(addr_tables_parent_matches(resolver->settings, "transport_maps"));
     struct span transport;
@@ -358,17 +291,34 @@ static void apply_transport_maps(struct resolution *resolution)
     }
 }
 
+/* relocated(5): asked last, so that a transport of its own does not keep mail from bouncing. */
+static void apply_relocated_maps(struct resolution *resolution)
+{
+    const struct span place = find_recipient(
+        resolution, resolution->search.resolver->tables.relocated, TABLE_ADDRESS_RECIPIENT);
+
+    if (!place.bytes)
+        return;
+    resolution->transport = SPAN("error");
+    resolution->nexthop = arena_format(resolution->search.arena, "5.1.6 User has moved to %.*s",
+                                       SPAN_PRINTF(span_first(place, RESOLVER_PLACE_MAX_BYTES)));
+    if (!resolution->nexthop.bytes)
+        (void)search_note_memory(&resolution->search);
+}
+
 /* Everything up to transport and next hop; OK, or why not. */
 static struct outcome resolve(struct resolution *resolution, struct span text)
 {
     if (parse(resolution, text))
         classify(resolution);
-    if (!resolution->is_unparseable && !resolution->has_failed_lookup)
+    if (!resolution->is_unparseable && !resolution->search.has_failed)
         choose_transport(resolution);
-    if (!resolution->is_unparseable && !resolution->has_failed_lookup)
+    if (!resolution->is_unparseable && !resolution->search.has_failed)
         apply_transport_maps(resolution);
-    if (resolution->has_failed_lookup)
-        return lookup_failure();
+    if (!resolution->is_unparseable && !resolution->search.has_failed)
+        apply_relocated_maps(resolution);
+    if (resolution->search.has_failed)
+        return resolver_lookup_failure();
     if (resolution->is_unparseable)
         return outcome_permanent(501, 1, 3, "Bad recipient address syntax");
     return outcome_ok();
@@ -388,18 +338,12 @@ static bool is_refusal(const struct resolution *resolution, struct outcome *outc
 
 /* ---- the questions ---- */
 
-static bool is_postmaster(const struct resolution *resolution)
+/* RFC 5321 section 4.5.1: postmaster exists; and so does whom our own notices come from. */
+static bool is_always_there(struct resolution *resolution)
 {
-    return span_equals_ascii_nocase(resolution->recipient.local_part,
-                                    span_from_string("postmaster"));
-}
-
-/* An address that virtual_alias_maps replaces exists, whatever its class. */
-static bool is_alias(struct resolution *resolution)
-{
-    return find_recipient(resolution, resolution->resolver->tables.virtual_aliases,
-                          TABLE_ADDRESS_RECIPIENT)
-               .bytes != NULL;
+    const struct span local_part = resolution->recipient.local_part;
+    return span_equals_ascii_nocase(local_part, SPAN("postmaster")) ||
+           span_equals_ascii_nocase(local_part, settings_of(resolution)->double_bounce_sender);
 }
 
 static bool is_unknown_in(struct resolution *resolution, struct table_list *list)
@@ -408,26 +352,22 @@ static bool is_unknown_in(struct resolution *resolution, struct table_list *list
            !find_recipient(resolution, list, TABLE_ADDRESS_RECIPIENT).bytes;
 }
 
-/* NULL where it exists or nobody can tell. */
+/* The table in whose stead nobody is there; NULL where it exists or nobody can tell. */
 static const char *find_unknown(struct resolution *resolution)
 {
-    const struct addr_tables *tables = &resolution->resolver->tables;
+    const struct addr_tables *tables = &resolution->search.resolver->tables;
 
     switch (resolution->class) {
-    case ADDR_CLASS_LOCAL: /* RFC 5321 section 4.5.1: postmaster exists */
-        return !is_postmaster(resolution) && is_unknown_in(resolution, tables->local_recipients)
-                   ? "Recipient address rejected: User unknown in local recipient table"
+    case ADDR_CLASS_LOCAL:
+        return !is_always_there(resolution) && is_unknown_in(resolution, tables->local_recipients)
+                   ? "local recipient"
                    : NULL;
     case ADDR_CLASS_VIRTUAL_ALIAS:
-        return "Recipient address rejected: User unknown in virtual alias table";
+        return "virtual alias";
     case ADDR_CLASS_VIRTUAL_MAILBOX:
-        return is_unknown_in(resolution, tables->virtual_mailboxes)
-                   ? "Recipient address rejected: User unknown in virtual mailbox table"
-                   : NULL;
+        return is_unknown_in(resolution, tables->virtual_mailboxes) ? "virtual mailbox" : NULL;
     case ADDR_CLASS_RELAY:
-        return is_unknown_in(resolution, tables->relay_recipients)
-                   ? "Recipient address rejected: User unknown in relay recipient table"
-                   : NULL;
+        return is_unknown_in(resolution, tables->relay_recipients) ? "relay recipient" : NULL;
     case ADDR_CLASS_OTHER:
     case ADDR_CLASS_NONE:
         break;
@@ -435,35 +375,82 @@ static const char *find_unknown(struct resolution *resolution)
     return NULL;
 }
 
-static struct outcome check_existence(struct resolution *resolution)
+static struct outcome reject(struct resolution *resolution, struct outcome outcome,
+                             const char *what, struct span reason)
 {
-    struct outcome refusal;
-    const char *unknown = NULL;
+    outcome.reason = arena_format(resolution->search.arena, "%s address rejected: %.*s", what,
+                                  SPAN_PRINTF(reason));
+    return outcome.reason.bytes ? outcome : out_of_memory();
+}
 
-    const bool has_alias = is_alias(resolution);
-    if (!has_alias && !resolution->has_failed_lookup) {
-        if (resolution->class != ADDR_CLASS_VIRTUAL_ALIAS && is_refusal(resolution, &refusal) &&
-            refusal.kind == OUTCOME_PERMANENT) {
-            refusal.reason = arena_format(resolution->arena, "Recipient address rejected: %.*s",
-                                          SPAN_PRINTF(refusal.reason));
-            return refusal.reason.bytes ? refusal : out_of_memory();
-        }
-        unknown = find_unknown(resolution);
-    }
-    if (resolution->has_failed_lookup)
-        return lookup_failure();
-    return unknown ? outcome_permanent(550, 1, 1, unknown) : outcome_ok();
+/* is_known: another table says that it exists. what: "Recipient" or "Sender". */
+static struct outcome check_existence(struct resolution *resolution, bool is_known,
+                                      const char *what)
+{
+    const bool names_table = settings_of(resolution)->show_user_unknown_table_name;
+    struct outcome refusal;
+    const char *table = NULL;
+
+    if (is_known)
+        return outcome_ok();
+    if (resolution->class != ADDR_CLASS_VIRTUAL_ALIAS && is_refusal(resolution, &refusal) &&
+        refusal.kind == OUTCOME_PERMANENT)
+        return reject(resolution, refusal, what, refusal.reason);
+    table = find_unknown(resolution);
+    if (resolution->search.has_failed)
+        return resolver_lookup_failure();
+    if (!table)
+        return outcome_ok();
+    const struct span reason =
+        names_table ? arena_format(resolution->search.arena, "User unknown in %s table", table)
+                    : SPAN("User unknown");
+    if (!reason.bytes)
+        return out_of_memory();
+    return reject(resolution, outcome_permanent(550, 1, what[0] == 'S' ? 0 : 1, ""), what, reason);
+}
+
+/* Is the sender, where its domain is ours, somebody? */
+static struct outcome check_sender(struct resolver *resolver, struct span sender,
+                                   struct arena *arena)
+{
+    struct resolution resolution = {.search = {.resolver = resolver, .arena = arena}};
+    struct expansion expansion;
+
+    if (sender.length == 0)
+        return outcome_ok();
+    const struct outcome outcome = resolve(&resolution, sender);
+    if (!outcome_is_ok(&outcome))
+        return outcome.kind == OUTCOME_TEMPORARY ? outcome : outcome_ok(); /* others refuse that */
+    struct mailbox canonical = resolution.recipient;
+    if (rewriter_canonical(&resolution.search, "envelope_sender", &canonical))
+        return outcome_ok();
+    expander_expand(resolver, &resolution.recipient, span_empty(), 0, arena, &expansion);
+    if (!outcome_is_ok(&expansion.outcome))
+        return expansion.outcome;
+    return check_existence(&resolution, expansion.is_known, "Sender");
 }
 
 void resolver_check_recipient(struct resolver *resolver, struct span recipient, struct span sender,
-                              struct arena *arena, struct addr_check *check)
+                              unsigned flags, struct arena *arena, struct addr_check *check,
+                              struct expansion *expansion)
 {
-    struct resolution resolution = {.resolver = resolver, .arena = arena, .sender = sender};
+    struct resolution resolution = {.search = {.resolver = resolver, .arena = arena},
+                                    .sender = sender};
 
+    *expansion = (struct expansion){.outcome = outcome_ok()};
     struct outcome outcome = resolve(&resolution, recipient);
+    if (outcome_is_ok(&outcome)) {
+        expander_expand(resolver, &resolution.recipient, sender, flags, arena, expansion);
+        outcome = expansion->outcome;
+    }
     if (outcome_is_ok(&outcome))
-        outcome = check_existence(&resolution);
-    *check = (struct addr_check){resolution.class, outcome, recipient};
+        outcome = check_existence(&resolution, expansion->is_known, "Recipient");
+    *check = (struct addr_check){.class = resolution.class,
+                                 .outcome = outcome,
+                                 .recipient = recipient,
+                                 .sender_outcome = outcome_ok()};
+    if (flags & ADDR_EXPAND_CHECK_SENDER)
+        check->sender_outcome = check_sender(resolver, sender, arena);
     if (outcome.kind == OUTCOME_TEMPORARY)
         return;
     /* A route that the next system may follow makes us a relay for strangers. */
@@ -477,38 +464,45 @@ void resolver_check_recipient(struct resolver *resolver, struct span recipient, 
 static struct outcome find_mailbox(struct resolution *resolution, struct span *mailbox)
 {
     const struct span value = find_recipient(
-        resolution, resolution->resolver->tables.virtual_mailboxes, TABLE_ADDRESS_MAILBOX);
+        resolution, resolution->search.resolver->tables.virtual_mailboxes, TABLE_ADDRESS_MAILBOX);
 
     *mailbox = value.bytes ? span_trim_spaces(value) : span_empty();
-    if (resolution->has_failed_lookup)
-        return lookup_failure();
+    if (resolution->search.has_failed)
+        return resolver_lookup_failure();
     if (value.bytes || !span_equals(resolution->transport, span_from_string("virtual")))
         return outcome_ok();
-    const struct span reason = arena_format(resolution->arena, "unknown user: \"%.*s\"",
+    const struct span reason = arena_format(resolution->search.arena, "unknown user: \"%.*s\"",
                                             SPAN_PRINTF(resolution->recipient.text));
     return reason.bytes ? outcome_make(OUTCOME_PERMANENT, 550, 1, 1, reason) : out_of_memory();
 }
 
-/* Expansion is not this daemon's yet: an address that has an alias must not be refused. */
-static bool waits_for_expansion(struct resolution *resolution)
+/* An address of the class that has an alias was meant to be replaced at intake: what is in the
+ * queue from before it had one waits for an operator, and nobody is told that there is no such
+ * user. */
+static struct outcome judge_alias(struct resolution *resolution)
 {
-    return resolution->class == ADDR_CLASS_VIRTUAL_ALIAS && is_alias(resolution);
+    struct expansion expansion;
+
+    expander_expand(resolution->search.resolver, &resolution->recipient, span_empty(), 0,
+                    resolution->search.arena, &expansion);
+    if (!outcome_is_ok(&expansion.outcome))
+        return expansion.outcome;
+    for (size_t i = 0; i < expansion.count; i++)
+        if (!span_equals_ascii_nocase(expansion.all[i].address, resolution->recipient.text))
+            return outcome_temporary(451, 3, 5, "a virtual alias that was not expanded");
+    return outcome_ok();
 }
 
 void resolver_route(struct resolver *resolver, struct span recipient, struct span sender,
                     struct arena *arena, struct addr_route *route)
 {
-    struct resolution resolution = {.resolver = resolver, .arena = arena, .sender = sender};
+    struct resolution resolution = {.search = {.resolver = resolver, .arena = arena},
+                                    .sender = sender};
     struct span mailbox = span_empty();
-    struct outcome refusal;
 
     struct outcome outcome = resolve(&resolution, recipient);
-    if (outcome_is_ok(&outcome) && is_refusal(&resolution, &refusal)) {
-        const bool is_waiting = waits_for_expansion(&resolution);
-        if (resolution.has_failed_lookup)
-            outcome = lookup_failure();
-        else if (is_waiting)
-            outcome = outcome_temporary(451, 3, 5, "Virtual aliases are not expanded here");
+    if (outcome_is_ok(&outcome) && resolution.class == ADDR_CLASS_VIRTUAL_ALIAS) {
+        outcome = judge_alias(&resolution);
     } else if (outcome_is_ok(&outcome) && resolution.class == ADDR_CLASS_VIRTUAL_MAILBOX) {
         outcome = find_mailbox(&resolution, &mailbox);
     }

@@ -10,7 +10,6 @@
 #define ADDRD_RESOLVER_H
 
 #include "addr/client.h"
-#include "address/rewrite.h"
 #include "tables.h"
 
 enum { RESOLVER_ARENA_BYTES = 4 << 20 }; /* the least that one question's arena should hold */
@@ -20,15 +19,23 @@ struct resolver {
     struct addr_tables tables;
     const struct ip_address *own_addresses; /* inet_interfaces and proxy_interfaces */
     size_t own_address_count;
+    uint8_t seed[16]; /* of sets of addresses, which strangers choose */
     /* Told why a lookup failed; may be NULL. */
     void (*report)(void *context, struct span reason);
     void *report_context;
 };
 
-/* All texts of the results lie in the arena, in the settings, or are literals. */
+struct expansion; /* expander.h */
+
+/* All texts of the results lie in the arena, in the settings, or are literals. flags: enum
+ * addr_expand_flags. *check lacks the expansion, which is *expansion. */
 void resolver_check_recipient(struct resolver *resolver, struct span recipient, struct span sender,
-                              struct arena *arena, struct addr_check *check);
+                              unsigned flags, struct arena *arena, struct addr_check *check,
+                              struct expansion *expansion);
 void resolver_route(struct resolver *resolver, struct span recipient, struct span sender,
                     struct arena *arena, struct addr_route *route);
+
+/* What a question is answered with when a table could not be asked. */
+struct outcome resolver_lookup_failure(void);
 
 #endif

@@ -16,6 +16,55 @@ bool addr_tables_parent_matches(const struct conf_addrd *settings, const char *p
     return false;
 }
 
+/* Every list by its setting, so that opening, numbering and closing go through one table. */
+struct list_row {
+    size_t list;  /* offset in struct addr_tables */
+    size_t names; /* offset in struct conf_addrd */
+};
+#define LIST_ROW(field, setting)                                                                   \
+    {                                                                                              \
+        offsetof(struct addr_tables, field), offsetof(struct conf_addrd, setting)                  \
+    }
+static const struct list_row list_rows[] = {
+    LIST_ROW(local_recipients, local_recipient_maps),
+    LIST_ROW(virtual_aliases, virtual_alias_maps),
+    LIST_ROW(virtual_mailboxes, virtual_mailbox_maps),
+    LIST_ROW(relay_recipients, relay_recipient_maps),
+    LIST_ROW(transports, transport_maps),
+    LIST_ROW(relayhosts_by_sender, sender_dependent_relayhost_maps),
+    LIST_ROW(transports_by_sender, sender_dependent_default_transport_maps),
+    LIST_ROW(relocated, relocated_maps),
+    LIST_ROW(canonical, canonical_maps),
+    LIST_ROW(sender_canonical, sender_canonical_maps),
+    LIST_ROW(recipient_canonical, recipient_canonical_maps),
+    LIST_ROW(smtp_generic, smtp_generic_maps),
+    LIST_ROW(lmtp_generic, lmtp_generic_maps),
+    LIST_ROW(sender_copies, sender_bcc_maps),
+    LIST_ROW(recipient_copies, recipient_bcc_maps),
+};
+static const struct list_row match_rows[] = {
+    LIST_ROW(my_destination, mydestination),
+    LIST_ROW(virtual_alias_domains, virtual_alias_domains),
+    LIST_ROW(virtual_mailbox_domains, virtual_mailbox_domains),
+    LIST_ROW(relay_domains, relay_domains),
+    LIST_ROW(masquerade_exceptions, masquerade_exceptions),
+};
+
+static struct table_list **list_at(struct addr_tables *tables, const struct list_row *row)
+{
+    return (struct table_list **)(void *)((char *)tables + row->list);
+}
+
+static struct table_match **match_at(struct addr_tables *tables, const struct list_row *row)
+{
+    return (struct table_match **)(void *)((char *)tables + row->list);
+}
+
+static struct span names_at(const struct conf_addrd *settings, const struct list_row *row)
+{
+    return *(const struct span *)(const void *)((const char *)settings + row->names);
+}
+
 static void note(struct addr_tables *tables, struct table *table, size_t capacity)
 {
     ASSERT(tables->count < capacity);
@@ -24,67 +73,56 @@ static void note(struct addr_tables *tables, struct table *table, size_t capacit
 
 static bool number_all(struct addr_tables *tables)
 {
-    struct table_match *const matches[] = {tables->my_destination, tables->virtual_alias_domains,
-                                           tables->virtual_mailbox_domains, tables->relay_domains};
-    struct table_list *const lists[] = {tables->local_recipients,    tables->virtual_aliases,
-                                        tables->virtual_mailboxes,   tables->relay_recipients,
-                                        tables->transports,          tables->relayhosts_by_sender,
-                                        tables->transports_by_sender};
     size_t capacity = 0;
 
-    for (size_t i = 0; i < ARRAY_LENGTH(matches); i++)
-        capacity += table_match_table_count(matches[i]);
-    for (size_t i = 0; i < ARRAY_LENGTH(lists); i++)
-        capacity += table_list_count(lists[i]);
+    for (size_t i = 0; i < ARRAY_LENGTH(match_rows); i++)
+        capacity += table_match_table_count(*match_at(tables, &match_rows[i]));
+    for (size_t i = 0; i < ARRAY_LENGTH(list_rows); i++)
+        capacity += table_list_count(*list_at(tables, &list_rows[i]));
     tables->all = calloc(capacity + 1, sizeof(struct table *));
     if (!tables->all)
         return false;
-    for (size_t i = 0; i < ARRAY_LENGTH(matches); i++)
-        for (size_t k = 0; k < table_match_table_count(matches[i]); k++)
-            note(tables, table_match_table_at(matches[i], k), capacity);
-    for (size_t i = 0; i < ARRAY_LENGTH(lists); i++)
-        for (size_t k = 0; k < table_list_count(lists[i]); k++)
-            note(tables, table_list_at(lists[i], k), capacity);
+    for (size_t i = 0; i < ARRAY_LENGTH(match_rows); i++) {
+        const struct table_match *match = *match_at(tables, &match_rows[i]);
+        for (size_t k = 0; k < table_match_table_count(match); k++)
+            note(tables, table_match_table_at(match, k), capacity);
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(list_rows); i++) {
+        const struct table_list *list = *list_at(tables, &list_rows[i]);
+        for (size_t k = 0; k < table_list_count(list); k++)
+            note(tables, table_list_at(list, k), capacity);
+    }
     return true;
 }
 
-static bool open_match(struct table_match **match, struct span words, enum table_match_style style,
-                       const struct table_options *options)
+static enum table_match_style style_of(const struct addr_tables *tables,
+                                       struct table_match *const *match,
+                                       const struct conf_addrd *settings)
 {
-    *match = table_match_open(words, style, options);
-    return *match != NULL;
-}
-
-static bool open_list(struct table_list **list, struct span names,
-                      const struct table_options *options)
-{
-    *list = table_list_open(names, options);
-    return *list != NULL;
+    if (match != &tables->relay_domains)
+        return TABLE_MATCH_EXACT;
+    return addr_tables_parent_matches(settings, "relay_domains") ? TABLE_MATCH_PARENT
+                                                                 : TABLE_MATCH_DOTTED_PARENT;
 }
 
 bool addr_tables_open(struct addr_tables *tables, const struct conf_addrd *settings,
                       const struct table_options *options)
 {
-    const enum table_match_style relay_style = addr_tables_parent_matches(settings, "relay_domains")
-                                                   ? TABLE_MATCH_PARENT
-                                                   : TABLE_MATCH_DOTTED_PARENT;
+    bool is_open = true;
+
     *tables = (struct addr_tables){.count = 0};
-    if (open_match(&tables->my_destination, settings->mydestination, TABLE_MATCH_EXACT, options) &&
-        open_match(&tables->virtual_alias_domains, settings->virtual_alias_domains,
-                   TABLE_MATCH_EXACT, options) &&
-        open_match(&tables->virtual_mailbox_domains, settings->virtual_mailbox_domains,
-                   TABLE_MATCH_EXACT, options) &&
-        open_match(&tables->relay_domains, settings->relay_domains, relay_style, options) &&
-        open_list(&tables->local_recipients, settings->local_recipient_maps, options) &&
-        open_list(&tables->virtual_aliases, settings->virtual_alias_maps, options) &&
-        open_list(&tables->virtual_mailboxes, settings->virtual_mailbox_maps, options) &&
-        open_list(&tables->relay_recipients, settings->relay_recipient_maps, options) &&
-        open_list(&tables->transports, settings->transport_maps, options) &&
-        open_list(&tables->relayhosts_by_sender, settings->sender_dependent_relayhost_maps,
-                  options) &&
-        open_list(&tables->transports_by_sender, settings->sender_dependent_default_transport_maps,
-                  options) &&
-        number_all(tables))
+    for (size_t i = 0; i < ARRAY_LENGTH(match_rows) && is_open; i++) {
+        struct table_match **match = match_at(tables, &match_rows[i]);
+        *match = table_match_open(names_at(settings, &match_rows[i]),
+                                  style_of(tables, match, settings), options);
+        is_open = *match != NULL;
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(list_rows) && is_open; i++) {
+        struct table_list **list = list_at(tables, &list_rows[i]);
+        *list = table_list_open(names_at(settings, &list_rows[i]), options);
+        is_open = *list != NULL;
+    }
+    if (is_open && number_all(tables))
         return true;
     addr_tables_close(tables);
     return false;
@@ -93,17 +131,10 @@ bool addr_tables_open(struct addr_tables *tables, const struct conf_addrd *setti
 void addr_tables_close(struct addr_tables *tables)
 {
     free(tables->all);
-    table_match_close(&tables->my_destination);
-    table_match_close(&tables->virtual_alias_domains);
-    table_match_close(&tables->virtual_mailbox_domains);
-    table_match_close(&tables->relay_domains);
-    table_list_close(&tables->local_recipients);
-    table_list_close(&tables->virtual_aliases);
-    table_list_close(&tables->virtual_mailboxes);
-    table_list_close(&tables->relay_recipients);
-    table_list_close(&tables->transports);
-    table_list_close(&tables->relayhosts_by_sender);
-    table_list_close(&tables->transports_by_sender);
+    for (size_t i = 0; i < ARRAY_LENGTH(match_rows); i++)
+        table_match_close(match_at(tables, &match_rows[i]));
+    for (size_t i = 0; i < ARRAY_LENGTH(list_rows); i++)
+        table_list_close(list_at(tables, &list_rows[i]));
     *tables = (struct addr_tables){.count = 0};
 }
 

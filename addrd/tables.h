@@ -21,6 +21,15 @@ struct addr_tables {
     struct table_list *transports;
     struct table_list *relayhosts_by_sender;
     struct table_list *transports_by_sender;
+    struct table_list *relocated;
+    struct table_list *canonical;
+    struct table_list *sender_canonical;
+    struct table_list *recipient_canonical;
+    struct table_list *smtp_generic;
+    struct table_list *lmtp_generic;
+    struct table_list *sender_copies;    /* sender_bcc_maps */
+    struct table_list *recipient_copies; /* recipient_bcc_maps */
+    struct table_match *masquerade_exceptions;
     struct table **all; /* [count], owned by the lists above */
     size_t count;
 };

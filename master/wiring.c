@@ -34,6 +34,7 @@ const struct wiring_line wiring_lines[] = {
     {IPC_ROLE_DISCARD, IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     /* Whoever makes mail: may it be, and into the queue with it. */
     {IPC_ROLE_SMTPD,   IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
+    {IPC_ROLE_BOUNCE,  IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_SMTPD,   IPC_ROLE_DNSD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_SMTPD,   IPC_ROLE_QMGR,    WIRING_SERVER_MAY_BE_NEWER},
     {IPC_ROLE_BOUNCE,  IPC_ROLE_QMGR,    WIRING_SERVER_MAY_BE_NEWER},
@@ -45,7 +46,8 @@ const struct wiring_line wiring_lines[] = {
     {IPC_ROLE_QMGR,    IPC_ROLE_ERROR,   WIRING_CLIENT_MAY_BE_NEWER},
     {IPC_ROLE_QMGR,    IPC_ROLE_DISCARD, WIRING_CLIENT_MAY_BE_NEWER},
     {IPC_ROLE_QMGR,    IPC_ROLE_BOUNCE,  WIRING_SAME_GENERATION},
-    /* Which host is that? */
+    /* Which host is that? How is this address to be written to strangers? */
+    {IPC_ROLE_SMTP,    IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_SMTP,    IPC_ROLE_DNSD,    WIRING_SAME_GENERATION},
 };
 /* clang-format on */

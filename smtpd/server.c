@@ -96,7 +96,7 @@ static void check_recipient(void *context, struct span sender, const struct mail
     struct smtpd *smtpd = context;
     const struct conf_smtpd *conf = smtpd->conf;
     struct addr_check check;
-    addr_check_recipient(&smtpd->addr, recipient->text, sender,
+    addr_check_recipient(&smtpd->addr, recipient->text, sender, 0,
                          clock_deadline_after(ADDRESS_CHECK_TIMEOUT_MS), arena, &check);
     *verdict = (struct smtpsession_verdict){
         .outcome = check.outcome,

@@ -7,7 +7,8 @@
 
 enum {
     CHANNEL_POLL_MS = 50,
-    REQUEST_MAX_BYTES = 57344 /* IPC_RECORDS_MAX */
+    REQUEST_MAX_BYTES = 57344, /* IPC_RECORDS_MAX */
+    EXPANSION_MAX_BYTES = 64 << 20
 };
 
 void addr_client_set_channel(struct addr_client *client, struct ipc_channel *channel)
@@ -40,18 +41,111 @@ static bool call(struct addr_client *client, enum ipc_type type, const void *mes
     }
 }
 
-void addr_check_recipient(struct addr_client *client, struct span recipient, struct span sender,
-                          int64_t deadline_ms, struct arena *arena, struct addr_check *check)
+/* ---- expansion ---- */
+
+/* What one answer holds of an expansion. */
+struct part {
+    struct span records;
+    uint32_t total;
+    uint64_t fingerprint;
+    struct span sender;
+    bool rewrites_headers;
+};
+
+static bool count_records(struct span records, uint32_t *count)
 {
-    const struct ipc_addr_check_recipient question = {.recipient = recipient, .sender = sender};
+    struct ipc_addr_expanded expanded;
+    for (*count = 0; records.length; ++*count)
+        if (ipc_records_next(&records, IPC_ADDR_EXPANDED, &expanded) != PARSE_OK ||
+            expanded.address.length == 0)
+            return false;
+    return true;
+}
+
+static struct outcome ask_part(struct addr_client *client, const struct ipc_addr_expand *question,
+                               int64_t deadline_ms, struct arena *arena, struct part *part)
+{
+    struct ipc_addr_expand_reply reply;
+    if (!call(client, IPC_ADDR_EXPAND, question, IPC_ADDR_EXPAND_REPLY, &reply, arena, deadline_ms))
+        return unavailable();
+    *part = (struct part){reply.recipients, reply.total, reply.fingerprint, reply.new_sender,
+                          reply.rewrites_headers};
+    return reply.outcome;
+}
+
+/* first: how the list begins. The rest of it, unless it becomes another one meanwhile. */
+static struct outcome take_rest(struct addr_client *client, struct ipc_addr_expand *question,
+                                const struct part *first, int64_t deadline_ms, struct arena *arena,
+                                struct addr_expansion *expansion)
+{
+    struct part part = *first;
+    struct buffer all;
+    uint32_t count;
+
+    *expansion = (struct addr_expansion){first->records, 0, first->sender, first->rewrites_headers};
+    if (!count_records(first->records, &expansion->count) || expansion->count > first->total)
+        return unavailable();
+    if (expansion->count == first->total)
+        return outcome_ok();
+    buffer_init(&all, arena, EXPANSION_MAX_BYTES);
+    buffer_append_span(&all, first->records);
+    while (expansion->count < first->total) {
+        question->skipped = expansion->count;
+        const struct outcome outcome = ask_part(client, question, deadline_ms, arena, &part);
+        if (!outcome_is_ok(&outcome))
+            return outcome;
+        if (part.fingerprint != first->fingerprint || part.total != first->total ||
+            !count_records(part.records, &count) || count == 0)
+            return unavailable();
+        buffer_append_span(&all, part.records);
+        expansion->count += count;
+    }
+    if (!buffer_ok(&all) || expansion->count != first->total)
+        return unavailable();
+    expansion->records = buffer_span(&all);
+    return outcome_ok();
+}
+
+struct outcome addr_expand(struct addr_client *client, struct span recipient, struct span sender,
+                           unsigned flags, int64_t deadline_ms, struct arena *arena,
+                           struct addr_expansion *expansion)
+{
+    struct ipc_addr_expand question = {.recipient = recipient, .sender = sender, .flags = flags};
+    struct part first;
+
+    const struct outcome outcome = ask_part(client, &question, deadline_ms, arena, &first);
+    if (!outcome_is_ok(&outcome))
+        return outcome;
+    return take_rest(client, &question, &first, deadline_ms, arena, expansion);
+}
+
+void addr_check_recipient(struct addr_client *client, struct span recipient, struct span sender,
+                          unsigned flags, int64_t deadline_ms, struct arena *arena,
+                          struct addr_check *check)
+{
+    const struct ipc_addr_check_recipient question = {
+        .recipient = recipient, .sender = sender, .flags = flags};
     struct ipc_addr_check_recipient_reply reply;
 
-    *check = (struct addr_check){ADDR_CLASS_NONE, unavailable(), recipient};
+    *check = (struct addr_check){.class = ADDR_CLASS_NONE,
+                                 .outcome = unavailable(),
+                                 .recipient = recipient,
+                                 .sender_outcome = outcome_ok()};
     if (!call(client, IPC_ADDR_CHECK_RECIPIENT, &question, IPC_ADDR_CHECK_RECIPIENT_REPLY, &reply,
               arena, deadline_ms) ||
         reply.class > ADDR_CLASS_OTHER)
         return;
-    *check = (struct addr_check){(enum addr_class)reply.class, reply.outcome, reply.recipient};
+    check->class = (enum addr_class)reply.class;
+    check->outcome = reply.outcome;
+    check->recipient = reply.recipient;
+    check->sender_outcome = reply.sender_outcome;
+    const struct part first = {reply.recipients, reply.total, reply.fingerprint, reply.new_sender,
+                               reply.rewrites_headers};
+    struct ipc_addr_expand rest = {.recipient = reply.recipient, .sender = sender, .flags = flags};
+    const struct outcome outcome =
+        take_rest(client, &rest, &first, deadline_ms, arena, &check->expansion);
+    if (outcome_is_ok(&check->outcome) && !outcome_is_ok(&outcome))
+        check->outcome = outcome;
 }
 
 /* Appends as many as fit; their number. */
@@ -72,6 +166,47 @@ static size_t put_recipients(struct buffer *records, const struct span *recipien
     }
     return fitting;
 }
+
+/* ---- rewriting ---- */
+
+static bool read_addresses(struct span records, struct span *addresses, size_t *count)
+{
+    struct ipc_addr_recipient recipient;
+    size_t found = 0;
+
+    for (; records.length && found < *count; found++) {
+        if (ipc_records_next(&records, IPC_ADDR_RECIPIENT, &recipient) != PARSE_OK)
+            return false;
+        addresses[found] = recipient.address;
+    }
+    *count = found;
+    return records.length == 0 && found > 0;
+}
+
+struct outcome addr_rewrite(struct addr_client *client, enum addr_rewriting kind,
+                            const struct span *addresses, size_t count, int64_t deadline_ms,
+                            struct arena *arena, struct span *rewritten)
+{
+    for (size_t done = 0; done < count;) {
+        struct ipc_addr_rewrite_reply reply;
+        struct buffer records;
+
+        buffer_init(&records, arena, REQUEST_MAX_BYTES);
+        size_t asked = put_recipients(&records, addresses + done, count - done);
+        const struct ipc_addr_rewrite question = {.kind = kind, .addresses = buffer_span(&records)};
+        if (asked == 0 || !call(client, IPC_ADDR_REWRITE, &question, IPC_ADDR_REWRITE_REPLY, &reply,
+                                arena, deadline_ms))
+            return unavailable();
+        if (!outcome_is_ok(&reply.outcome))
+            return reply.outcome;
+        if (!read_addresses(reply.addresses, rewritten + done, &asked))
+            return unavailable();
+        done += asked;
+    }
+    return outcome_ok();
+}
+
+/* ---- routes ---- */
 
 /* At most count; their number, 0 for nonsense. Spans point into records. */
 static size_t read_routes(struct span records, struct addr_route *routes, size_t count)

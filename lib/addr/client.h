@@ -1,7 +1,7 @@
 /* addr/client - ask addrd about addresses: from a task, or with a callback.
  * What comes back is an answer, always: where addrd is gone, silent or unsure it is a temporary
- * failure. Interface: addr_client_set_channel(), addr_check_recipient(), addr_route(),
- * addr_route_async(). Callers: smtpd (the first), qmgr (the last). */
+ * failure. Interface: addr_client_set_channel(), addr_check_recipient(), addr_expand(),
+ * addr_rewrite(), addr_route(), addr_route_async(). Callers: intake, smtpd, smtp, qmgr. */
 #ifndef ADDR_CLIENT_H
 #define ADDR_CLIENT_H
 
@@ -37,6 +37,20 @@ static inline bool addr_class_is_ours(enum addr_class class)
     return class != ADDR_CLASS_NONE && class != ADDR_CLASS_OTHER;
 }
 
+enum addr_expand_flags {
+    ADDR_EXPAND_FIRST = 1 << 0,       /* of its message: what is said once for all recipients */
+    ADDR_EXPAND_COPIES = 1 << 1,      /* always_bcc and its like: mail from outside or a user */
+    ADDR_EXPAND_CHECK_SENDER = 1 << 2 /* with a check: does the sender exist, if it is ours? */
+};
+
+/* Whom a recipient stands for. */
+struct addr_expansion {
+    struct span records;   /* RECORDS of ADDR_EXPANDED; empty: the recipient as it is */
+    uint32_t count;        /* of records */
+    struct span sender;    /* of the message from now on; empty: as it was */
+    bool rewrites_headers; /* addresses in the header may have other names (addr_rewrite) */
+};
+
 struct addr_check {
     enum addr_class class; /* ADDR_CLASS_NONE where the outcome is temporary for lack of an answer
                             */
@@ -44,12 +58,40 @@ struct addr_check {
      * is what follows "<recipient>: " in the reply; the reply code of an unknown recipient is 550,
      * which smtpd replaces by unknown_CLASS_reject_code. */
     struct outcome outcome;
-    struct span recipient; /* completed */
+    struct span recipient;           /* completed */
+    struct addr_expansion expansion; /* when the outcome is OK */
+    struct outcome sender_outcome;   /* with ADDR_EXPAND_CHECK_SENDER: unknown, or cannot tell */
 };
 
-/* From a task. Texts of the result lie in the arena, or are literals. */
+/* From a task. Texts of the result lie in the arena, or are literals. flags: addr_expand_flags. */
 void addr_check_recipient(struct addr_client *client, struct span recipient, struct span sender,
-                          int64_t deadline_ms, struct arena *arena, struct addr_check *check);
+                          unsigned flags, int64_t deadline_ms, struct arena *arena,
+                          struct addr_check *check);
+
+/* From a task: the same expansion without a check, for mail that nobody can refuse any more. Not
+ * OK: it cannot be told now, and no part of it is to be used. */
+MUST_USE struct outcome addr_expand(struct addr_client *client, struct span recipient,
+                                    struct span sender, unsigned flags, int64_t deadline_ms,
+                                    struct arena *arena, struct addr_expansion *expansion);
+
+/* What an address is, and so how it is rewritten. */
+enum addr_rewriting {
+    ADDR_REWRITE_ENVELOPE_SENDER, /* completed, canonical, masquerading */
+    ADDR_REWRITE_HEADER_SENDER,
+    ADDR_REWRITE_HEADER_RECIPIENT,
+    ADDR_REWRITE_REMOTE_SENDER, /* completed with remote_header_rewrite_domain */
+    ADDR_REWRITE_REMOTE_RECIPIENT,
+    ADDR_REWRITE_GENERIC, /* smtp_generic_maps */
+    ADDR_REWRITE_LMTP_GENERIC,
+    ADDR_REWRITING_COUNT
+};
+
+/* From a task: fills rewritten[count], each as it is to be written from now on, in as many requests
+ * as it takes. Not OK: it cannot be told now. */
+MUST_USE struct outcome addr_rewrite(struct addr_client *client, enum addr_rewriting kind,
+                                     const struct span *addresses, size_t count,
+                                     int64_t deadline_ms, struct arena *arena,
+                                     struct span *rewritten);
 
 struct addr_route {
     struct outcome outcome; /* not OK: no route, and why */

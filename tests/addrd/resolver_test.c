@@ -1,7 +1,8 @@
 /* tests/addrd - what addresses are and where they go, over inline tables. */
 #include "../test.h"
 
-#include "../../addrd/resolver.h"
+#include "../../addrd/expander.h"
+#include "../../addrd/rewriter.h"
 #include "conf/instance.h"
 
 static const char main_cf[] =
@@ -134,11 +135,12 @@ static void run_checks(const char *more, const struct check_case *rows, size_t c
     open_resolver(&resolver, more);
     for (size_t i = 0; i < count; i++) {
         struct addr_check check;
+        struct expansion expansion;
         struct arena arena;
 
         arena_init(&arena, RESOLVER_ARENA_BYTES, 0);
         resolver_check_recipient(&resolver, span_from_string(rows[i].recipient),
-                                 SPAN("sender@elsewhere.example"), &arena, &check);
+                                 SPAN("sender@elsewhere.example"), 0, &arena, &check, &expansion);
         assert_outcome(rows[i].recipient, &check.outcome, check.recipient, rows[i].expected);
         if (check.class != rows[i].class)
             fail_msg("%s: class %d", rows[i].recipient, (int)check.class);
@@ -162,6 +164,16 @@ static void test_checks_with_other_settings(void **state)
         {"nobody@vmail.example", ADDR_CLASS_VIRTUAL_MAILBOX, "ok nobody@vmail.example"},
         {"x%y.example@relay.example", ADDR_CLASS_RELAY, "ok x%y.example@relay.example"},
     };
+    static const struct check_case unnamed[] = {
+        {"nobody@example.org", ADDR_CLASS_LOCAL, "550 5.1.1 " REJECTED "User unknown"},
+        {"double-bounce", ADDR_CLASS_LOCAL, "ok double-bounce@example.org"},
+        {"moved@example.org", ADDR_CLASS_LOCAL, "550 5.1.6 " REJECTED "User has moved to far away"},
+        {"canon@example.org", ADDR_CLASS_LOCAL, "ok canon@example.org"},
+    };
+    run_checks("show_user_unknown_table_name = no\n"
+               "relocated_maps = inline:{ {moved@example.org=far away} }\n"
+               "canonical_maps = inline:{ canon@example.org=bob@elsewhere.example }\n",
+               unnamed, ARRAY_LENGTH(unnamed));
     run_checks("local_recipient_maps =\nrelay_recipient_maps =\nvirtual_mailbox_maps =\n"
                "allow_untrusted_routing = yes\n",
                open_lists, ARRAY_LENGTH(open_lists));
@@ -206,13 +218,14 @@ static void test_failing_tables_are_temporary(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         struct resolver resolver;
         struct addr_check check;
+        struct expansion expansion;
         struct arena arena;
 
         open_resolver(&resolver, rows[i].setting);
         arena_init(&arena, RESOLVER_ARENA_BYTES, 0);
         last_report[0] = '\0';
         resolver_check_recipient(&resolver, span_from_string(rows[i].recipient),
-                                 SPAN("s@elsewhere.example"), &arena, &check);
+                                 SPAN("s@elsewhere.example"), 0, &arena, &check, &expansion);
         assert_outcome(rows[i].setting, &check.outcome, check.recipient, rows[i].expected);
         if (rows[i].expected == failure && !strstr(rows[i].setting, "unix:"))
             assert_string_not_equal(last_report, "");
@@ -243,7 +256,25 @@ static const struct route_case routes[] = {
     {"virtual alias", "", "s@x", "nobody@alias.example",
      "error:5.1.1 User unknown in virtual alias table nobody@alias.example "},
     {"virtual alias to expand", "", "s@x", "known@alias.example",
-     "451 4.3.5 Virtual aliases are not expanded here"},
+     "451 4.3.5 a virtual alias that was not expanded"},
+    {"virtual alias for itself",
+     "virtual_alias_maps = inline:{self@alias.example=self}\n"
+     "myorigin = alias.example\n",
+     "s@x", "self@alias.example",
+     "error:5.1.1 User unknown in virtual alias table self@alias.example "},
+    {"relocated", "relocated_maps = inline:{ {bob@example.org=bob@new.example, by train} }\n",
+     "s@x", "bob", "error:5.1.6 User has moved to bob@new.example, by train bob@example.org "},
+    {"relocated domain", "relocated_maps = inline:{ @gone.example=there }\n", "s@x",
+     "bob@gone.example", "error:5.1.6 User has moved to there bob@gone.example "},
+    {"null recipient in transport_maps",
+     "transport_maps = inline:{ mailer-daemon@example.org=smtp:[x] }\n", "s@x", "",
+     "smtp:[x] MAILER-DAEMON@example.org "},
+    {"relayhost by another null key",
+     "sender_dependent_relayhost_maps = inline:{null=[hub]}\n"
+     "empty_address_relayhost_maps_lookup_key = null\n",
+     "", "a@b.example", "smtp:[hub] a@b.example "},
+    {"transport by null sender", "sender_dependent_default_transport_maps = inline:{<>=slow:[x]}\n",
+     "", "a@b.example", "slow:[x] a@b.example "},
     {"relay", "", "s@x", "a@relay.example", "relay:relay.example a@relay.example "},
     {"other", "", "s@x", "a@Other.Example", "smtp:other.example a@Other.Example "},
     {"address literal", "", "s@x", "a@[192.0.2.9]", "smtp:[192.0.2.9] a@[192.0.2.9] "},
@@ -327,11 +358,12 @@ static void test_little_memory(void **state)
     open_resolver(&resolver, "");
     for (size_t size = 0; size < 16384; size += 16) {
         struct addr_check check;
+        struct expansion expansion;
         struct arena arena;
 
         arena_init(&arena, size, 0);
-        resolver_check_recipient(&resolver, SPAN("dora+ext@vmail.example"), SPAN("s@x"), &arena,
-                                 &check);
+        resolver_check_recipient(&resolver, SPAN("dora+ext@vmail.example"), SPAN("s@x"), 0, &arena,
+                                 &check, &expansion);
         if (check.outcome.kind == OUTCOME_PERMANENT)
             fail_msg("%zu: %.*s", size, SPAN_PRINTF(check.outcome.reason));
         arena_destroy(&arena);

@@ -88,6 +88,10 @@
     "bounce|2bounce|data|delay|policy|protocol|resource|software", \
     "Classes of trouble that the postmaster is told of.")
 
+/* Refusals. */
+#define CONF_SHARED_show_user_unknown_table_name CONF_BOOL(show_user_unknown_table_name, "yes", \
+    "Name the table in User unknown replies.")
+
 /* Tables. */
 #define CONF_SHARED_alias_maps CONF_TABLES(alias_maps, "hash:/etc/aliases", \
     "Tables of local aliases, aliases(5).")
