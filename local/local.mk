@@ -30,6 +30,11 @@ check_PROGRAMS += tests/local/quota_test
 TESTS += tests/local/quota_test
 tests_local_quota_test_SOURCES = tests/local/quota_test.c tests/test.h local/quota.c local/quota.h
 tests_local_quota_test_LDADD = $(test_libs)
+check_PROGRAMS += tests/local/destinations_test
+TESTS += tests/local/destinations_test
+tests_local_destinations_test_SOURCES = tests/local/destinations_test.c tests/test.h \
+	local/destinations.c local/destinations.h
+tests_local_destinations_test_LDADD = $(test_libs)
 check_PROGRAMS += tests/local/agents_test
 TESTS += tests/local/agents_test
 tests_local_agents_test_SOURCES = tests/local/agents_test.c tests/daemon.c tests/daemon.h tests/test.h
@@ -42,3 +47,8 @@ tests_fuzz_local_quota_fuzz_SOURCES = tests/fuzz/local_quota_fuzz.c local/quota.
 	$(fuzz_main)
 tests_fuzz_local_quota_fuzz_LDADD = $(posthouse_libs)
 tests_fuzz_local_quota_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+fuzz_targets += tests/fuzz/local_destinations_fuzz
+tests_fuzz_local_destinations_fuzz_SOURCES = tests/fuzz/local_destinations_fuzz.c \
+	local/destinations.c local/destinations.h $(fuzz_main)
+tests_fuzz_local_destinations_fuzz_LDADD = $(posthouse_libs)
+tests_fuzz_local_destinations_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
