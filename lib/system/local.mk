@@ -2,6 +2,7 @@ EXTRA_DIST += lib/system/tasks-gdb.py
 # lib/system: layer 4, the only folder that meets the operating system's calls for everybody else.
 lib_libposthouse_a_SOURCES += \
 	lib/system/clock.c lib/system/clock.h \
+	lib/system/command.c lib/system/command.h \
 	lib/system/file.c lib/system/file.h \
 	lib/system/loop.c lib/system/loop.h \
 	lib/system/pool.c lib/system/pool.h \
