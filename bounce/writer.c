@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "conf/templates.h"
 #include "maillog/event.h"
 #include "maillog/queue.h"
 #include "maillog/receive.h"
@@ -50,7 +51,7 @@ bool bounce_writer_init(struct bounce_writer *writer, const struct conf_bounce *
 {
     const struct span origin = settings->myorigin;
     *writer = (struct bounce_writer){.settings = settings, .intake = intake, .log = log};
-    return complete_address(SPAN("MAILER-DAEMON"), origin, arena, &writer->daemon_address) &&
+    return conf_templates_load(settings->bounce_template_file, arena, &writer->templates) &&
            complete_address(settings->bounce_notice_recipient, origin, arena,
                             &writer->postmaster_address) &&
            complete_address(settings->delay_notice_recipient, origin, arena,
@@ -136,8 +137,8 @@ static bool fill_report(struct job *job, struct span header)
     report->returned = choose_returned(job);
     report->reporting_mta = settings->myhostname;
     report->mail_name = settings->mail_name;
-    report->from = job->writer->daemon_address;
-    report->postmaster = job->writer->postmaster_address;
+    report->origin = settings->myorigin;
+    report->template = &job->writer->templates.of[report->kind];
     report->queue_id = job->request->queue_id;
     report->message_id =
         arena_format(job->arena, "%.*s@%.*s", SPAN_PRINTF(id), SPAN_PRINTF(settings->myhostname));

@@ -4,6 +4,7 @@
 #define BOUNCE_WRITER_H
 
 #include "conf/bounce.h"
+#include "dsn/template.h"
 #include "intake/intake.h"
 #include "maillog/log.h"
 #include "original.h"
@@ -14,13 +15,14 @@ struct bounce_writer {
     const struct conf_bounce *settings;
     struct intake *intake;
     struct maillog *log;
-    struct span daemon_address;        /* MAILER-DAEMON@$myorigin */
+    struct dsn_templates templates;
     struct span postmaster_address;    /* bounce_notice_recipient, completed */
     struct span delay_notice_address;  /* delay_notice_recipient, completed */
     struct span double_bounce_address; /* double_bounce_sender, completed */
 };
 
-/* Completes the addresses; they live in the arena. False when memory is out. */
+/* Completes the addresses and takes the templates; they live in the arena. False when memory is
+ * out. */
 MUST_USE bool bounce_writer_init(struct bounce_writer *writer, const struct conf_bounce *settings,
                                  struct intake *intake, struct maillog *log, struct arena *arena);
 

@@ -2,6 +2,7 @@
 dist_man_MANS += man/addrd.8
 dist_man_MANS += man/bounce.8
 dist_man_MANS += man/discard.8
+dist_man_MANS += man/posthouse-bounce.5
 dist_man_MANS += man/dnsd.8
 dist_man_MANS += man/error.8
 dist_man_MANS += man/local.8

@@ -8,6 +8,7 @@
 #include "conf/defaults.h"
 #include "conf/known.h"
 #include "conf/private.h"
+#include "conf/templates.h"
 
 static bool read_file(struct span path, struct arena *arena, struct span *text,
                       struct conf_notices *notices)
@@ -192,6 +193,24 @@ bool conf_instance_checked_value(const struct conf_instance *instance,
     return false;
 }
 
+/* The content of the file that the setting names, in the file's place. */
+static bool take_templates(const struct conf_instance *instance, const struct conf_service *service,
+                           struct buffer *value, struct conf_notices *notices)
+{
+    struct buffer text;
+    struct conf_error error;
+    buffer_init(&text, NULL, CONF_TEXT_MAX);
+    const bool is_ok =
+        conf_templates_render(instance, service, buffer_span(value), true, &text, &error);
+    buffer_reset(value);
+    if (is_ok)
+        conf_templates_escape(buffer_span(&text), value);
+    else
+        conf_notice_add(notices, CONF_NOTICE_ERROR, "%s", error.text);
+    buffer_release(&text);
+    return is_ok;
+}
+
 /* One "line_name = value" with the value of name, checked. */
 static bool append_setting(const struct conf_instance *instance, const struct conf_service *service,
                            const struct conf_parameter *parameter, struct span name,
@@ -201,8 +220,9 @@ static bool append_setting(const struct conf_instance *instance, const struct co
     struct buffer value;
 
     buffer_init(&value, NULL, CONF_EXPAND_MAX_BYTES);
-    const bool is_ok =
-        conf_instance_checked_value(instance, service, parameter, name, &value, notices);
+    bool is_ok = conf_instance_checked_value(instance, service, parameter, name, &value, notices);
+    if (is_ok && parameter->content == CONF_CONTENT_TEMPLATES)
+        is_ok = take_templates(instance, service, &value, notices);
     if (is_ok) {
         buffer_append_span(output, line_name);
         buffer_append_string(output, " = ");

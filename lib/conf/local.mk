@@ -26,5 +26,6 @@ lib_libposthouse_a_SOURCES += \
 	lib/conf/private.h \
 	lib/conf/sealed.c \
 	lib/conf/suggest.c lib/conf/suggest.h \
+	lib/conf/templates.c lib/conf/templates.h \
 	lib/conf/usage.c lib/conf/usage.h \
 	lib/conf/value.c lib/conf/value.h

@@ -7,6 +7,8 @@
  *   CONF_NETWORKS(name, default, meaning)                         struct span name
  *   CONF_TABLES(name, default, meaning)                           the same: type:name ...
  *   CONF_MATCH_LIST(name, default, meaning)                       the same: names, /files, tables
+ *   CONF_TEMPLATES(name, default, meaning)                        a file's name; the field has what
+ *                                                                 conf_templates_load() reads
  *   CONF_CHOICE(name, default, "a|b", meaning)                    struct span name; one of them
  *   CONF_WORDS(name, default, "a|b", meaning)                     struct span name; a list of them
  *   CONF_BOOL(name, default, meaning)                             bool name
@@ -45,7 +47,8 @@ enum conf_content {
     CONF_CONTENT_ANY,
     CONF_CONTENT_NETWORKS,
     CONF_CONTENT_TABLES,
-    CONF_CONTENT_MATCH_LIST
+    CONF_CONTENT_MATCH_LIST,
+    CONF_CONTENT_TEMPLATES
 };
 
 enum conf_family_role { CONF_FAMILY_NONE, CONF_FAMILY_SUFFIX, CONF_FAMILY_MEMBER };

@@ -1,6 +1,8 @@
 /* dsn/report - see report.h. */
 #include "dsn/report.h"
 
+#include <stdio.h>
+
 #include "base/ascii.h"
 #include "dsn/text_private.h"
 #include "dsn/xtext.h"
@@ -22,7 +24,27 @@ bool dsn_is_utf8(const struct dsn_report *report)
 
 bool dsn_is_8bit(const struct dsn_report *report)
 {
-    return report->is_original_8bit || dsn_is_utf8(report);
+    return report->is_original_8bit || dsn_is_utf8(report) ||
+           !ascii_is_all_ascii(report->template->body);
+}
+
+/* X-Posthouse-Queue-ID: mail_name where it can be part of a field's name (RFC 5322 section 3.6.8).
+ */
+static struct span name_in_fields(const struct dsn_report *report)
+{
+    const struct span name = report->mail_name;
+    for (size_t i = 0; i < name.length; i++)
+        if (!ascii_is_alnum(name.bytes[i]) && name.bytes[i] != '-')
+            return SPAN("Posthouse");
+    return name.length > 0 && name.length <= 32 ? name : SPAN("Posthouse");
+}
+
+/* The text for people has its template's charset, and UTF-8 where ours is US-ASCII. */
+static bool has_utf8_text(const struct dsn_report *report)
+{
+    const struct span charset = report->template->charset;
+    return dsn_is_utf8(report) && (span_equals_ascii_nocase(charset, SPAN("us-ascii")) ||
+                                   span_equals_ascii_nocase(charset, SPAN("utf-8")));
 }
 
 static void put_date(struct buffer *out, const struct dsn_report *report, const char *name,
@@ -35,24 +57,6 @@ static void put_date(struct buffer *out, const struct dsn_report *report, const 
     buffer_append_string(out, "\r\n");
 }
 
-/* These subjects are what bounce processors have looked for since long. */
-static const char *subject_of(const struct dsn_report *report)
-{
-    if (report->is_postmaster_copy)
-        return report->kind == DSN_DELAY ? "Postmaster Warning: Delayed Mail"
-                                         : "Postmaster Copy: Undelivered Mail";
-    switch (report->kind) {
-    case DSN_DELAY:
-        return "Delayed Mail (still being retried)";
-    case DSN_SUCCESS:
-        return "Successful Mail Delivery Report";
-    case DSN_VERIFY:
-        return "Mail Delivery Status Report";
-    default:
-        return "Undelivered Mail Returned to Sender";
-    }
-}
-
 static void put_address_field(struct buffer *out, const char *name, struct span address)
 {
     buffer_append_format(out, "%s <", name);
@@ -60,12 +64,35 @@ static void put_address_field(struct buffer *out, const char *name, struct span 
     buffer_append_string(out, ">\r\n");
 }
 
+/* "Phrase <address>", "address (comment)" or an address alone: the address gets its domain. */
+static void put_from(const struct dsn_report *report, struct buffer *out)
+{
+    const struct span text = report->template->from;
+    const size_t bracket = span_find_byte(text, '<');
+    const size_t begin = bracket < text.length ? bracket + 1 : 0;
+    size_t end = begin;
+    while (end < text.length && !span_byte_is_one_of(text, end, "> (\t", 4))
+        end++;
+    const struct span address = span_between(text, begin, end);
+    buffer_append_string(out, "From: ");
+    dsn_put_clean(out, span_first(text, end), true);
+    if (!span_is_empty(address) && span_find_byte(address, '@') == address.length) {
+        buffer_append_byte(out, '@');
+        dsn_put_clean(out, report->origin, true);
+    }
+    dsn_put_clean(out, span_after(text, end), true);
+    buffer_append_string(out, "\r\n");
+}
+
 void dsn_append_header(const struct dsn_report *report, struct buffer *out)
 {
     put_date(out, report, "Date", report->now_s);
-    put_address_field(out, "From: Mail Delivery System", report->from);
+    put_from(report, out);
     put_address_field(out, "To:", report->to);
-    dsn_put_field(out, "Subject", span_from_string(subject_of(report)), false);
+    dsn_put_field(out, "Subject",
+                  report->is_postmaster_copy ? report->template->postmaster_subject
+                                             : report->template->subject,
+                  false);
     put_address_field(out, "Message-ID:", report->message_id);
     if (!span_is_empty(report->original_message_id)) {
         dsn_put_field(out, "In-Reply-To", report->original_message_id, true);
@@ -90,25 +117,6 @@ static void put_part(const struct dsn_report *report, struct buffer *out, const 
                          description, type, is_8bit ? "Content-Transfer-Encoding: 8bit\r\n" : "");
 }
 
-static const char *explanation_of(const struct dsn_report *report)
-{
-    if (report->kind == DSN_DELAY)
-        return "This is only a warning; you need not send your message again. It has not yet "
-               "reached the recipients below. It stays here and will be tried again.";
-    if (report->kind == DSN_SUCCESS)
-        return "You asked to be told: your message reached the recipients below, or a system "
-               "that sends no such reports.";
-    if (report->kind == DSN_VERIFY)
-        return "You asked what becomes of mail to the recipients below. This is what the first "
-               "attempt came to.";
-    if (report->is_postmaster_copy)
-        return "Mail from the sender below could not be delivered. This copy is for the "
-               "postmaster's information.";
-    return "Your message could not be delivered to the recipients below, and it will not be "
-           "tried again. The reason stands beside each address; where another server gave "
-           "one, its own words are repeated.";
-}
-
 static void put_recipient_text(const struct dsn_recipient *recipient, struct buffer *out,
                                bool is_utf8)
 {
@@ -119,7 +127,7 @@ static void put_recipient_text(const struct dsn_recipient *recipient, struct buf
     buffer_append_byte(&text, '>');
     if (!span_is_empty(recipient->original_recipient) &&
         !span_equals(recipient->original_recipient, recipient->final_recipient)) {
-        buffer_append_string(&text, " (named in your message as <");
+        buffer_append_string(&text, " (expanded from <");
         buffer_append_span(&text, recipient->original_recipient);
         buffer_append_string(&text, ">)");
     }
@@ -132,18 +140,24 @@ static void put_recipient_text(const struct dsn_recipient *recipient, struct buf
     buffer_release(&text);
 }
 
+/* The template's text stands as it is, but for its line ends. */
+static void put_body(struct span body, struct buffer *out)
+{
+    while (!span_is_empty(body)) {
+        const size_t end = span_find_byte(body, '\n');
+        struct span line = span_first(body, end);
+        if (span_ends_with(line, SPAN("\r")))
+            line.length--;
+        buffer_append_span(out, line);
+        buffer_append_string(out, "\r\n");
+        body = span_after(body, end + 1);
+    }
+}
+
 static void put_text(const struct dsn_report *report, struct buffer *out, bool is_utf8)
 {
-    buffer_append_string(out, "This is the mail server ");
-    buffer_append_span(out, report->reporting_mta);
-    buffer_append_string(out, ".\r\n\r\n");
-    dsn_put_paragraph(out, span_from_string(explanation_of(report)), 0, false);
+    put_body(report->template->body, out);
     buffer_append_string(out, "\r\n");
-    if (!span_is_empty(report->postmaster)) {
-        buffer_append_string(out, "If you need help, please forward this report to <");
-        buffer_append_span(out, report->postmaster);
-        buffer_append_string(out, ">.\r\n\r\n");
-    }
     for (size_t i = 0; i < report->recipient_count; i++)
         put_recipient_text(&report->recipients[i], out, is_utf8);
 }
@@ -209,6 +223,7 @@ static void put_recipient_fields(const struct dsn_report *report,
         [DSN_ACTION_DELIVERABLE] = "deliverable",
         [DSN_ACTION_UNDELIVERABLE] = "undeliverable",
     };
+    char own[64];
     buffer_append_string(out, "\r\n");
     put_original_recipient(recipient, out, is_utf8);
     put_final_recipient(recipient, out, is_utf8);
@@ -216,8 +231,9 @@ static void put_recipient_fields(const struct dsn_report *report,
                          (unsigned)recipient->status.class, (unsigned)recipient->status.subject,
                          (unsigned)recipient->status.detail);
     dsn_put_typed_field(out, "Remote-MTA", "dns", recipient->remote_mta, is_utf8);
+    (void)snprintf(own, sizeof(own), "X-%.*s", SPAN_PRINTF(name_in_fields(report)));
     if (span_is_empty(recipient->diagnostic))
-        dsn_put_typed_field(out, "Diagnostic-Code", "X-Posthouse", recipient->reason, is_utf8);
+        dsn_put_typed_field(out, "Diagnostic-Code", own, recipient->reason, is_utf8);
     else
         dsn_put_typed_field(out, "Diagnostic-Code", "smtp", recipient->diagnostic, is_utf8);
     put_date(out, report, "Last-Attempt-Date", recipient->last_attempt_s);
@@ -226,17 +242,40 @@ static void put_recipient_fields(const struct dsn_report *report,
         put_date(out, report, "Will-Retry-Until", report->retry_until_s);
 }
 
+/* "X-Posthouse-SUFFIX: value" */
+static void put_named_field(const struct dsn_report *report, struct buffer *out, const char *suffix,
+                            const char *type, struct span value, bool is_utf8)
+{
+    char name[64];
+    (void)snprintf(name, sizeof(name), "X-%.*s-%s", SPAN_PRINTF(name_in_fields(report)), suffix);
+    if (type)
+        dsn_put_typed_field(out, name, type, value, is_utf8);
+    else
+        dsn_put_field(out, name, value, is_utf8);
+}
+
 static void put_status(const struct dsn_report *report, struct buffer *out, bool is_utf8)
 {
     const bool is_sender_ascii = ascii_is_all_ascii(report->original_sender);
     put_decoded(out, "Original-Envelope-Id", NULL, report->envid, is_utf8);
     dsn_put_typed_field(out, "Reporting-MTA", "dns", report->reporting_mta, is_utf8);
-    dsn_put_field(out, "X-Posthouse-Queue-ID", report->queue_id, false);
-    dsn_put_typed_field(out, "X-Posthouse-Sender", is_sender_ascii ? "rfc822" : "utf-8",
-                        report->original_sender, is_utf8);
+    put_named_field(report, out, "Queue-ID", NULL, report->queue_id, false);
+    put_named_field(report, out, "Sender", is_sender_ascii ? "rfc822" : "utf-8",
+                    report->original_sender, is_utf8);
     put_date(out, report, "Arrival-Date", report->arrival_s);
     for (size_t i = 0; i < report->recipient_count; i++)
         put_recipient_fields(report, &report->recipients[i], out, is_utf8);
+}
+
+static void put_text_part(const struct dsn_report *report, struct buffer *out)
+{
+    const bool is_utf8 = has_utf8_text(report);
+    const struct span charset = is_utf8 ? SPAN("utf-8") : report->template->charset;
+    char type[128];
+    (void)snprintf(type, sizeof(type), "text/plain; charset=%.*s", SPAN_PRINTF(charset));
+    put_part(report, out, "Notification", type,
+             is_utf8 || !ascii_is_all_ascii(report->template->body));
+    put_text(report, out, is_utf8);
 }
 
 void dsn_append_notice(const struct dsn_report *report, struct buffer *out)
@@ -244,9 +283,7 @@ void dsn_append_notice(const struct dsn_report *report, struct buffer *out)
     const bool is_utf8 = dsn_is_utf8(report);
     const bool is_whole = report->returned == DSN_RETURN_MESSAGE;
     buffer_append_string(out, "This is a report in MIME format (RFC 3464).\r\n");
-    put_part(report, out, "Notification",
-             is_utf8 ? "text/plain; charset=utf-8" : "text/plain; charset=us-ascii", is_utf8);
-    put_text(report, out, is_utf8);
+    put_text_part(report, out);
     put_part(report, out, "Delivery report",
              is_utf8 ? "message/global-delivery-status" : "message/delivery-status", is_utf8);
     put_status(report, out, is_utf8);

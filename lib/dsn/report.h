@@ -28,6 +28,15 @@ enum { DSN_ACTION_COUNT = DSN_ACTION_UNDELIVERABLE + 1 };
 /* What follows the notice. */
 enum dsn_returned { DSN_RETURN_MESSAGE, DSN_RETURN_HEADER };
 
+/* The words of a report (dsn/template.h); the text's lines end in LF. */
+struct dsn_template {
+    struct span charset;
+    struct span from; /* an address without a domain is completed */
+    struct span subject;
+    struct span postmaster_subject; /* of a copy for the postmaster */
+    struct span body;
+};
+
 struct dsn_recipient {
     struct span final_recipient;
     struct span original_recipient; /* as the client named it; empty when the same */
@@ -46,12 +55,12 @@ struct dsn_report {
     enum dsn_returned returned;
     struct span reporting_mta; /* our host name */
     struct span mail_name;
-    struct span from;       /* "MAILER-DAEMON@example.org" */
-    struct span to;         /* who is told */
-    struct span postmaster; /* whom to ask for help */
-    struct span queue_id;   /* of the message that is reported on */
-    struct span message_id; /* of the report, without angle brackets */
-    struct span boundary;   /* of the report; must not be guessable by who wrote the message */
+    struct span origin;                  /* completes the template's From */
+    struct span to;                      /* who is told */
+    const struct dsn_template *template; /* without $name in it */
+    struct span queue_id;                /* of the message that is reported on */
+    struct span message_id;              /* of the report, without angle brackets */
+    struct span boundary; /* of the report; must not be guessable by who wrote the message */
     struct span original_sender;
     struct span original_message_id; /* for References, with angle brackets; empty: none */
     struct span envid;               /* ENVID= as received; empty when absent */

@@ -22,9 +22,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         .diagnostic = length % 2 ? texts[4] : span_empty(),
         .status = {5, 0, 0},
     };
+    const struct dsn_template template = {SPAN("us-ascii"), SPAN("c"), SPAN("d"), SPAN("e"),
+                                          SPAN("Words.\n")};
     const struct dsn_report report = {
+        .template = &template,
         .to = SPAN("a@example.org"),
-        .from = SPAN("b@example.org"),
+        .origin = SPAN("example.org"),
         .boundary = SPAN("boundary"),
         .envid = texts[5],
         .kind = length % 3 == 0 ? DSN_DELAY : DSN_FAILURE,

@@ -1,8 +1,12 @@
-"""Reports that bounce writes, as senders and postmasters read them: late mail."""
+"""Reports that bounce writes, as senders, postmasters and list managers read them: failures, late mail,
+the operator's own words."""
 
+import email
 import re
 
-from harness import sink as sinks
+import pytest
+
+from harness import reports, sink as sinks
 from harness.instance import wait_until
 
 FAST = {"minimal_backoff_time": "1s", "maximal_backoff_time": "1s", "queue_run_delay": "1s"}
@@ -23,12 +27,9 @@ def send(one, recipients, sender="friend@here.test", options=()):
 
 
 def status_of(report):
-    """The per-message fields and, by recipient, each recipient's."""
-    [status] = [part for part in report.walk()
-                if part.get_content_type() in ("message/delivery-status", "message/global-delivery-status")]
-    message, *recipients = status.get_payload()
-    return message, {fields["Final-Recipient"].split(";")[1].strip(): fields
-                     for fields in recipients if fields["Final-Recipient"]}
+    """The per-message fields and, by recipient, each recipient's; of a report that keeps all rules."""
+    _, _, message, recipients, _ = reports.check(report.as_bytes())
+    return message, recipients
 
 
 def to_sink(sink, *domains):
@@ -115,3 +116,111 @@ def test_postmaster_hears_of_delays(make_instance):
         assert copy["Subject"] == "Postmaster Warning: Delayed Mail"
         assert "The body." not in copy.as_string()
         one.wait_for_log(rf"bounce\[\d+\]: {queue_id}: postmaster delay notification: \w+")
+
+
+TEMPLATES = """\
+# the words of a test
+failure_template = <<EOF
+Charset: utf-8
+From: Post Office <postmaster>
+Subject: Not delivered
+Postmaster-Subject: Copy: not delivered
+
+This is the mail system at host $myhostname. Grüße!
+
+It is kept for $maximal_queue_lifetime_days days, or $maximal_queue_lifetime_hours hours; $$5.
+EOF
+"""
+
+
+def test_words_of_the_operator(make_instance):
+    """bounce_template_file: fields and text are used, $name is replaced, the other templates are ours."""
+    with sinks.Sink(script={"RCPT": "550 5.1.1 nobody"}) as other:
+        one = make_instance("here", users=USERS, settings={
+            **to_sink(other, "other.test"), "myorigin": "here.test", "notify_classes": "bounce",
+            "bounce_notice_recipient": "postmaster"})
+        (one.etc / "templates").write_text(TEMPLATES)
+        one.set(bounce_template_file=one.etc / "templates")
+        one.start()
+        send(one, {"a@other.test": ["NOTIFY=FAILURE"], "you@here.test": ["NOTIFY=SUCCESS"]})
+        mails = one.wait_for_mail("friend@here.test", 2)
+        by_subject = {mail["Subject"]: mail for mail in mails}
+        assert set(by_subject) == {"Not delivered", "Successful Mail Delivery Report"}
+        report = by_subject["Not delivered"]
+        assert report["From"] == "Post Office <postmaster@here.test>"
+        text = report.get_payload()[0].get_content()
+        assert text.startswith("This is the mail system at host mx.here.test. Grüße!\n\n"
+                               "It is kept for 5 days, or 120 hours; $5.\n\n<a@other.test>: host")
+        [copy] = one.wait_for_mail("postmaster@here.test")
+        assert copy["Subject"] == "Copy: not delivered"
+
+
+def test_bad_templates_stop_a_start(make_instance):
+    """One line that says file, line and what is wrong, before anything runs."""
+    one = make_instance("here")
+    file = one.etc / "templates"
+    one.set(bounce_template_file=file)
+    for text, complaint in (
+            ("delay_template = <<EOF\n\nNo end\n", f"{file}, line 1: no line with the word behind <<"),
+            ("\nfailure_template = <<EOF\nReply-To: x\n\nx\nEOF\n", f"{file}, line 3: unknown field"),
+            ("bounce_template = <<EOF\n", f"{file}, line 1: unknown template: failure_template"),
+            ("failure_template = <<EOF\n\n${myhostname\nEOF\n", "failure_template")):
+        file.write_text(text)
+        for word in ("check", "start"):
+            done = one.run("posthouse", word)
+            assert done.returncode != 0
+            [line] = [line for line in (done.stdout + done.stderr).splitlines() if "template" in line]
+            assert complaint in line, line
+    file.unlink()
+    assert f"bounce_template_file {file}: No such file or directory" in one.run("posthouse", "check").stderr
+    one.set(bounce_template_file="templates")
+    assert "a path from / on" in one.run("posthouse", "check").stderr
+
+
+def reports_to(one, user, count=1):
+    """(subject, what reports.check() found) of each, in the order of arrival."""
+    one.wait_for_mail(user, count)
+    found = [reports.check(path.read_bytes()) for path in one.messages(user)]
+    return [(header["Subject"], *rest) for header, *rest in found]
+
+
+def test_a_failure_is_a_report_that_programs_read(make_instance):
+    """Every field of it; and the parser that mailing list managers use finds the address in it."""
+    bounce = pytest.importorskip("flufl.bounce")
+    with sinks.Sink(script={"RCPT": "550 5.1.1 <a@other.test>: nobody of that name"}) as other:
+        one = make_instance("here", users=USERS, settings=to_sink(other, "other.test")).start()
+        queue_id = send(one, {"a@other.test": ["ORCPT=rfc822;first+2Bx@else.test"]}, options=["ENVID=Q+2BQ"])
+        [(subject, text, message, recipients, returned)] = reports_to(one, "friend@here.test")
+        assert subject == "Undelivered Mail Returned to Sender"
+        assert text.startswith("This is the mail system at host mx.here.test.")
+        assert "<a@other.test>" in text
+        assert message["Original-Envelope-Id"] == "Q+Q"
+        assert message["Reporting-MTA"] == "dns; mx.here.test"
+        assert message["X-Posthouse-Queue-ID"] == queue_id
+        assert message["X-Posthouse-Sender"] == "rfc822; friend@here.test"
+        assert recipients["a@other.test"] == {
+            "Original-Recipient": "rfc822; first+x@else.test",
+            "Final-Recipient": "rfc822; a@other.test",
+            "Action": "failed", "Status": "5.1.1", "Remote-MTA": "dns; 127.0.0.1",
+            "Diagnostic-Code": "smtp; 550 5.1.1 <a@other.test>: nobody of that name",
+            "Last-Attempt-Date": recipients["a@other.test"]["Last-Attempt-Date"]}
+        assert returned == "message/rfc822"
+        [path] = one.messages("friend@here.test")
+        temporary, permanent = bounce.all_failures(email.message_from_bytes(path.read_bytes()))
+        assert (temporary, permanent) == (set(), {b"first+x@else.test"})
+
+
+@pytest.mark.parametrize("options, settings, expected", [
+    (["RET=FULL"], {}, "message/rfc822"),
+    (["RET=HDRS"], {}, "text/rfc822-headers"),
+    ([], {"bounce_size_limit": "50"}, "text/rfc822-headers"),
+    (["RET=FULL"], {"bounce_size_limit": "50"}, "text/rfc822-headers"),
+])
+def test_what_is_returned(make_instance, options, settings, expected):
+    """RET=, and bounce_size_limit, which comes before it."""
+    with sinks.Sink(script={"RCPT": "550 5.1.1 nobody"}) as other:
+        one = make_instance("here", users=USERS, settings={**to_sink(other, "other.test"), **settings}).start()
+        send(one, {"a@other.test": []}, options=options)
+        [found] = reports_to(one, "friend@here.test")
+        assert found[-1] == expected
+        assert ("The body." in one.messages("friend@here.test")[0].read_text()) == (expected == "message/rfc822")

@@ -6,6 +6,7 @@
 #undef CONF_NETWORKS
 #undef CONF_TABLES
 #undef CONF_MATCH_LIST
+#undef CONF_TEMPLATES
 #undef CONF_CHOICE
 #undef CONF_WORDS
 #undef CONF_BOOL

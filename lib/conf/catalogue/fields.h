@@ -5,6 +5,7 @@
 #define CONF_NETWORKS(name, default_text, meaning) struct span name;
 #define CONF_TABLES(name, default_text, meaning) struct span name;
 #define CONF_MATCH_LIST(name, default_text, meaning) struct span name;
+#define CONF_TEMPLATES(name, default_text, meaning) struct span name;
 #define CONF_CHOICE(name, default_text, choices, meaning) struct span name;
 #define CONF_WORDS(name, default_text, choices, meaning) struct span name;
 #define CONF_BOOL(name, default_text, meaning) bool name;

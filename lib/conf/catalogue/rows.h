@@ -14,6 +14,8 @@
 #define CONF_TABLES(name, default_text, meaning) CONF_LISTED(name, TABLES, default_text, meaning)
 #define CONF_MATCH_LIST(name, default_text, meaning)                                               \
     CONF_LISTED(name, MATCH_LIST, default_text, meaning)
+#define CONF_TEMPLATES(name, default_text, meaning)                                                \
+    CONF_LISTED(name, TEMPLATES, default_text, meaning)
 #define CONF_CHOICE(name, default_text, words, meaning)                                            \
     CONF_ROW(name, CHOICE, default_text, meaning, .choices = words, CONF_AT(name))
 #define CONF_WORDS(name, default_text, words, meaning)                                             \

@@ -137,6 +137,8 @@ static void describe_type(struct buffer *text, const struct conf_parameter *para
             buffer_append_string(text, "A list of tables.");
         else if (parameter->content == CONF_CONTENT_MATCH_LIST)
             buffer_append_string(text, "A list of names, files and tables.");
+        else if (parameter->content == CONF_CONTENT_TEMPLATES)
+            buffer_append_string(text, "The path of a file, or nothing.");
         else
             buffer_append_format(text, "A text of %s%lld bytes.",
                                  parameter->minimum > 0 ? "1 to " : "up to ",

@@ -27,6 +27,16 @@ static const struct dsn_recipient two_recipients[] = {
      .status = {5, 4, 6},
      .reason = SPAN_LITERAL("mail for example.org loops back to myself")},
 };
+static const struct dsn_recipient delayed_recipients[] = {
+    {.final_recipient = SPAN_LITERAL("b@example.net"),
+     .action = DSN_ACTION_DELAYED,
+     .status = {4, 4, 1},
+     .reason = SPAN_LITERAL("connect to mx.example.net[192.0.2.9]:25: Connection refused")},
+    {.final_recipient = SPAN_LITERAL("c@example.net"),
+     .action = DSN_ACTION_RELAYED,
+     .status = {2, 0, 0},
+     .reason = SPAN_LITERAL("250 2.0.0 Ok")},
+};
 static const struct dsn_recipient international_recipients[] = {
     {.final_recipient = SPAN_LITERAL("j\xc3\xb6rg@b\xc3\xbc"
                                      "cher.example"),
@@ -36,6 +46,14 @@ static const struct dsn_recipient international_recipients[] = {
      .reason = SPAN_LITERAL("unknown user: \"j\xc3\xb6rg\"")},
 };
 
+static const struct dsn_template sample_template = {
+    .charset = SPAN_LITERAL("us-ascii"),
+    .from = SPAN_LITERAL("Mail Delivery System <MAILER-DAEMON>"),
+    .subject = SPAN_LITERAL("A Report"),
+    .postmaster_subject = SPAN_LITERAL("Postmaster Copy: A Report"),
+    .body = SPAN_LITERAL("This is the mail system at host mail.example.com.\n\nA text.\n"),
+};
+
 static struct dsn_report sample(void)
 {
     return (struct dsn_report){
@@ -43,9 +61,9 @@ static struct dsn_report sample(void)
         .returned = DSN_RETURN_MESSAGE,
         .reporting_mta = SPAN("mail.example.com"),
         .mail_name = SPAN("Posthouse"),
-        .from = SPAN("MAILER-DAEMON@example.com"),
+        .origin = SPAN("example.com"),
+        .template = &sample_template,
         .to = SPAN("a@example.org"),
-        .postmaster = SPAN("postmaster@example.com"),
         .queue_id = SPAN("1RpQ0P0000z00000000000000000"),
         .message_id = SPAN("1RpQ0P1000z00000000000000000@mail.example.com"),
         .boundary = SPAN("1RpQ0P1000z00000000000000000/mail.example.com"),
@@ -72,6 +90,7 @@ static struct dsn_report sample_number(size_t number, const char **name)
         report.kind = DSN_DELAY;
         report.returned = DSN_RETURN_HEADER;
         report.retry_until_s = 1790432000;
+        report.recipients = delayed_recipients;
         report.original_message_id = SPAN("<original@example.org>");
         break;
     case 2:
@@ -120,74 +139,69 @@ static void test_failure(void **state)
     struct buffer out;
     buffer_init(&out, NULL, 65536);
     put_whole(&report, &out);
-    assert_span_is(
-        "report", buffer_span(&out),
-        "Date: Mon, 21 Sep 2026 15:16:40 +0100 (CET)\r\n"
-        "From: Mail Delivery System <MAILER-DAEMON@example.com>\r\n"
-        "To: <a@example.org>\r\n"
-        "Subject: Undelivered Mail Returned to Sender\r\n"
-        "Message-ID: <1RpQ0P1000z00000000000000000@mail.example.com>\r\n"
-        "Auto-Submitted: auto-replied\r\n"
-        "MIME-Version: 1.0\r\n"
-        "Content-Type: multipart/report; report-type=delivery-status;\r\n"
-        " boundary=\"1RpQ0P1000z00000000000000000/mail.example.com\"\r\n"
-        "\r\n"
-        "This is a report in MIME format (RFC 3464).\r\n"
-        "\r\n"
-        "--1RpQ0P1000z00000000000000000/mail.example.com\r\n"
-        "Content-Description: Notification\r\n"
-        "Content-Type: text/plain; charset=us-ascii\r\n"
-        "\r\n"
-        "This is the mail server mail.example.com.\r\n"
-        "\r\n"
-        "Your message could not be delivered to the recipients below, and it will not\r\n"
-        "be tried again. The reason stands beside each address; where another server\r\n"
-        "gave one, its own words are repeated.\r\n"
-        "\r\n"
-        "If you need help, please forward this report to <postmaster@example.com>.\r\n"
-        "\r\n"
-        "<b@example.net> (named in your message as <sales+x@example.com>): host\r\n"
-        "    mx.example.net[192.0.2.9] said: 550 5.1.1 <b@example.net>: Recipient\r\n"
-        "    address rejected: User unknown in virtual mailbox table (in reply to\r\n"
-        "    RCPT TO command)\r\n"
-        "\r\n"
-        "<\"odd name\"@example.org>: mail for example.org loops back to myself\r\n"
-        "\r\n"
-        "\r\n"
-        "--1RpQ0P1000z00000000000000000/mail.example.com\r\n"
-        "Content-Description: Delivery report\r\n"
-        "Content-Type: message/delivery-status\r\n"
-        "\r\n"
-        "Original-Envelope-Id: QQ+314159\r\n"
-        "Reporting-MTA: dns; mail.example.com\r\n"
-        "X-Posthouse-Queue-ID: 1RpQ0P0000z00000000000000000\r\n"
-        "X-Posthouse-Sender: rfc822; a@example.org\r\n"
-        "Arrival-Date: Mon, 21 Sep 2026 15:13:20 +0100 (CET)\r\n"
-        "\r\n"
-        "Original-Recipient: rfc822; sales+x@example.com\r\n"
-        "Final-Recipient: rfc822; b@example.net\r\n"
-        "Action: failed\r\n"
-        "Status: 5.1.1\r\n"
-        "Remote-MTA: dns; mx.example.net\r\n"
-        "Diagnostic-Code: smtp; 550 5.1.1 <b@example.net>: Recipient address\r\n"
-        " rejected: User unknown in virtual mailbox table\r\n"
-        "Last-Attempt-Date: Mon, 21 Sep 2026 15:15:00 +0100 (CET)\r\n"
-        "\r\n"
-        "Final-Recipient: rfc822; \"odd name\"@example.org\r\n"
-        "Action: failed\r\n"
-        "Status: 5.4.6\r\n"
-        "Diagnostic-Code: X-Posthouse; mail for example.org loops back to myself\r\n"
-        "\r\n"
-        "--1RpQ0P1000z00000000000000000/mail.example.com\r\n"
-        "Content-Description: Undelivered Message\r\n"
-        "Content-Type: message/rfc822\r\n"
-        "\r\n"
-        "From: a@example.org\r\n"
-        "Subject: hello\r\n"
-        "\r\n"
-        "The original text\r\n"
-        "\r\n"
-        "--1RpQ0P1000z00000000000000000/mail.example.com--\r\n");
+    assert_span_is("report", buffer_span(&out),
+                   "Date: Mon, 21 Sep 2026 15:16:40 +0100 (CET)\r\n"
+                   "From: Mail Delivery System <MAILER-DAEMON@example.com>\r\n"
+                   "To: <a@example.org>\r\n"
+                   "Subject: A Report\r\n"
+                   "Message-ID: <1RpQ0P1000z00000000000000000@mail.example.com>\r\n"
+                   "Auto-Submitted: auto-replied\r\n"
+                   "MIME-Version: 1.0\r\n"
+                   "Content-Type: multipart/report; report-type=delivery-status;\r\n"
+                   " boundary=\"1RpQ0P1000z00000000000000000/mail.example.com\"\r\n"
+                   "\r\n"
+                   "This is a report in MIME format (RFC 3464).\r\n"
+                   "\r\n"
+                   "--1RpQ0P1000z00000000000000000/mail.example.com\r\n"
+                   "Content-Description: Notification\r\n"
+                   "Content-Type: text/plain; charset=us-ascii\r\n"
+                   "\r\n"
+                   "This is the mail system at host mail.example.com.\r\n"
+                   "\r\n"
+                   "A text.\r\n"
+                   "\r\n"
+                   "<b@example.net> (expanded from <sales+x@example.com>): host\r\n"
+                   "    mx.example.net[192.0.2.9] said: 550 5.1.1 <b@example.net>: Recipient\r\n"
+                   "    address rejected: User unknown in virtual mailbox table (in reply to\r\n"
+                   "    RCPT TO command)\r\n"
+                   "\r\n"
+                   "<\"odd name\"@example.org>: mail for example.org loops back to myself\r\n"
+                   "\r\n"
+                   "\r\n"
+                   "--1RpQ0P1000z00000000000000000/mail.example.com\r\n"
+                   "Content-Description: Delivery report\r\n"
+                   "Content-Type: message/delivery-status\r\n"
+                   "\r\n"
+                   "Original-Envelope-Id: QQ+314159\r\n"
+                   "Reporting-MTA: dns; mail.example.com\r\n"
+                   "X-Posthouse-Queue-ID: 1RpQ0P0000z00000000000000000\r\n"
+                   "X-Posthouse-Sender: rfc822; a@example.org\r\n"
+                   "Arrival-Date: Mon, 21 Sep 2026 15:13:20 +0100 (CET)\r\n"
+                   "\r\n"
+                   "Original-Recipient: rfc822; sales+x@example.com\r\n"
+                   "Final-Recipient: rfc822; b@example.net\r\n"
+                   "Action: failed\r\n"
+                   "Status: 5.1.1\r\n"
+                   "Remote-MTA: dns; mx.example.net\r\n"
+                   "Diagnostic-Code: smtp; 550 5.1.1 <b@example.net>: Recipient address\r\n"
+                   " rejected: User unknown in virtual mailbox table\r\n"
+                   "Last-Attempt-Date: Mon, 21 Sep 2026 15:15:00 +0100 (CET)\r\n"
+                   "\r\n"
+                   "Final-Recipient: rfc822; \"odd name\"@example.org\r\n"
+                   "Action: failed\r\n"
+                   "Status: 5.4.6\r\n"
+                   "Diagnostic-Code: X-Posthouse; mail for example.org loops back to myself\r\n"
+                   "\r\n"
+                   "--1RpQ0P1000z00000000000000000/mail.example.com\r\n"
+                   "Content-Description: Undelivered Message\r\n"
+                   "Content-Type: message/rfc822\r\n"
+                   "\r\n"
+                   "From: a@example.org\r\n"
+                   "Subject: hello\r\n"
+                   "\r\n"
+                   "The original text\r\n"
+                   "\r\n"
+                   "--1RpQ0P1000z00000000000000000/mail.example.com--\r\n");
     buffer_release(&out);
 }
 
