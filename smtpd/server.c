@@ -143,7 +143,7 @@ static void on_session_end(struct smtpsession_service *sessions)
 bool smtpd_begin(struct service *service)
 {
     struct smtpsession_settings settings;
-    struct span bad_word;
+    struct conf_error error;
     struct smtpd *smtpd = arena_alloc(&service->arena, sizeof(*smtpd));
     if (!smtpd) {
         service_say(service, "out of memory");
@@ -151,10 +151,8 @@ bool smtpd_begin(struct service *service)
     }
     smtpd->service = service;
     smtpd->conf = service->settings;
-    if (!smtpd_settings_make(smtpd->conf, &service->arena, &settings, &bad_word)) {
-        service_say(service,
-                    "mynetworks: \"%.*s\" is not a network; write 192.0.2.0/24 or [2001:db8::]/32",
-                    SPAN_PRINTF(bad_word));
+    if (!smtpd_settings_make(smtpd->conf, &service->arena, &settings, &error)) {
+        service_say(service, "%s", error.text);
         return false;
     }
     const struct smtpsession_backend backend = {

@@ -18,7 +18,8 @@ static void put_count(struct buffer *line, const char *name, unsigned accepted, 
 }
 
 void maillog_disconnect(struct maillog *log, const struct log_peer *peer,
-                        const struct log_command_count *counts, size_t count_count)
+                        const struct log_command_count *counts, size_t count_count,
+                        const char *notes)
 {
     unsigned accepted = 0, total = 0;
     struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, span_empty());
@@ -32,6 +33,8 @@ void maillog_disconnect(struct maillog *log, const struct log_peer *peer,
         total += counts[i].total;
     }
     put_count(line, "commands", accepted, total);
+    if (notes)
+        buffer_append_format(line, " notes=%s", notes);
     maillog_end(log);
 }
 

@@ -14,10 +14,11 @@ struct log_command_count {
     unsigned accepted;
     unsigned total;
 };
-/* disconnect from N[A] ehlo=1 mail=1 rcpt=0/1 quit=1 commands=3/4. Commands that were not given are
- * left out. */
+/* disconnect from N[A] ehlo=1 mail=1 rcpt=0/1 quit=1 commands=3/4 notes=bare_lf. Commands that were
+ * not given are left out; notes may be NULL. */
 void maillog_disconnect(struct maillog *log, const struct log_peer *peer,
-                        const struct log_command_count *counts, size_t count_count);
+                        const struct log_command_count *counts, size_t count_count,
+                        const char *notes);
 
 /* Who authenticated; method empty: nobody did. */
 struct log_sasl {

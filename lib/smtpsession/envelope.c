@@ -276,7 +276,8 @@ bool session_vrfy(struct smtpsession *session, struct span argument)
         return false;
     }
     if (argument.length == 0) {
-        session_reply(session, 501, 5, 4, "Syntax: VRFY address");
+        session_reply(session, 501, 5, 4, "Syntax: VRFY address%s",
+                      settings->has_smtputf8 ? " [SMTPUTF8]" : "");
         return false;
     }
     /* The transaction, should one be open, goes on: its arena may be used, not reset. */

@@ -9,10 +9,13 @@
 
 #include <sys/socket.h>
 
+#include "address/client_list.h"
 #include "address/mailbox.h"
 #include "address/rewrite.h"
+#include "base/byteset.h"
 #include "base/list.h"
 #include "base/outcome.h"
+#include "intake/header.h"
 #include "intake/intake.h"
 #include "maillog/receive.h"
 #include "system/loop.h"
@@ -48,6 +51,15 @@ struct smtpsession_settings {
     bool has_smtputf8;        /* RFC 6531 is offered, and addresses in UTF-8 are taken */
     bool has_strict_smtputf8; /* but only where MAIL said so */
     bool detects_smtputf8;    /* what needs it is sent on as if MAIL had said so */
+    bool takes_bare_lf;       /* LF for CRLF, though never in the end of a message */
+    bool notes_bare_lf;
+    bool replaces_bare_cr;              /* in messages, where a bare LF is taken */
+    struct client_list bare_lf_clients; /* from whom it is taken in any case */
+    bool filters_characters;            /* one of the next two is not empty */
+    struct byteset stripped_characters;
+    struct byteset rejected_characters;
+    struct client_list local_clients; /* whose headers are completed */
+    struct intake_header_rules header_rules;
     struct span discarded_ehlo_keywords;
     struct span noop_commands;
     struct span forbidden_commands;

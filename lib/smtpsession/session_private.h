@@ -58,9 +58,14 @@ struct smtpsession {
     struct ip_address address;
     char address_text[IP_ADDRESS_TEXT_MAX_BYTES];
     uint16_t port;
+    bool has_name; /* confirmed by DNS */
     bool is_trusted;
     bool was_improper; /* pipelined what it must not, which is logged */
     bool is_waiting;   /* for the client: may be interrupted */
+    bool takes_bare_lf;
+    bool has_bare_lf; /* somewhere in what was taken */
+    bool is_local;    /* its messages' headers are completed */
+    unsigned repairs; /* SMTP_DATA_REPAIR_, of content */
     enum session_protocol protocol;
     struct span helo;
     uint8_t *helo_bytes; /* where that lies */
@@ -95,6 +100,9 @@ void session_consume_command(struct smtpsession *session);
 void session_reset_transaction(struct smtpsession *session);
 /* Empty before the first accepted recipient. */
 struct span session_queue_id(const struct smtpsession *session);
+
+/* client.c: who is there, and what follows from that. */
+void session_identify_client(struct smtpsession *session);
 
 /* commands.c: carries out one command; whether it was accepted. */
 bool session_run_command(struct smtpsession *session, const struct smtp_command *command);

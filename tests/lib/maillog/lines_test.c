@@ -41,11 +41,11 @@ static void test_receive(void **state)
 
     const struct log_command_count counts[] = {{"helo", 0, 0}, {"ehlo", 1, 1}, {"mail", 1, 1},
                                                {"rcpt", 0, 1}, {"data", 0, 1}, {"quit", 1, 1}};
-    maillog_disconnect(&log, &peer, counts, ARRAY_LENGTH(counts));
+    maillog_disconnect(&log, &peer, counts, ARRAY_LENGTH(counts), NULL);
     INFO("disconnect from mail.example.org[192.0.2.7] ehlo=1 mail=1 rcpt=0/1 data=0/1 quit=1 "
          "commands=3/5");
-    maillog_disconnect(&log, &peer, counts, 0);
-    INFO("disconnect from mail.example.org[192.0.2.7] commands=0/0");
+    maillog_disconnect(&log, &peer, counts, 0, "bare_lf");
+    INFO("disconnect from mail.example.org[192.0.2.7] commands=0/0 notes=bare_lf");
 
     const struct log_sasl sasl = {SPAN("PLAIN"), SPAN("anna"), SPAN("")};
     maillog_client(&log, id, &peer, NULL);
