@@ -4,5 +4,6 @@ lib_libposthouse_a_SOURCES += \
 	lib/address/idn.c lib/address/idn.h \
 	lib/address/ip.c lib/address/ip.h \
 	lib/address/mailbox.c lib/address/mailbox.h \
+	lib/address/proxy_header.c lib/address/proxy_header.h \
 	lib/address/rewrite.c lib/address/rewrite.h \
 	lib/address/scan.c lib/address/scan.h
