@@ -25,9 +25,9 @@ static bool make_networks(const struct conf_smtpd *conf, struct arena *arena,
             SPAN_PRINTF(bad_word));
         return false;
     }
-    if (client_list_parse(conf->smtpd_forbid_bare_newline_exclusions, arena,
-                          &settings->bare_lf_clients) &&
-        client_list_parse(conf->local_header_rewrite_clients, arena, &settings->local_clients))
+    if (host_list_parse(conf->smtpd_forbid_bare_newline_exclusions, arena,
+                        &settings->bare_lf_clients) &&
+        host_list_parse(conf->local_header_rewrite_clients, arena, &settings->local_clients))
         return true;
     conf_error_set(error, "lists of clients are too long for the memory set aside");
     return false;

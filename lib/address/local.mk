@@ -1,6 +1,6 @@
 # lib/address: mail addresses and IP addresses.
 lib_libposthouse_a_SOURCES += \
-	lib/address/client_list.c lib/address/client_list.h \
+	lib/address/host_list.c lib/address/host_list.h \
 	lib/address/idn.c lib/address/idn.h \
 	lib/address/ip.c lib/address/ip.h \
 	lib/address/mailbox.c lib/address/mailbox.h \

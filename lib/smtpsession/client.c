@@ -9,9 +9,9 @@ static void judge_client(struct smtpsession *session)
     const struct ip_address *address = &session->address;
     const struct span name = session->has_name ? session->peer.name : span_empty();
     session->is_trusted = ip_network_list_has(&settings->trusted_networks, address);
-    session->is_local = client_list_has(&settings->local_clients, address, name);
+    session->is_local = host_list_has(&settings->local_clients, address, name);
     session->takes_bare_lf =
-        settings->takes_bare_lf || client_list_has(&settings->bare_lf_clients, address, name);
+        settings->takes_bare_lf || host_list_has(&settings->bare_lf_clients, address, name);
     session->repairs = 0;
     if (session->takes_bare_lf)
         session->repairs = (unsigned)SMTP_DATA_REPAIR_LF |

@@ -9,7 +9,7 @@
 
 #include <sys/socket.h>
 
-#include "address/client_list.h"
+#include "address/host_list.h"
 #include "address/mailbox.h"
 #include "address/rewrite.h"
 #include "base/byteset.h"
@@ -53,12 +53,12 @@ struct smtpsession_settings {
     bool detects_smtputf8;    /* what needs it is sent on as if MAIL had said so */
     bool takes_bare_lf;       /* LF for CRLF, though never in the end of a message */
     bool notes_bare_lf;
-    bool replaces_bare_cr;              /* in messages, where a bare LF is taken */
-    struct client_list bare_lf_clients; /* from whom it is taken in any case */
-    bool filters_characters;            /* one of the next two is not empty */
+    bool replaces_bare_cr;            /* in messages, where a bare LF is taken */
+    struct host_list bare_lf_clients; /* from whom it is taken in any case */
+    bool filters_characters;          /* one of the next two is not empty */
     struct byteset stripped_characters;
     struct byteset rejected_characters;
-    struct client_list local_clients; /* whose headers are completed */
+    struct host_list local_clients; /* whose headers are completed */
     struct intake_header_rules header_rules;
     struct span discarded_ehlo_keywords;
     struct span noop_commands;

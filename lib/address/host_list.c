@@ -1,11 +1,11 @@
-/* address/client_list - see client_list.h. */
-#include "address/client_list.h"
+/* address/host_list - see host_list.h. */
+#include "address/host_list.h"
 
 static const char separators[] = ", \t\r\n";
 
-static struct client_pattern parse_pattern(struct span word, struct arena *arena)
+static struct host_pattern parse_pattern(struct span word, struct arena *arena)
 {
-    struct client_pattern pattern = {.name = span_empty()};
+    struct host_pattern pattern = {.name = span_empty()};
     struct ip_network_list networks;
     struct span bad_word;
     while (word.length && word.bytes[0] == '!') {
@@ -22,23 +22,23 @@ static struct client_pattern parse_pattern(struct span word, struct arena *arena
     return pattern;
 }
 
-bool client_list_parse(struct span text, struct arena *arena, struct client_list *list)
+bool host_list_parse(struct span text, struct arena *arena, struct host_list *list)
 {
     struct span word;
     size_t count = 0;
     for (struct span rest = text; span_next_word(&rest, separators, &word);)
         count++;
-    struct client_pattern *patterns = arena_alloc(arena, count * sizeof(*patterns));
+    struct host_pattern *patterns = arena_alloc(arena, count * sizeof(*patterns));
     if (!patterns)
         return false;
     size_t i = 0;
     for (struct span rest = text; span_next_word(&rest, separators, &word);)
         patterns[i++] = parse_pattern(word, arena);
-    *list = (struct client_list){patterns, count};
+    *list = (struct host_list){patterns, count};
     return true;
 }
 
-static bool matches(const struct client_pattern *pattern, const struct ip_address *address,
+static bool matches(const struct host_pattern *pattern, const struct ip_address *address,
                     struct span name)
 {
     if (pattern->is_network) {
@@ -51,8 +51,7 @@ static bool matches(const struct client_pattern *pattern, const struct ip_addres
     return pattern->name.length > 0 && span_equals_ascii_nocase(name, pattern->name);
 }
 
-bool client_list_has(const struct client_list *list, const struct ip_address *address,
-                     struct span name)
+bool host_list_has(const struct host_list *list, const struct ip_address *address, struct span name)
 {
     for (size_t i = 0; i < list->count; i++)
         if (matches(&list->patterns[i], address, name))
