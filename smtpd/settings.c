@@ -27,6 +27,8 @@ static bool make_networks(const struct conf_smtpd *conf, struct arena *arena,
     }
     if (host_list_parse(conf->smtpd_forbid_bare_newline_exclusions, arena,
                         &settings->bare_lf_clients) &&
+        host_list_parse(conf->smtpd_authorized_xclient_hosts, arena, &settings->xclient_hosts) &&
+        host_list_parse(conf->smtpd_authorized_xforward_hosts, arena, &settings->xforward_hosts) &&
         host_list_parse(conf->local_header_rewrite_clients, arena, &settings->local_clients))
         return true;
     conf_error_set(error, "lists of clients are too long for the memory set aside");
@@ -94,6 +96,8 @@ bool smtpd_settings_make(const struct conf_smtpd *conf, struct arena *arena,
         .discarded_ehlo_keywords = conf->smtpd_discard_ehlo_keywords,
         .takes_bare_lf = !span_equals_ascii_nocase(conf->smtpd_forbid_bare_newline, SPAN("reject")),
         .notes_bare_lf = span_equals_ascii_nocase(conf->smtpd_forbid_bare_newline, SPAN("note")),
+        .has_upstream_proxy = conf->smtpd_upstream_proxy_protocol.length > 0,
+        .proxy_timeout_ms = conf->smtpd_upstream_proxy_timeout_ms,
         .replaces_bare_cr = conf->cleanup_replace_stray_cr_lf,
         .filters_characters =
             conf->message_strip_characters.length || conf->message_reject_characters.length,

@@ -47,7 +47,7 @@ static void put_field(struct buffer *line, const char *before, struct span value
 }
 
 void maillog_client(struct maillog *log, struct span queue_id, const struct log_peer *peer,
-                    const struct log_sasl *sasl)
+                    const struct log_sasl *sasl, const struct log_origin *origin)
 {
     struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, queue_id);
     buffer_append_string(line, "client=");
@@ -56,6 +56,12 @@ void maillog_client(struct maillog *log, struct span queue_id, const struct log_
         put_field(line, ", sasl_method=", sasl->method);
         put_field(line, ", sasl_username=", sasl->username);
         put_field(line, ", sasl_sender=", sasl->sender);
+    }
+    if (origin)
+        put_field(line, ", orig_queue_id=", origin->queue_id);
+    if (origin && origin->peer) {
+        buffer_append_string(line, ", orig_client=");
+        maillog_put_peer(line, origin->peer);
     }
     maillog_end(log);
 }

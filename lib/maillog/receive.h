@@ -26,9 +26,15 @@ struct log_sasl {
     struct span username;
     struct span sender;
 };
-/* QID: client=N[A], sasl_method=M, sasl_username=U */
+/* Where a message came from before it came to the proxy that we have it from. */
+struct log_origin {
+    struct span queue_id;        /* empty: not known */
+    const struct log_peer *peer; /* NULL: not known */
+};
+/* QID: client=N[A], sasl_method=M, sasl_username=U, orig_queue_id=Q, orig_client=N[A]; sasl and
+ * origin may be NULL. */
 void maillog_client(struct maillog *log, struct span queue_id, const struct log_peer *peer,
-                    const struct log_sasl *sasl);
+                    const struct log_sasl *sasl, const struct log_origin *origin);
 
 /* What a session knew when a command was refused (or warned about ...). */
 struct log_refusal {

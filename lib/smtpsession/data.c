@@ -22,7 +22,35 @@ static void log_message_id(struct smtpsession *session, struct span header)
                        buffer_ok(&text) && text.length ? buffer_span(&text) : SPAN("<>"));
 }
 
-static void fill_envelope(const struct smtpsession *session, const struct reception *reception,
+/* What agents learn of the client: as XFORWARD said, where it did. */
+static void fill_client(struct smtpsession *session, struct queue_envelope *envelope)
+{
+    const struct session_forwarded *forwarded = &session->transaction.forwarded;
+    char text[IP_ADDRESS_TEXT_MAX_BYTES];
+    bool is_local = session->is_local;
+    envelope->ident = forwarded->ident.length ? forwarded->ident : span_empty();
+    if (forwarded->has_source)
+        is_local = forwarded->is_source_local;
+    if (is_local)
+        envelope->flags |= QUEUE_FLAG_LOCAL_CLIENT;
+    if (!forwarded->has_client) {
+        envelope->client_name = session->peer.name;
+        envelope->client_address = session->peer.address;
+        envelope->client_port = session->port;
+        envelope->helo = session->helo.bytes ? session->helo : span_empty();
+        envelope->protocol = session_protocol_name(session);
+        return;
+    }
+    const struct span address =
+        arena_copy(&session->transaction_arena, ip_address_format(&forwarded->address, text));
+    envelope->client_name = forwarded->name.length ? forwarded->name : SPAN("unknown");
+    envelope->client_address = address.bytes ? address : SPAN("unknown");
+    envelope->client_port = forwarded->port;
+    envelope->helo = forwarded->helo.length ? forwarded->helo : span_empty();
+    envelope->protocol = forwarded->protocol.length ? forwarded->protocol : span_empty();
+}
+
+static void fill_envelope(struct smtpsession *session, const struct reception *reception,
                           size_t received_count, struct queue_envelope *envelope)
 {
     const struct session_transaction *transaction = &session->transaction;
@@ -31,11 +59,6 @@ static void fill_envelope(const struct smtpsession *session, const struct recept
         .arrival_us = reception->arrival_us,
         .origin = QUEUE_ORIGIN_SMTP,
         .reverse_path = transaction->reverse_path.text,
-        .client_name = session->peer.name,
-        .client_address = session->peer.address,
-        .client_port = session->port,
-        .helo = session->helo.bytes ? session->helo : span_empty(),
-        .protocol = session_protocol_name(session),
         .envid = transaction->parameters.envid,
     };
     envelope->facts = (struct queue_content_facts){
@@ -57,8 +80,7 @@ static void fill_envelope(const struct smtpsession *session, const struct recept
         (session->service->settings.detects_smtputf8 &&
          (facts->has_8bit_header || transaction->has_utf8_address)))
         envelope->flags |= QUEUE_FLAG_SMTPUTF8;
-    if (session->is_local)
-        envelope->flags |= QUEUE_FLAG_LOCAL_CLIENT;
+    fill_client(session, envelope);
     if (transaction->parameters.body == SMTP_BODY_8BITMIME)
         envelope->flags |= QUEUE_FLAG_BODY_8BITMIME;
 }

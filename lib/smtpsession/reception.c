@@ -234,7 +234,8 @@ static void complete_header(struct smtpsession *session, struct reception *recep
     const struct intake_header_rules *rules = &session->service->settings.header_rules;
     const struct session_transaction *transaction = &session->transaction;
     const struct intake_header_facts facts = {
-        .is_local = session->is_local,
+        .is_local = transaction->forwarded.has_source ? transaction->forwarded.is_source_local
+                                                      : session->is_local,
         .queue_id = session_queue_id(session),
         .reverse_path = transaction->reverse_path.text,
         .full_name = span_empty(),

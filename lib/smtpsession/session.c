@@ -155,6 +155,7 @@ void session_refuse(struct smtpsession *session, const char *stage, const struct
         .recipient = recipient ? recipient->text : span_empty(),
         .protocol = session_protocol_name(session),
         .helo = session->helo,
+        .sasl = session->sasl.method.length ? &session->sasl : NULL,
     };
     maillog_refusal(session->service->log, session_queue_id(session), &refusal);
 }
@@ -411,6 +412,10 @@ static void run_session(void *argument)
     struct smtpsession *session = argument;
     struct smtpsession_service *service = session->service;
     if (stream_open(&session->stream, service->loop, session->stream.descriptor) != 0) {
+        end_session(session);
+        return;
+    }
+    if (!session_read_proxy_header(session)) {
         end_session(session);
         return;
     }

@@ -58,6 +58,10 @@ struct smtpsession_settings {
     bool filters_characters;          /* one of the next two is not empty */
     struct byteset stripped_characters;
     struct byteset rejected_characters;
+    struct host_list xclient_hosts; /* who may speak for others */
+    struct host_list xforward_hosts;
+    bool has_upstream_proxy; /* each connection begins with a header of the PROXY protocol */
+    int64_t proxy_timeout_ms;
     struct host_list local_clients; /* whose headers are completed */
     struct intake_header_rules header_rules;
     struct span discarded_ehlo_keywords;

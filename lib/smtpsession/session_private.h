@@ -35,8 +35,22 @@ struct session_count {
     uint32_t total;
 };
 
+/* What XFORWARD said of the client behind a proxy; empty where it said nothing. */
+struct session_forwarded {
+    bool has_client; /* anything but IDENT */
+    bool has_source;
+    bool is_source_local;
+    struct span name;
+    struct ip_address address;
+    uint16_t port;
+    struct span protocol;
+    struct span helo;
+    struct span ident; /* the message's queue id there */
+};
+
 struct session_transaction {
-    bool is_open; /* MAIL was accepted */
+    bool is_open;                       /* MAIL was accepted */
+    struct session_forwarded forwarded; /* before MAIL */
     struct mailbox reverse_path;
     struct smtp_parameters parameters;
     uint32_t recipient_count; /* accepted */
@@ -62,6 +76,9 @@ struct smtpsession {
     bool is_trusted;
     bool was_improper; /* pipelined what it must not, which is logged */
     bool is_waiting;   /* for the client: may be interrupted */
+    bool may_xclient;
+    bool may_xforward;
+    struct log_sasl sasl; /* who the client is, where it is known; method empty: it is not */
     bool takes_bare_lf;
     bool has_bare_lf; /* somewhere in what was taken */
     bool is_local;    /* its messages' headers are completed */
@@ -103,6 +120,18 @@ struct span session_queue_id(const struct smtpsession *session);
 
 /* client.c: who is there, and what follows from that. */
 void session_identify_client(struct smtpsession *session);
+/* What its name and address let it do; again when they have changed. */
+void session_judge_client(struct smtpsession *session);
+/* The header of a proxy in front of us, before anything else. False when the session is over for
+ * want of one. */
+MUST_USE bool session_read_proxy_header(struct smtpsession *session);
+
+/* xclient.c */
+bool session_xclient(struct smtpsession *session, struct span argument);
+bool session_xforward(struct smtpsession *session, struct span argument);
+
+/* commands.c: the name in HELO and EHLO. False when it is too long. */
+MUST_USE bool session_take_helo(struct smtpsession *session, struct span name);
 
 /* commands.c: carries out one command; whether it was accepted. */
 bool session_run_command(struct smtpsession *session, const struct smtp_command *command);

@@ -23,4 +23,8 @@ tests_lib_smtpsession_transcripts_test_SOURCES = tests/lib/smtpsession/transcrip
 	$(smtpsession_harness)
 tests_lib_smtpsession_transcripts_test_LDADD = $(test_libs)
 endif
+fuzz_targets += tests/fuzz/session_attributes_fuzz
+tests_fuzz_session_attributes_fuzz_SOURCES = tests/fuzz/session_attributes_fuzz.c $(fuzz_main)
+tests_fuzz_session_attributes_fuzz_LDADD = $(posthouse_libs)
+tests_fuzz_session_attributes_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 EXTRA_DIST += tests/transcripts/smtpd
