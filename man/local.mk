@@ -5,6 +5,7 @@ dist_man_MANS += man/discard.8
 dist_man_MANS += man/posthouse-bounce.5
 dist_man_MANS += man/dnsd.8
 dist_man_MANS += man/error.8
+dist_man_MANS += man/limitd.8
 dist_man_MANS += man/local.8
 dist_man_MANS += man/logd.8
 dist_man_MANS += man/master.8

@@ -275,11 +275,12 @@ static void make_present(struct fleet *fleet, struct generation *generation)
 
 /* ---- leaving ---- */
 
-/* After a reload the queue is handed over while the others finish; at a stop it waits for them. */
+/* After a reload what has one owner (the queue, the counters) is handed over while the others
+ * finish; at a stop it waits for them. */
 static enum wiring_stage stage_of(const struct fleet *fleet, const struct process *process)
 {
     const enum wiring_stage stage = process->service->program->stage;
-    return stage == WIRING_STAGE_QUEUE && !fleet->is_stopping ? WIRING_STAGE_WORK : stage;
+    return is_exclusive(process) && !fleet->is_stopping ? WIRING_STAGE_WORK : stage;
 }
 
 /* Who serves clients may finish with them after a reload. qmgr leaves its deliveries to its

@@ -18,6 +18,7 @@ const char plan_default_services[] = "smtp    inet n - y - - smtpd\n"
                                      "qmgr    unix n - y - 1 qmgr\n"
                                      "addrd   unix - - n - 1 addrd\n"
                                      "dnsd    unix - - n - 1 dnsd\n"
+                                     "limitd  unix - - y - 1 limitd\n"
                                      "logd    unix - - n - 1 logd\n"
                                      "bounce  unix - - y - 1 bounce\n"
                                      "smtp    unix - - y - - smtp\n"
@@ -153,26 +154,43 @@ static const char *find_program_file(struct planning *planning,
     return name;
 }
 
+static int seal(struct planning *planning, struct span text, const char *program)
+{
+    const int descriptor = conf_seal(text, program);
+    if (descriptor < 0)
+        conf_notice_add(planning->notices, CONF_NOTICE_ERROR,
+                        "cannot make a memory file for the settings of %s: %s", program,
+                        strerror(errno));
+    return descriptor;
+}
+
+/* As they are, and as they are under stress: a process changes between the two by itself. */
 static bool seal_settings(struct planning *planning, const struct conf_service *conf,
                           struct plan_service *service)
 {
-    const struct conf_part *part = conf_part_find(span_from_string(service->program->program));
-    struct buffer text;
+    struct conf_instance *instance = &planning->plan->instance;
+    const char *program = service->program->program;
+    const struct conf_part *part = conf_part_find(span_from_string(program));
+    struct buffer text, stressed;
     bool is_ok;
 
     ASSERT(part);
     buffer_init(&text, NULL, SETTINGS_MAX_BYTES);
-    is_ok = conf_instance_settings(&planning->plan->instance, conf, part, &text, planning->notices);
+    buffer_init(&stressed, NULL, SETTINGS_MAX_BYTES);
+    is_ok = conf_instance_settings(instance, conf, part, &text, planning->notices);
+    instance->is_stressed = true;
+    is_ok = is_ok && conf_instance_settings(instance, conf, part, &stressed, planning->notices);
+    instance->is_stressed = false;
     if (is_ok) {
-        service->settings = conf_seal(buffer_span(&text), service->program->program);
-        if (service->settings < 0) {
-            conf_notice_add(planning->notices, CONF_NOTICE_ERROR,
-                            "cannot make a memory file for the settings of %s: %s",
-                            service->program->program, strerror(errno));
-            is_ok = false;
-        }
+        service->settings = seal(planning, buffer_span(&text), program);
+        is_ok = service->settings >= 0;
+    }
+    if (is_ok && !span_equals(buffer_span(&text), buffer_span(&stressed))) {
+        service->stressed_settings = seal(planning, buffer_span(&stressed), program);
+        is_ok = service->stressed_settings >= 0;
     }
     buffer_release(&text);
+    buffer_release(&stressed);
     return is_ok;
 }
 
@@ -228,6 +246,7 @@ static void add_service(struct planning *planning, const struct conf_service *co
     *service = (struct plan_service){.name = conf_service_name(conf),
                                      .program = program,
                                      .settings = -1,
+                                     .stressed_settings = -1,
                                      .is_verbose = wants_debug_lines(conf),
                                      .process_count = count_processes(planning, conf, program)};
     plan->services[plan->service_count++] = service;
@@ -389,8 +408,10 @@ void plan_destroy(struct plan **plan)
 {
     if (!*plan)
         return;
-    for (size_t i = 0; i < (*plan)->service_count; i++)
+    for (size_t i = 0; i < (*plan)->service_count; i++) {
         file_close((*plan)->services[i]->settings);
+        file_close((*plan)->services[i]->stressed_settings);
+    }
     arena_destroy(&(*plan)->arena);
     free(*plan);
     *plan = NULL;

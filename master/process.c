@@ -149,6 +149,9 @@ static bool send_start(struct process *process)
         .service = service->name,
         .process_number = process->number,
         .settings = fcntl(service->settings, F_DUPFD_CLOEXEC, 0),
+        .stressed_settings = service->stressed_settings < 0
+                                 ? -1
+                                 : fcntl(service->stressed_settings, F_DUPFD_CLOEXEC, 0),
         .uid = service->identity.uid,
         .gid = service->identity.gid,
         .root_directory = span_from_string(process->plan->empty_directory),

@@ -17,6 +17,9 @@ const struct wiring_program wiring_programs[] = {
     /* 8 */ {"bounce", IPC_ROLE_BOUNCE, WIRING_ALWAYS | WIRING_ONE_SERVICE, WIRING_STAGE_WORK, NULL},
     /* 9 */ {"error", IPC_ROLE_ERROR, 0, WIRING_STAGE_WORK, NULL},
     /* 10 */ {"discard", IPC_ROLE_DISCARD, 0, WIRING_STAGE_WORK, NULL},
+    /* 11 */ {"limitd", IPC_ROLE_LIMITD,
+             WIRING_ALWAYS | WIRING_ONE_SERVICE | WIRING_EXCLUSIVE | WIRING_HAS_DATA,
+             WIRING_STAGE_HELP, NULL},
 };
 
 const struct wiring_line wiring_lines[] = {
@@ -32,11 +35,14 @@ const struct wiring_line wiring_lines[] = {
     {IPC_ROLE_BOUNCE,  IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_ERROR,   IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_DISCARD, IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
+    {IPC_ROLE_LIMITD,  IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     /* Whoever makes mail: may it be, and into the queue with it. */
     {IPC_ROLE_SMTPD,   IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_BOUNCE,  IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_SMTPD,   IPC_ROLE_DNSD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_SMTPD,   IPC_ROLE_QMGR,    WIRING_SERVER_MAY_BE_NEWER},
+    /* One counts for all, those of before a reload included. */
+    {IPC_ROLE_SMTPD,   IPC_ROLE_LIMITD,  WIRING_SERVER_MAY_BE_NEWER},
     {IPC_ROLE_BOUNCE,  IPC_ROLE_QMGR,    WIRING_SERVER_MAY_BE_NEWER},
     /* The queue: where to, and out by whom. Agents of before a reload bring their results. */
     {IPC_ROLE_QMGR,    IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},

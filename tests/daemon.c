@@ -176,6 +176,7 @@ bool daemon_start(struct daemon *daemon, struct loop *loop, const char *program,
     if (daemon->process < 0 || !daemon->control)
         return false;
     const struct ipc_start start = {.service = SPAN("test"),
+                                    .stressed_settings = -1,
                                     .process_number = ++process_number,
                                     .settings = settings,
                                     .uid = TEST_USER,

@@ -6,6 +6,7 @@
 #include "conf/discard.h"
 #include "conf/dnsd.h"
 #include "conf/error.h"
+#include "conf/limitd.h"
 #include "conf/local.h"
 #include "conf/logd.h"
 #include "conf/master.h"
@@ -53,6 +54,14 @@ static const struct conf_parameter parameters_of_dnsd[] = {
 static const struct conf_parameter parameters_of_error[] = {
 #include "conf/catalogue/rows.h"
 #include "conf/catalogue/error.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
+#define CONF_STRUCT conf_limitd
+static const struct conf_parameter parameters_of_limitd[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/limitd.def"
 #include "conf/catalogue/end.h"
 };
 #undef CONF_STRUCT
@@ -131,6 +140,7 @@ PART(bounce)
 PART(discard)
 PART(dnsd)
 PART_OF(error, conf_error_settings) /* struct conf_error is a mistake */
+PART(limitd)
 PART(local)
 PART(logd)
 PART_OF(master, conf_master_settings) /* struct conf_master is master.cf */
@@ -141,9 +151,9 @@ PART(tools)
 PART(virtual)
 
 const struct conf_part *const conf_parts[] = {
-    &conf_part_addrd, &conf_part_bounce, &conf_part_discard, &conf_part_dnsd, &conf_part_error,
-    &conf_part_local, &conf_part_logd,   &conf_part_master,  &conf_part_qmgr, &conf_part_smtp,
-    &conf_part_smtpd, &conf_part_tools,  &conf_part_virtual,
+    &conf_part_addrd,  &conf_part_bounce, &conf_part_discard, &conf_part_dnsd,    &conf_part_error,
+    &conf_part_limitd, &conf_part_local,  &conf_part_logd,    &conf_part_master,  &conf_part_qmgr,
+    &conf_part_smtp,   &conf_part_smtpd,  &conf_part_tools,   &conf_part_virtual,
 };
 const size_t conf_part_count = ARRAY_LENGTH(conf_parts);
 

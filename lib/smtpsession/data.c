@@ -87,11 +87,24 @@ static void take_content(struct smtpsession *session, struct reception *receptio
         split_header(session, reception);
 }
 
+/* When must the next bytes of content be there? With a deadline for the request as a whole, those
+ * that came give a little more time, so that slow lines can send what trickling cannot. */
+static int64_t next_deadline(const struct smtpsession *session, int64_t deadline_ms,
+                             size_t byte_count)
+{
+    const struct smtpsession_settings *settings = &session->service->settings;
+    const int64_t longest_ms = clock_deadline_after(settings->timeout_ms);
+    if (!settings->has_request_deadline || deadline_ms == CLOCK_NEVER)
+        return longest_ms;
+    const int64_t credited_ms = deadline_ms + (int64_t)byte_count * 1000 / settings->min_data_rate;
+    return credited_ms < longest_ms ? credited_ms : longest_ms;
+}
+
 /* So many bytes, whatever they are; false when the session ends before. reception: NULL when they
  * are to be thrown away. */
 static bool read_chunk(struct smtpsession *session, struct reception *reception, uint64_t size)
 {
-    const int64_t timeout_ms = session->service->settings.timeout_ms;
+    int64_t deadline_ms = CLOCK_NEVER;
     for (unsigned reads = 1;; reads++) {
         const struct span input = stream_input(&session->stream);
         const struct span piece = size < input.length ? span_first(input, (size_t)size) : input;
@@ -105,7 +118,8 @@ static bool read_chunk(struct smtpsession *session, struct reception *reception,
             return true;
         if (reads % READS_BEFORE_YIELD == 0)
             task_yield();
-        if (!session_read(session, clock_deadline_after(timeout_ms)))
+        deadline_ms = next_deadline(session, deadline_ms, piece.length);
+        if (!session_read(session, deadline_ms))
             return false;
     }
 }
@@ -113,7 +127,7 @@ static bool read_chunk(struct smtpsession *session, struct reception *reception,
 /* Up to CRLF.CRLF; false when the session ends before. */
 static bool read_content(struct smtpsession *session, struct reception *reception)
 {
-    const int64_t timeout_ms = session->service->settings.timeout_ms;
+    int64_t deadline_ms = CLOCK_NEVER;
     for (unsigned reads = 1;; reads++) {
         const struct span before = stream_input(&session->stream);
         struct span input = before;
@@ -128,7 +142,8 @@ static bool read_content(struct smtpsession *session, struct reception *receptio
             return true;
         if (reads % READS_BEFORE_YIELD == 0)
             task_yield();
-        if (!session_read(session, clock_deadline_after(timeout_ms)))
+        deadline_ms = next_deadline(session, deadline_ms, before.length - input.length);
+        if (!session_read(session, deadline_ms))
             return false;
     }
 }

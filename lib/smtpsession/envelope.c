@@ -156,8 +156,11 @@ bool session_mail(struct smtpsession *session, struct span argument)
         session_reply(session, 503, 5, 1, "Error: nested MAIL command");
         return false;
     }
+    if (!session_client_may(session, LIMIT_KIND_MESSAGE))
+        return false;
     struct smtp_parameters parameters;
-    if (!take_sender(session, argument, &parameters)) {
+    if (!take_sender(session, argument, &parameters) ||
+        !session_sender_may(session, LIMIT_KIND_SENDER_MESSAGE, NULL)) {
         session_reset_transaction(session);
         return false;
     }
@@ -232,8 +235,15 @@ bool session_rcpt(struct smtpsession *session, struct span argument)
         session_reply(session, 503, 5, 1, "Error: RCPT after BDAT");
         return false;
     }
+    if (!session_client_may(session, LIMIT_KIND_RECIPIENT))
+        return false;
     if (!take_path(session, argument, PATH_FORWARD, &recipient, &parameter_text))
         return false;
+    if (session->is_unwelcome) {
+        refusal = outcome_permanent(550, 5, 1, "Protocol error");
+        session_refuse(session, "RCPT", &refusal, &recipient);
+        return false;
+    }
     if (smtp_parameters_parse(parameter_text, SMTP_PARAMETER_RCPT, &parameters, &refusal, &word) !=
         PARSE_OK) {
         refuse_parameter(session, &refusal, word);
@@ -247,7 +257,8 @@ bool session_rcpt(struct smtpsession *session, struct span argument)
         session_reply(session, 452, 5, 3, "Error: too many recipients");
         return transaction->refused_overshoot++ < settings->recipient_overshoot_limit;
     }
-    if (!check_recipient(session, "RCPT", &recipient, &verdict) ||
+    if (!session_sender_may(session, LIMIT_KIND_SENDER_RECIPIENT, &recipient) ||
+        !check_recipient(session, "RCPT", &recipient, &verdict) ||
         !begin_message(session, &recipient))
         return false;
     const struct queue_recipient accepted = {

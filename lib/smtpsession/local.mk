@@ -3,5 +3,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/smtpsession/commands.c \
 	lib/smtpsession/data.c \
 	lib/smtpsession/envelope.c \
+	lib/smtpsession/greet.c \
+	lib/smtpsession/limits.c \
 	lib/smtpsession/session.c lib/smtpsession/session.h \
 	lib/smtpsession/session_private.h

@@ -16,6 +16,7 @@
 #include "conf/discard.h"
 #include "conf/dnsd.h"
 #include "conf/error.h"
+#include "conf/limitd.h"
 #include "conf/local.h"
 #include "conf/logd.h"
 #include "conf/qmgr.h"
@@ -41,6 +42,8 @@ static const struct row {
      SANDBOX_STREAMS | SANDBOX_ACCEPT | SANDBOX_WRITE_FD},
     {"addrd", IPC_ROLE_ADDRD, &conf_part_addrd, SANDBOX_OPEN_READ | SANDBOX_READ_FD | SANDBOX_LOCK},
     {"dnsd", IPC_ROLE_DNSD, &conf_part_dnsd, SANDBOX_CONNECT | SANDBOX_STREAMS},
+    {"limitd", IPC_ROLE_LIMITD, &conf_part_limitd,
+     SANDBOX_READ_FD | SANDBOX_WRITE_FD | SANDBOX_SYNC | SANDBOX_THREADS},
     {"qmgr", IPC_ROLE_QMGR, &conf_part_qmgr, QUEUE_FILES | SANDBOX_THREADS | SANDBOX_ACCEPT},
     {"local", IPC_ROLE_LOCAL, &conf_part_local, SANDBOX_SOCKETPAIR},
     {"virtual", IPC_ROLE_VIRTUAL, &conf_part_virtual,
@@ -77,6 +80,7 @@ static int set_up(void **state)
         return -1;
     make_directory(fixture, "queue", 0);
     make_directory(fixture, "data", 0);
+    make_directory(fixture, "data/limitd", 0);
     make_directory(fixture, "mail", owner);
     (void)snprintf(fixture->settings, sizeof(fixture->settings),
                    "queue_directory = %s/queue\ndata_directory = %s/data\n"
@@ -188,6 +192,7 @@ PROBE_TEST(logd)
 PROBE_TEST(smtpd)
 PROBE_TEST(addrd)
 PROBE_TEST(dnsd)
+PROBE_TEST(limitd)
 PROBE_TEST(qmgr)
 PROBE_TEST(local)
 PROBE_TEST(virtual)
@@ -203,6 +208,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_smtpd, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_addrd, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_dnsd, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_limitd, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_qmgr, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_local, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_virtual, set_up, tear_down),

@@ -10,6 +10,7 @@ probe_daemons = tests/sandbox/logd_probe tests/sandbox/smtpd_probe tests/sandbox
 	tests/sandbox/dnsd_probe tests/sandbox/qmgr_probe tests/sandbox/local_probe \
 	tests/sandbox/virtual_probe tests/sandbox/bounce_probe tests/sandbox/smtp_probe \
 	tests/sandbox/error_probe tests/sandbox/discard_probe
+	tests/sandbox/limitd_probe
 tests_sandbox_logd_probe_SOURCES = $(logd_logd_SOURCES)
 tests_sandbox_logd_probe_LDADD = $(probe_libs) $(logd_logd_LDADD)
 tests_sandbox_smtpd_probe_SOURCES = $(smtpd_smtpd_SOURCES)
@@ -18,6 +19,8 @@ tests_sandbox_addrd_probe_SOURCES = $(addrd_addrd_SOURCES)
 tests_sandbox_addrd_probe_LDADD = $(probe_libs) $(addrd_addrd_LDADD)
 tests_sandbox_dnsd_probe_SOURCES = $(dnsd_dnsd_SOURCES)
 tests_sandbox_dnsd_probe_LDADD = $(probe_libs) $(dnsd_dnsd_LDADD)
+tests_sandbox_limitd_probe_SOURCES = $(limitd_limitd_SOURCES)
+tests_sandbox_limitd_probe_LDADD = $(probe_libs) $(limitd_limitd_LDADD)
 tests_sandbox_qmgr_probe_SOURCES = $(qmgr_qmgr_SOURCES)
 tests_sandbox_qmgr_probe_LDADD = $(probe_libs) $(qmgr_qmgr_LDADD)
 tests_sandbox_local_probe_SOURCES = $(local_local_SOURCES)
