@@ -123,19 +123,32 @@ static uint16_t unknown_recipient_code(const struct conf_smtpd *conf, enum addr_
     return (uint16_t)code;
 }
 
+/* What is said once for all recipients comes with the first. */
+static unsigned expand_flags(const struct conf_smtpd *conf, bool is_first)
+{
+    return ADDR_EXPAND_COPIES | (is_first ? ADDR_EXPAND_FIRST : 0U) |
+           (is_first && conf->smtpd_reject_unlisted_sender ? ADDR_EXPAND_CHECK_SENDER : 0U);
+}
+
 static void check_recipient(void *context, struct span sender, const struct mailbox *recipient,
-                            struct arena *arena, struct smtpsession_verdict *verdict)
+                            bool is_first, struct arena *arena, struct smtpsession_verdict *verdict)
 {
     struct smtpd *smtpd = context;
     const struct conf_smtpd *conf = smtpd->conf;
     struct addr_check check;
-    addr_check_recipient(&smtpd->addr, recipient->text, sender, 0,
+    addr_check_recipient(&smtpd->addr, recipient->text, sender, expand_flags(conf, is_first),
                          clock_deadline_after(ADDRESS_CHECK_TIMEOUT_MS), arena, &check);
     *verdict = (struct smtpsession_verdict){
         .outcome = check.outcome,
         .is_ours = addr_class_is_ours(check.class),
         .recipient = check.recipient,
+        .expansion = check.expansion,
     };
+    if (!outcome_is_ok(&check.sender_outcome)) {
+        verdict->outcome = check.sender_outcome;
+        verdict->is_about_sender = true;
+        return;
+    }
     if (check.outcome.kind != OUTCOME_PERMANENT || check.outcome.reply_code != 550 ||
         !verdict->is_ours)
         return;
@@ -246,6 +259,8 @@ bool smtpd_begin(struct service *service)
         .check_recipient = check_recipient,
     };
     intake_init(&smtpd->intake, service->loop, SPARE_GRANTS);
+    smtpd->intake.duplicate_limit = smtpd->conf->duplicate_filter_limit;
+    smtpd->intake.keeps_no_originals = !smtpd->conf->enable_original_recipient;
     smtpsession_service_init(&smtpd->sessions, service->loop, &service->log, &smtpd->intake,
                              &smtpd->settings[false], &backend);
     limit_client_init(&smtpd->limits);

@@ -246,7 +246,8 @@ static void fill_envelope(const struct smtpsession *session, const struct recept
     *envelope = (struct queue_envelope){
         .arrival_us = reception->arrival_us,
         .origin = QUEUE_ORIGIN_SMTP,
-        .reverse_path = transaction->reverse_path.text,
+        .reverse_path = transaction->new_reverse_path.length ? transaction->new_reverse_path
+                                                             : transaction->reverse_path.text,
         .client_name = session->peer.name,
         .client_address = session->peer.address,
         .client_port = session->port,
@@ -286,7 +287,7 @@ static void commit(struct smtpsession *session, struct reception *reception)
     check_line_ends(session, reception, arena);
     if (outcome_is_ok(&reception->outcome) && !reception->is_body)
         split_header(session, reception);
-    if (!buffer_ok(&reception->header))
+    if (!buffer_ok(&reception->header) || session->transaction.has_broken_list)
         fail(reception, outcome_temporary(452, 3, 1, "Insufficient system resources"));
     if (!outcome_is_ok(&reception->outcome))
         return;

@@ -9,6 +9,7 @@
 
 #include <sys/socket.h>
 
+#include "addr/client.h"
 #include "address/mailbox.h"
 #include "address/rewrite.h"
 #include "base/list.h"
@@ -91,6 +92,8 @@ struct smtpsession_verdict {
     struct outcome outcome; /* of the recipient as such; the reason follows "<recipient>: " */
     bool is_ours;           /* final destination or relay domain: no relaying for strangers */
     struct span recipient;  /* completed */
+    struct addr_expansion expansion; /* whom it stands for */
+    bool is_about_sender;            /* the outcome is: the reason follows "<sender>: " */
 };
 
 /* What a session asks of others, beside qmgr. Both run in the session's task and may park; results
@@ -100,9 +103,10 @@ struct smtpsession_backend {
     /* The name that the address has and that has the address; empty when there is none. */
     struct span (*find_client_name)(void *context, const struct ip_address *address,
                                     struct arena *arena);
-    /* Where nobody could be asked the verdict is a temporary failure. */
+    /* Where nobody could be asked the verdict is a temporary failure. is_first: of its message. */
     void (*check_recipient)(void *context, struct span sender, const struct mailbox *recipient,
-                            struct arena *arena, struct smtpsession_verdict *verdict);
+                            bool is_first, struct arena *arena,
+                            struct smtpsession_verdict *verdict);
 };
 
 struct smtpsession_service {

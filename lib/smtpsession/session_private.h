@@ -44,6 +44,9 @@ struct session_transaction {
     uint32_t refused_overshoot;
     struct span first_recipient;
     bool has_utf8_address;         /* somewhere in the envelope */
+    struct span new_reverse_path;  /* as addrd has rewritten it; empty: as it was */
+    bool has_broken_list;          /* some members of a list could not be added */
+    bool rewrites_headers;         /* addrd may have other names for addresses in the header */
     struct intake_message message; /* open from the first accepted recipient on */
     struct reception *chunks;      /* what BDAT brought so far; NULL before the first */
 };

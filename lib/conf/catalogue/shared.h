@@ -88,6 +88,12 @@
     "bounce|2bounce|data|delay|policy|protocol|resource|software", \
     "Classes of trouble that the postmaster is told of.")
 
+/* Recipients in the envelope. */
+#define CONF_SHARED_enable_original_recipient CONF_BOOL(enable_original_recipient, "yes", \
+    "Keep with each recipient who was meant before addresses were rewritten.")
+#define CONF_SHARED_duplicate_filter_limit CONF_NUMBER(duplicate_filter_limit, "1000", 0, CONF_NUMBER_MAX, \
+    "Recipients of a message that are remembered, so that equal ones count once.")
+
 /* Refusals. */
 #define CONF_SHARED_show_user_unknown_table_name CONF_BOOL(show_user_unknown_table_name, "yes", \
     "Name the table in User unknown replies.")
