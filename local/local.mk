@@ -6,6 +6,7 @@ local_engine_sources = \
 	local/maildir_cache.c local/maildir_cache.h \
 	local/maildir_name.c local/maildir_name.h \
 	local/maildir_open.c local/maildir_open.h \
+	local/mbox.c local/mbox.h \
 	local/quota.c local/quota.h \
 	local/rendition.c local/rendition.h
 
@@ -35,6 +36,10 @@ TESTS += tests/local/destinations_test
 tests_local_destinations_test_SOURCES = tests/local/destinations_test.c tests/test.h \
 	local/destinations.c local/destinations.h
 tests_local_destinations_test_LDADD = $(test_libs)
+check_PROGRAMS += tests/local/mbox_test
+TESTS += tests/local/mbox_test
+tests_local_mbox_test_SOURCES = tests/local/mbox_test.c tests/test.h $(local_engine_sources)
+tests_local_mbox_test_LDADD = $(test_libs)
 check_PROGRAMS += tests/local/agents_test
 TESTS += tests/local/agents_test
 tests_local_agents_test_SOURCES = tests/local/agents_test.c tests/daemon.c tests/daemon.h tests/test.h

@@ -116,7 +116,7 @@ static bool write_content(const struct maildir_request *request, struct renditio
                          request->has_delivered_to ? request->recipient : span_empty());
     errno = ENOMEM;
     if (buffer_ok(&fields))
-        written = rendition_write(request->content, buffer_span(&fields),
+        written = rendition_write(request->content, RENDITION_PLAIN, buffer_span(&fields),
                                   request->refuses_loops ? request->recipient : span_empty(), space,
                                   descriptor, size_bytes);
     const int error_number = errno;
