@@ -28,8 +28,8 @@ static void test_programs(void **state)
 static void test_order(void **state)
 {
     (void)state;
-    static const char *const order[] = {"logd",  "qmgr",    "addrd",  "dnsd",  "smtpd",  "smtp",
-                                        "local", "virtual", "bounce", "error", "discard"};
+    static const char *const order[] = {"logd",  "qmgr",    "addrd",  "dnsd",  "smtpd",   "smtp",
+                                        "local", "virtual", "bounce", "error", "discard", "pipe"};
     assert_true(wiring_program_count >= ARRAY_LENGTH(order));
     for (size_t i = 0; i < ARRAY_LENGTH(order); i++)
         assert_string_equal(wiring_programs[i].program, order[i]);
