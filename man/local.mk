@@ -9,6 +9,7 @@ dist_man_MANS += man/limitd.8
 dist_man_MANS += man/local.8
 dist_man_MANS += man/logd.8
 dist_man_MANS += man/master.8
+dist_man_MANS += man/pipe.8
 dist_man_MANS += man/postalias.1
 dist_man_MANS += man/posthouse-drop.5
 dist_man_MANS += man/posthouse-log.5

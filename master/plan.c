@@ -7,11 +7,12 @@
 #include <unistd.h>
 
 #include "conf/check.h"
+#include "conf/pipe_command.h"
 #include "conf/usage.h"
 #include "system/file.h"
 #include "table/check.h"
 
-enum { SETTINGS_MAX_BYTES = 4 << 20 };
+enum { SETTINGS_MAX_BYTES = 4 << 20, ARGUMENTS_MAX_BYTES = 16384 };
 
 /* The same as conf/master.cf. */
 const char plan_default_services[] = "smtp    inet n - y - - smtpd\n"
@@ -222,6 +223,37 @@ static bool wants_debug_lines(const struct conf_service *conf)
     return false;
 }
 
+/* What follows the program in master.cf, where that is the daemon's to know. */
+static void take_command(struct planning *planning, const struct conf_service *conf,
+                         struct plan_service *service)
+{
+    struct plan *plan = planning->plan;
+    struct conf_pipe_command command;
+    struct conf_error error;
+    struct buffer text;
+    const struct span *words = conf->arguments + conf->option_count;
+    const size_t count = conf->argument_count - conf->option_count;
+    if (!(service->program->traits & WIRING_RUNS_COMMAND))
+        return;
+    if (!conf_pipe_parse(words, count, &plan->arena, &command, &error)) {
+        conf_notice_add(planning->notices, CONF_NOTICE_ERROR, "%.*s, line %u: service %.*s: %s",
+                        SPAN_PRINTF(plan->instance.master.file), conf->line,
+                        SPAN_PRINTF(service->name), error.text);
+        return;
+    }
+    buffer_init(&text, &plan->arena, ARGUMENTS_MAX_BYTES);
+    for (size_t i = 0; i < count; i++) {
+        buffer_append_span(&text, words[i]);
+        buffer_append_byte(&text, 0);
+    }
+    service->arguments = buffer_span(&text);
+    if (!buffer_ok(&text))
+        conf_notice_add(planning->notices, CONF_NOTICE_ERROR,
+                        "%.*s, line %u: service %.*s: the command is longer than %d bytes",
+                        SPAN_PRINTF(plan->instance.master.file), conf->line,
+                        SPAN_PRINTF(service->name), ARGUMENTS_MAX_BYTES);
+}
+
 static size_t count_processes(const struct planning *planning, const struct conf_service *conf,
                               const struct wiring_program *program)
 {
@@ -251,7 +283,10 @@ static void add_service(struct planning *planning, const struct conf_service *co
                                      .process_count = count_processes(planning, conf, program)};
     plan->services[plan->service_count++] = service;
     plan->process_count += service->process_count;
+    service->process_limit =
+        conf->has_process_limit ? conf->process_limit : plan->settings.default_process_limit;
     service->path = find_program_file(planning, program);
+    take_command(planning, conf, service);
     (void)seal_settings(planning, conf, service); /* noted */
     (void)resolve_endpoints(planning, service);   /* noted */
     if (!identity_choose(&plan->instance, conf, &plan->settings, program, &service->identity,

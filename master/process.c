@@ -157,6 +157,8 @@ static bool send_start(struct process *process)
         .root_directory = span_from_string(process->plan->empty_directory),
         .generation = process->generation,
         .is_verbose = process->world->is_verbose || service->is_verbose,
+        .arguments = service->arguments,
+        .process_limit = service->process_limit,
     };
     return start.settings >= 0 && ipc_channel_send(process->control, IPC_START, &start);
 }

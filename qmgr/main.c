@@ -167,6 +167,7 @@ static void on_peer(struct service *service, const struct service_peer *peer, in
     case IPC_ROLE_VIRTUAL:
     case IPC_ROLE_ERROR:
     case IPC_ROLE_DISCARD:
+    case IPC_ROLE_PIPE:
         agent_attach(&qmgr, peer, descriptor);
         break;
     default:

@@ -10,6 +10,7 @@
 #include "conf/local.h"
 #include "conf/logd.h"
 #include "conf/master.h"
+#include "conf/pipe.h"
 #include "conf/qmgr.h"
 #include "conf/smtp.h"
 #include "conf/smtpd.h"
@@ -90,6 +91,14 @@ static const struct conf_parameter parameters_of_master[] = {
 };
 #undef CONF_STRUCT
 
+#define CONF_STRUCT conf_pipe
+static const struct conf_parameter parameters_of_pipe[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/pipe.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
 #define CONF_STRUCT conf_qmgr
 static const struct conf_parameter parameters_of_qmgr[] = {
 #include "conf/catalogue/rows.h"
@@ -144,6 +153,7 @@ PART(limitd)
 PART(local)
 PART(logd)
 PART_OF(master, conf_master_settings) /* struct conf_master is master.cf */
+PART(pipe)
 PART(qmgr)
 PART(smtp)
 PART(smtpd)
@@ -154,6 +164,9 @@ const struct conf_part *const conf_parts[] = {
     &conf_part_addrd,  &conf_part_bounce, &conf_part_discard, &conf_part_dnsd,    &conf_part_error,
     &conf_part_limitd, &conf_part_local,  &conf_part_logd,    &conf_part_master,  &conf_part_qmgr,
     &conf_part_smtp,   &conf_part_smtpd,  &conf_part_tools,   &conf_part_virtual,
+    &conf_part_addrd, &conf_part_bounce, &conf_part_discard, &conf_part_dnsd,    &conf_part_error,
+    &conf_part_local, &conf_part_logd,   &conf_part_master,  &conf_part_pipe,    &conf_part_qmgr,
+    &conf_part_smtp,  &conf_part_smtpd,  &conf_part_tools,   &conf_part_virtual,
 };
 const size_t conf_part_count = ARRAY_LENGTH(conf_parts);
 

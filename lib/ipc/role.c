@@ -7,7 +7,7 @@ static const char *const names[IPC_ROLE_COUNT] = {
     [IPC_ROLE_QMGR] = "qmgr",       [IPC_ROLE_SMTP] = "smtp",     [IPC_ROLE_LOCAL] = "local",
     [IPC_ROLE_VIRTUAL] = "virtual", [IPC_ROLE_BOUNCE] = "bounce", [IPC_ROLE_WORKER] = "worker",
     [IPC_ROLE_TOOL] = "tool",       [IPC_ROLE_ERROR] = "error",   [IPC_ROLE_DISCARD] = "discard",
-    [IPC_ROLE_LIMITD] = "limitd",
+    [IPC_ROLE_LIMITD] = "limitd",   [IPC_ROLE_PIPE] = "pipe",
 };
 
 const char *ipc_role_name(enum ipc_role role)

@@ -419,6 +419,8 @@ static bool bring_up(struct control *control)
     service->process_number = control->start.process_number;
     service->generation = control->start.generation;
     service->is_verbose = control->start.is_verbose;
+    service->arguments = control->start.arguments;
+    service->process_limit = control->start.process_limit;
     service->log.is_debugging = service->is_verbose;
     service->is_root = geteuid() == 0;
     if (service->is_verbose) {

@@ -118,9 +118,9 @@ static void write_file(const char *directory, const char *name, const char *text
     assert_int_equal(chmod(path, mode), 0);
 }
 
-static const char *const files[] = {"main.cf", "master.cf", "logd",    "qmgr",  "addrd",
-                                    "dnsd",    "smtpd",     "smtp",    "local", "virtual",
-                                    "bounce",  "error",     "discard", "limitd"};
+static const char *const files[] = {"main.cf", "master.cf", "logd",    "qmgr",   "addrd",
+                                    "dnsd",    "smtpd",     "smtp",    "local",  "virtual",
+                                    "bounce",  "error",     "discard", "limitd", "pipe"};
 
 static int make_place(void **state)
 {
@@ -216,6 +216,9 @@ static void test_plans(void **state)
         {"disabled", "master_service_disable = 2525/inet\n",
          "2525 inet n - y - 1 smtpd\n2526 inet n - y - 1 smtpd\n",
          HELPERS "2526=smtpd*1 bounce=bounce*1 limitd=limitd*1", 0},
+        {"a command", "", "drop unix - n n - 10 pipe user=me argv=/bin/true ${recipient}\n",
+         HELPERS "bounce=bounce*1 limitd=limitd*1 drop=pipe*1", 0},
+        {"a command without a user", "", "drop unix - n n - 10 pipe argv=/bin/true\n", "", 0},
         {"a bad override", "", "2525 inet n - y - 1 smtpd -o smtpd_timeout=soon\n", "", 0},
         {"no such port", "", "no-such-port inet n - y - 1 smtpd\n",
          "service \"no-such-port\": no port", 0},

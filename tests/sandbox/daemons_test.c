@@ -19,6 +19,7 @@
 #include "conf/limitd.h"
 #include "conf/local.h"
 #include "conf/logd.h"
+#include "conf/pipe.h"
 #include "conf/qmgr.h"
 #include "conf/smtp.h"
 #include "conf/smtpd.h"
@@ -52,6 +53,7 @@ static const struct row {
     {"bounce", IPC_ROLE_BOUNCE, &conf_part_bounce, SANDBOX_READ_FD | SANDBOX_WRITE_FD},
     {"error", IPC_ROLE_ERROR, &conf_part_error, 0},
     {"discard", IPC_ROLE_DISCARD, &conf_part_discard, 0},
+    {"pipe", IPC_ROLE_PIPE, &conf_part_pipe, SANDBOX_SOCKETPAIR},
 };
 
 struct fixture {
@@ -200,6 +202,7 @@ PROBE_TEST(smtp)
 PROBE_TEST(bounce)
 PROBE_TEST(error)
 PROBE_TEST(discard)
+PROBE_TEST(pipe)
 
 int main(void)
 {
@@ -216,6 +219,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bounce, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_error, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_discard, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_pipe, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

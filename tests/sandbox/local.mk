@@ -11,6 +11,7 @@ probe_daemons = tests/sandbox/logd_probe tests/sandbox/smtpd_probe tests/sandbox
 	tests/sandbox/virtual_probe tests/sandbox/bounce_probe tests/sandbox/smtp_probe \
 	tests/sandbox/error_probe tests/sandbox/discard_probe
 	tests/sandbox/limitd_probe
+	tests/sandbox/error_probe tests/sandbox/discard_probe tests/sandbox/pipe_probe
 tests_sandbox_logd_probe_SOURCES = $(logd_logd_SOURCES)
 tests_sandbox_logd_probe_LDADD = $(probe_libs) $(logd_logd_LDADD)
 tests_sandbox_smtpd_probe_SOURCES = $(smtpd_smtpd_SOURCES)
@@ -35,6 +36,8 @@ tests_sandbox_error_probe_SOURCES = $(error_error_SOURCES)
 tests_sandbox_error_probe_LDADD = $(probe_libs) $(error_error_LDADD)
 tests_sandbox_discard_probe_SOURCES = $(error_discard_SOURCES)
 tests_sandbox_discard_probe_LDADD = $(probe_libs) $(error_discard_LDADD)
+tests_sandbox_pipe_probe_SOURCES = $(local_pipe_SOURCES)
+tests_sandbox_pipe_probe_LDADD = $(probe_libs) $(local_pipe_LDADD)
 
 check_PROGRAMS += tests/sandbox/daemons_test $(probe_daemons)
 TESTS += tests/sandbox/daemons_test

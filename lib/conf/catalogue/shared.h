@@ -98,6 +98,12 @@
 #define CONF_SHARED_show_user_unknown_table_name CONF_BOOL(show_user_unknown_table_name, "yes", \
     "Name the table in User unknown replies.")
 
+/* Commands. */
+#define CONF_SHARED_command_time_limit CONF_TIME(command_time_limit, "1000s", 's', 1, CONF_TIME_MAX_S, \
+    "How long a command may take that a message is given to.")
+#define CONF_SHARED_export_environment CONF_TEXT(export_environment, "TZ MAIL_CONFIG LANG", 0, CONF_TEXT_MAX, \
+    "Environment of commands: names, whose values are the mail system's, and name=value.")
+
 /* Tables. */
 #define CONF_SHARED_alias_maps CONF_TABLES(alias_maps, "hash:/etc/aliases", \
     "Tables of local aliases, aliases(5).")
