@@ -17,6 +17,9 @@ const struct wiring_program wiring_programs[] = {
     /* 8 */ {"bounce", IPC_ROLE_BOUNCE, WIRING_ALWAYS | WIRING_ONE_SERVICE, WIRING_STAGE_WORK, NULL},
     /* 9 */ {"error", IPC_ROLE_ERROR, 0, WIRING_STAGE_WORK, NULL},
     /* 10 */ {"discard", IPC_ROLE_DISCARD, 0, WIRING_STAGE_WORK, NULL},
+    /* 11 */ {"lmtp", IPC_ROLE_LMTP, WIRING_PER_CORE, WIRING_STAGE_WORK, NULL},
+    /* 12 */ {"connectd", IPC_ROLE_CONNECTD, WIRING_FOR_CLIENTS | WIRING_ONE_SERVICE,
+              WIRING_STAGE_HELP, NULL},
 };
 
 const struct wiring_line wiring_lines[] = {
@@ -32,6 +35,8 @@ const struct wiring_line wiring_lines[] = {
     {IPC_ROLE_BOUNCE,  IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_ERROR,   IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_DISCARD, IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
+    {IPC_ROLE_LMTP,    IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
+    {IPC_ROLE_CONNECTD, IPC_ROLE_LOGD,   WIRING_SAME_GENERATION},
     /* Whoever makes mail: may it be, and into the queue with it. */
     {IPC_ROLE_SMTPD,   IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_BOUNCE,  IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
@@ -45,10 +50,14 @@ const struct wiring_line wiring_lines[] = {
     {IPC_ROLE_QMGR,    IPC_ROLE_VIRTUAL, WIRING_CLIENT_MAY_BE_NEWER},
     {IPC_ROLE_QMGR,    IPC_ROLE_ERROR,   WIRING_CLIENT_MAY_BE_NEWER},
     {IPC_ROLE_QMGR,    IPC_ROLE_DISCARD, WIRING_CLIENT_MAY_BE_NEWER},
+    {IPC_ROLE_QMGR,    IPC_ROLE_LMTP,    WIRING_CLIENT_MAY_BE_NEWER},
     {IPC_ROLE_QMGR,    IPC_ROLE_BOUNCE,  WIRING_SAME_GENERATION},
     /* Which host is that? How is this address to be written to strangers? */
     {IPC_ROLE_SMTP,    IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_SMTP,    IPC_ROLE_DNSD,    WIRING_SAME_GENERATION},
+    {IPC_ROLE_LMTP,    IPC_ROLE_DNSD,    WIRING_SAME_GENERATION},
+    /* A socket of that local server, please. */
+    {IPC_ROLE_LMTP,    IPC_ROLE_CONNECTD, WIRING_SAME_GENERATION},
 };
 /* clang-format on */
 

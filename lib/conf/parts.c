@@ -3,9 +3,11 @@
 
 #include "conf/addrd.h"
 #include "conf/bounce.h"
+#include "conf/connectd.h"
 #include "conf/discard.h"
 #include "conf/dnsd.h"
 #include "conf/error.h"
+#include "conf/lmtp.h"
 #include "conf/local.h"
 #include "conf/logd.h"
 #include "conf/master.h"
@@ -33,6 +35,14 @@ static const struct conf_parameter parameters_of_bounce[] = {
 };
 #undef CONF_STRUCT
 
+#define CONF_STRUCT conf_connectd
+static const struct conf_parameter parameters_of_connectd[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/connectd.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
 #define CONF_STRUCT conf_discard
 static const struct conf_parameter parameters_of_discard[] = {
 #include "conf/catalogue/rows.h"
@@ -53,6 +63,14 @@ static const struct conf_parameter parameters_of_dnsd[] = {
 static const struct conf_parameter parameters_of_error[] = {
 #include "conf/catalogue/rows.h"
 #include "conf/catalogue/error.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
+#define CONF_STRUCT conf_lmtp
+static const struct conf_parameter parameters_of_lmtp[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/lmtp.def"
 #include "conf/catalogue/end.h"
 };
 #undef CONF_STRUCT
@@ -128,9 +146,11 @@ static const struct conf_parameter parameters_of_virtual[] = {
 #define PART(part_name) PART_OF(part_name, conf_##part_name)
 PART(addrd)
 PART(bounce)
+PART(connectd)
 PART(discard)
 PART(dnsd)
 PART_OF(error, conf_error_settings) /* struct conf_error is a mistake */
+PART(lmtp)
 PART(local)
 PART(logd)
 PART_OF(master, conf_master_settings) /* struct conf_master is master.cf */
@@ -141,8 +161,9 @@ PART(tools)
 PART(virtual)
 
 const struct conf_part *const conf_parts[] = {
-    &conf_part_addrd, &conf_part_bounce, &conf_part_discard, &conf_part_dnsd, &conf_part_error,
-    &conf_part_local, &conf_part_logd,   &conf_part_master,  &conf_part_qmgr, &conf_part_smtp,
+    &conf_part_addrd, &conf_part_bounce, &conf_part_connectd, &conf_part_discard,
+    &conf_part_dnsd,  &conf_part_error,  &conf_part_lmtp,     &conf_part_local,
+    &conf_part_logd,  &conf_part_master, &conf_part_qmgr,     &conf_part_smtp,
     &conf_part_smtpd, &conf_part_tools,  &conf_part_virtual,
 };
 const size_t conf_part_count = ARRAY_LENGTH(conf_parts);
