@@ -15,6 +15,7 @@ include lib/table/local.mk
 include lib/dns/local.mk
 include lib/addr/local.mk
 include lib/limit/local.mk
+include lib/connect/local.mk
 include lib/intake/local.mk
 include lib/agent/local.mk
 include lib/smtpsession/local.mk

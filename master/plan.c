@@ -28,7 +28,8 @@ const char plan_default_services[] = "smtp    inet n - y - - smtpd\n"
                                      "virtual unix - n n - - virtual\n"
                                      "error   unix - - y - - error\n"
                                      "retry   unix - - y - - error\n"
-                                     "discard unix - - y - - discard\n";
+                                     "discard unix - - y - - discard\n"
+                                     "lmtp    unix - - y - - lmtp\n";
 
 struct planning {
     struct plan *plan;
@@ -331,6 +332,19 @@ static void add_missing_service(struct planning *planning, const struct wiring_p
     add_service(planning, conf, program);
 }
 
+/* Does somebody who is to run need it? */
+static bool is_needed(const struct planning *planning, const struct wiring_program *program)
+{
+    if (program->traits & WIRING_ALWAYS)
+        return true;
+    if (!(program->traits & WIRING_FOR_CLIENTS))
+        return false;
+    for (size_t i = 0; i < planning->plan->service_count; i++)
+        if (wiring_between(planning->plan->services[i]->program->role, program->role))
+            return true;
+    return false;
+}
+
 static void add_services_of(struct planning *planning, const struct wiring_program *program)
 {
     const struct conf_master *master = &planning->plan->instance.master;
@@ -356,7 +370,7 @@ static void add_services_of(struct planning *planning, const struct wiring_progr
             count++;
         }
     }
-    if (count == 0 && program->traits & WIRING_ALWAYS)
+    if (count == 0 && is_needed(planning, program))
         add_missing_service(planning, program);
 }
 

@@ -21,6 +21,9 @@ const struct wiring_program wiring_programs[] = {
              WIRING_ALWAYS | WIRING_ONE_SERVICE | WIRING_EXCLUSIVE | WIRING_HAS_DATA,
              WIRING_STAGE_HELP, NULL},
     /* 12 */ {"pipe", IPC_ROLE_PIPE, WIRING_RUNS_COMMAND, WIRING_STAGE_WORK, NULL},
+    /* 13 */ {"lmtp", IPC_ROLE_LMTP, WIRING_PER_CORE, WIRING_STAGE_WORK, NULL},
+    /* 14 */ {"connectd", IPC_ROLE_CONNECTD, WIRING_FOR_CLIENTS | WIRING_ONE_SERVICE,
+              WIRING_STAGE_HELP, NULL},
 };
 
 const struct wiring_line wiring_lines[] = {
@@ -38,6 +41,8 @@ const struct wiring_line wiring_lines[] = {
     {IPC_ROLE_DISCARD, IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_LIMITD,  IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_PIPE,    IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
+    {IPC_ROLE_LMTP,    IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
+    {IPC_ROLE_CONNECTD, IPC_ROLE_LOGD,   WIRING_SAME_GENERATION},
     /* Whoever makes mail: may it be, and into the queue with it. */
     {IPC_ROLE_SMTPD,   IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_BOUNCE,  IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
@@ -54,10 +59,14 @@ const struct wiring_line wiring_lines[] = {
     {IPC_ROLE_QMGR,    IPC_ROLE_PIPE,    WIRING_CLIENT_MAY_BE_NEWER},
     {IPC_ROLE_QMGR,    IPC_ROLE_ERROR,   WIRING_CLIENT_MAY_BE_NEWER},
     {IPC_ROLE_QMGR,    IPC_ROLE_DISCARD, WIRING_CLIENT_MAY_BE_NEWER},
+    {IPC_ROLE_QMGR,    IPC_ROLE_LMTP,    WIRING_CLIENT_MAY_BE_NEWER},
     {IPC_ROLE_QMGR,    IPC_ROLE_BOUNCE,  WIRING_SAME_GENERATION},
     /* Which host is that? How is this address to be written to strangers? */
     {IPC_ROLE_SMTP,    IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_SMTP,    IPC_ROLE_DNSD,    WIRING_SAME_GENERATION},
+    {IPC_ROLE_LMTP,    IPC_ROLE_DNSD,    WIRING_SAME_GENERATION},
+    /* A socket of that local server, please. */
+    {IPC_ROLE_LMTP,    IPC_ROLE_CONNECTD, WIRING_SAME_GENERATION},
 };
 /* clang-format on */
 

@@ -24,6 +24,9 @@ enum wiring_trait {
     WIRING_STATIC_OWNER = 1 << 6,
     /* What follows the program in master.cf says which command it runs. */
     WIRING_RUNS_COMMAND = 1 << 7,
+    /* A process is there, named in master.cf or not, when one of its clients is. Its row comes
+     * after theirs. */
+    WIRING_FOR_CLIENTS = 1 << 8,
 };
 
 /* In which order processes are told to leave: a stage waits for the ones before it. */

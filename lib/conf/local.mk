@@ -2,12 +2,16 @@
 lib_libposthouse_a_SOURCES += \
 	lib/conf/addrd.h lib/conf/bounce.h lib/conf/discard.h lib/conf/dnsd.h lib/conf/error.h lib/conf/local.h lib/conf/logd.h \
 	lib/conf/addrd.h lib/conf/bounce.h lib/conf/dnsd.h lib/conf/limitd.h lib/conf/local.h lib/conf/logd.h \
+	lib/conf/addrd.h lib/conf/bounce.h lib/conf/connectd.h lib/conf/dnsd.h \
+	lib/conf/lmtp.h lib/conf/local.h lib/conf/logd.h \
 	lib/conf/master.h lib/conf/qmgr.h lib/conf/smtp.h lib/conf/smtpd.h lib/conf/tools.h \
 	lib/conf/master.h lib/conf/pipe.h lib/conf/qmgr.h lib/conf/smtp.h lib/conf/smtpd.h lib/conf/tools.h \
 	lib/conf/virtual.h \
 	lib/conf/catalogue/end.h lib/conf/catalogue/fields.h lib/conf/catalogue/rows.h \
 	lib/conf/catalogue/shared.h \
 	lib/conf/catalogue/addrd.def lib/conf/catalogue/bounce.def lib/conf/catalogue/discard.def lib/conf/catalogue/dnsd.def lib/conf/catalogue/error.def \
+	lib/conf/catalogue/addrd.def lib/conf/catalogue/bounce.def lib/conf/catalogue/connectd.def \
+	lib/conf/catalogue/lmtp.def lib/conf/catalogue/dnsd.def \
 	lib/conf/catalogue/known.def lib/conf/catalogue/local.def lib/conf/catalogue/logd.def \
 	lib/conf/catalogue/addrd.def lib/conf/catalogue/bounce.def lib/conf/catalogue/dnsd.def \
 	lib/conf/catalogue/known.def lib/conf/catalogue/limitd.def lib/conf/catalogue/local.def lib/conf/catalogue/logd.def \

@@ -23,6 +23,8 @@ enum ipc_role {
     IPC_ROLE_PIPE,
     IPC_ROLE_WORKER, /* a daemon's own forked helper */
     IPC_ROLE_TOOL,   /* a command, through a socket in public/, known by its peer credentials */
+    IPC_ROLE_LMTP,
+    IPC_ROLE_CONNECTD,
     IPC_ROLE_COUNT
 };
 

@@ -13,10 +13,12 @@
 
 #include "conf/addrd.h"
 #include "conf/bounce.h"
+#include "conf/connectd.h"
 #include "conf/discard.h"
 #include "conf/dnsd.h"
 #include "conf/error.h"
 #include "conf/limitd.h"
+#include "conf/lmtp.h"
 #include "conf/local.h"
 #include "conf/logd.h"
 #include "conf/pipe.h"
@@ -50,6 +52,8 @@ static const struct row {
     {"virtual", IPC_ROLE_VIRTUAL, &conf_part_virtual,
      QUEUE_FILES | SANDBOX_OPEN_BENEATH | SANDBOX_THREADS},
     {"smtp", IPC_ROLE_SMTP, &conf_part_smtp, SANDBOX_CONNECT | SANDBOX_STREAMS | SANDBOX_READ_FD},
+    {"lmtp", IPC_ROLE_LMTP, &conf_part_lmtp, SANDBOX_CONNECT | SANDBOX_STREAMS | SANDBOX_READ_FD},
+    {"connectd", IPC_ROLE_CONNECTD, &conf_part_connectd, SANDBOX_CONNECT_LOCAL},
     {"bounce", IPC_ROLE_BOUNCE, &conf_part_bounce, SANDBOX_READ_FD | SANDBOX_WRITE_FD},
     {"error", IPC_ROLE_ERROR, &conf_part_error, 0},
     {"discard", IPC_ROLE_DISCARD, &conf_part_discard, 0},
@@ -199,6 +203,8 @@ PROBE_TEST(qmgr)
 PROBE_TEST(local)
 PROBE_TEST(virtual)
 PROBE_TEST(smtp)
+PROBE_TEST(lmtp)
+PROBE_TEST(connectd)
 PROBE_TEST(bounce)
 PROBE_TEST(error)
 PROBE_TEST(discard)
@@ -216,6 +222,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_local, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_virtual, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_smtp, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lmtp, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_connectd, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bounce, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_error, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_discard, set_up, tear_down),

@@ -12,6 +12,8 @@ probe_daemons = tests/sandbox/logd_probe tests/sandbox/smtpd_probe tests/sandbox
 	tests/sandbox/error_probe tests/sandbox/discard_probe
 	tests/sandbox/limitd_probe
 	tests/sandbox/error_probe tests/sandbox/discard_probe tests/sandbox/pipe_probe
+	tests/sandbox/error_probe tests/sandbox/discard_probe \
+	tests/sandbox/lmtp_probe tests/sandbox/connectd_probe
 tests_sandbox_logd_probe_SOURCES = $(logd_logd_SOURCES)
 tests_sandbox_logd_probe_LDADD = $(probe_libs) $(logd_logd_LDADD)
 tests_sandbox_smtpd_probe_SOURCES = $(smtpd_smtpd_SOURCES)
@@ -38,6 +40,10 @@ tests_sandbox_discard_probe_SOURCES = $(error_discard_SOURCES)
 tests_sandbox_discard_probe_LDADD = $(probe_libs) $(error_discard_LDADD)
 tests_sandbox_pipe_probe_SOURCES = $(local_pipe_SOURCES)
 tests_sandbox_pipe_probe_LDADD = $(probe_libs) $(local_pipe_LDADD)
+tests_sandbox_lmtp_probe_SOURCES = $(smtp_lmtp_SOURCES)
+tests_sandbox_lmtp_probe_LDADD = $(probe_libs) $(smtp_lmtp_LDADD)
+tests_sandbox_connectd_probe_SOURCES = $(connectd_connectd_SOURCES)
+tests_sandbox_connectd_probe_LDADD = $(probe_libs) $(connectd_connectd_LDADD)
 
 check_PROGRAMS += tests/sandbox/daemons_test $(probe_daemons)
 TESTS += tests/sandbox/daemons_test

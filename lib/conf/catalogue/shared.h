@@ -103,6 +103,13 @@
     "How long a command may take that a message is given to.")
 #define CONF_SHARED_export_environment CONF_TEXT(export_environment, "TZ MAIL_CONFIG LANG", 0, CONF_TEXT_MAX, \
     "Environment of commands: names, whose values are the mail system's, and name=value.")
+/* Delivery to servers. */
+#define CONF_SHARED_disable_dns_lookups CONF_BOOL(disable_dns_lookups, "no", \
+    "Deliver without MX records, to the addresses of names.")
+#define CONF_SHARED_ignore_mx_lookup_error CONF_BOOL(ignore_mx_lookup_error, "no", \
+    "Look for an address when the MX lookup fails for now.")
+#define CONF_SHARED_disable_mime_output_conversion CONF_BOOL(disable_mime_output_conversion, "no", \
+    "Send 8-bit content as it is to servers without 8BITMIME.")
 
 /* Tables. */
 #define CONF_SHARED_alias_maps CONF_TABLES(alias_maps, "hash:/etc/aliases", \
