@@ -73,6 +73,10 @@ static const struct conf_parameter parameters_of_error[] = {
 static const struct conf_parameter parameters_of_limitd[] = {
 #include "conf/catalogue/rows.h"
 #include "conf/catalogue/limitd.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
 #define CONF_STRUCT conf_lmtp
 static const struct conf_parameter parameters_of_lmtp[] = {
 #include "conf/catalogue/rows.h"
@@ -176,18 +180,27 @@ PART(smtpd)
 PART(tools)
 PART(virtual)
 
+/* clang-format off */
 const struct conf_part *const conf_parts[] = {
-    &conf_part_addrd,  &conf_part_bounce, &conf_part_discard, &conf_part_dnsd,    &conf_part_error,
-    &conf_part_limitd, &conf_part_local,  &conf_part_logd,    &conf_part_master,  &conf_part_qmgr,
-    &conf_part_smtp,   &conf_part_smtpd,  &conf_part_tools,   &conf_part_virtual,
-    &conf_part_addrd, &conf_part_bounce, &conf_part_discard, &conf_part_dnsd,    &conf_part_error,
-    &conf_part_local, &conf_part_logd,   &conf_part_master,  &conf_part_pipe,    &conf_part_qmgr,
-    &conf_part_smtp,  &conf_part_smtpd,  &conf_part_tools,   &conf_part_virtual,
-    &conf_part_addrd, &conf_part_bounce, &conf_part_connectd, &conf_part_discard,
-    &conf_part_dnsd,  &conf_part_error,  &conf_part_lmtp,     &conf_part_local,
-    &conf_part_logd,  &conf_part_master, &conf_part_qmgr,     &conf_part_smtp,
-    &conf_part_smtpd, &conf_part_tools,  &conf_part_virtual,
+    &conf_part_addrd,
+    &conf_part_bounce,
+    &conf_part_connectd,
+    &conf_part_discard,
+    &conf_part_dnsd,
+    &conf_part_error,
+    &conf_part_limitd,
+    &conf_part_lmtp,
+    &conf_part_local,
+    &conf_part_logd,
+    &conf_part_master,
+    &conf_part_pipe,
+    &conf_part_qmgr,
+    &conf_part_smtp,
+    &conf_part_smtpd,
+    &conf_part_tools,
+    &conf_part_virtual,
 };
+/* clang-format on */
 const size_t conf_part_count = ARRAY_LENGTH(conf_parts);
 
 const struct conf_part *conf_part_find(struct span program)
