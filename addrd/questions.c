@@ -119,7 +119,8 @@ static void answer_check(struct question *question)
         .new_sender = expansion.sender,
         .sender_outcome = shortened(check.sender_outcome),
         .rewrites_headers = rewriter_is_needed(questions->resolver)};
-    if (outcome_is_ok(&check.outcome) && !is_plain(&expansion, check.recipient)) {
+    if (check.outcome.kind != OUTCOME_TEMPORARY && expansion.count > 0 &&
+        !is_plain(&expansion, check.recipient)) {
         put_expansion(questions, &expansion, 0, &records, &message.fingerprint);
         message.recipients = buffer_span(&records);
         message.total = (uint32_t)expansion.count;

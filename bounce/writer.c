@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "conf/templates.h"
+#include "intake/recipients.h"
 #include "maillog/event.h"
 #include "maillog/queue.h"
 #include "maillog/receive.h"
@@ -20,6 +21,7 @@ enum {
     HEADER_MAX_BYTES = 32768,
     BOUNDARY_HOST_MAX_BYTES = 40, /* RFC 2046 section 5.1.1: 70 with the id before it */
     INTAKE_WAIT_MS = 60000,
+    EXPAND_WAIT_MS = 100000,
     COMMIT_WAIT_MS = 120000
 };
 
@@ -47,10 +49,12 @@ static bool complete_address(struct span address, struct span origin, struct are
 }
 
 bool bounce_writer_init(struct bounce_writer *writer, const struct conf_bounce *settings,
-                        struct intake *intake, struct maillog *log, struct arena *arena)
+                        struct intake *intake, struct addr_client *addr, struct maillog *log,
+                        struct arena *arena)
 {
     const struct span origin = settings->myorigin;
-    *writer = (struct bounce_writer){.settings = settings, .intake = intake, .log = log};
+    *writer =
+        (struct bounce_writer){.settings = settings, .intake = intake, .addr = addr, .log = log};
     return conf_templates_load(settings->bounce_template_file, arena, &writer->templates) &&
            complete_address(settings->bounce_notice_recipient, origin, arena,
                             &writer->postmaster_address) &&
@@ -230,8 +234,12 @@ static struct outcome commit(struct job *job, struct span header_block)
     const struct queue_recipient recipient = {.forward_path = job->report.to,
                                               .notify = QUEUE_NOTIFY_NEVER};
     const struct queue_envelope envelope = envelope_of(job, header_block.length);
-    if (!intake_add_recipient(&job->message, &recipient))
-        return outcome_temporary(451, 3, 0, "the report's recipient cannot be kept");
+    struct addr_expansion expansion;
+    const struct outcome outcome =
+        intake_expand_recipient(&job->message, job->writer->addr, &recipient, job->reverse_path, 0,
+                                job->arena, clock_deadline_after(EXPAND_WAIT_MS), &expansion);
+    if (!outcome_is_ok(&outcome))
+        return outcome_make(OUTCOME_TEMPORARY, 451, 3, 0, outcome.reason);
     /* Written before the commit: qmgr's own lines about the report come after these. */
     maillog_notification(job->writer->log, job->request->queue_id, job->log_kind,
                          intake_queue_id(&job->message));

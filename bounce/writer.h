@@ -3,6 +3,7 @@
 #ifndef BOUNCE_WRITER_H
 #define BOUNCE_WRITER_H
 
+#include "addr/client.h"
 #include "conf/bounce.h"
 #include "dsn/template.h"
 #include "intake/intake.h"
@@ -14,6 +15,7 @@
 struct bounce_writer {
     const struct conf_bounce *settings;
     struct intake *intake;
+    struct addr_client *addr; /* says whom the sender stands for */
     struct maillog *log;
     struct dsn_templates templates;
     struct span postmaster_address;    /* bounce_notice_recipient, completed */
@@ -24,7 +26,8 @@ struct bounce_writer {
 /* Completes the addresses and takes the templates; they live in the arena. False when memory is
  * out. */
 MUST_USE bool bounce_writer_init(struct bounce_writer *writer, const struct conf_bounce *settings,
-                                 struct intake *intake, struct maillog *log, struct arena *arena);
+                                 struct intake *intake, struct addr_client *addr,
+                                 struct maillog *log, struct arena *arena);
 
 /* OUTCOME_OK: the report is in the queue and report_id is its id, or nobody is to be told, which is
  * logged, and report_id is empty. Permanent: the original is

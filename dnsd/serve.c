@@ -34,6 +34,7 @@ static const struct {
     /* the way to a next hop */
     {IPC_ROLE_SMTP, ADDRESS_TYPES | TYPE_BIT(DNS_TYPE_MX) | TYPE_BIT(DNS_TYPE_CNAME) |
                         TYPE_BIT(DNS_TYPE_SRV) | TYPE_BIT(DNS_TYPE_TLSA)},
+    {IPC_ROLE_LMTP, ADDRESS_TYPES | TYPE_BIT(DNS_TYPE_CNAME) | TYPE_BIT(DNS_TYPE_TLSA)},
 };
 
 static bool may_ask(enum ipc_role role, uint32_t type)
@@ -132,7 +133,8 @@ static void on_closed(struct ipc_channel *channel, const char *reason, void *con
 }
 
 static const struct ipc_permission permissions[] = {
-    {IPC_DNS_QUERY, IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SMTP)},
+    {IPC_DNS_QUERY,
+     IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SMTP) | IPC_ROLE_BIT(IPC_ROLE_LMTP)},
     {0, 0},
 };
 static const struct ipc_channel_handlers handlers = {on_message, on_closed, permissions};

@@ -14,6 +14,8 @@ include lib/maillog/local.mk
 include lib/table/local.mk
 include lib/dns/local.mk
 include lib/addr/local.mk
+include lib/limit/local.mk
+include lib/connect/local.mk
 include lib/intake/local.mk
 include lib/agent/local.mk
 include lib/smtpsession/local.mk

@@ -2,11 +2,14 @@
 #include "commit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "maildir_cache.h"
+#include "system/file.h"
 #include "system/random.h"
 
 /* syncfs writes out what everybody left dirty on that file system. When that makes it slow we leave
@@ -161,12 +164,77 @@ static int64_t clock_monotonic_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+static void close_shared(struct commit_delivery *delivery)
+{
+    file_close(delivery->shared_descriptor);
+    delivery->shared_descriptor = -1;
+}
+
+/* The name of one file among several: the file has been flushed, or could not be. */
+static void take_flush(struct commit_delivery *delivery, int error_number)
+{
+    const struct maildir *mailbox = delivery_mailbox(delivery);
+    if (!delivery->is_written)
+        return;
+    if (error_number == 0 && mailbox->needs_directory_sync && fsync(mailbox->new) != 0)
+        error_number = errno;
+    delivery->is_written = error_number == 0;
+    if (delivery->is_written)
+        maildir_file_close(&delivery->file);
+    else
+        maildir_take_back(mailbox, &delivery->file, error_number, &delivery->result);
+}
+
+/* An earlier self may have been found in place of the file that the others share. */
+static bool is_same_file(int left, int right)
+{
+    struct stat left_status, right_status;
+    return fstat(left, &left_status) != 0 || fstat(right, &right_status) != 0 ||
+           (left_status.st_ino == right_status.st_ino && left_status.st_dev == right_status.st_dev);
+}
+
+/* One flush makes all names durable: they were made in the file's own transaction. */
+static void flush_shared(struct commit_delivery *delivery)
+{
+    const bool is_own = delivery->is_written &&
+                        !is_same_file(delivery->file.descriptor, delivery->shared_descriptor);
+    const int error_number = fsync(delivery->shared_descriptor) == 0 ? 0 : errno;
+    for (struct commit_delivery *follower = delivery->followers; follower;
+         follower = follower->next_follower)
+        take_flush(follower, error_number);
+    if (is_own)
+        delivery->is_written =
+            maildir_flush(delivery_mailbox(delivery), &delivery->file, &delivery->result);
+    else
+        take_flush(delivery, error_number);
+    close_shared(delivery);
+}
+
 static void flush_alone(struct commit_delivery *delivery)
 {
     const int64_t start_us = clock_monotonic_us();
-    delivery->is_written =
-        maildir_flush(delivery_mailbox(delivery), &delivery->file, &delivery->result);
+    if (delivery->shared_descriptor >= 0)
+        flush_shared(delivery);
+    else
+        delivery->is_written =
+            maildir_flush(delivery_mailbox(delivery), &delivery->file, &delivery->result);
     delivery->flush_us = clock_monotonic_us() - start_us;
+}
+
+/* For maildir_request.share: further names for those who follow. */
+static void link_followers(const struct maildir_source *source, void *context)
+{
+    struct commit_delivery *delivery = context;
+    delivery->shared_descriptor = fcntl(source->descriptor, F_DUPFD_CLOEXEC, 0);
+    for (struct commit_delivery *follower = delivery->followers;
+         follower && delivery->shared_descriptor >= 0; follower = follower->next_follower) {
+        enum maildir_linked linked = MAILDIR_LINK_REFUSED;
+        if (follower->entry || open_mailbox(follower))
+            linked = maildir_link(&follower->request, delivery_mailbox(follower), source,
+                                  &follower->file, &follower->result);
+        follower->is_written = linked == MAILDIR_LINKED;
+        follower->is_settled = linked != MAILDIR_NOT_LINKED;
+    }
 }
 
 static void deliver_work(struct pool_job *job)
@@ -185,12 +253,14 @@ static void deliver_work(struct pool_job *job)
     }
     give_space(delivery->commit, space);
     delivery->is_written = written == MAILDIR_WRITTEN;
-    if (!delivery->is_written)
+    if (!delivery->is_written && delivery->shared_descriptor < 0)
         return;
-    if (delivery->commit->policy == COMMIT_NO)
+    if (delivery->commit->policy == COMMIT_NO) {
+        close_shared(delivery);
         maildir_file_close(&delivery->file);
-    else if (delivery->flushes_itself)
+    } else if (delivery->flushes_itself || !delivery->is_written) {
         flush_alone(delivery);
+    }
 }
 
 static void flush_group_work(struct pool_job *job)
@@ -204,14 +274,25 @@ static void flush_group_work(struct pool_job *job)
     /* An error there may be somebody else's file; each of ours still knows of its own. */
     LIST_FOR_EACH (&group->flushing, link) {
         struct commit_delivery *delivery = CONTAINER_OF(link, struct commit_delivery, link);
-        if (is_synced)
+        if (is_synced) {
+            close_shared(delivery);
             maildir_file_close(&delivery->file);
-        else
+        } else {
             flush_alone(delivery);
+        }
     }
 }
 
 /* ---- in the loop ---- */
+
+static void let_go(struct commit_delivery *delivery)
+{
+    if (delivery->entry)
+        maildir_cache_release(delivery->entry);
+    if (delivery->opened.directory >= 0)
+        maildir_close(&delivery->opened);
+    delivery->entry = NULL;
+}
 
 static void finish(struct commit_delivery *delivery)
 {
@@ -221,12 +302,13 @@ static void finish(struct commit_delivery *delivery)
         commit->fsync_average_us +=
             (delivery->flush_us - commit->fsync_average_us) / FSYNC_AVERAGE_OVER;
     }
-    if (delivery->entry)
-        maildir_cache_release(delivery->entry);
-    if (delivery->opened.directory >= 0)
-        maildir_close(&delivery->opened);
-    delivery->entry = NULL;
+    let_go(delivery);
     commit->pending_count--;
+    for (struct commit_delivery *follower = delivery->followers, *next; follower; follower = next) {
+        next = follower->next_follower;
+        let_go(follower);
+        follower->done(follower);
+    }
     delivery->done(delivery);
 }
 
@@ -346,6 +428,28 @@ static void keep_mailbox(struct commit_delivery *delivery)
     delivery->opened.directory = -1;
 }
 
+static void start_shared(struct commit *commit, struct commit_delivery *first);
+
+/* Those that could not be linked are delivered among themselves, if there are any. */
+static void deliver_rest(struct commit_delivery *delivery)
+{
+    struct commit_delivery *first = NULL, **last = &first;
+    for (struct commit_delivery **place = &delivery->followers, *follower; (follower = *place);) {
+        keep_mailbox(follower);
+        if (follower->is_settled) {
+            place = &follower->next_follower;
+            continue;
+        }
+        *place = follower->next_follower;
+        follower->next_follower = NULL;
+        let_go(follower);
+        *last = follower;
+        last = &follower->next_follower;
+    }
+    if (first)
+        start_shared(delivery->commit, first);
+}
+
 static void deliver_done(struct pool_job *job)
 {
     struct commit_delivery *delivery = CONTAINER_OF(job, struct commit_delivery, job);
@@ -353,6 +457,7 @@ static void deliver_done(struct pool_job *job)
     struct commit *commit = delivery->commit;
     commit->writing_count--;
     keep_mailbox(delivery);
+    deliver_rest(delivery);
     if (needs_flush)
         join_group(delivery);
     else
@@ -360,23 +465,56 @@ static void deliver_done(struct pool_job *job)
     start_flushes(commit);
 }
 
-void commit_deliver(struct commit *commit, struct commit_delivery *delivery)
+static void prepare(struct commit *commit, struct commit_delivery *delivery, int64_t now_ms)
 {
-    const int64_t now_ms = clock_monotonic_ms();
     delivery->commit = commit;
     delivery->serial = commit->next_serial++;
     delivery->entry = maildir_cache_take(&commit->mailboxes, delivery->request.place.path, now_ms);
     delivery->opened.directory = -1;
     delivery->file.descriptor = -1;
+    delivery->shared_descriptor = -1;
     delivery->flush_us = -1;
-    delivery->is_written = false;
-    delivery->flushes_itself =
+    delivery->is_written = delivery->is_settled = false;
+    delivery->followers = NULL;
+    delivery->request.share = NULL;
+}
+
+/* The first delivers; those after it, by next_follower, follow. */
+static void start_shared(struct commit *commit, struct commit_delivery *first)
+{
+    const int64_t now_ms = clock_monotonic_ms();
+    for (struct commit_delivery *delivery = first; delivery; delivery = delivery->next_follower)
+        prepare(commit, delivery, now_ms);
+    first->followers = first->next_follower;
+    first->next_follower = NULL;
+    if (first->followers) {
+        first->request.share = link_followers;
+        first->request.share_context = first;
+    }
+    first->flushes_itself =
         commit->policy == COMMIT_FSYNC ||
         (commit->policy == COMMIT_AUTO &&
          (commit->pending_count < COMMIT_GROUP_MINIMUM || now_ms < commit->syncfs_again_ms));
-    delivery->job = (struct pool_job){.work = deliver_work, .done = deliver_done};
-    delivery->link = (struct list_link){NULL, NULL};
+    first->job = (struct pool_job){.work = deliver_work, .done = deliver_done};
+    first->link = (struct list_link){NULL, NULL};
     commit->pending_count++;
     commit->writing_count++;
-    pool_submit(commit->pool, &delivery->job);
+    pool_submit(commit->pool, &first->job);
+}
+
+void commit_deliver(struct commit *commit, struct commit_delivery *delivery)
+{
+    delivery->next_follower = NULL;
+    start_shared(commit, delivery);
+}
+
+void commit_deliver_shared(struct commit *commit, struct commit_delivery *const *deliveries,
+                           size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        ASSERT(!deliveries[i]->request.is_maybe_repeated);
+        deliveries[i]->next_follower = i + 1 < count ? deliveries[i + 1] : NULL;
+    }
+    if (count > 0)
+        start_shared(commit, deliveries[0]);
 }

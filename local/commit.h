@@ -24,7 +24,8 @@ struct commit;
 struct commit_group;
 struct maildir_entry;
 
-/* The caller fills in the first part and keeps it until done, which gets result. */
+/* The caller fills in the first part and keeps it until done, which gets result. The request's
+ * share is commit's own, too. */
 struct commit_delivery {
     struct maildir_request request;
     void (*done)(struct commit_delivery *delivery);
@@ -41,6 +42,11 @@ struct commit_delivery {
     int64_t flush_us; /* what the flush of its own took, -1: there was none */
     bool flushes_itself;
     bool is_written;
+    bool is_settled; /* of a follower: linked, or failed for good */
+    /* Those that want the same file under a name of their own. */
+    struct commit_delivery *followers;
+    struct commit_delivery *next_follower;
+    int shared_descriptor; /* of that file, when somebody follows; else -1 */
 };
 
 /* NULL when memory is out. The pool's threads do the work. */
@@ -50,6 +56,12 @@ MUST_USE struct commit *commit_create(struct loop *loop, struct pool *pool,
 void commit_destroy(struct commit **commit);
 
 void commit_deliver(struct commit *commit, struct commit_delivery *delivery);
+/* The same message for several mailboxes of one owner: where they lie on one file system it is
+ * written once and linked. The requests must not differ in what they write, and none may be maybe
+ * repeated. */
+void commit_deliver_shared(struct commit *commit, struct commit_delivery *const *deliveries,
+                           size_t count);
+/* Files, not names. */
 size_t commit_pending_count(const struct commit *commit);
 
 MUST_USE enum commit_policy commit_policy_from_name(struct span name);

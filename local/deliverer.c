@@ -60,19 +60,21 @@ static bool set_place(const struct deliverer_rules *rules, const struct agent_re
     return maildir_place_set_path(place, path) == MAILDIR_PATH_OK;
 }
 
-static void deliver_one(struct deliverer *deliverer, struct agent_recipient *recipient)
+/* NULL: the recipient is finished. */
+static struct delivery *make_delivery(const struct deliverer *deliverer,
+                                      struct agent_recipient *recipient)
 {
     struct agent_message *message = recipient->message;
     const struct deliverer_rules *rules = &deliverer->rules;
     struct delivery *delivery = NULL;
     if (rules->is_refusing) {
         agent_finish(recipient, rules->refusal);
-        return;
+        return NULL;
     }
     delivery = arena_alloc(&message->arena, sizeof(*delivery));
     if (!delivery) {
         agent_finish(recipient, outcome_temporary(451, 3, 0, "out of memory"));
-        return;
+        return NULL;
     }
     delivery->recipient = recipient;
     delivery->delivery.done = on_done;
@@ -81,9 +83,11 @@ static void deliver_one(struct deliverer *deliverer, struct agent_recipient *rec
         .queue_id = message->deliver.queue_id,
         .reverse_path = message->envelope.reverse_path,
         .recipient = recipient->recipient,
-        /* Postfix writes X-Original-To always; where nothing was rewritten both are the same. */
-        .original_recipient =
-            span_is_empty(recipient->original) ? recipient->recipient : recipient->original,
+        /* Postfix writes X-Original-To always; where nothing was rewritten both are the same. A
+         * file that is to be shared names nobody. */
+        .original_recipient = !rules->has_delivered_to             ? span_empty()
+                              : span_is_empty(recipient->original) ? recipient->recipient
+                                                                   : recipient->original,
         .host = rules->host,
         .size_limit_bytes = rules->size_limit_bytes,
         .quota = rules->quota,
@@ -95,15 +99,46 @@ static void deliver_one(struct deliverer *deliverer, struct agent_recipient *rec
     if (!set_place(rules, recipient, &delivery->delivery.request.place)) {
         agent_finish(recipient,
                      outcome_temporary(451, 2, 0, "the table of mailboxes gives no usable path"));
-        return;
+        return NULL;
     }
-    commit_deliver(deliverer->commit, &delivery->delivery);
+    return delivery;
+}
+
+/* What differs between recipients is only the file's name. */
+static bool may_share(const struct deliverer *deliverer, const struct agent_message *message)
+{
+    return !deliverer->rules.has_delivered_to && !deliverer->rules.is_refusing &&
+           !message->deliver.is_maybe_repeated && message->recipient_count > 1;
+}
+
+static void deliver_shared(struct deliverer *deliverer, struct agent_message *message,
+                           struct commit_delivery **deliveries)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < message->recipient_count; i++) {
+        struct delivery *delivery = make_delivery(deliverer, &message->recipients[i]);
+        if (delivery)
+            deliveries[count++] = &delivery->delivery;
+    }
+    commit_deliver_shared(deliverer->commit, deliveries, count);
 }
 
 void deliverer_deliver(struct agent_message *message, void *context)
 {
     struct deliverer *deliverer = context;
+    struct commit_delivery **shared =
+        may_share(deliverer, message)
+            ? arena_alloc(&message->arena,
+                          message->recipient_count * sizeof(struct commit_delivery *))
+            : NULL;
+    if (shared) {
+        deliver_shared(deliverer, message, shared);
+        return;
+    }
     /* The message lives at least until its last result was acknowledged. */
-    for (size_t i = 0; i < message->recipient_count; i++)
-        deliver_one(deliverer, &message->recipients[i]);
+    for (size_t i = 0; i < message->recipient_count; i++) {
+        struct delivery *delivery = make_delivery(deliverer, &message->recipients[i]);
+        if (delivery)
+            commit_deliver(deliverer->commit, &delivery->delivery);
+    }
 }

@@ -190,8 +190,11 @@ static void on_worker_message(struct ipc_channel *channel, const struct ipc_deli
     (void)ipc_channel_send(channel, IPC_DELIVER_ACKNOWLEDGE,
                            &acknowledge); /* or it is told again */
     if (list_is_empty(&worker->errands)) {
+        struct dispatch *dispatch = worker->dispatch;
         worker->idle_since_ms = clock_monotonic_ms();
-        start_waiting(worker->dispatch);
+        if (dispatch->settings.has_single_use)
+            free_worker(worker);
+        start_waiting(dispatch);
     }
 }
 

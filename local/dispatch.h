@@ -14,6 +14,7 @@ struct dispatch_settings {
     enum ipc_role role;  /* ours, as workers and root part see us */
     int root_part;       /* channel end; taken over */
     size_t worker_limit; /* processes at once */
+    bool has_single_use; /* a worker serves its first errands, and goes */
     /* Appends what names the owner of the recipient's mailbox. False, with *outcome: it has none.
      */
     bool (*key)(const struct agent_recipient *recipient, struct buffer *key,

@@ -1,4 +1,4 @@
-# local/: two programs, local and virtual, on one Maildir delivery engine.
+# local/: local and virtual, on one Maildir delivery engine, and pipe, which gives mail to commands.
 local_engine_sources = \
 	local/commit.c local/commit.h \
 	local/earlier.c local/earlier.h \
@@ -6,6 +6,7 @@ local_engine_sources = \
 	local/maildir_cache.c local/maildir_cache.h \
 	local/maildir_name.c local/maildir_name.h \
 	local/maildir_open.c local/maildir_open.h \
+	local/mbox.c local/mbox.h \
 	local/quota.c local/quota.h \
 	local/rendition.c local/rendition.h
 
@@ -14,12 +15,17 @@ local_agent_sources = \
 	local/dispatch.c local/dispatch.h \
 	local/worker.c local/worker.h
 
-daemon_PROGRAMS += local/local local/virtual
+daemon_PROGRAMS += local/local local/virtual local/pipe
 local_local_SOURCES = local/local.c $(local_agent_sources) $(local_engine_sources)
 local_local_LDADD = $(posthouse_libs)
 local_virtual_SOURCES = local/virtual.c local/owner.c local/owner.h \
 	$(local_agent_sources) $(local_engine_sources)
 local_virtual_LDADD = $(posthouse_libs) $(DB_LIBS)
+
+local_pipe_SOURCES = local/pipe.c local/pipe_arguments.c local/pipe_arguments.h \
+	local/pipe_copy.c local/pipe_copy.h local/pipe_run.c local/pipe_run.h \
+	local/dispatch.c local/dispatch.h
+local_pipe_LDADD = $(posthouse_libs)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/local/maildir_test
@@ -35,11 +41,20 @@ TESTS += tests/local/destinations_test
 tests_local_destinations_test_SOURCES = tests/local/destinations_test.c tests/test.h \
 	local/destinations.c local/destinations.h
 tests_local_destinations_test_LDADD = $(test_libs)
+check_PROGRAMS += tests/local/mbox_test
+TESTS += tests/local/mbox_test
+tests_local_mbox_test_SOURCES = tests/local/mbox_test.c tests/test.h $(local_engine_sources)
+tests_local_mbox_test_LDADD = $(test_libs)
 check_PROGRAMS += tests/local/agents_test
 TESTS += tests/local/agents_test
 tests_local_agents_test_SOURCES = tests/local/agents_test.c tests/daemon.c tests/daemon.h tests/test.h
 tests_local_agents_test_LDADD = $(test_libs)
 EXTRA_tests_local_agents_test_DEPENDENCIES = local/local$(EXEEXT) local/virtual$(EXEEXT)
+check_PROGRAMS += tests/local/pipe_copy_test
+TESTS += tests/local/pipe_copy_test
+tests_local_pipe_copy_test_SOURCES = tests/local/pipe_copy_test.c tests/test.h \
+	local/pipe_copy.c local/pipe_copy.h
+tests_local_pipe_copy_test_LDADD = $(test_libs)
 endif
 
 fuzz_targets += tests/fuzz/local_quota_fuzz
@@ -52,3 +67,8 @@ tests_fuzz_local_destinations_fuzz_SOURCES = tests/fuzz/local_destinations_fuzz.
 	local/destinations.c local/destinations.h $(fuzz_main)
 tests_fuzz_local_destinations_fuzz_LDADD = $(posthouse_libs)
 tests_fuzz_local_destinations_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+fuzz_targets += tests/fuzz/local_pipe_copy_fuzz
+tests_fuzz_local_pipe_copy_fuzz_SOURCES = tests/fuzz/local_pipe_copy_fuzz.c $(fuzz_main) \
+	local/pipe_copy.c local/pipe_copy.h
+tests_fuzz_local_pipe_copy_fuzz_LDADD = $(posthouse_libs)
+tests_fuzz_local_pipe_copy_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)

@@ -116,7 +116,7 @@ static bool write_content(const struct maildir_request *request, struct renditio
                          request->has_delivered_to ? request->recipient : span_empty());
     errno = ENOMEM;
     if (buffer_ok(&fields))
-        written = rendition_write(request->content, buffer_span(&fields),
+        written = rendition_write(request->content, RENDITION_PLAIN, buffer_span(&fields),
                                   request->refuses_loops ? request->recipient : span_empty(), space,
                                   descriptor, size_bytes);
     const int error_number = errno;
@@ -188,50 +188,87 @@ static bool place_file(const struct maildir_request *request, const struct maild
     return false;
 }
 
+/* False, with *result: it cannot have one. */
+static bool make_base(const struct maildir_request *request,
+                      char base[MAILDIR_NAME_MAX_BYTES + 1 - SUFFIX_MAX_BYTES], size_t *length,
+                      struct maildir_result *result)
+{
+    struct buffer name;
+    buffer_init(&name, NULL, MAILDIR_NAME_MAX_BYTES);
+    maildir_name_put_base(&name, request->queue_id, request->recipient, request->action,
+                          request->host);
+    const bool is_made =
+        buffer_ok(&name) && name.length + SUFFIX_MAX_BYTES <= MAILDIR_NAME_MAX_BYTES;
+    if (is_made) {
+        *length = name.length;
+        memcpy(base, name.bytes, name.length);
+        base[name.length] = '\0';
+    } else {
+        maildir_fail(result, ENAMETOOLONG, "make a file name");
+    }
+    buffer_release(&name);
+    return is_made;
+}
+
+static void put_name(struct maildir_file *file, const char *base, uint64_t size_bytes)
+{
+    (void)snprintf(file->name, sizeof(file->name), "%s,S=%llu", base,
+                   (unsigned long long)size_bytes);
+}
+
+enum maildir_linked maildir_link(const struct maildir_request *request,
+                                 const struct maildir *mailbox, const struct maildir_source *source,
+                                 struct maildir_file *file, struct maildir_result *result)
+{
+    char base[MAILDIR_NAME_MAX_BYTES + 1 - SUFFIX_MAX_BYTES];
+    size_t base_length = 0;
+    bool has_quota = false;
+    file->descriptor = -1;
+    result->is_corrupt = false;
+    if (!is_within_limit(request, result) || !make_base(request, base, &base_length, result) ||
+        !is_within_quota(request, mailbox, source->size_bytes, &has_quota, result))
+        return MAILDIR_LINK_REFUSED;
+    put_name(file, base, source->size_bytes);
+    /* Whatever is in the way, another file system or a name that is there: a delivery of its own
+     * knows what to do. */
+    if (linkat(source->mailbox->tmp, source->tmp_name, mailbox->new, file->name, 0) != 0)
+        return MAILDIR_NOT_LINKED;
+    if (has_quota)
+        quota_note(mailbox->directory, source->size_bytes);
+    succeed(result);
+    return MAILDIR_LINKED;
+}
+
 enum maildir_written maildir_write(const struct maildir_request *request,
                                    const struct maildir *mailbox, struct rendition_space *space,
                                    pid_t process_id, uint64_t serial, struct maildir_file *file,
                                    struct maildir_result *result)
 {
-    char base_text[MAILDIR_NAME_MAX_BYTES + 1 - SUFFIX_MAX_BYTES],
-        tmp_name[MAILDIR_NAME_MAX_BYTES + 1];
-    struct buffer name;
+    char base[MAILDIR_NAME_MAX_BYTES + 1 - SUFFIX_MAX_BYTES], tmp_name[MAILDIR_NAME_MAX_BYTES + 1];
+    size_t base_length = 0;
     uint64_t size_bytes = 0;
     file->descriptor = -1;
     result->is_corrupt = false;
-    if (!is_within_limit(request, result))
+    if (!is_within_limit(request, result) || !make_base(request, base, &base_length, result))
         return MAILDIR_FAILED;
 
-    buffer_init(&name, NULL, MAILDIR_NAME_MAX_BYTES);
-    maildir_name_put_base(&name, request->queue_id, request->recipient, request->action,
-                          request->host);
-    const size_t base_length = name.length;
-    const bool has_name =
-        buffer_ok(&name) && base_length + SUFFIX_MAX_BYTES <= MAILDIR_NAME_MAX_BYTES;
-    if (has_name) {
-        memcpy(base_text, name.bytes, base_length);
-        base_text[base_length] = '\0';
-    }
-    buffer_release(&name);
-    if (!has_name) {
-        maildir_fail(result, ENAMETOOLONG, "make a file name");
-        return MAILDIR_FAILED;
-    }
-
-    (void)snprintf(tmp_name, sizeof(tmp_name), "%s.P%lld_%llu", base_text, (long long)process_id,
+    (void)snprintf(tmp_name, sizeof(tmp_name), "%s.P%lld_%llu", base, (long long)process_id,
                    (unsigned long long)serial);
     if ((file->descriptor = create_in_tmp(mailbox, tmp_name)) < 0) {
         maildir_fail(result, errno, "create a file in tmp");
         return errno == ENOENT ? MAILDIR_GONE : MAILDIR_FAILED;
     }
     bool is_new = false, has_quota = false;
-    bool is_placed = write_content(request, space, file->descriptor, &size_bytes, result) &&
-                     is_within_quota(request, mailbox, size_bytes, &has_quota, result);
+    bool is_placed = write_content(request, space, file->descriptor, &size_bytes, result);
+    if (is_placed && request->share) {
+        const struct maildir_source source = {mailbox, tmp_name, file->descriptor, size_bytes};
+        request->share(&source, request->share_context);
+    }
+    is_placed = is_placed && is_within_quota(request, mailbox, size_bytes, &has_quota, result);
     if (is_placed) {
-        (void)snprintf(file->name, sizeof(file->name), "%s,S=%llu", base_text,
-                       (unsigned long long)size_bytes);
-        is_placed = place_file(request, mailbox, tmp_name, span_of(base_text, base_length),
-                               size_bytes, file, &is_new, result);
+        put_name(file, base, size_bytes);
+        is_placed = place_file(request, mailbox, tmp_name, span_of(base, base_length), size_bytes,
+                               file, &is_new, result);
     }
     if (is_new && has_quota)
         quota_note(mailbox->directory, size_bytes);
@@ -244,6 +281,14 @@ enum maildir_written maildir_write(const struct maildir_request *request,
     return MAILDIR_WRITTEN;
 }
 
+void maildir_take_back(const struct maildir *mailbox, struct maildir_file *file, int error_number,
+                       struct maildir_result *result)
+{
+    maildir_fail(result, error_number, "flush the message");
+    (void)unlinkat(mailbox->new, file->name, 0); /* else it is found at the next attempt */
+    maildir_file_close(file);
+}
+
 bool maildir_flush(const struct maildir *mailbox, struct maildir_file *file,
                    struct maildir_result *result)
 {
@@ -254,9 +299,7 @@ bool maildir_flush(const struct maildir *mailbox, struct maildir_file *file,
         maildir_file_close(file);
         return true;
     }
-    maildir_fail(result, errno, "flush the message");
-    (void)unlinkat(mailbox->new, file->name, 0); /* else it is found at the next attempt */
-    maildir_file_close(file);
+    maildir_take_back(mailbox, file, errno, result);
     return false;
 }
 

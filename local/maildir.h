@@ -18,6 +18,8 @@
 
 enum { MAILDIR_REASON_MAX_BYTES = 512 };
 
+struct maildir_source;
+
 /* One message into one mailbox. Everything pointed to stays until the delivery is over. */
 struct maildir_request {
     const struct message_content *content;
@@ -34,6 +36,18 @@ struct maildir_request {
     bool refuses_loops;
     bool is_maybe_repeated;
     struct maildir_place place;
+    /* Called when the message is complete in tmp/, before it has its name in new/. NULL: nobody
+     * else wants this file. */
+    void (*share)(const struct maildir_source *source, void *context);
+    void *share_context;
+};
+
+/* A message that is complete and may be given further names, in mailboxes of the same owner. */
+struct maildir_source {
+    const struct maildir *mailbox;
+    const char *tmp_name;
+    int descriptor;
+    uint64_t size_bytes;
 };
 
 struct maildir_result {
@@ -63,9 +77,23 @@ MUST_USE enum maildir_written maildir_write(const struct maildir_request *reques
                                             uint64_t serial, struct maildir_file *file,
                                             struct maildir_result *result);
 
+enum maildir_linked {
+    MAILDIR_LINKED,       /* it stands in new/ under file->name; file->descriptor is -1 */
+    MAILDIR_NOT_LINKED,   /* it needs a file of its own */
+    MAILDIR_LINK_REFUSED, /* *result says why it may not be there at all */
+};
+/* A further name for another request's file. */
+MUST_USE enum maildir_linked maildir_link(const struct maildir_request *request,
+                                          const struct maildir *mailbox,
+                                          const struct maildir_source *source,
+                                          struct maildir_file *file, struct maildir_result *result);
+
 /* Makes it durable and closes it. False, with *result and nothing left behind: it is not. */
 MUST_USE bool maildir_flush(const struct maildir *mailbox, struct maildir_file *file,
                             struct maildir_result *result);
+/* What maildir_flush() does when it fails, for a file that others could not flush. */
+void maildir_take_back(const struct maildir *mailbox, struct maildir_file *file, int error_number,
+                       struct maildir_result *result);
 /* Closes a file that others have flushed. */
 void maildir_file_close(struct maildir_file *file);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/ascii.h"
@@ -17,6 +18,10 @@ struct rendition {
     uint64_t written_bytes;
     bool has_carriage_return; /* the last byte of the piece before was CR */
     bool is_in_header;
+    bool quotes_from;
+    bool is_at_line_start; /* quotes_from: text before scanned_length is as it is to be */
+    size_t scanned_length;
+    uint8_t last_byte; /* written */
     struct span loop_recipient;
     size_t line_length; /* of the header line being collected, RENDITION_HEADER_LINE_MAX_BYTES */
     uint8_t line[RENDITION_HEADER_LINE_MAX_BYTES];
@@ -50,6 +55,23 @@ static void put_field(struct buffer *out, const char *name, struct span value, c
     buffer_append_string(out, end);
 }
 
+void rendition_put_from_line(struct buffer *out, struct span reverse_path, int64_t unix_time_s)
+{
+    const time_t time_s = (time_t)unix_time_s;
+    struct tm parts = {0};
+    char date[32] = "Thu Jan  1 00:00:00 1970";
+    /* As asctime(3) writes it, in C's locale, which is ours. */
+    if (localtime_r(&time_s, &parts))
+        (void)strftime(date, sizeof(date), "%a %b %e %H:%M:%S %Y", &parts);
+    buffer_append_string(out, "From ");
+    if (span_is_empty(reverse_path))
+        reverse_path = SPAN("MAILER-DAEMON");
+    for (size_t i = 0; i < reverse_path.length; i++)
+        if (reverse_path.bytes[i] > ' ' && reverse_path.bytes[i] != 0x7f)
+            buffer_append_byte(out, reverse_path.bytes[i]);
+    buffer_append_format(out, "  %s\n", date);
+}
+
 void rendition_put_fields(struct buffer *out, struct span reverse_path,
                           struct span original_recipient, struct span delivered_to)
 {
@@ -60,10 +82,14 @@ void rendition_put_fields(struct buffer *out, struct span reverse_path,
         put_field(out, "Delivered-To: ", delivered_to, "\n");
 }
 
+/* The beginning of a line that may become a "From " waits. */
 static bool flush_text(struct rendition *rendition)
 {
-    const uint8_t *bytes = rendition->space->text;
-    size_t rest = rendition->text_length;
+    uint8_t *text = rendition->space->text;
+    const uint8_t *bytes = text;
+    const size_t length =
+        rendition->quotes_from ? rendition->scanned_length : rendition->text_length;
+    size_t rest = length;
     while (rest > 0) {
         const ssize_t count = write(rendition->out, bytes, rest);
         if (count < 0 && errno == EINTR)
@@ -75,8 +101,70 @@ static bool flush_text(struct rendition *rendition)
         bytes += count;
         rest -= (size_t)count;
     }
-    rendition->written_bytes += rendition->text_length;
-    rendition->text_length = 0;
+    if (length > 0)
+        rendition->last_byte = text[length - 1];
+    rendition->written_bytes += length;
+    rendition->text_length -= length;
+    rendition->scanned_length = 0;
+    memmove(text, text + length, rendition->text_length);
+    return true;
+}
+
+/* Quotes in what has come since the last call. */
+static bool quote_lines(struct rendition *rendition)
+{
+    static const uint8_t from[] = {'F', 'r', 'o', 'm', ' '};
+    uint8_t *text = rendition->space->text;
+    while (rendition->scanned_length < rendition->text_length) {
+        uint8_t *at = text + rendition->scanned_length;
+        const size_t left = rendition->text_length - rendition->scanned_length;
+        if (!rendition->is_at_line_start) {
+            const uint8_t *end = memchr(at, '\n', left);
+            rendition->scanned_length += end ? (size_t)(end - at) + 1 : left;
+            rendition->is_at_line_start = end != NULL;
+            continue;
+        }
+        if (memcmp(at, from, left < sizeof(from) ? left : sizeof(from)) != 0) {
+            rendition->is_at_line_start = false;
+            continue;
+        }
+        if (left < sizeof(from))
+            return true;
+        if (rendition->text_length == sizeof(rendition->space->text)) {
+            if (!flush_text(rendition))
+                return false;
+            continue;
+        }
+        memmove(at + 1, at, left);
+        *at = '>';
+        rendition->text_length++;
+        rendition->scanned_length++;
+        rendition->is_at_line_start = false;
+    }
+    return true;
+}
+
+static bool add_byte(struct rendition *rendition, uint8_t byte)
+{
+    if (rendition->text_length == sizeof(rendition->space->text) && !flush_text(rendition))
+        return false;
+    rendition->space->text[rendition->text_length++] = byte;
+    return true;
+}
+
+/* What is held back, a last line without an end, and the empty line after the message. */
+static bool end_mbox(struct rendition *rendition)
+{
+    rendition->scanned_length = rendition->text_length;
+    const uint8_t last = rendition->text_length > 0
+                             ? rendition->space->text[rendition->text_length - 1]
+                             : rendition->last_byte;
+    if (last != '\n' && !add_byte(rendition, '\n'))
+        return false;
+    rendition->scanned_length = rendition->text_length;
+    if (!add_byte(rendition, '\n'))
+        return false;
+    rendition->scanned_length = rendition->text_length;
     return true;
 }
 
@@ -147,6 +235,8 @@ static enum rendition_result take_piece(struct rendition *rendition, const uint8
     if (rendition->is_in_header &&
         !watch_header(rendition, rendition->space->text + before, rendition->text_length - before))
         return RENDITION_LOOPS;
+    if (rendition->quotes_from && !quote_lines(rendition))
+        return RENDITION_WRITE_FAILED;
     return RENDITION_OK;
 }
 
@@ -236,11 +326,17 @@ static enum rendition_result copy_gathered(struct rendition *rendition,
     return result;
 }
 
-enum rendition_result rendition_write(const struct message_content *content, struct span fields,
+enum rendition_result rendition_write(const struct message_content *content,
+                                      enum rendition_form form, struct span fields,
                                       struct span loop_recipient, struct rendition_space *space,
                                       int out, uint64_t *size_bytes)
 {
-    struct rendition rendition = {.space = space, .out = out, .loop_recipient = loop_recipient};
+    struct rendition rendition = {.space = space,
+                                  .out = out,
+                                  .loop_recipient = loop_recipient,
+                                  .quotes_from = form == RENDITION_MBOX,
+                                  .is_at_line_start = true,
+                                  .scanned_length = fields.length};
     size_t piece[QUEUE_EXTENT_MAX];
     enum rendition_result result = RENDITION_OK;
 
@@ -256,11 +352,10 @@ enum rendition_result rendition_write(const struct message_content *content, str
     }
     if (result != RENDITION_OK)
         return result;
-    if (rendition.has_carriage_return) {
-        if (rendition.text_length == sizeof(space->text) && !flush_text(&rendition))
-            return RENDITION_WRITE_FAILED;
-        space->text[rendition.text_length++] = '\r';
-    }
+    if (rendition.has_carriage_return && !add_byte(&rendition, '\r'))
+        return RENDITION_WRITE_FAILED;
+    if (rendition.quotes_from && !end_mbox(&rendition))
+        return RENDITION_WRITE_FAILED;
     if (!flush_text(&rendition))
         return RENDITION_WRITE_FAILED;
     *size_bytes = rendition.written_bytes;

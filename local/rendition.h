@@ -39,11 +39,22 @@ enum rendition_result {
 void rendition_put_fields(struct buffer *out, struct span reverse_path,
                           struct span original_recipient, struct span delivered_to);
 
+/* "From sender  Sun Nov 22 01:48:31 2026": the line that begins a message in a mailbox file, and
+ * what commands get in front of it. */
+void rendition_put_from_line(struct buffer *out, struct span reverse_path, int64_t unix_time_s);
+
+enum rendition_form {
+    RENDITION_PLAIN,
+    RENDITION_MBOX /* a line that begins with "From " gets ">" before it; an empty line at the end
+                    */
+};
+
 /* Writes fields and content to the descriptor, from its offset on. loop_recipient: refuse the
  * message when its header has this Delivered-To; empty: do not look. *size_bytes: what was
  * written. The fields must not be longer than RENDITION_FIELDS_MAX_BYTES. */
 MUST_USE enum rendition_result rendition_write(const struct message_content *content,
-                                               struct span fields, struct span loop_recipient,
+                                               enum rendition_form form, struct span fields,
+                                               struct span loop_recipient,
                                                struct rendition_space *space, int out,
                                                uint64_t *size_bytes);
 

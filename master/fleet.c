@@ -1,5 +1,5 @@
 /* master/fleet - see fleet.h. */
-#include "fleet.h"
+#include "fleet_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,48 +11,7 @@
 
 #include "system/file.h"
 
-enum { REPAIR_MS = 1000 };
-
-enum {
-    PING_INTERVAL_MS = 5000,
-    GENERATIONS_MAX = 8,
-};
-
-struct generation {
-    struct list_link link;
-    uint32_t number;
-    struct plan *plan;
-    struct list processes;
-    bool is_leaving;
-};
-
-struct fleet {
-    struct fleet_options options;
-    struct process_world world;
-    struct list generations; /* oldest first */
-    struct generation *present;
-    struct generation *awaited; /* being started; NULL: none */
-    fleet_done *run_done;
-    void *run_context;
-    fleet_done *stop_done;
-    void *stop_context;
-    uint32_t last_generation;
-    bool is_stopping;
-    struct loop_timer ping_timer;
-    struct list broken_pairs;
-    struct loop_timer repair_timer;
-    int64_t last_tick_ms;
-    struct event child_event;
-    struct loop_hook hook; /* looks at everything once events have been handled */
-};
-
-#define FOR_EACH_GENERATION(fleet, name)                                                           \
-    LIST_FOR_EACH (&(fleet)->generations, name##_link)                                             \
-        for (struct generation *name = LIST_ITEM(name##_link, struct generation, link); name;      \
-             name = NULL)
-#define FOR_EACH_PROCESS(generation, name)                                                         \
-    LIST_FOR_EACH (&(generation)->processes, name##_link)                                          \
-        for (struct process *name = LIST_ITEM(name##_link, struct process, link); name; name = NULL)
+enum { REPAIR_MS = 1000, PING_INTERVAL_MS = 5000, GENERATIONS_MAX = 8 };
 
 static bool is_gone(const struct process *process)
 {
@@ -80,9 +39,25 @@ static void give_end(struct process *to, const struct process *peer, bool is_ser
     (void)ipc_channel_send(to->control, IPC_PEER, &message); /* full: it hangs, the watchdog sees */
 }
 
+static struct generation *generation_of(struct fleet *fleet, const struct process *process)
+{
+    FOR_EACH_GENERATION(fleet, generation)
+    if (generation->number == process->generation)
+        return generation;
+    return NULL;
+}
+
+static bool is_foreign(struct fleet *fleet, const struct process *process)
+{
+    const struct generation *generation = generation_of(fleet, process);
+    return generation && generation->is_foreign;
+}
+
 static void join(struct fleet *fleet, struct process *client, struct process *server)
 {
     int pair[2];
+    if (is_foreign(fleet, client) || is_foreign(fleet, server))
+        return;
     if (!wiring_joins(client->service->program->role, client->generation,
                       server->service->program->role, server->generation))
         return;
@@ -159,7 +134,7 @@ static void on_repair(void *context)
 }
 
 /* Our own log lines. */
-static void join_ourselves(struct fleet *fleet, struct process *logd)
+void fleet_join_ourselves(struct fleet *fleet, struct process *logd)
 {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
@@ -198,14 +173,6 @@ static void give_listeners(struct fleet *fleet, struct process *process)
     }
 }
 
-static struct generation *generation_of(struct fleet *fleet, const struct process *process)
-{
-    FOR_EACH_GENERATION(fleet, generation)
-    if (generation->number == process->generation)
-        return generation;
-    return NULL;
-}
-
 static void on_started(struct process *process, void *context)
 {
     struct fleet *fleet = context;
@@ -219,7 +186,7 @@ static void on_started(struct process *process, void *context)
     if (own == fleet->present) {
         give_listeners(fleet, process);
         if (process->service->program->role == IPC_ROLE_LOGD)
-            join_ourselves(fleet, process);
+            fleet_join_ourselves(fleet, process);
     }
 }
 
@@ -301,18 +268,19 @@ static void make_present(struct fleet *fleet, struct generation *generation)
     if (process_is_reachable(process)) {
         give_listeners(fleet, process);
         if (process->service->program->role == IPC_ROLE_LOGD)
-            join_ourselves(fleet, process);
+            fleet_join_ourselves(fleet, process);
     }
     listeners_retire(fleet->options.listeners, generation->number);
 }
 
 /* ---- leaving ---- */
 
-/* After a reload the queue is handed over while the others finish; at a stop it waits for them. */
+/* After a reload what has one owner (the queue, the counters) is handed over while the others
+ * finish; at a stop it waits for them. */
 static enum wiring_stage stage_of(const struct fleet *fleet, const struct process *process)
 {
     const enum wiring_stage stage = process->service->program->stage;
-    return stage == WIRING_STAGE_QUEUE && !fleet->is_stopping ? WIRING_STAGE_WORK : stage;
+    return is_exclusive(process) && !fleet->is_stopping ? WIRING_STAGE_WORK : stage;
 }
 
 /* Who serves clients may finish with them after a reload. qmgr leaves its deliveries to its
@@ -404,13 +372,10 @@ static void review(struct loop_hook *hook)
     }
 }
 
-static void on_child(evutil_socket_t number, short what, void *context)
+void fleet_reap(struct fleet *fleet)
 {
-    struct fleet *fleet = context;
     int status;
     pid_t pid;
-    (void)number;
-    (void)what;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         struct process *reaped = NULL;
         FOR_EACH_GENERATION(fleet, generation)
@@ -420,6 +385,13 @@ static void on_child(evutil_socket_t number, short what, void *context)
         if (reaped)
             process_reaped(reaped, status);
     }
+}
+
+static void on_child(evutil_socket_t number, short what, void *context)
+{
+    (void)number;
+    (void)what;
+    fleet_reap(context);
 }
 
 static int64_t tick_ms(const struct fleet *fleet)
@@ -497,17 +469,25 @@ uint32_t fleet_next_generation(const struct fleet *fleet)
     return fleet->last_generation + 1;
 }
 
-static struct generation *create_generation(struct fleet *fleet, struct plan *plan)
+struct generation *fleet_add_generation(struct fleet *fleet, struct plan *plan, uint32_t number)
 {
     struct generation *generation = calloc(1, sizeof(*generation));
     if (!generation) {
         plan_destroy(&plan);
         return NULL;
     }
-    generation->number = ++fleet->last_generation;
+    generation->number = number;
     generation->plan = plan;
     list_init(&generation->processes);
     list_append(&fleet->generations, &generation->link);
+    return generation;
+}
+
+static struct generation *create_generation(struct fleet *fleet, struct plan *plan)
+{
+    struct generation *generation = fleet_add_generation(fleet, plan, ++fleet->last_generation);
+    if (!generation)
+        return NULL;
     for (size_t i = 0; i < plan->service_count; i++) {
         for (size_t j = 0; j < plan->services[i]->process_count; j++) {
             struct process *process =

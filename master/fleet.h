@@ -37,6 +37,12 @@ uint32_t fleet_next_generation(const struct fleet *fleet);
 /* Runs the plan in place of what runs now, if anything; takes the plan over in any case. done is
  * called when all of it serves, or when the first of it fails. */
 void fleet_run(struct fleet *fleet, struct plan *plan, fleet_done *done, void *context);
+/* The children of the master that was in our place before, as the generations that they were; once,
+ * before the first fleet_run(). False when memory is out. */
+MUST_USE bool fleet_adopt(struct fleet *fleet, const struct handover *handover,
+                          const char *directory);
+/* Fills in what the master after us has to know; false when it would not be whole. */
+MUST_USE bool fleet_hand_over(struct fleet *fleet, struct handover *handover);
 /* A start or reload is under way, or a stop. */
 bool fleet_is_busy(const struct fleet *fleet);
 /* All are to leave: by force when not graceful. done is called when the last has gone. Asked again

@@ -39,7 +39,8 @@ static void drop(struct listeners *listeners, struct listener *listener)
     free(listener);
 }
 
-static bool add(struct listeners *listeners, const char *text, int descriptor, uint32_t generation)
+static bool add(struct listeners *listeners, const char *text, int descriptor, uint32_t generation,
+                bool is_new)
 {
     struct listener *listener = calloc(1, sizeof(*listener));
     char *copy = strdup(text);
@@ -50,7 +51,7 @@ static bool add(struct listeners *listeners, const char *text, int descriptor, u
         return false;
     }
     *listener = (struct listener){
-        .text = copy, .socket = descriptor, .generation = generation, .is_new = true};
+        .text = copy, .socket = descriptor, .generation = generation, .is_new = is_new};
     list_append(&listeners->list, &listener->link);
     return true;
 }
@@ -141,7 +142,7 @@ static void open_endpoint(struct listeners *listeners, const struct endpoint *en
     if (descriptor < 0)
         conf_notice_add(notices, CONF_NOTICE_ERROR, "cannot listen on %s: %s", endpoint->text,
                         advice_for(errno));
-    else if (!add(listeners, endpoint->text, descriptor, generation))
+    else if (!add(listeners, endpoint->text, descriptor, generation, true))
         conf_notice_add(notices, CONF_NOTICE_ERROR, "out of memory");
 }
 
@@ -160,7 +161,7 @@ static void open_public(struct listeners *listeners, const char *name, uint32_t 
     if (descriptor < 0)
         conf_notice_add(notices, CONF_NOTICE_ERROR, "cannot listen on %s: %s", text,
                         strerror(errno));
-    else if (!add(listeners, text, descriptor, generation))
+    else if (!add(listeners, text, descriptor, generation, true))
         conf_notice_add(notices, CONF_NOTICE_ERROR, "out of memory");
 }
 
@@ -180,6 +181,34 @@ bool listeners_open(struct listeners *listeners, const struct plan *plan, uint32
         return true;
     listeners_abandon(listeners, generation);
     return false;
+}
+
+bool listeners_adopt(struct listeners *listeners, const struct handover *handover)
+{
+    for (size_t i = 0; i < handover->listener_count; i++) {
+        const struct handover_listener *adopted = &handover->listeners[i];
+        char *text = strndup((const char *)adopted->text.bytes, adopted->text.length);
+        const bool is_added =
+            text && add(listeners, text, adopted->socket, adopted->generation, false);
+        free(text);
+        if (!is_added)
+            return false;
+    }
+    return true;
+}
+
+bool listeners_hand_over(const struct listeners *listeners, struct handover *handover)
+{
+    LIST_FOR_EACH (&listeners->list, link) {
+        const struct listener *listener = LIST_ITEM(link, struct listener, link);
+        if (handover->listener_count == HANDOVER_ITEMS_MAX)
+            return false;
+        handover->listeners[handover->listener_count++] =
+            (struct handover_listener){.socket = listener->socket,
+                                       .generation = listener->generation,
+                                       .text = span_from_string(listener->text)};
+    }
+    return true;
 }
 
 void listeners_abandon(struct listeners *listeners, uint32_t generation)

@@ -5,6 +5,7 @@
 #define MASTER_LISTENERS_H
 
 #include "base/list.h"
+#include "handover.h"
 #include "plan.h"
 
 struct listener {
@@ -25,6 +26,10 @@ void listeners_init(struct listeners *listeners);
 MUST_USE bool listeners_open(struct listeners *listeners, const struct plan *plan,
                              uint32_t generation, int public_directory,
                              struct conf_notices *notices);
+/* Sockets that the master before us has bound. False when memory is out. */
+MUST_USE bool listeners_adopt(struct listeners *listeners, const struct handover *handover);
+/* What the master after us gets; false when there are too many. */
+MUST_USE bool listeners_hand_over(const struct listeners *listeners, struct handover *handover);
 /* The plan of that generation will not run after all: what was bound for it goes. */
 void listeners_abandon(struct listeners *listeners, uint32_t generation);
 /* Closes what only older generations wanted. */

@@ -1,9 +1,11 @@
 # master: starts, wires and watches all other daemons.
 daemon_PROGRAMS += master/master
 master_parts = \
+	master/adopt.c master/fleet_private.h \
 	master/control.c master/control.h \
 	master/endpoint.c master/endpoint.h \
 	master/fleet.c master/fleet.h \
+	master/handover.c master/handover.h \
 	master/identity.c master/identity.h \
 	master/listeners.c master/listeners.h \
 	master/lock.c master/lock.h \
@@ -14,6 +16,7 @@ master_parts = \
 	master/process.c master/process.h \
 	master/spawn.c master/spawn.h \
 	master/supervise.c master/supervise.h \
+	master/upgrade.c master/upgrade.h \
 	master/wiring.c master/wiring.h
 master_master_SOURCES = master/main.c $(master_parts)
 master_master_LDADD = $(posthouse_libs) $(DB_LIBS)

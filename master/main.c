@@ -1,12 +1,14 @@
 /* master/main - the daemon that starts, wires, watches and restarts all others, and does nothing
  * else. Started by the posthouse command. */
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/number.h"
 #include "conf/instance.h"
 #include "master.h"
 #include "system/file.h"
@@ -38,14 +40,16 @@ static int go_to_background(int *ready_descriptor)
     return -1;
 }
 
-/* Descriptors 0 to 2 are open, all others closed, whoever started us. */
-static bool tidy_descriptors(void)
+/* Descriptors 0 to 2 are open, all others closed, whoever started us; but for what the master
+ * before us has left to us. */
+static bool tidy_descriptors(bool is_heir)
 {
     int descriptor;
     do
         descriptor = open("/dev/null", O_RDWR);
     while (descriptor >= 0 && descriptor <= STDERR_FILENO);
-    return descriptor >= 0 && close_range(STDERR_FILENO + 1, ~0U, 0) == 0;
+    return descriptor >= 0 &&
+           close_range(STDERR_FILENO + 1, ~0U, is_heir ? CLOSE_RANGE_CLOEXEC : 0) == 0;
 }
 
 static int usage(void)
@@ -54,17 +58,31 @@ static int usage(void)
     return STATUS_USAGE;
 }
 
+/* Of the master before us, which has checked nothing less than we would. */
+static int parse_descriptor(const char *text)
+{
+    uint64_t number;
+    return number_parse_uint64(span_from_string(text), INT_MAX, &number) && number > STDERR_FILENO
+               ? (int)number
+               : -1;
+}
+
 int main(int argc, char **argv)
 {
-    struct master_options options = {.ready_descriptor = -1};
+    struct master_options options = {.ready_descriptor = -1, .handover = -1};
     const char *directory = NULL;
     bool is_check = false, waits = false;
     static char path[PATH_MAX];
 
-    for (int option; (option = getopt(argc, argv, "c:tvw")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "c:H:tvw")) != -1;) {
         switch (option) {
         case 'c':
             directory = optarg;
+            break;
+        case 'H':
+            options.handover = parse_descriptor(optarg);
+            if (options.handover < 0)
+                return usage();
             break;
         case 't':
             is_check = true;
@@ -81,7 +99,7 @@ int main(int argc, char **argv)
     }
     if (optind != argc)
         return usage();
-    if (!tidy_descriptors()) {
+    if (!tidy_descriptors(options.handover >= 0)) {
         perror("posthouse: fatal: /dev/null");
         return EXIT_FAILURE;
     }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "places.h"
 #include "privilege.h"
 #include "system/file.h"
+#include "upgrade.h"
 
 enum { NOTICES_BYTES = 1 << 20 };
 
@@ -28,8 +30,10 @@ struct master {
     struct control_request *reload_request; /* NULL: nobody waits */
     struct list stop_requests;
     struct places places;
-    struct event signals[3];
-    char version[256]; /* for log lines */
+    struct event signals[4];
+    char version[256];       /* for log lines */
+    uint32_t upgrade_count;  /* masters before this one in our process */
+    char upgrade_error[512]; /* why the last upgrade was given up, or "" */
     int lock;
     int status;
     bool is_up; /* the start has succeeded */
@@ -243,6 +247,72 @@ static void reload(struct master *master)
     arena_destroy(&arena);
 }
 
+/* ---- becoming another program ---- */
+
+static void fail_upgrade(struct master *master, const char *reason)
+{
+    (void)snprintf(master->upgrade_error, sizeof(master->upgrade_error), "%s", reason);
+    maillog_text(&master->log, LOG_LEVEL_ERROR, span_empty(),
+                 "upgrade given up, what ran before goes on: %s", reason);
+}
+
+static void hand_over(struct master *master, const char *program)
+{
+    struct arena arena;
+    struct buffer schema;
+    arena_init(&arena, HANDOVER_MAX_BYTES, 0);
+    buffer_init(&schema, NULL, 256);
+    handover_schema(&schema);
+    struct handover handover = {
+        .schema = buffer_span(&schema),
+        .lock = master->lock,
+        .upgrade_count = master->upgrade_count + 1,
+        .listeners = arena_alloc(&arena, HANDOVER_ITEMS_MAX * sizeof(*handover.listeners)),
+        .processes = arena_alloc(&arena, HANDOVER_ITEMS_MAX * sizeof(*handover.processes)),
+    };
+    const struct upgrade_request request = {.program = program,
+                                            .directory = master->options->directory,
+                                            .is_verbose = master->options->is_verbose,
+                                            .handover = &handover};
+    const char *reason = "too many processes or sockets to hand over";
+    if (handover.listeners && handover.processes && fleet_hand_over(master->fleet, &handover) &&
+        listeners_hand_over(&master->listeners, &handover)) {
+        maillog_client_flush(&master->log_client);
+        reason = upgrade_become(&request);
+    }
+    fail_upgrade(master, reason);
+    buffer_release(&schema);
+    arena_destroy(&arena);
+}
+
+static void upgrade(struct master *master)
+{
+    struct arena arena;
+    struct conf_notices notices;
+    struct conf_instance instance;
+    struct conf_error error;
+    struct buffer program;
+    master->upgrade_error[0] = '\0';
+    if (fleet_is_busy(master->fleet)) {
+        fail_upgrade(master, "a start, stop or reload is under way: try again");
+        return;
+    }
+    arena_init(&arena, CONF_INSTANCE_ARENA_BYTES, 0);
+    conf_notices_init(&notices, &arena);
+    buffer_init(&program, NULL, PATH_MAX);
+    if (!conf_instance_read(master->options->directory, false, &arena, &instance, &notices) ||
+        !conf_instance_value(&instance, NULL, SPAN("daemon_directory"), &program, &error)) {
+        fail_upgrade(master, "the configuration cannot be read; posthouse check says why");
+    } else {
+        buffer_append_string(&program, "/master");
+        buffer_append_byte(&program, 0);
+        if (buffer_ok(&program))
+            hand_over(master, (const char *)program.bytes);
+    }
+    buffer_release(&program);
+    arena_destroy(&arena);
+}
+
 /* ---- who asks ---- */
 
 static void on_signal(evutil_socket_t number, short what, void *context)
@@ -251,6 +321,10 @@ static void on_signal(evutil_socket_t number, short what, void *context)
     (void)what;
     if (number == SIGHUP) {
         reload(master);
+        return;
+    }
+    if (number == SIGUSR2) {
+        upgrade(master);
         return;
     }
     maillog_text(&master->log, LOG_LEVEL_INFO, span_empty(), "terminating on signal %d",
@@ -269,6 +343,17 @@ static void answer_when_stopped(struct master *master, struct control_request *r
     list_append(&master->stop_requests, &waiting->link);
 }
 
+/* How many there were; not done while one is under way. What went wrong with the last stands behind
+ * the number. */
+static void answer_upgrades(struct master *master, struct control_request *request)
+{
+    struct buffer text;
+    buffer_init(&text, NULL, IPC_RECORDS_MAX);
+    buffer_append_format(&text, "%u %s", master->upgrade_count, master->upgrade_error);
+    control_answer(request, !fleet_is_busy(master->fleet), buffer_span(&text));
+    buffer_release(&text);
+}
+
 static void on_command(struct control_request *request, struct span command, void *context)
 {
     struct master *master = context;
@@ -278,6 +363,8 @@ static void on_command(struct control_request *request, struct span command, voi
         fleet_describe(master->fleet, &text);
         control_answer(request, true, buffer_span(&text));
         buffer_release(&text);
+    } else if (span_equals(command, SPAN("upgrades"))) {
+        answer_upgrades(master, request);
     } else if (span_equals(command, SPAN("reload"))) {
         if (master->reload_request || fleet_is_busy(master->fleet)) {
             control_answer(request, false, SPAN("a start, stop or reload is under way: try again"));
@@ -301,7 +388,7 @@ static void on_command(struct control_request *request, struct span command, voi
 
 static bool watch_signals(struct master *master)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2};
     (void)signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++)
         if (event_assign(&master->signals[i], loop_event_base(master->loop), numbers[i],
@@ -351,10 +438,39 @@ static bool create_parts(struct master *master)
     return master->fleet && watch_signals(master);
 }
 
+static void on_upgraded(bool is_ok, const char *text, void *context)
+{
+    struct master *master = context;
+    if (!is_ok)
+        (void)snprintf(master->upgrade_error, sizeof(master->upgrade_error), "%s", text);
+    master->is_up = true;
+}
+
+/* Everything that the master before us held. */
+static bool inherit(struct master *master, struct conf_notices *notices)
+{
+    struct arena arena;
+    struct handover handover;
+    arena_init(&arena, 4 * HANDOVER_MAX_BYTES, 0);
+    const bool is_ok = upgrade_receive(master->options->handover, &arena, &handover) &&
+                       listeners_adopt(&master->listeners, &handover) &&
+                       fleet_adopt(master->fleet, &handover, master->options->directory);
+    if (is_ok) {
+        master->lock = handover.lock;
+        master->upgrade_count = handover.upgrade_count;
+    } else {
+        conf_notice_add(notices, CONF_NOTICE_ERROR, "cannot take over what the master before left");
+    }
+    arena_destroy(&arena);
+    return is_ok;
+}
+
 /* The plan is taken over. */
 static bool start(struct master *master, struct plan *plan, struct conf_notices *notices)
 {
-    if (!plan || !places_open(plan, &master->places, notices) || !take_lock(master, notices) ||
+    const bool is_heir = master->options->handover >= 0;
+    if (!plan || !places_open(plan, &master->places, notices) ||
+        !(is_heir ? inherit(master, notices) : take_lock(master, notices)) ||
         !listeners_open(&master->listeners, plan, fleet_next_generation(master->fleet),
                         master->places.public, notices) ||
         !open_control(master, notices)) {
@@ -368,9 +484,9 @@ static bool start(struct master *master, struct plan *plan, struct conf_notices 
         return false;
     }
     take_names(master, plan);
-    log_state(master, "daemon started");
+    log_state(master, is_heir ? "upgrade" : "daemon started");
     log_warnings(master, notices);
-    fleet_run(master->fleet, plan, on_run, master);
+    fleet_run(master->fleet, plan, is_heir ? on_upgraded : on_run, master);
     return true;
 }
 

@@ -11,6 +11,7 @@ struct master_options {
     const char *directory; /* of main.cf, as a whole path */
     bool is_verbose;
     bool is_background;   /* leave the terminal alone once all daemons are ready */
+    int handover;         /* what the master before us in this process left; -1: nothing */
     int ready_descriptor; /* told by one byte when all daemons are ready; -1: nobody waits */
 };
 

@@ -147,6 +147,10 @@ static void open_queue(const struct plan *plan, struct identity ourselves, struc
         return;
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
         file_close(open_below(queue, path, names[i], plan->owner, MODE_PRIVATE, notices));
+    for (size_t i = 0; i < plan->service_count; i++)
+        if (plan->services[i]->program->role == IPC_ROLE_CONNECTD)
+            file_close(open_below(queue, path, "private", plan->services[i]->identity, MODE_PRIVATE,
+                                  notices));
     places->pid = open_below(queue, path, "pid", ourselves, MODE_SHARED, notices);
     places->public = open_below(queue, path, "public", ourselves, MODE_SHARED, notices);
     file_close(queue);

@@ -7,17 +7,19 @@
 #include <unistd.h>
 
 #include "conf/check.h"
+#include "conf/pipe_command.h"
 #include "conf/usage.h"
 #include "system/file.h"
 #include "table/check.h"
 
-enum { SETTINGS_MAX_BYTES = 4 << 20 };
+enum { SETTINGS_MAX_BYTES = 4 << 20, ARGUMENTS_MAX_BYTES = 16384 };
 
 /* The same as conf/master.cf. */
 const char plan_default_services[] = "smtp    inet n - y - - smtpd\n"
                                      "qmgr    unix n - y - 1 qmgr\n"
                                      "addrd   unix - - n - 1 addrd\n"
                                      "dnsd    unix - - n - 1 dnsd\n"
+                                     "limitd  unix - - y - 1 limitd\n"
                                      "logd    unix - - n - 1 logd\n"
                                      "bounce  unix - - y - 1 bounce\n"
                                      "smtp    unix - - y - - smtp\n"
@@ -26,7 +28,8 @@ const char plan_default_services[] = "smtp    inet n - y - - smtpd\n"
                                      "virtual unix - n n - - virtual\n"
                                      "error   unix - - y - - error\n"
                                      "retry   unix - - y - - error\n"
-                                     "discard unix - - y - - discard\n";
+                                     "discard unix - - y - - discard\n"
+                                     "lmtp    unix - - y - - lmtp\n";
 
 struct planning {
     struct plan *plan;
@@ -153,26 +156,43 @@ static const char *find_program_file(struct planning *planning,
     return name;
 }
 
+static int seal(struct planning *planning, struct span text, const char *program)
+{
+    const int descriptor = conf_seal(text, program);
+    if (descriptor < 0)
+        conf_notice_add(planning->notices, CONF_NOTICE_ERROR,
+                        "cannot make a memory file for the settings of %s: %s", program,
+                        strerror(errno));
+    return descriptor;
+}
+
+/* As they are, and as they are under stress: a process changes between the two by itself. */
 static bool seal_settings(struct planning *planning, const struct conf_service *conf,
                           struct plan_service *service)
 {
-    const struct conf_part *part = conf_part_find(span_from_string(service->program->program));
-    struct buffer text;
+    struct conf_instance *instance = &planning->plan->instance;
+    const char *program = service->program->program;
+    const struct conf_part *part = conf_part_find(span_from_string(program));
+    struct buffer text, stressed;
     bool is_ok;
 
     ASSERT(part);
     buffer_init(&text, NULL, SETTINGS_MAX_BYTES);
-    is_ok = conf_instance_settings(&planning->plan->instance, conf, part, &text, planning->notices);
+    buffer_init(&stressed, NULL, SETTINGS_MAX_BYTES);
+    is_ok = conf_instance_settings(instance, conf, part, &text, planning->notices);
+    instance->is_stressed = true;
+    is_ok = is_ok && conf_instance_settings(instance, conf, part, &stressed, planning->notices);
+    instance->is_stressed = false;
     if (is_ok) {
-        service->settings = conf_seal(buffer_span(&text), service->program->program);
-        if (service->settings < 0) {
-            conf_notice_add(planning->notices, CONF_NOTICE_ERROR,
-                            "cannot make a memory file for the settings of %s: %s",
-                            service->program->program, strerror(errno));
-            is_ok = false;
-        }
+        service->settings = seal(planning, buffer_span(&text), program);
+        is_ok = service->settings >= 0;
+    }
+    if (is_ok && !span_equals(buffer_span(&text), buffer_span(&stressed))) {
+        service->stressed_settings = seal(planning, buffer_span(&stressed), program);
+        is_ok = service->stressed_settings >= 0;
     }
     buffer_release(&text);
+    buffer_release(&stressed);
     return is_ok;
 }
 
@@ -204,6 +224,37 @@ static bool wants_debug_lines(const struct conf_service *conf)
     return false;
 }
 
+/* What follows the program in master.cf, where that is the daemon's to know. */
+static void take_command(struct planning *planning, const struct conf_service *conf,
+                         struct plan_service *service)
+{
+    struct plan *plan = planning->plan;
+    struct conf_pipe_command command;
+    struct conf_error error;
+    struct buffer text;
+    const struct span *words = conf->arguments + conf->option_count;
+    const size_t count = conf->argument_count - conf->option_count;
+    if (!(service->program->traits & WIRING_RUNS_COMMAND))
+        return;
+    if (!conf_pipe_parse(words, count, &plan->arena, &command, &error)) {
+        conf_notice_add(planning->notices, CONF_NOTICE_ERROR, "%.*s, line %u: service %.*s: %s",
+                        SPAN_PRINTF(plan->instance.master.file), conf->line,
+                        SPAN_PRINTF(service->name), error.text);
+        return;
+    }
+    buffer_init(&text, &plan->arena, ARGUMENTS_MAX_BYTES);
+    for (size_t i = 0; i < count; i++) {
+        buffer_append_span(&text, words[i]);
+        buffer_append_byte(&text, 0);
+    }
+    service->arguments = buffer_span(&text);
+    if (!buffer_ok(&text))
+        conf_notice_add(planning->notices, CONF_NOTICE_ERROR,
+                        "%.*s, line %u: service %.*s: the command is longer than %d bytes",
+                        SPAN_PRINTF(plan->instance.master.file), conf->line,
+                        SPAN_PRINTF(service->name), ARGUMENTS_MAX_BYTES);
+}
+
 static size_t count_processes(const struct planning *planning, const struct conf_service *conf,
                               const struct wiring_program *program)
 {
@@ -228,11 +279,15 @@ static void add_service(struct planning *planning, const struct conf_service *co
     *service = (struct plan_service){.name = conf_service_name(conf),
                                      .program = program,
                                      .settings = -1,
+                                     .stressed_settings = -1,
                                      .is_verbose = wants_debug_lines(conf),
                                      .process_count = count_processes(planning, conf, program)};
     plan->services[plan->service_count++] = service;
     plan->process_count += service->process_count;
+    service->process_limit =
+        conf->has_process_limit ? conf->process_limit : plan->settings.default_process_limit;
     service->path = find_program_file(planning, program);
+    take_command(planning, conf, service);
     (void)seal_settings(planning, conf, service); /* noted */
     (void)resolve_endpoints(planning, service);   /* noted */
     if (!identity_choose(&plan->instance, conf, &plan->settings, program, &service->identity,
@@ -277,6 +332,19 @@ static void add_missing_service(struct planning *planning, const struct wiring_p
     add_service(planning, conf, program);
 }
 
+/* Does somebody who is to run need it? */
+static bool is_needed(const struct planning *planning, const struct wiring_program *program)
+{
+    if (program->traits & WIRING_ALWAYS)
+        return true;
+    if (!(program->traits & WIRING_FOR_CLIENTS))
+        return false;
+    for (size_t i = 0; i < planning->plan->service_count; i++)
+        if (wiring_between(planning->plan->services[i]->program->role, program->role))
+            return true;
+    return false;
+}
+
 static void add_services_of(struct planning *planning, const struct wiring_program *program)
 {
     const struct conf_master *master = &planning->plan->instance.master;
@@ -302,7 +370,7 @@ static void add_services_of(struct planning *planning, const struct wiring_progr
             count++;
         }
     }
-    if (count == 0 && program->traits & WIRING_ALWAYS)
+    if (count == 0 && is_needed(planning, program))
         add_missing_service(planning, program);
 }
 
@@ -389,8 +457,10 @@ void plan_destroy(struct plan **plan)
 {
     if (!*plan)
         return;
-    for (size_t i = 0; i < (*plan)->service_count; i++)
+    for (size_t i = 0; i < (*plan)->service_count; i++) {
         file_close((*plan)->services[i]->settings);
+        file_close((*plan)->services[i]->stressed_settings);
+    }
     arena_destroy(&(*plan)->arena);
     free(*plan);
     *plan = NULL;

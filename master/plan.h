@@ -15,10 +15,13 @@ struct plan_service {
     const char *path; /* of the program's file */
     size_t process_count;
     struct identity identity;
-    int settings; /* sealed memory file */
+    int settings;          /* sealed memory file */
+    int stressed_settings; /* the same under stress; -1 where that changes nothing */
     struct endpoint *endpoints;
     size_t endpoint_count;
-    bool is_verbose; /* its command has -v */
+    bool is_verbose;        /* its command has -v */
+    struct span arguments;  /* of its command, behind the options: each ended by a NUL */
+    uint32_t process_limit; /* column maxproc, or default_process_limit; 0: none */
 };
 
 struct plan {

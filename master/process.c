@@ -149,30 +149,41 @@ static bool send_start(struct process *process)
         .service = service->name,
         .process_number = process->number,
         .settings = fcntl(service->settings, F_DUPFD_CLOEXEC, 0),
+        .stressed_settings = service->stressed_settings < 0
+                                 ? -1
+                                 : fcntl(service->stressed_settings, F_DUPFD_CLOEXEC, 0),
         .uid = service->identity.uid,
         .gid = service->identity.gid,
         .root_directory = span_from_string(process->plan->empty_directory),
         .generation = process->generation,
         .is_verbose = process->world->is_verbose || service->is_verbose,
+        .arguments = service->arguments,
+        .process_limit = service->process_limit,
     };
     return start.settings >= 0 && ipc_channel_send(process->control, IPC_START, &start);
+}
+
+static bool watch_errors(struct process *process, int errors)
+{
+    process->error_pipe = errors;
+    if (event_assign(&process->error_event, loop_event_base(process->world->loop), errors,
+                     EV_READ | EV_PERSIST, on_errors, process) == 0 &&
+        event_add(&process->error_event, NULL) == 0)
+        return true;
+    file_close(errors);
+    process->error_pipe = -1;
+    return false;
 }
 
 /* Both ends are closed on failure. */
 static bool attach(struct process *process, int control, int errors)
 {
-    struct process_world *world = process->world;
-    process->error_pipe = errors;
-    if (event_assign(&process->error_event, loop_event_base(world->loop), errors,
-                     EV_READ | EV_PERSIST, on_errors, process) != 0 ||
-        event_add(&process->error_event, NULL) != 0) {
+    if (!watch_errors(process, errors)) {
         file_close(control);
-        file_close(errors);
-        process->error_pipe = -1;
         return false;
     }
-    process->control = ipc_channel_create(world->loop, control, process->service->program->role,
-                                          &control_handlers, process);
+    process->control = ipc_channel_create(
+        process->world->loop, control, process->service->program->role, &control_handlers, process);
     return process->control && send_start(process);
 }
 
@@ -429,6 +440,44 @@ struct process *process_create(struct process_world *world, const struct plan *p
     buffer_init(&process->errors, NULL, PROCESS_ERRORS_BYTES);
     loop_timer_init(&process->timer, world->loop, on_timer, process);
     return process;
+}
+
+struct process *process_adopt(struct process_world *world, const struct plan *plan,
+                              const struct plan_service *service,
+                              const struct handover_process *adopted)
+{
+    struct process *process = process_create(world, plan, service, adopted->generation);
+    if (!process || !watch_errors(process, adopted->errors)) {
+        file_close(adopted->control);
+        free(process);
+        return NULL;
+    }
+    process->pid = adopted->pid;
+    process->number = adopted->number;
+    process->state = SUPERVISE_SERVING;
+    process->served_since_ms = clock_monotonic_ms();
+    process->control = ipc_channel_adopt(world->loop, adopted->control, service->program->role,
+                                         &control_handlers, process);
+    if (!process->control)
+        (void)kill(process->pid, SIGKILL); /* nobody could tell it anything; it is replaced */
+    return process;
+}
+
+bool process_hand_over(struct process *process, struct handover_process *adopted)
+{
+    if (process->pid <= 0 || !process->control || process->error_pipe < 0)
+        return false;
+    ipc_channel_flush(process->control);
+    *adopted = (struct handover_process){
+        .pid = process->pid,
+        .number = process->number,
+        .generation = process->generation,
+        .control = ipc_channel_descriptor(process->control),
+        .errors = process->error_pipe,
+        .program = span_from_string(program_of(process)),
+        .service = process->service->name,
+    };
+    return true;
 }
 
 void process_destroy(struct process **process)

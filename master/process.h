@@ -4,6 +4,7 @@
 #ifndef MASTER_PROCESS_H
 #define MASTER_PROCESS_H
 
+#include "handover.h"
 #include "ipc/channel.h"
 #include "maillog/client.h"
 #include "plan.h"
@@ -64,6 +65,12 @@ struct process {
 /* NULL when memory is out. It is held. */
 MUST_USE struct process *process_create(struct process_world *world, const struct plan *plan,
                                         const struct plan_service *service, uint32_t generation);
+/* A child of the master that was in our place before; NULL when memory is out. */
+MUST_USE struct process *process_adopt(struct process_world *world, const struct plan *plan,
+                                       const struct plan_service *service,
+                                       const struct handover_process *adopted);
+/* What the master after us has to know of it; false when there is nothing to take over. */
+MUST_USE bool process_hand_over(struct process *process, struct handover_process *adopted);
 /* It must be gone or held. */
 void process_destroy(struct process **process);
 

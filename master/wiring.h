@@ -22,6 +22,11 @@ enum wiring_trait {
     WIRING_HAS_DATA = 1 << 5,
     /* Everything it does is for one owner, when virtual_uid_maps is static. */
     WIRING_STATIC_OWNER = 1 << 6,
+    /* What follows the program in master.cf says which command it runs. */
+    WIRING_RUNS_COMMAND = 1 << 7,
+    /* A process is there, named in master.cf or not, when one of its clients is. Its row comes
+     * after theirs. */
+    WIRING_FOR_CLIENTS = 1 << 8,
 };
 
 /* In which order processes are told to leave: a stage waits for the ones before it. */

@@ -58,7 +58,8 @@ static void on_closed(struct ipc_channel *channel, const char *reason, void *con
 
 #define AGENTS                                                                                     \
     (IPC_ROLE_BIT(IPC_ROLE_SMTP) | IPC_ROLE_BIT(IPC_ROLE_LOCAL) | IPC_ROLE_BIT(IPC_ROLE_VIRTUAL) | \
-     IPC_ROLE_BIT(IPC_ROLE_ERROR) | IPC_ROLE_BIT(IPC_ROLE_DISCARD))
+     IPC_ROLE_BIT(IPC_ROLE_ERROR) | IPC_ROLE_BIT(IPC_ROLE_DISCARD) | IPC_ROLE_BIT(IPC_ROLE_PIPE) | \
+     IPC_ROLE_BIT(IPC_ROLE_LMTP))
 static const struct ipc_permission permissions[] = {
     {IPC_DELIVER_CAPACITY, AGENTS},
     {IPC_DELIVER_RESULT, AGENTS},

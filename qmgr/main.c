@@ -163,10 +163,12 @@ static void on_peer(struct service *service, const struct service_peer *peer, in
         route_attach(&qmgr, descriptor);
         break;
     case IPC_ROLE_SMTP:
+    case IPC_ROLE_LMTP:
     case IPC_ROLE_LOCAL:
     case IPC_ROLE_VIRTUAL:
     case IPC_ROLE_ERROR:
     case IPC_ROLE_DISCARD:
+    case IPC_ROLE_PIPE:
         agent_attach(&qmgr, peer, descriptor);
         break;
     default:

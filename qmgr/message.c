@@ -201,6 +201,15 @@ void message_discard(struct message *message)
 
 /* ---- a round ---- */
 
+static void settle_expanded(struct message *message)
+{
+    const struct outcome outcome = outcome_make(OUTCOME_OK, 250, 0, 0, SPAN("alias expanded"));
+
+    for (uint32_t i = 0; i < message->recipient_count; i++)
+        if (message_is_expanded(message, i) && message->recipients[i].stage == STAGE_UNROUTED)
+            message_set_result(message, i, &outcome, span_empty(), span_empty(), false);
+}
+
 void message_activate(struct message *message)
 {
     message->is_committed = true;
@@ -210,6 +219,7 @@ void message_activate(struct message *message)
     if (message->journal_end == 0)
         message->journal_end = queue_state_journal_offset(&message->preamble);
     message_use(message);
+    settle_expanded(message);
     route_message(message);
     schedule_message(message);
     message_progress(message);

@@ -99,6 +99,12 @@ static inline struct span message_id(const struct message *message)
 /* The address that an agent gets for a recipient. */
 struct span message_recipient_address(const struct message *message, uint32_t index);
 
+/* Is this recipient a list that intake expanded, there for the sender's report alone? */
+static inline bool message_is_expanded(const struct message *message, uint32_t index)
+{
+    return (message->envelope.recipients[index].notify & QUEUE_NOTIFY_EXPANDED) != 0;
+}
+
 /* It is on disk: log it and begin the round (routes may be there already). */
 void message_activate(struct message *message);
 /* Read while other deliveries of it may be under way: writes and acknowledges the results that have

@@ -32,8 +32,9 @@ static bool is_wanted(const struct message *message, uint32_t index)
 }
 
 /* RFC 3464 section 2.3.3. */
-static enum dsn_action action_of(const struct message *message, const struct recipient *recipient)
+static enum dsn_action action_of(const struct message *message, uint32_t index)
 {
+    const struct recipient *recipient = &message->recipients[index];
     const bool is_success = recipient->outcome.kind == OUTCOME_OK;
     if (message->envelope.flags & QUEUE_FLAG_VERIFY)
         return is_success ? DSN_ACTION_DELIVERABLE : DSN_ACTION_UNDELIVERABLE;
@@ -48,7 +49,7 @@ static enum dsn_action action_of(const struct message *message, const struct rec
     case QUEUE_STATUS_SUCCEEDED:
         break;
     }
-    if (recipient->is_expanded)
+    if (recipient->is_expanded || message_is_expanded(message, index))
         return DSN_ACTION_EXPANDED;
     /* RFC 3461 section 5.2.2: handed to another system, which may or may not report. */
     return span_is_empty(recipient->remote) ? DSN_ACTION_DELIVERED : DSN_ACTION_RELAYED;
@@ -83,7 +84,7 @@ static size_t collect(struct message *message, struct buffer *records)
         const struct queue_recipient *envelope = &message->envelope.recipients[i];
         if (!message_reports_on(message, i, message->report_kind) || !is_wanted(message, i))
             continue;
-        const enum dsn_action action = action_of(message, recipient);
+        const enum dsn_action action = action_of(message, i);
         const struct ipc_bounce_recipient record = {
             .index = i,
             .recipient = message_recipient_address(message, i),

@@ -46,7 +46,7 @@ static void take_entry(struct message *message, uint32_t index,
 {
     struct recipient *recipient = &message->recipients[index];
     struct outcome refusal;
-    if (recipient->stage != STAGE_UNROUTED)
+    if (recipient->stage != STAGE_UNROUTED || message_is_expanded(message, index))
         return;
     if (!outcome_is_ok(&entry->outcome)) {
         message_fail_locally(message, index, &entry->outcome);

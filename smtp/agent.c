@@ -225,8 +225,8 @@ static void on_dnsd_closed(struct ipc_channel *channel, const char *reason, void
     ipc_channel_destroy(&agent->dns_channel);
 }
 
-static const struct ipc_permission dnsd_permissions[] = {{0, 0}};
-static const struct ipc_channel_handlers dnsd_handlers = {NULL, on_dnsd_closed, dnsd_permissions};
+static const struct ipc_permission no_permissions[] = {{0, 0}};
+static const struct ipc_channel_handlers dnsd_handlers = {NULL, on_dnsd_closed, no_permissions};
 
 void agent_attach_dnsd(struct agent *agent, int descriptor)
 {
@@ -238,6 +238,30 @@ void agent_attach_dnsd(struct agent *agent, int descriptor)
     dns_client_set_channel(&agent->dns, agent->dns_channel);
 }
 
+/* ---- connectd ---- */
+
+static void on_connectd_closed(struct ipc_channel *channel, const char *reason, void *context)
+{
+    struct agent *agent = context;
+    (void)channel;
+    (void)reason;
+    connect_client_set_channel(&agent->connector, NULL);
+    ipc_channel_destroy(&agent->connector_channel);
+}
+
+static const struct ipc_channel_handlers connectd_handlers = {NULL, on_connectd_closed,
+                                                              no_permissions};
+
+void agent_attach_connectd(struct agent *agent, int descriptor)
+{
+    connect_client_set_channel(&agent->connector, NULL);
+    if (agent->connector_channel)
+        ipc_channel_destroy(&agent->connector_channel);
+    agent->connector_channel =
+        ipc_channel_create(agent->loop, descriptor, IPC_ROLE_CONNECTD, &connectd_handlers, agent);
+    connect_client_set_channel(&agent->connector, agent->connector_channel);
+}
+
 /* ---- the whole ---- */
 
 void agent_init(struct agent *agent, struct loop *loop, struct maillog *log,
@@ -246,6 +270,10 @@ void agent_init(struct agent *agent, struct loop *loop, struct maillog *log,
     agent->loop = loop;
     agent->log = log;
     agent->settings = settings;
+    agent->connections = (struct connection_context){.loop = loop,
+                                                     .settings = settings,
+                                                     .connector = &agent->connector,
+                                                     .speaks_lmtp = agent->speaks_lmtp};
     list_init(&agent->deliveries);
     list_init(&agent->idle_digests);
     keep_init(&agent->keep, loop, settings);

@@ -49,6 +49,9 @@ struct agent {
     const struct conf_smtp *settings;
     struct dns_client dns;
     struct ipc_channel *dns_channel;
+    struct connect_client connector;
+    struct ipc_channel *connector_channel;
+    struct connection_context connections;
     struct ipc_channel *qmgr;
     struct list deliveries; /* running, or with reports that are not acknowledged */
     struct list idle_digests;
@@ -58,16 +61,20 @@ struct agent {
     struct ip_address *own; /* addresses at which this machine takes mail */
     size_t own_count;
     uint16_t default_port;
+    bool speaks_lmtp;
+    bool assumes_final; /* lmtp_assume_final */
     bool is_draining;
     void (*on_idle)(void *context); /* while draining: the last delivery has ended */
     void *context;
 };
 
+/* The fields from own on are filled already. */
 void agent_init(struct agent *agent, struct loop *loop, struct maillog *log,
                 const struct conf_smtp *settings);
-/* Both take over a channel end in place of the one before. */
+/* Each takes over a channel end in place of the one before. */
 void agent_attach_qmgr(struct agent *agent, int descriptor);
 void agent_attach_dnsd(struct agent *agent, int descriptor);
+void agent_attach_connectd(struct agent *agent, int descriptor);
 /* Takes no further deliveries; calls on_idle when every one has ended, perhaps at once. */
 void agent_drain(struct agent *agent, void (*on_idle)(void *context), void *context);
 

@@ -139,37 +139,102 @@ static enum body_result send_downgraded(struct sender *sender, struct digest *di
     return result;
 }
 
+/* ---- how it goes ---- */
+
+static bool needs_downgrade(const struct delivery *delivery, const struct connection *connection)
+{
+    return !connection->extensions.has_8bitmime &&
+           !connection->settings->disable_mime_output_conversion &&
+           (delivery->envelope.facts.flags & QUEUE_FACT_8BIT_BODY) != 0;
+}
+
+/* 0: no line is too long. */
+static uint32_t limit_lines(const struct delivery *delivery, const struct connection *connection)
+{
+    const uint32_t limit = connection->settings->smtp_line_length_limit;
+    return delivery->envelope.facts.longest_line_bytes > limit ? limit : 0;
+}
+
+/* ---- in one chunk ---- */
+
+static uint64_t count_bytes(const struct delivery *delivery)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < delivery->extent_count; i++)
+        count += delivery->extents[i].length;
+    return count;
+}
+
+bool body_fits_chunk(const struct delivery *delivery, const struct connection *connection)
+{
+    const uint64_t count = count_bytes(delivery);
+    return count > 0 && count <= BODY_CHUNK_MAX_BYTES && !needs_downgrade(delivery, connection) &&
+           limit_lines(delivery, connection) == 0;
+}
+
+static enum body_result load_extent(const struct delivery *delivery, size_t number,
+                                    struct digest *digest, struct buffer *chunk)
+{
+    const struct queue_extent *extent = &delivery->extents[number];
+    uint8_t seen[DIGEST_BYTES];
+    if (extent->length == 0)
+        return BODY_SENT;
+    uint8_t *bytes = buffer_reserve(chunk, (size_t)extent->length);
+    if (!bytes ||
+        file_pread_all(delivery->content, bytes, (size_t)extent->length, extent->offset) != 0)
+        return BODY_UNREADABLE;
+    buffer_extend(chunk, (size_t)extent->length);
+    digest_start(digest);
+    digest_update(digest, span_of(bytes, (size_t)extent->length));
+    if (!digest_finish(digest, seen))
+        return BODY_UNREADABLE;
+    return memcmp(seen, extent->digest, DIGEST_BYTES) == 0 ? BODY_SENT : BODY_CORRUPT;
+}
+
+enum body_result body_load_chunk(const struct delivery *delivery, struct buffer *chunk)
+{
+    struct agent_digest *digest = agent_take_digest(delivery->agent);
+    enum body_result result = digest ? BODY_SENT : BODY_UNREADABLE;
+    for (size_t i = 0; i < delivery->extent_count && result == BODY_SENT; i++)
+        result = load_extent(delivery, i, &digest->digest, chunk);
+    if (digest)
+        agent_give_digest(delivery->agent, digest);
+    if (result != BODY_SENT || !span_ends_with(buffer_span(chunk), SPAN("\r\n")))
+        buffer_reset(chunk);
+    return result;
+}
+
+/* ---- by DATA ---- */
+
 enum body_result body_send(const struct delivery *delivery, struct connection *connection,
                            struct span *end, struct arena *arena, struct failure *failure)
 {
     const struct queue_content_facts *facts = &delivery->envelope.facts;
-    const uint32_t line_limit = connection->settings->smtp_line_length_limit;
     struct sender sender = {
         .delivery = delivery,
         .connection = connection,
         .needs_encoding = (facts->flags & QUEUE_FACT_LEADING_DOTS) != 0,
-        .line_limit_bytes = facts->longest_line_bytes > line_limit ? line_limit : 0,
+        .line_limit_bytes = limit_lines(delivery, connection),
         .ends_with_newline = true,
     };
     enum body_result result = BODY_UNREADABLE;
     struct agent_digest *digest = agent_take_digest(delivery->agent);
-    uint8_t *block = loop_block_take(connection->loop);
-    const bool needs_downgrade =
-        !connection->extensions.has_8bitmime && (facts->flags & QUEUE_FACT_8BIT_BODY) != 0;
+    uint8_t *block = loop_block_take(connection->context->loop);
+    const bool is_downgraded = needs_downgrade(delivery, connection);
 
     smtp_data_encoder_init(&sender.encoder);
-    if (needs_downgrade) {
+    if (is_downgraded) {
         sender.downgrade = arena_alloc(arena, sizeof(*sender.downgrade));
         sender.needs_encoding = true; /* a line may now begin with what was in the middle of one */
     }
-    if (digest && block && needs_downgrade && sender.downgrade)
+    if (digest && block && is_downgraded && sender.downgrade)
         result = send_downgraded(&sender, &digest->digest, block, arena, failure);
-    else if (digest && block && !needs_downgrade)
+    else if (digest && block && !is_downgraded)
         result = read_all(&sender, &digest->digest, block, take_for_wire, arena, failure);
     if (digest)
         agent_give_digest(delivery->agent, digest);
     if (block)
-        loop_block_give(connection->loop, block);
+        loop_block_give(connection->context->loop, block);
     *end = sender.needs_encoding      ? smtp_data_encoder_end(&sender.encoder)
            : sender.ends_with_newline ? SPAN(".\r\n")
                                       : SPAN("\r\n.\r\n");

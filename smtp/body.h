@@ -14,6 +14,16 @@ enum body_result {
     BODY_CORRUPT     /* it is not what intake wrote */
 };
 
+/* Content that leaves with the envelope: the server's whole window, and what is sent in vain when
+ * it takes nobody. */
+enum { BODY_CHUNK_MAX_BYTES = 65536 };
+
+/* It is as small and goes as it is. */
+MUST_USE bool body_fits_chunk(const struct delivery *delivery, const struct connection *connection);
+/* All of it, found whole, into the buffer. The buffer stays empty where BDAT would not do: content
+ * without a line end at its end, which servers treat as they like. */
+MUST_USE enum body_result body_load_chunk(const struct delivery *delivery, struct buffer *chunk);
+
 MUST_USE enum body_result body_send(const struct delivery *delivery, struct connection *connection,
                                     struct span *end, struct arena *arena, struct failure *failure);
 

@@ -7,55 +7,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "greeting.h"
 #include "system/task.h"
 
 enum {
     COMMAND_MAX_BYTES = 2048,
-    TEXT_MAX_BYTES = 1900 /* of a reason, within the schema's limit */
-};
-
-/* Postfix's words: "while ..." and "in reply to ...". */
-static const struct {
-    const char *doing;
-    const char *request;
-} stages[] = {
-    [STAGE_GREETING] = {"receiving the initial server greeting", "initial server greeting"},
-    [STAGE_EHLO] = {"performing the EHLO handshake", "EHLO command"},
-    [STAGE_HELO] = {"performing the HELO handshake", "HELO command"},
-    [STAGE_MAIL] = {"sending MAIL FROM", "MAIL FROM command"},
-    [STAGE_RCPT] = {"sending RCPT TO", "RCPT TO command"},
-    [STAGE_DATA] = {"sending DATA command", "DATA command"},
-    [STAGE_CONTENT] = {"sending message body", "DATA command"},
-    [STAGE_END_OF_DATA] = {"sending end of data -- message may be sent more than once",
-                           "end of DATA command"},
-    [STAGE_RSET] = {"sending RSET", "RSET command"},
-    [STAGE_QUIT] = {"sending QUIT", "QUIT command"},
+    TEXT_MAX_BYTES = 1900, /* of a reason, within the schema's limit */
+    /* A server on this machine takes a connection at once or is in trouble. */
+    LOCAL_CONNECT_TIMEOUT_MS = 30000
 };
 
 static int64_t stage_deadline(const struct connection *connection, enum connection_stage stage)
 {
-    const struct conf_smtp *settings = connection->settings;
-    switch (stage) {
-    case STAGE_GREETING:
-    case STAGE_EHLO:
-    case STAGE_HELO:
-        return clock_deadline_after(settings->smtp_helo_timeout_ms);
-    case STAGE_MAIL:
-        return clock_deadline_after(settings->smtp_mail_timeout_ms);
-    case STAGE_RCPT:
-        return clock_deadline_after(settings->smtp_rcpt_timeout_ms);
-    case STAGE_DATA:
-        return clock_deadline_after(settings->smtp_data_init_timeout_ms);
-    case STAGE_CONTENT:
-        return clock_deadline_after(settings->smtp_data_xfer_timeout_ms);
-    case STAGE_END_OF_DATA:
-        return clock_deadline_after(settings->smtp_data_done_timeout_ms);
-    case STAGE_RSET:
-        return clock_deadline_after(settings->smtp_rset_timeout_ms);
-    case STAGE_QUIT:
-        break;
-    }
-    return clock_deadline_after(settings->smtp_quit_timeout_ms);
+    return clock_deadline_after(stage_timeout_ms(connection->settings, stage));
 }
 
 /* ---- failures in words ---- */
@@ -81,15 +45,15 @@ static void lose(struct connection *connection, enum stream_result result,
     connection->is_usable = false;
     if (result == STREAM_TIMED_OUT)
         text = arena_format(arena, "conversation with %s timed out while %s", connection->label,
-                            stages[stage].doing);
+                            stage_doing(stage));
     else if (result == STREAM_FULL)
         text = arena_format(arena, "host %s sent a reply without end while %s", connection->label,
-                            stages[stage].doing);
+                            stage_doing(stage));
     else if (result == STREAM_CANCELLED)
-        text = arena_format(arena, "delivery was stopped while %s", stages[stage].doing);
+        text = arena_format(arena, "delivery was stopped while %s", stage_doing(stage));
     else
         text = arena_format(arena, "lost connection with %s while %s", connection->label,
-                            stages[stage].doing);
+                            stage_doing(stage));
     *failure = failure_to_reach(true, 2, text);
 }
 
@@ -122,12 +86,12 @@ struct failure connection_refusal(struct connection *connection, enum connection
     if (outcome_is_ok(&failure.outcome))
         failure.outcome = outcome_make(OUTCOME_TEMPORARY, reply->code, 5, 0, span_empty());
     failure.diagnostic = connection_reply_text(reply, arena);
-    const bool is_welcome = stage == STAGE_GREETING || stage == STAGE_EHLO || stage == STAGE_HELO;
     failure.outcome.reason = text_or_literal(
-        is_welcome ? arena_format(arena, "host %s refused to talk to me: %.*s", connection->label,
-                                  SPAN_PRINTF(failure.diagnostic))
-                   : arena_format(arena, "host %s said: %.*s (in reply to %s)", connection->label,
-                                  SPAN_PRINTF(failure.diagnostic), stages[stage].request));
+        stage_is_welcome(stage)
+            ? arena_format(arena, "host %s refused to talk to me: %.*s", connection->label,
+                           SPAN_PRINTF(failure.diagnostic))
+            : arena_format(arena, "host %s said: %.*s (in reply to %s)", connection->label,
+                           SPAN_PRINTF(failure.diagnostic), stage_request(stage)));
     return failure;
 }
 
@@ -144,11 +108,39 @@ void connection_write(struct connection *connection, const char *format, ...)
     stream_write(&connection->stream, span_of(line, (size_t)length));
 }
 
+/* A slow reader is waited for as long as it reads at all; or, with smtp_per_request_deadline, as
+ * long as it keeps up the rate asked for. */
+static enum stream_result flush_content(struct connection *connection)
+{
+    const struct conf_smtp *settings = connection->settings;
+    const int64_t timeout_ms = settings->smtp_data_xfer_timeout_ms;
+    int64_t left_ms = timeout_ms;
+    for (;;) {
+        const size_t waiting = connection->stream.output.length;
+        const int64_t began_ms = clock_monotonic_ms();
+        const enum stream_result result =
+            stream_flush(&connection->stream, clock_deadline_after(left_ms));
+        const size_t sent = waiting - connection->stream.output.length;
+        if (result != STREAM_TIMED_OUT || sent == 0)
+            return result;
+        left_ms = timeout_ms;
+        if (settings->smtp_per_request_deadline) {
+            const int64_t earned_ms = (int64_t)sent * 1000 / settings->smtp_min_data_rate;
+            left_ms -= clock_monotonic_ms() - began_ms;
+            left_ms = left_ms + earned_ms < timeout_ms ? left_ms + earned_ms : timeout_ms;
+        }
+        if (left_ms <= 0)
+            return result;
+    }
+}
+
 bool connection_flush(struct connection *connection, enum connection_stage stage,
                       struct arena *arena, struct failure *failure)
 {
     const enum stream_result result =
-        stream_flush(&connection->stream, stage_deadline(connection, stage));
+        stage == STAGE_CONTENT
+            ? flush_content(connection)
+            : stream_flush(&connection->stream, stage_deadline(connection, stage));
     if (result == STREAM_OK)
         return true;
     lose(connection, result, stage, arena, failure);
@@ -183,7 +175,7 @@ bool connection_read_reply(struct connection *connection, enum connection_stage 
             *failure = failure_to_reach(
                 true, 0,
                 arena_format(arena, "host %s sent something that is no SMTP reply while %s",
-                             connection->label, stages[stage].doing));
+                             connection->label, stage_doing(stage)));
             failure->outcome.status.subject = 5;
             return false;
         }
@@ -259,92 +251,15 @@ static enum stream_result connect_to(struct connection *connection,
     if (ip_address_parse(source_text, &source_address) &&
         source_address.family == target->address.family) {
         const socklen_t source_length = socket_address(&source_address, 0, &source);
-        const enum stream_result result =
-            stream_connect(&connection->stream, connection->loop, (const struct sockaddr *)&address,
-                           length, (const struct sockaddr *)&source, source_length, deadline_ms);
+        const enum stream_result result = stream_connect(
+            &connection->stream, connection->context->loop, (const struct sockaddr *)&address,
+            length, (const struct sockaddr *)&source, source_length, deadline_ms);
         if (result != STREAM_FAILED || settings->smtp_bind_address_enforce ||
             !is_source_refused(connection->stream.error))
             return result;
     }
-    return stream_connect(&connection->stream, connection->loop, (const struct sockaddr *)&address,
-                          length, NULL, 0, deadline_ms);
-}
-
-static bool read_greeting(struct connection *connection, bool *says_esmtp, struct arena *arena,
-                          struct failure *failure)
-{
-    struct smtp_reply reply;
-    if (!connection_read_reply(connection, STAGE_GREETING, &reply, arena, failure))
-        return false;
-    *says_esmtp = span_find(reply.text, SPAN("ESMTP")) < reply.text.length;
-    if (reply.code / 100 == 2)
-        return true;
-    *failure = connection_refusal(connection, STAGE_GREETING, &reply, arena);
-    if (connection->settings->smtp_skip_5xx_greeting &&
-        failure->outcome.kind == OUTCOME_PERMANENT) {
-        failure->outcome.kind = OUTCOME_TEMPORARY; /* another host may be kinder */
-        failure->outcome.status.class = 4;
-    }
-    return false;
-}
-
-/* Keywords that the operator does not trust, and those whose use was forbidden. */
-static void discard_extensions(struct connection *connection)
-{
-    const struct {
-        const char *keyword;
-        bool *flag;
-    } known[] = {
-        {"pipelining", &connection->extensions.has_pipelining},
-        {"size", &connection->extensions.has_size},
-        {"8bitmime", &connection->extensions.has_8bitmime},
-        {"dsn", &connection->extensions.has_dsn},
-        {"smtputf8", &connection->extensions.has_smtputf8},
-        {"chunking", &connection->extensions.has_chunking},
-        {"starttls", &connection->extensions.has_starttls},
-        {"auth", &connection->extensions.has_auth},
-    };
-    struct span rest = connection->settings->smtp_discard_ehlo_keywords, word;
-    while (span_next_word(&rest, ", \t\r\n", &word))
-        for (size_t i = 0; i < ARRAY_LENGTH(known); i++)
-            if (span_equals_ascii_nocase(word, span_from_string(known[i].keyword)))
-                *known[i].flag = false;
-}
-
-/* False when the connection is lost or refused; else *is_accepted. */
-static bool say_hello(struct connection *connection, enum connection_stage stage, bool *is_accepted,
-                      struct arena *arena, struct failure *failure)
-{
-    struct smtp_reply reply;
-    connection_write(connection, "%s %.*s\r\n", stage == STAGE_EHLO ? "EHLO" : "HELO",
-                     SPAN_PRINTF(connection->settings->smtp_helo_name));
-    if (!connection_flush(connection, stage, arena, failure) ||
-        !connection_read_reply(connection, stage, &reply, arena, failure))
-        return false;
-    *is_accepted = reply.code / 100 == 2;
-    if (*is_accepted && stage == STAGE_EHLO) {
-        smtp_extensions_parse(&reply, &connection->extensions);
-        connection->extensions.auth_mechanisms = connection->extensions.server_name = span_empty();
-        discard_extensions(connection);
-    }
-    if (!*is_accepted)
-        *failure = connection_refusal(connection, stage, &reply, arena);
-    return *is_accepted || connection->is_usable;
-}
-
-/* RFC 5321 section 3.2: a server that refuses EHLO gets HELO. */
-static bool introduce(struct connection *connection, struct arena *arena, struct failure *failure)
-{
-    const struct conf_smtp *settings = connection->settings;
-    bool is_accepted = false, says_esmtp = false;
-    if (!read_greeting(connection, &says_esmtp, arena, failure))
-        return false;
-    if (!settings->smtp_never_send_ehlo && (settings->smtp_always_send_ehlo || says_esmtp) &&
-        !say_hello(connection, STAGE_EHLO, &is_accepted, arena, failure))
-        return false;
-    if (!is_accepted && !say_hello(connection, STAGE_HELO, &is_accepted, arena, failure))
-        return false;
-    return is_accepted;
+    return stream_connect(&connection->stream, connection->context->loop,
+                          (const struct sockaddr *)&address, length, NULL, 0, deadline_ms);
 }
 
 static void destroy(struct connection **connection_pointer)
@@ -363,18 +278,61 @@ void connection_format_relay(const struct plan_target *target,
 {
     char address_text[IP_ADDRESS_TEXT_MAX_BYTES];
     const struct span address = ip_address_format(&target->address, address_text);
-    (void)snprintf(text, CONNECTION_LABEL_MAX_BYTES, "%.*s[%.*s]:%u", SPAN_PRINTF(target->host),
-                   SPAN_PRINTF(address), (unsigned)target->port);
+    if (!span_is_empty(target->path))
+        (void)snprintf(text, CONNECTION_LABEL_MAX_BYTES, "%.*s[%.*s]", SPAN_PRINTF(target->host),
+                       SPAN_PRINTF(target->path));
+    else
+        (void)snprintf(text, CONNECTION_LABEL_MAX_BYTES, "%.*s[%.*s]:%u", SPAN_PRINTF(target->host),
+                       SPAN_PRINTF(address), (unsigned)target->port);
 }
 
 static void set_labels(struct connection *connection, const struct plan_target *target)
 {
     connection_format_relay(target, connection->relay);
-    (void)snprintf(connection->label, sizeof(connection->label), "%.*s",
-                   (int)(strrchr(connection->relay, ':') - connection->relay), connection->relay);
+    const char *port = span_is_empty(target->path) ? strrchr(connection->relay, ':') : NULL;
+    const size_t length = port ? (size_t)(port - connection->relay) : strlen(connection->relay);
+    memcpy(connection->label, connection->relay, length);
+    connection->label[length] = '\0';
 }
 
-struct connection *connection_open(struct loop *loop, const struct conf_smtp *settings,
+/* False with *failure filled. */
+static bool connect_socket(struct connection *connection, const struct plan_target *target,
+                           struct arena *arena, struct failure *failure)
+{
+    const enum stream_result result = connect_to(connection, target);
+    if (result == STREAM_OK)
+        return true;
+    const int error = result == STREAM_TIMED_OUT ? ETIMEDOUT : connection->stream.error;
+    *failure = failure_to_reach(
+        false, 1,
+        result == STREAM_CANCELLED
+            ? SPAN("delivery was stopped while connecting")
+            : arena_format(arena, "connect to %s: %s", connection->relay, strerror(error)));
+    return false;
+}
+
+static bool connect_path(struct connection *connection, const struct plan_target *target,
+                         struct arena *arena, struct failure *failure)
+{
+    const struct connection_context *context = connection->context;
+    const int64_t timeout_ms = connection->settings->smtp_connect_timeout_ms > 0
+                                   ? connection->settings->smtp_connect_timeout_ms
+                                   : LOCAL_CONNECT_TIMEOUT_MS;
+    struct outcome outcome;
+    const int descriptor = connect_to_path(context->connector, target->path,
+                                           clock_deadline_after(timeout_ms), arena, &outcome);
+    if (descriptor >= 0 && stream_open(&connection->stream, context->loop, descriptor) == 0)
+        return true;
+    if (descriptor >= 0)
+        outcome = outcome_temporary(0, 4, 1, "out of memory");
+    *failure = failure_to_reach(
+        false, outcome.status.detail,
+        arena_format(arena, "connect to %s: %.*s", connection->relay, SPAN_PRINTF(outcome.reason)));
+    failure->outcome.status = outcome.status;
+    return false;
+}
+
+struct connection *connection_open(const struct connection_context *context,
                                    const struct plan_target *target, struct arena *arena,
                                    struct failure *failure)
 {
@@ -383,30 +341,33 @@ struct connection *connection_open(struct loop *loop, const struct conf_smtp *se
         *failure = failure_to_reach(false, 0, SPAN("out of memory"));
         return NULL;
     }
-    connection->loop = loop;
-    connection->settings = settings;
+    connection->context = context;
+    connection->settings = context->settings;
     connection->stream.descriptor = -1;
     connection->is_usable = true;
+    list_init(&connection->domains);
     connection->opened_ms = clock_monotonic_ms();
     arena_init(&connection->arena, CONNECTION_ARENA_BYTES, 0);
     arena_init(&connection->reply_arena, CONNECTION_REPLY_ARENA_BYTES, 0);
     connection->host = arena_copy(&connection->arena, target->host);
+    connection->path =
+        span_is_empty(target->path) ? span_empty() : arena_copy(&connection->arena, target->path);
     connection->address = target->address;
     connection->port = target->port;
     set_labels(connection, target);
-    const enum stream_result result = connect_to(connection, target);
-    if (result != STREAM_OK) {
-        const int error = result == STREAM_TIMED_OUT ? ETIMEDOUT : connection->stream.error;
-        *failure = failure_to_reach(
-            false, 1,
-            result == STREAM_CANCELLED
-                ? SPAN("delivery was stopped while connecting")
-                : arena_format(arena, "connect to %s: %s", connection->relay, strerror(error)));
+    if (!(span_is_empty(target->path) ? connect_socket : connect_path)(connection, target, arena,
+                                                                       failure))
         destroy(&connection);
-    } else if (!introduce(connection, arena, failure)) {
+    else if (!greeting_exchange(connection, arena, failure))
         connection_close(&connection);
-    }
     return connection;
+}
+
+bool connection_is_to(const struct connection *connection, const struct plan_target *target)
+{
+    const struct plan_target own = {
+        .address = connection->address, .port = connection->port, .path = connection->path};
+    return plan_target_equals(&own, target);
 }
 
 /* ---- the end ---- */

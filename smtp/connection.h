@@ -1,12 +1,14 @@
-/* smtp/connection - a connection to a mail server: connect, greeting, EHLO, commands and replies.
+/* smtp/connection - a connection to a mail server: connect, commands and replies, the end.
  * Everything that goes wrong is put in words here, in those that log readers know from Postfix.
- * For tasks. Callers: smtp/transaction, smtp/delivery, smtp/keep. */
+ * For tasks. Callers: smtp/transaction, smtp/delivery, smtp/keep, smtp/greeting. */
 #ifndef SMTP_CONNECTION_H
 #define SMTP_CONNECTION_H
 
 #include "base/list.h"
 #include "conf/smtp.h"
+#include "connect/client.h"
 #include "plan.h"
+#include "stage.h"
 #include "smtp/ehlo.h"
 #include "system/stream.h"
 
@@ -23,36 +25,38 @@ struct failure {
     bool is_connected;      /* the remote was reached */
 };
 
-/* What a server and this process say to each other has stages; each has its time limit, and words
- * for what was being done and what a reply answers. */
-enum connection_stage {
-    STAGE_GREETING,
-    STAGE_EHLO,
-    STAGE_HELO,
-    STAGE_MAIL,
-    STAGE_RCPT,
-    STAGE_DATA,
-    STAGE_CONTENT,
-    STAGE_END_OF_DATA,
-    STAGE_RSET,
-    STAGE_QUIT
+/* What connections are made with. */
+struct connection_context {
+    struct loop *loop;
+    const struct conf_smtp *settings;
+    struct connect_client *connector; /* for Unix sockets */
+    bool speaks_lmtp;                 /* RFC 2033 */
+};
+
+/* A domain that occurred in a recipient of this session. */
+struct connection_domain {
+    struct list_link link;
+    struct span name;
 };
 
 struct connection {
     struct list_link link; /* of the owner: smtp/keep */
-    struct loop *loop;
+    const struct connection_context *context;
     const struct conf_smtp *settings;
     struct stream stream;
     struct arena arena;       /* what lives as long as the connection */
     struct arena reply_arena; /* the last reply */
     struct smtp_extensions extensions;
+    struct list domains; /* struct connection_domain, where the server limits their number */
     char label[CONNECTION_LABEL_MAX_BYTES]; /* "mx.example.net[198.51.100.4]" */
     char relay[CONNECTION_LABEL_MAX_BYTES]; /* the same and ":25" */
     struct span host;
     int64_t opened_ms;
     struct ip_address address;
     uint16_t port;
+    struct span path;    /* of a Unix socket; else empty */
     unsigned use_count;  /* transactions begun */
+    bool delays_dot;     /* a firewall wants the final dot in a packet of its own */
     bool is_usable;      /* in step with the server, which has not said good-bye */
     bool needs_reset;    /* a transaction was begun and not ended */
     struct keep *keeper; /* smtp/keep, while it says good-bye */
@@ -62,10 +66,13 @@ struct connection {
 
 /* Connects, reads the greeting, says EHLO or HELO. NULL with *failure filled when that fails; its
  * texts are the arena's. */
-struct connection *connection_open(struct loop *loop, const struct conf_smtp *settings,
+struct connection *connection_open(const struct connection_context *context,
                                    const struct plan_target *target, struct arena *arena,
                                    struct failure *failure);
-/* "mx.example.net[198.51.100.4]:25" */
+/* Is it a connection to that address? */
+MUST_USE bool connection_is_to(const struct connection *connection,
+                               const struct plan_target *target);
+/* "mx.example.net[198.51.100.4]:25", "mx.example.net[private/lmtp]" */
 void connection_format_relay(const struct plan_target *target,
                              char text[CONNECTION_LABEL_MAX_BYTES]);
 /* Says QUIT where that makes sense, and closes. */

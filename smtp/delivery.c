@@ -87,6 +87,9 @@ void delivery_succeed(struct delivery *delivery, struct delivery_recipient *reci
 {
     set_remote(delivery, recipient, connection);
     recipient->will_report = connection && connection->extensions.has_dsn;
+    /* A report says "delivered", not "relayed", when no other system is named. */
+    if (delivery->agent->assumes_final && !recipient->will_report)
+        recipient->remote = span_empty();
     struct outcome outcome = outcome_ok();
     struct enhanced_status status;
     size_t length;
@@ -152,8 +155,9 @@ struct attempt {
     uint32_t address_count;
     uint32_t session_count;
     bool has_kept_connection;
-    struct ip_address kept_address; /* of the connection that was used first; it had its chance */
-    uint16_t kept_port;
+    /* Of the connection that was used first: it had its chance. */
+    bool has_tried_kept;
+    struct plan_target kept_target;
     struct failure failure; /* the last, of a next hop or host as a whole */
     bool has_failure;
 };
@@ -181,11 +185,15 @@ static bool try_kept_connection(struct attempt *attempt)
     if (!connection)
         return false;
     delivery->connected_us = clock_realtime_us();
-    transaction_run(delivery, connection, &was_lost_unused);
+    const bool wants_another = transaction_run(delivery, connection, &was_lost_unused);
     if (!was_lost_unused) {
         attempt->session_count++;
-        attempt->kept_address = connection->address;
-        attempt->kept_port = connection->port;
+        attempt->has_tried_kept = !wants_another;
+        attempt->kept_target = (struct plan_target){
+            .address = connection->address,
+            .port = connection->port,
+            .path = arena_copy(&delivery->arena, connection->path),
+        };
     }
     put_away(attempt, connection);
     return !was_lost_unused;
@@ -232,26 +240,34 @@ static void note_silence(struct attempt *attempt)
         }
 }
 
-static void try_target(struct attempt *attempt, const struct plan_target *target)
+/* True when the server took some recipients and wants the rest over another connection. */
+static bool try_target_once(struct attempt *attempt, const struct plan_target *target)
 {
     struct delivery *delivery = attempt->delivery;
-    struct agent *agent = delivery->agent;
     struct failure failure;
     bool was_lost_unused;
     struct connection *connection =
-        connection_open(agent->loop, agent->settings, target, &delivery->arena, &failure);
+        connection_open(&delivery->agent->connections, target, &delivery->arena, &failure);
     delivery->connected_us = clock_realtime_us();
     if (!connection) {
         char relay[CONNECTION_LABEL_MAX_BYTES];
         attempt->session_count += failure.is_connected;
         connection_format_relay(target, relay);
         fail_attempt(attempt, &failure, relay, target->host);
-        return;
+        return false;
     }
     attempt->session_count++;
-    transaction_run(delivery, connection, &was_lost_unused);
+    const bool wants_another = transaction_run(delivery, connection, &was_lost_unused);
     note_silence(attempt);
     put_away(attempt, connection);
+    return wants_another;
+}
+
+/* Each further session delivers to somebody, so there is an end to it. */
+static void try_target(struct attempt *attempt, const struct plan_target *target)
+{
+    while (try_target_once(attempt, target) && delivery_open_count(attempt->delivery) > 0)
+        attempt->session_count--; /* it went as well as it could */
 }
 
 static bool has_reached(uint32_t count, uint32_t limit)
@@ -269,7 +285,7 @@ static void try_nexthop(struct attempt *attempt, const struct nexthop *nexthop)
     struct plan *plan = arena_alloc(&delivery->arena, sizeof(*plan));
 
     attempt->address_count = attempt->session_count = 0;
-    attempt->kept_port = 0;
+    attempt->has_tried_kept = false;
     if (try_kept_connection(attempt) &&
         (delivery_open_count(delivery) == 0 || delivery->is_corrupt))
         return;
@@ -289,8 +305,7 @@ static void try_nexthop(struct attempt *attempt, const struct nexthop *nexthop)
             has_reached(attempt->session_count, settings->smtp_mx_session_limit))
             return;
         attempt->address_count++;
-        if (plan->targets[i].port == attempt->kept_port &&
-            ip_address_equals(&plan->targets[i].address, &attempt->kept_address))
+        if (attempt->has_tried_kept && plan_target_equals(&plan->targets[i], &attempt->kept_target))
             continue;
         try_target(attempt, &plan->targets[i]);
     }
@@ -301,7 +316,8 @@ static void try_destination(struct attempt *attempt, struct span destination)
     struct delivery *delivery = attempt->delivery;
     struct nexthop nexthop;
     attempt->destination = destination;
-    if (nexthop_parse(destination, delivery->agent->default_port, &nexthop) == PARSE_OK) {
+    if (nexthop_parse(destination, delivery->agent->default_port, delivery->agent->speaks_lmtp,
+                      &nexthop) == PARSE_OK) {
         try_nexthop(attempt, &nexthop);
         return;
     }

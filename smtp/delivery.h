@@ -22,6 +22,8 @@ struct delivery_recipient {
     bool will_report; /* the server took NOTIFY= over: RFC 3461 section 5.2.1 */
     bool is_answered; /* by the server, in the transaction under way */
     bool is_accepted; /* and well */
+    bool is_settled;  /* this server need not be asked about it again */
+    struct span wire_address;
     /* Why it is not delivered yet, and by whose word; reason empty: not tried. */
     struct failure failure;
     struct span remote; /* host name; empty: none was reached */
@@ -42,8 +44,9 @@ struct delivery {
     struct span nexthop;
     struct delivery_recipient *recipients;
     size_t recipient_count;
-    bool is_corrupt;  /* the content is not what intake wrote */
-    bool was_reached; /* some server took our commands: the site is not dead */
+    bool is_corrupt;   /* the content is not what intake wrote */
+    bool was_reached;  /* some server took our commands: the site is not dead */
+    bool is_continued; /* a further transaction with the same server */
     /* For delays=. */
     uint64_t active_us;
     uint64_t started_us;

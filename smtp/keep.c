@@ -60,10 +60,12 @@ void keep_init(struct keep *keep, struct loop *loop, const struct conf_smtp *set
 static bool may_be_used_again(const struct keep *keep, const struct connection *connection)
 {
     const uint32_t count_limit = keep->settings->smtp_connection_reuse_count_limit;
+    const uint32_t mail_max = connection->extensions.limits.mail_max;
     return connection_is_quiet(connection) &&
            clock_monotonic_ms() - connection->opened_ms <
                keep->settings->smtp_connection_reuse_time_limit_ms &&
-           (count_limit == 0 || connection->use_count < count_limit);
+           (count_limit == 0 || connection->use_count < count_limit) &&
+           (mail_max == 0 || connection->use_count < mail_max);
 }
 
 struct connection *keep_take(struct keep *keep, struct span destination)
@@ -86,13 +88,31 @@ struct connection *keep_take(struct keep *keep, struct span destination)
     return found;
 }
 
+/* smtp_connection_cache_destinations: the next hop as it is written, or its domain; ".domain" for
+ * what is below. */
+static bool is_kept_always(const struct keep *keep, struct span destination)
+{
+    struct span rest = keep->settings->smtp_connection_cache_destinations, word;
+    while (span_next_word(&rest, ", \t\r\n", &word))
+        if (span_equals_ascii_nocase(word, destination) ||
+            (span_starts_with(word, SPAN(".")) && destination.length > word.length &&
+             span_ends_with_ascii_nocase(destination, word)))
+            return true;
+    return false;
+}
+
+static bool wants(const struct keep *keep, struct span destination)
+{
+    return !keep->is_draining && keep->idle.count < KEEP_MAX_SESSIONS &&
+           (keep->settings->smtp_connection_cache_on_demand || is_kept_always(keep, destination));
+}
+
 bool keep_put(struct keep *keep, struct connection **connection_pointer, struct span destination)
 {
     struct connection *connection = *connection_pointer;
     *connection_pointer = NULL;
     connection_reset(connection);
-    if (keep->settings->smtp_connection_cache_on_demand && !keep->is_draining &&
-        may_be_used_again(keep, connection) && keep->idle.count < KEEP_MAX_SESSIONS) {
+    if (wants(keep, destination) && may_be_used_again(keep, connection)) {
         free(connection->destination);
         connection->destination = strndup((const char *)destination.bytes, destination.length);
         if (connection->destination) {

@@ -4,13 +4,21 @@ smtp_parts = \
 	smtp/body.c smtp/body.h \
 	smtp/downgrade.c smtp/downgrade.h \
 	smtp/delivery.c smtp/delivery.h \
+	smtp/envelope.c smtp/envelope.h \
+	smtp/greeting.c smtp/greeting.h \
 	smtp/keep.c smtp/keep.h \
 	smtp/nexthop.c smtp/nexthop.h \
 	smtp/plan.c smtp/plan.h \
+	smtp/process.c smtp/process.h \
 	smtp/resolve.c smtp/resolve.h \
+	smtp/stage.c smtp/stage.h \
 	smtp/connection.c smtp/connection.h \
 	smtp/transaction.c smtp/transaction.h
 daemon_PROGRAMS += smtp/smtp
 smtp_smtp_SOURCES = smtp/main.c $(smtp_parts)
 smtp_smtp_LDADD = $(posthouse_libs)
+# lmtp: the same to mail stores.
+daemon_PROGRAMS += smtp/lmtp
+smtp_lmtp_SOURCES = smtp/lmtp.c smtp/mirror.c smtp/mirror.h $(smtp_parts)
+smtp_lmtp_LDADD = $(posthouse_libs)
 include tests/smtp/local.mk

@@ -1,105 +1,11 @@
 /* smtp - delivers mail to other servers by SMTP.
  * It may open sockets, since connecting is its job, and nothing else; messages come as descriptors
  * from qmgr. Manual: man/smtp.8. */
-#include "agent.h"
-#include "conf/instance.h"
-#include "conf/smtp.h"
-#include "nexthop.h"
-#include "service/service.h"
-#include "system/file.h"
-
-enum {
-    OWN_ADDRESSES_MAX = 1000,
-    DESCRIPTORS_PER_DELIVERY = 2, /* content and connection */
-    DESCRIPTORS_BESIDE = 300      /* channels, and connections that are kept */
-};
-
-static void add_own(struct agent *agent, struct ip_address address)
-{
-    if (agent->own_count < OWN_ADDRESSES_MAX)
-        agent->own[agent->own_count++] = address;
-}
-
-static bool add_interfaces(struct service *service, struct agent *agent)
-{
-    struct conf_host host;
-    if (!conf_host_discover(&service->arena, &host))
-        return false;
-    for (size_t i = 0; i < host.interface_count; i++)
-        add_own(agent, ip_address_from_bytes(host.interfaces[i].is_ipv6 ? IP_FAMILY_6 : IP_FAMILY_4,
-                                             host.interfaces[i].address));
-    return true;
-}
-
-/* Where mail comes back to this machine: what it listens on, and what stands in for it. */
-static bool find_own_addresses(struct service *service, struct agent *agent)
-{
-    const struct conf_smtp *settings = service->settings;
-    const struct span lists[] = {settings->inet_interfaces, settings->proxy_interfaces};
-    agent->own = arena_alloc(&service->arena, OWN_ADDRESSES_MAX * sizeof(agent->own[0]));
-    ASSERT(agent->own);
-    for (size_t i = 0; i < ARRAY_LENGTH(lists); i++) {
-        struct span rest = lists[i], word;
-        while (span_next_word(&rest, ", \t\r\n[]", &word)) {
-            struct ip_address address;
-            if (ip_address_parse(word, &address)) {
-                add_own(agent, address);
-            } else if (span_equals_ascii_nocase(word, SPAN("all"))) {
-                if (!add_interfaces(service, agent))
-                    return false;
-            } else { /* loopback-only, localhost */
-                add_own(agent, (struct ip_address){IP_FAMILY_4, {127, 0, 0, 1}});
-                add_own(agent, (struct ip_address){IP_FAMILY_6, {[15] = 1}});
-            }
-        }
-    }
-    return true;
-}
+#include "process.h"
 
 static bool prepare(struct service *service)
 {
-    const struct conf_smtp *settings = service->settings;
-    struct agent *agent = arena_alloc(&service->arena, sizeof(*agent));
-    ASSERT(agent);
-    service->state = agent;
-    if (!nexthop_parse_port(settings->smtp_tcp_port, &agent->default_port)) {
-        service_say(service, "smtp_tcp_port: \"%.*s\" is no port number",
-                    SPAN_PRINTF(settings->smtp_tcp_port));
-        return false;
-    }
-    if (!find_own_addresses(service, agent) || !sandbox_warm_up_crypto()) {
-        service_say(service, "cannot list this machine's addresses, or libcrypto is not usable");
-        return false;
-    }
-    service->profile.descriptor_limit =
-        (uint64_t)settings->smtp_client_limit * DESCRIPTORS_PER_DELIVERY + DESCRIPTORS_BESIDE;
-    return true;
-}
-
-static bool begin(struct service *service)
-{
-    agent_init(service->state, service->loop, &service->log, service->settings);
-    return true;
-}
-
-static void on_peer(struct service *service, const struct service_peer *peer, int descriptor)
-{
-    if (peer->role == IPC_ROLE_QMGR)
-        agent_attach_qmgr(service->state, descriptor);
-    else if (peer->role == IPC_ROLE_DNSD)
-        agent_attach_dnsd(service->state, descriptor);
-    else
-        file_close(descriptor);
-}
-
-static void leave(void *context)
-{
-    service_leave(context, 0);
-}
-
-static void drain(struct service *service)
-{
-    agent_drain(service->state, leave, service);
+    return process_prepare(service, service->settings);
 }
 
 int main(void)
@@ -109,9 +15,9 @@ int main(void)
         .part = &conf_part_smtp,
         .promises = SANDBOX_CONNECT | SANDBOX_STREAMS | SANDBOX_READ_FD,
         .prepare = prepare,
-        .begin = begin,
-        .on_peer = on_peer,
-        .drain = drain,
+        .begin = process_begin,
+        .on_peer = process_on_peer,
+        .drain = process_drain,
     };
     return service_main(&definition);
 }

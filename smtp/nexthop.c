@@ -61,13 +61,24 @@ static bool parse_plain(struct span text, struct nexthop *nexthop)
     return nexthop->is_host || dns_name_is_mail_host(host);
 }
 
-enum parse_result nexthop_parse(struct span text, uint16_t default_port, struct nexthop *nexthop)
+enum parse_result nexthop_parse(struct span text, uint16_t default_port, bool is_lmtp,
+                                struct nexthop *nexthop)
 {
-    struct nexthop result = {.port = default_port};
+    static const struct span unix_prefix = SPAN_LITERAL("unix:");
+    static const struct span inet_prefix = SPAN_LITERAL("inet:");
+    struct nexthop result = {.port = default_port, .path = span_empty()};
+    if (is_lmtp && span_starts_with(text, unix_prefix)) {
+        *nexthop = (struct nexthop){
+            .host = span_empty(), .is_host = true, .path = span_after(text, unix_prefix.length)};
+        return span_is_empty(nexthop->path) ? PARSE_MALFORMED : PARSE_OK;
+    }
+    if (is_lmtp && span_starts_with(text, inet_prefix))
+        text = span_after(text, inet_prefix.length);
     const bool is_parsed = span_starts_with(text, SPAN("[")) ? parse_bracketed(text, &result)
                                                              : parse_plain(text, &result);
     if (!is_parsed)
         return PARSE_MALFORMED;
+    result.is_host |= is_lmtp;
     *nexthop = result;
     return PARSE_OK;
 }

@@ -18,11 +18,13 @@ struct nexthop {
     struct span host;          /* without brackets */
     struct ip_address address; /* IP_FAMILY_NONE unless the host is written as one */
     uint16_t port;
-    bool is_host; /* in brackets: no MX records */
+    bool is_host;     /* in brackets: no MX records */
+    struct span path; /* of a Unix socket, and nothing else then; else empty */
 };
 
-/* One next hop, without white space around it. */
-MUST_USE enum parse_result nexthop_parse(struct span text, uint16_t default_port,
+/* One next hop, without white space around it. For LMTP there are no MX records, and two more
+ * forms: unix:path       a Unix socket inet:...        a host, as above */
+MUST_USE enum parse_result nexthop_parse(struct span text, uint16_t default_port, bool is_lmtp,
                                          struct nexthop *nexthop);
 /* A number from 1 to 65535, or the name of a mail service ("smtp", "submission", "lmtp" ...). */
 MUST_USE bool nexthop_parse_port(struct span text, uint16_t *port);

@@ -1,6 +1,13 @@
 /* smtp/plan - see plan.h. */
 #include "plan.h"
 
+bool plan_target_equals(const struct plan_target *left, const struct plan_target *right)
+{
+    return left->port == right->port && ip_address_equals(&left->address, &right->address) &&
+           left->path.length == right->path.length &&
+           (span_is_empty(left->path) || span_equals(left->path, right->path));
+}
+
 bool plan_add(struct plan *plan, const struct plan_target *target)
 {
     if (plan->count == PLAN_TARGETS_MAX)

@@ -15,6 +15,7 @@ struct plan_target {
     struct ip_address address;
     uint16_t preference;
     uint16_t port;
+    struct span path; /* of a Unix socket, which has no address; else empty */
 };
 
 struct plan {
@@ -32,6 +33,7 @@ struct plan_rules {
     uint32_t (*below)(uint32_t bound); /* 0 <= result < bound, by chance */
 };
 
+MUST_USE bool plan_target_equals(const struct plan_target *left, const struct plan_target *right);
 /* False, adding nothing, when the plan is full: more addresses than anybody would try. */
 bool plan_add(struct plan *plan, const struct plan_target *target);
 /* Lower preferences first; among equals the preferred family, then chance. */

@@ -181,6 +181,11 @@ bool resolve_nexthop(const struct resolve_context *context, const struct nexthop
     const unsigned wanted = wanted_families(settings);
 
     plan->count = 0;
+    if (!span_is_empty(nexthop->path)) {
+        const struct plan_target target = {.host = settings->myhostname, .path = nexthop->path};
+        (void)plan_add(plan, &target); /* has room: it is empty */
+        return true;
+    }
     if (nexthop->address.family != IP_FAMILY_NONE) {
         const struct plan_target target = {
             .host = nexthop->host, .address = nexthop->address, .port = nexthop->port};

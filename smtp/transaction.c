@@ -3,6 +3,7 @@
 
 #include "base/ascii.h"
 #include "body.h"
+#include "envelope.h"
 #include "system/task.h"
 
 /* Commands under way without a reply: their replies fit every socket buffer, so that neither side
@@ -14,7 +15,14 @@ struct transaction {
     struct connection *connection;
     struct delivery_recipient **offered;
     size_t offered_count;
+    size_t left_out_count;  /* for a later transaction: the server's limits */
+    size_t postponed_count; /* likewise, by the server's reply */
     size_t accepted_count;
+    size_t delivered_count;
+    enum connection_stage xforward[ENVELOPE_XFORWARD_MAX];
+    size_t xforward_count;
+    struct buffer chunk; /* content that leaves with the envelope; empty: it goes by DATA */
+    bool needs_smtputf8;
     bool is_mail_accepted;
     bool is_data_accepted;
     bool was_kept;  /* the connection is from an earlier delivery */
@@ -22,34 +30,41 @@ struct transaction {
     struct failure failure;
 };
 
-/* Steps: MAIL is 0, then the recipients, then DATA. */
+/* Steps: XFORWARD, MAIL, the recipients, DATA or BDAT. */
+static size_t mail_step(const struct transaction *transaction)
+{
+    return transaction->xforward_count;
+}
+
 static size_t data_step(const struct transaction *transaction)
 {
-    return transaction->offered_count + 1;
+    return mail_step(transaction) + transaction->offered_count + 1;
+}
+
+static struct delivery_recipient *recipient_at(const struct transaction *transaction, size_t step)
+{
+    return transaction->offered[step - mail_step(transaction) - 1];
+}
+
+static bool uses_chunk(const struct transaction *transaction)
+{
+    return transaction->chunk.length > 0;
 }
 
 static enum connection_stage stage_of(const struct transaction *transaction, size_t step)
 {
-    return step == 0 ? STAGE_MAIL : step == data_step(transaction) ? STAGE_DATA : STAGE_RCPT;
+    if (step < mail_step(transaction))
+        return transaction->xforward[step];
+    if (step == mail_step(transaction))
+        return STAGE_MAIL;
+    if (step < data_step(transaction))
+        return STAGE_RCPT;
+    return uses_chunk(transaction) ? STAGE_END_OF_DATA : STAGE_DATA;
 }
 
 /* ---- what may not be sent at all ---- */
 
-/* RFC 6531: addresses, or a header, that only SMTPUTF8 can carry. */
-static bool needs_smtputf8(const struct transaction *transaction)
-{
-    const struct queue_envelope *envelope = &transaction->delivery->envelope;
-    if ((envelope->flags & QUEUE_FLAG_SMTPUTF8) && (envelope->facts.flags & QUEUE_FACT_8BIT_HEADER))
-        return true;
-    if (!ascii_is_all_ascii(envelope->reverse_path))
-        return true;
-    for (size_t i = 0; i < transaction->offered_count; i++)
-        if (!ascii_is_all_ascii(transaction->offered[i]->address))
-            return true;
-    return false;
-}
-
-static bool refuse_all(struct transaction *transaction, uint16_t subject, uint16_t detail,
+static void refuse_all(struct transaction *transaction, uint16_t subject, uint16_t detail,
                        struct span text)
 {
     const struct failure failure = {.outcome =
@@ -58,102 +73,151 @@ static bool refuse_all(struct transaction *transaction, uint16_t subject, uint16
                                     .diagnostic = span_empty(),
                                     .is_connected = true};
     delivery_fail_all(transaction->delivery, transaction->connection, &failure);
-    return false;
+}
+
+static struct span smtputf8_text(const struct transaction *transaction)
+{
+    const struct span text = arena_format(&transaction->delivery->arena,
+                                          "SMTPUTF8 is required, but was not offered by host %s",
+                                          transaction->connection->label);
+    return text.bytes ? text : SPAN("SMTPUTF8 is required, but was not offered");
+}
+
+/* RFC 6531 section 3.6: an address that only SMTPUTF8 can carry. */
+static void refuse_recipient(struct transaction *transaction, struct delivery_recipient *recipient)
+{
+    const struct failure failure = {
+        .outcome = outcome_make(OUTCOME_PERMANENT, 0, 6, 7, smtputf8_text(transaction)),
+        .diagnostic = span_empty(),
+        .is_connected = true};
+    delivery_fail(transaction->delivery, recipient, transaction->connection, &failure);
 }
 
 /* What the server's answer to EHLO rules out. */
 static bool may_be_sent(struct transaction *transaction)
 {
     struct delivery *delivery = transaction->delivery;
+    const struct queue_envelope *envelope = &delivery->envelope;
     const struct smtp_extensions *extensions = &transaction->connection->extensions;
-    const uint64_t size = delivery->envelope.facts.size_bytes;
-    if (extensions->has_size && extensions->size_limit > 0 && size > extensions->size_limit)
-        return refuse_all(
+    const uint64_t size = envelope->facts.size_bytes;
+    if (extensions->has_size && extensions->size_limit > 0 && size > extensions->size_limit) {
+        refuse_all(
             transaction, 3, 4,
             arena_format(&delivery->arena, "message size %llu exceeds size limit %llu of server %s",
                          (unsigned long long)size, (unsigned long long)extensions->size_limit,
                          transaction->connection->label));
-    if (needs_smtputf8(transaction) && !extensions->has_smtputf8)
-        return refuse_all(transaction, 6, 7,
-                          arena_format(&delivery->arena,
-                                       "SMTPUTF8 is required, but was not offered by host %s",
-                                       transaction->connection->label));
+        return false;
+    }
+    transaction->needs_smtputf8 = !ascii_is_all_ascii(envelope->reverse_path) ||
+                                  ((envelope->flags & QUEUE_FLAG_SMTPUTF8) &&
+                                   (envelope->facts.flags & QUEUE_FACT_8BIT_HEADER));
+    if (transaction->needs_smtputf8 && !extensions->has_smtputf8) {
+        refuse_all(transaction, 6, 7, smtputf8_text(transaction));
+        return false;
+    }
     return true;
+}
+
+/* ---- whom to offer ---- */
+
+/* RFC 9422 section 4.3: the domains of a whole session count. */
+static bool domain_fits(struct connection *connection, struct span address)
+{
+    const uint32_t limit = connection->extensions.limits.rcpt_domain_max;
+    const size_t at = span_find_last_byte(address, '@');
+    const struct span domain = span_after(address, at < address.length ? at + 1 : at);
+    if (limit == 0)
+        return true;
+    LIST_FOR_EACH (&connection->domains, link) {
+        const struct connection_domain *known = LIST_ITEM(link, struct connection_domain, link);
+        if (span_equals_ascii_nocase(known->name, domain))
+            return true;
+    }
+    struct connection_domain *added = arena_alloc(&connection->arena, sizeof(*added));
+    if (!added || connection->domains.count >= limit)
+        return false;
+    added->name = arena_copy(&connection->arena, domain);
+    list_append(&connection->domains, &added->link);
+    return added->name.bytes != NULL;
+}
+
+static bool collect_recipients(struct transaction *transaction)
+{
+    struct delivery *delivery = transaction->delivery;
+    struct connection *connection = transaction->connection;
+    const uint32_t limit = connection->extensions.limits.rcpt_max;
+    transaction->offered =
+        arena_alloc(&delivery->arena, delivery->recipient_count * sizeof(transaction->offered[0]));
+    if (!transaction->offered) {
+        const struct failure failure = {.outcome = outcome_temporary(0, 3, 0, "out of memory"),
+                                        .diagnostic = span_empty()};
+        delivery_fail_all(delivery, connection, &failure);
+        return false;
+    }
+    for (size_t i = 0; i < delivery->recipient_count; i++) {
+        struct delivery_recipient *recipient = &delivery->recipients[i];
+        const bool is_ascii = ascii_is_all_ascii(recipient->address);
+        recipient->is_accepted = recipient->is_answered = false;
+        if (recipient->is_done || recipient->is_settled)
+            continue;
+        if (!is_ascii && !connection->extensions.has_smtputf8) {
+            refuse_recipient(transaction, recipient);
+        } else if ((limit > 0 && transaction->offered_count >= limit) ||
+                   !domain_fits(connection, recipient->address)) {
+            transaction->left_out_count++;
+        } else {
+            transaction->needs_smtputf8 |= !is_ascii;
+            recipient->wire_address = recipient->address;
+            transaction->offered[transaction->offered_count++] = recipient;
+        }
+    }
+    return transaction->offered_count > 0;
 }
 
 /* ---- commands ---- */
 
-static void write_mail(struct transaction *transaction)
-{
-    const struct queue_envelope *envelope = &transaction->delivery->envelope;
-    struct connection *connection = transaction->connection;
-    const struct smtp_extensions *extensions = &connection->extensions;
-    const uint32_t eight_bit = QUEUE_FACT_8BIT_HEADER | QUEUE_FACT_8BIT_BODY;
-
-    connection_write(connection, "MAIL FROM:<%.*s>", SPAN_PRINTF(envelope->reverse_path));
-    if (extensions->has_size) /* RFC 1870 section 6 */
-        connection_write(connection, " SIZE=%llu", (unsigned long long)envelope->facts.size_bytes);
-    if (extensions->has_8bitmime && (envelope->facts.flags & eight_bit)) /* RFC 6152 section 3 */
-        connection_write(connection, " BODY=8BITMIME");
-    if (extensions->has_smtputf8 && needs_smtputf8(transaction))
-        connection_write(connection, " SMTPUTF8");
-    if (extensions->has_dsn) { /* RFC 3461 section 4.3, 4.4 */
-        if (envelope->ret != QUEUE_RETURN_UNSPECIFIED)
-            connection_write(connection, " RET=%s",
-                             envelope->ret == QUEUE_RETURN_FULL ? "FULL" : "HDRS");
-        if (!span_is_empty(envelope->envid))
-            connection_write(connection, " ENVID=%.*s", SPAN_PRINTF(envelope->envid));
-    }
-    connection_write(connection, "\r\n");
-}
-
-static void write_notify(struct connection *connection, uint32_t notify)
-{
-    static const struct {
-        uint32_t flag;
-        const char *word;
-    } words[] = {{QUEUE_NOTIFY_NEVER, "NEVER"},
-                 {QUEUE_NOTIFY_SUCCESS, "SUCCESS"},
-                 {QUEUE_NOTIFY_FAILURE, "FAILURE"},
-                 {QUEUE_NOTIFY_DELAY, "DELAY"}};
-    const char *separator = " NOTIFY=";
-    for (size_t i = 0; i < ARRAY_LENGTH(words); i++)
-        if (notify & words[i].flag) {
-            connection_write(connection, "%s%s", separator, words[i].word);
-            separator = ",";
-        }
-}
-
-static void write_rcpt(struct connection *connection, const struct delivery_recipient *recipient)
-{
-    connection_write(connection, "RCPT TO:<%.*s>", SPAN_PRINTF(recipient->address));
-    if (connection->extensions.has_dsn) { /* RFC 3461 section 4.1, 4.2 */
-        write_notify(connection, recipient->notify);
-        if (!span_is_empty(recipient->orcpt))
-            connection_write(connection, " ORCPT=%.*s", SPAN_PRINTF(recipient->orcpt));
-    }
-    connection_write(connection, "\r\n");
-}
-
 static void write_step(struct transaction *transaction, size_t step)
 {
-    if (step == 0)
-        write_mail(transaction);
-    else if (step == data_step(transaction))
-        connection_write(transaction->connection, "DATA\r\n");
-    else
-        write_rcpt(transaction->connection, transaction->offered[step - 1]);
+    struct connection *connection = transaction->connection;
+    switch ((int)stage_of(transaction, step)) {
+    case STAGE_XFORWARD_CLIENT:
+    case STAGE_XFORWARD_SESSION:
+        envelope_write_xforward(transaction->delivery, connection, transaction->xforward[step]);
+        break;
+    case STAGE_MAIL:
+        envelope_write_mail(transaction->delivery, connection,
+                            transaction->delivery->envelope.reverse_path,
+                            transaction->needs_smtputf8);
+        break;
+    case STAGE_RCPT:
+        envelope_write_rcpt(connection, recipient_at(transaction, step));
+        break;
+    case STAGE_DATA:
+        connection_write(connection, "DATA\r\n");
+        break;
+    default: /* RFC 3030 section 2 */
+        connection_write(connection, "BDAT %zu LAST\r\n", transaction->chunk.length);
+        stream_write(&connection->stream, buffer_span(&transaction->chunk));
+        break;
+    }
 }
 
 /* ---- replies ---- */
 
+/* The server need not like it: it only loses a hint. */
+static void on_xforward_reply(struct transaction *transaction, size_t step,
+                              const struct smtp_reply *reply)
+{
+    if (reply->code / 100 == 2)
+        return;
+    transaction->failure = connection_refusal(transaction->connection, transaction->xforward[step],
+                                              reply, &transaction->delivery->arena);
+    maillog_text(transaction->delivery->agent->log, LOG_LEVEL_WARNING, span_empty(), "%.*s",
+                 SPAN_PRINTF(transaction->failure.outcome.reason));
+}
+
 static void on_mail_reply(struct transaction *transaction, const struct smtp_reply *reply)
 {
-    if (reply->code == 421 && transaction->was_kept) {
-        /* It was left alone for too long, and would be welcome anew. */
-        transaction->connection->is_usable = transaction->has_reply = false;
-        return;
-    }
     transaction->is_mail_accepted = reply->code / 100 == 2;
     transaction->connection->needs_reset |= transaction->is_mail_accepted;
     if (transaction->is_mail_accepted)
@@ -161,7 +225,7 @@ static void on_mail_reply(struct transaction *transaction, const struct smtp_rep
     transaction->failure = connection_refusal(transaction->connection, STAGE_MAIL, reply,
                                               &transaction->delivery->arena);
     for (size_t i = 0; i < transaction->offered_count; i++)
-        transaction->offered[i]->is_answered = true;
+        transaction->offered[i]->is_answered = transaction->offered[i]->is_settled = true;
     delivery_fail_all(transaction->delivery, transaction->connection, &transaction->failure);
 }
 
@@ -171,7 +235,7 @@ static void on_rcpt_reply(struct transaction *transaction, struct delivery_recip
     struct smtp_reply taken = *reply;
     if (!transaction->is_mail_accepted)
         return; /* that everything is refused then is no news */
-    recipient->is_answered = true;
+    recipient->is_answered = recipient->is_settled = true;
     if (reply->code / 100 == 2) {
         recipient->is_accepted = true;
         transaction->accepted_count++;
@@ -182,6 +246,10 @@ static void on_rcpt_reply(struct transaction *transaction, struct delivery_recip
         taken.code = 452;
         taken.has_status = true;
         taken.status = (struct enhanced_status){4, 5, 3};
+    }
+    if (taken.code == 452 && transaction->accepted_count > 0) {
+        recipient->is_settled = false;
+        transaction->postponed_count++;
     }
     transaction->failure = connection_refusal(transaction->connection, STAGE_RCPT, &taken,
                                               &transaction->delivery->arena);
@@ -218,28 +286,66 @@ static void on_data_reply(struct transaction *transaction, const struct smtp_rep
     fail_accepted(transaction);
 }
 
+/* The answer to the content, for everybody whom the server had accepted. */
+static void on_content_reply(struct transaction *transaction, const struct smtp_reply *reply)
+{
+    struct delivery *delivery = transaction->delivery;
+    if (reply->code / 100 != 2) {
+        transaction->failure =
+            connection_refusal(transaction->connection, STAGE_END_OF_DATA, reply, &delivery->arena);
+        fail_accepted(transaction);
+        return;
+    }
+    const struct span text = connection_reply_text(reply, &delivery->arena);
+    for (size_t i = 0; i < transaction->offered_count; i++)
+        if (transaction->offered[i]->is_accepted) {
+            delivery_succeed(delivery, transaction->offered[i], transaction->connection, text);
+            transaction->delivered_count++;
+        }
+}
+
+/* RFC 3030 section 2: when it is accepted it ends the transaction. */
+static void on_chunk_reply(struct transaction *transaction, const struct smtp_reply *reply)
+{
+    if (transaction->accepted_count == 0)
+        return;
+    if (reply->code / 100 == 2)
+        transaction->connection->needs_reset = false;
+    on_content_reply(transaction, reply);
+}
+
 static void on_step_reply(struct transaction *transaction, size_t step,
                           const struct smtp_reply *reply)
 {
-    if (step == 0)
+    if (step < mail_step(transaction))
+        on_xforward_reply(transaction, step, reply);
+    else if (step == mail_step(transaction))
         on_mail_reply(transaction, reply);
-    else if (step == data_step(transaction))
-        on_data_reply(transaction, reply);
+    else if (step < data_step(transaction))
+        on_rcpt_reply(transaction, recipient_at(transaction, step), reply);
+    else if (uses_chunk(transaction))
+        on_chunk_reply(transaction, reply);
     else
-        on_rcpt_reply(transaction, transaction->offered[step - 1], reply);
+        on_data_reply(transaction, reply);
 }
 
 /* ---- the envelope ---- */
 
 /* How far the commands may go now, step by step: without pipelining nothing is said that is known
- * to be useless. */
-static size_t last_step_worth_sending(const struct transaction *transaction, size_t received)
+ * to be useless. Returns the step after the last. */
+static size_t steps_worth_sending(const struct transaction *transaction, size_t received)
 {
-    if (received > 0 && !transaction->is_mail_accepted)
-        return 0;
+    if (received > mail_step(transaction) && !transaction->is_mail_accepted)
+        return received;
     if (received == data_step(transaction) && transaction->accepted_count == 0)
-        return received - 1;
-    return data_step(transaction);
+        return received;
+    return data_step(transaction) + 1;
+}
+
+/* A connection that was left alone for too long gets 421, and would be welcome anew. */
+static bool is_told_to_return(const struct transaction *transaction, const struct smtp_reply *reply)
+{
+    return reply->code == 421 && transaction->was_kept && !transaction->has_reply;
 }
 
 /* False when the connection is lost, with the failure filled. */
@@ -250,8 +356,8 @@ static bool exchange_envelope(struct transaction *transaction)
     size_t sent = 0, received = 0;
     for (;;) {
         if (sent == received) {
-            const size_t last_step = last_step_worth_sending(transaction, received);
-            while (sent <= last_step && sent - received < window)
+            const size_t end = steps_worth_sending(transaction, received);
+            while (sent < end && sent - received < window)
                 write_step(transaction, sent++);
             if (sent == received)
                 return true;
@@ -262,6 +368,8 @@ static bool exchange_envelope(struct transaction *transaction)
         struct smtp_reply reply;
         if (!connection_read_reply(connection, stage_of(transaction, received), &reply,
                                    &transaction->delivery->arena, &transaction->failure))
+            return false;
+        if (is_told_to_return(transaction, &reply))
             return false;
         transaction->has_reply = true;
         on_step_reply(transaction, received, &reply);
@@ -283,6 +391,22 @@ static void refuse_content(struct transaction *transaction, const char *text)
     fail_accepted(transaction);
 }
 
+/* Some firewalls lose the final dot unless it comes alone and late. */
+static bool wait_before_dot(struct transaction *transaction)
+{
+    const struct conf_smtp *settings = transaction->connection->settings;
+    const struct delivery *delivery = transaction->delivery;
+    const uint64_t threshold_us = (uint64_t)settings->smtp_pix_workaround_threshold_time_ms * 1000;
+    if (!transaction->connection->delays_dot ||
+        clock_realtime_us() < delivery->envelope.arrival_us + threshold_us)
+        return true;
+    if (!connection_flush(transaction->connection, STAGE_CONTENT, &transaction->delivery->arena,
+                          &transaction->failure))
+        return false;
+    (void)task_sleep(settings->smtp_pix_workaround_delay_time_ms);
+    return true;
+}
+
 static bool send_content(struct transaction *transaction)
 {
     struct delivery *delivery = transaction->delivery;
@@ -290,6 +414,8 @@ static bool send_content(struct transaction *transaction)
     switch (body_send(delivery, transaction->connection, &end, &delivery->arena,
                       &transaction->failure)) {
     case BODY_SENT:
+        if (!wait_before_dot(transaction))
+            return false;
         stream_write(&transaction->connection->stream, end);
         return connection_flush(transaction->connection, STAGE_CONTENT, &delivery->arena,
                                 &transaction->failure);
@@ -306,24 +432,58 @@ static bool send_content(struct transaction *transaction)
     return false;
 }
 
-/* RFC 2920 section 3.1: DATA was accepted along with nobody; a lone dot ends it. */
+/* RFC 2920 section 3.1: DATA was accepted along with nobody; a lone dot ends it. In LMTP it could
+ * not be told what comes back (RFC 2033 section 4.2): that connection is over. */
 static bool send_nothing(struct transaction *transaction)
 {
+    struct connection *connection = transaction->connection;
     struct smtp_reply reply;
-    stream_write(&transaction->connection->stream, SPAN(".\r\n"));
-    if (!connection_flush(transaction->connection, STAGE_CONTENT, &transaction->delivery->arena,
+    if (connection->context->speaks_lmtp) {
+        connection->is_usable = false;
+        return true;
+    }
+    stream_write(&connection->stream, SPAN(".\r\n"));
+    if (!connection_flush(connection, STAGE_CONTENT, &transaction->delivery->arena,
                           &transaction->failure) ||
-        !connection_read_reply(transaction->connection, STAGE_END_OF_DATA, &reply,
-                               &transaction->delivery->arena, &transaction->failure))
+        !connection_read_reply(connection, STAGE_END_OF_DATA, &reply, &transaction->delivery->arena,
+                               &transaction->failure))
         return false;
-    transaction->connection->needs_reset = true;
+    connection->needs_reset = true;
+    return true;
+}
+
+/* RFC 2033 section 4.2: one reply for each recipient whom the server had accepted, in that order.
+ * False when the connection is lost, with the failure filled. */
+static bool read_replies_of_each(struct transaction *transaction)
+{
+    struct delivery *delivery = transaction->delivery;
+    struct connection *connection = transaction->connection;
+    for (size_t i = 0; i < transaction->offered_count; i++) {
+        struct delivery_recipient *recipient = transaction->offered[i];
+        struct smtp_reply reply;
+        if (!recipient->is_accepted)
+            continue;
+        if (!connection_read_reply(connection, STAGE_END_OF_DATA, &reply, &delivery->arena,
+                                   &transaction->failure))
+            return false;
+        recipient->is_accepted = false; /* whatever happens to the connection now */
+        if (reply.code / 100 == 2) {
+            delivery_succeed(delivery, recipient, connection,
+                             connection_reply_text(&reply, &delivery->arena));
+            transaction->delivered_count++;
+        } else {
+            const struct failure failure =
+                connection_refusal(connection, STAGE_END_OF_DATA, &reply, &delivery->arena);
+            delivery_fail(delivery, recipient, connection, &failure);
+        }
+    }
+    connection->needs_reset = false;
     return true;
 }
 
 /* False when the connection is lost, with the failure filled. */
 static bool exchange_content(struct transaction *transaction)
 {
-    struct delivery *delivery = transaction->delivery;
     struct connection *connection = transaction->connection;
     struct smtp_reply reply;
     if (transaction->accepted_count == 0)
@@ -332,62 +492,97 @@ static bool exchange_content(struct transaction *transaction)
         return false;
     if (!connection->is_usable)
         return true;
-    if (!connection_read_reply(connection, STAGE_END_OF_DATA, &reply, &delivery->arena,
+    if (connection->context->speaks_lmtp)
+        return read_replies_of_each(transaction);
+    if (!connection_read_reply(connection, STAGE_END_OF_DATA, &reply, &transaction->delivery->arena,
                                &transaction->failure))
         return false;
     connection->needs_reset = false;
-    if (reply.code / 100 != 2) {
-        transaction->failure =
-            connection_refusal(connection, STAGE_END_OF_DATA, &reply, &delivery->arena);
-        fail_accepted(transaction);
-        return true;
-    }
-    const struct span text = connection_reply_text(&reply, &delivery->arena);
-    for (size_t i = 0; i < transaction->offered_count; i++)
-        if (transaction->offered[i]->is_accepted)
-            delivery_succeed(delivery, transaction->offered[i], connection, text);
+    on_content_reply(transaction, &reply);
     return true;
 }
 
 /* ---- all of it ---- */
 
-static bool collect_recipients(struct transaction *transaction)
+/* Content that is small and goes as it is leaves with the envelope; it is read and found whole
+ * before anything is said. False when it cannot be read. */
+static bool load_chunk(struct transaction *transaction)
 {
     struct delivery *delivery = transaction->delivery;
-    transaction->offered =
-        arena_alloc(&delivery->arena, delivery->recipient_count * sizeof(transaction->offered[0]));
-    if (!transaction->offered)
-        return false;
-    for (size_t i = 0; i < delivery->recipient_count; i++) {
-        struct delivery_recipient *recipient = &delivery->recipients[i];
-        recipient->is_accepted = recipient->is_answered = false;
-        if (!recipient->is_done)
-            transaction->offered[transaction->offered_count++] = recipient;
+    struct connection *connection = transaction->connection;
+    if (!connection->settings->smtp_chunking || !connection->extensions.has_chunking ||
+        !body_fits_chunk(delivery, connection))
+        return true;
+    switch (body_load_chunk(delivery, &transaction->chunk)) {
+    case BODY_SENT:
+    case BODY_LOST:
+        return true;
+    case BODY_CORRUPT:
+        delivery->is_corrupt = true;
+        break;
+    case BODY_UNREADABLE:
+        break;
     }
-    return true;
+    transaction->failure = (struct failure){
+        .outcome = outcome_temporary(
+            0, 3, 0, delivery->is_corrupt ? "queue file is damaged" : "queue file read error"),
+        .diagnostic = span_empty()};
+    delivery_fail_all(delivery, connection, &transaction->failure);
+    return false;
 }
 
-void transaction_run(struct delivery *delivery, struct connection *connection,
+/* Does the server take another transaction in this session? RFC 9422 section 4.1. */
+static bool has_transactions_left(const struct connection *connection)
+{
+    const uint32_t limit = connection->extensions.limits.mail_max;
+    return connection->is_usable && (limit == 0 || connection->use_count < limit);
+}
+
+enum rest { REST_NONE, REST_HERE, REST_ELSEWHERE };
+
+/* Whether there is more to do in another transaction, and over which connection. */
+static enum rest run_one(struct transaction *transaction, bool *was_lost_unused)
+{
+    struct delivery *delivery = transaction->delivery;
+    struct connection *connection = transaction->connection;
+    if (!may_be_sent(transaction))
+        return REST_NONE;
+    if (!collect_recipients(transaction)) /* a new one would take at least one */
+        return transaction->left_out_count > 0 && connection->use_count > 0 ? REST_ELSEWHERE
+                                                                            : REST_NONE;
+    if (!load_chunk(transaction))
+        return REST_NONE;
+    transaction->was_kept = ++connection->use_count > 1 && !delivery->is_continued;
+    transaction->xforward_count =
+        envelope_plan_xforward(delivery, connection, transaction->xforward);
+    if (!exchange_envelope(transaction) ||
+        (transaction->is_data_accepted && !exchange_content(transaction))) {
+        connection->is_usable = false;
+        *was_lost_unused = transaction->was_kept && !transaction->has_reply;
+        if (!*was_lost_unused)
+            fail_undecided(transaction);
+    }
+    delivery->was_reached |= transaction->has_reply;
+    if (transaction->delivered_count == 0 ||
+        transaction->left_out_count + transaction->postponed_count == 0)
+        return REST_NONE;
+    return has_transactions_left(connection) ? REST_HERE : REST_ELSEWHERE;
+}
+
+bool transaction_run(struct delivery *delivery, struct connection *connection,
                      bool *was_lost_unused)
 {
-    struct transaction transaction = {.delivery = delivery, .connection = connection};
-    transaction.was_kept = ++connection->use_count > 1;
-
+    enum rest rest = REST_HERE;
     *was_lost_unused = false;
-    if (!collect_recipients(&transaction)) {
-        transaction.failure = (struct failure){
-            .outcome = outcome_temporary(0, 3, 0, "out of memory"), .diagnostic = span_empty()};
-        delivery_fail_all(delivery, connection, &transaction.failure);
-        return;
+    for (size_t i = 0; i < delivery->recipient_count; i++)
+        delivery->recipients[i].is_settled = false;
+    delivery->is_continued = false;
+    while (rest == REST_HERE) {
+        struct transaction transaction = {.delivery = delivery, .connection = connection};
+        buffer_init(&transaction.chunk, NULL, BODY_CHUNK_MAX_BYTES);
+        rest = run_one(&transaction, was_lost_unused);
+        buffer_release(&transaction.chunk);
+        delivery->is_continued = true;
     }
-    if (!may_be_sent(&transaction))
-        return;
-    if (!exchange_envelope(&transaction) ||
-        (transaction.is_data_accepted && !exchange_content(&transaction))) {
-        connection->is_usable = false;
-        *was_lost_unused = transaction.was_kept && !transaction.has_reply;
-        if (!*was_lost_unused)
-            fail_undecided(&transaction);
-    }
-    delivery->was_reached |= transaction.has_reply;
+    return rest == REST_ELSEWHERE;
 }

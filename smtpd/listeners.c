@@ -7,7 +7,7 @@
 #include "system/file.h"
 
 /* More in one go would make the sessions that there are wait. */
-enum { ACCEPTS_PER_TURN = 16, PAUSE_MS = 1000 };
+enum { ACCEPTS_PER_TURN = 16, PAUSE_MS = 1000, SURPLUS_PER_TURN = 64, SURPLUS_MS = 1000 };
 
 struct listener {
     struct list_link link;
@@ -15,6 +15,32 @@ struct listener {
     struct event event;
     int descriptor;
 };
+
+static void take_surplus(struct listeners *listeners, const struct listener *listener)
+{
+    for (int i = 0; i < SURPLUS_PER_TURN; i++) {
+        struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+        socklen_t length = sizeof(peer);
+        const int accepted = accept4(listener->descriptor, (struct sockaddr *)&peer, &length,
+                                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (accepted < 0)
+            return;
+        listeners->on_surplus(listeners->context, accepted, &peer);
+    }
+}
+
+/* Whoever waits has waited as long as there has been no room. A bounded number, so that the
+ * sessions that there are notice nothing. */
+static void end_patience(void *context)
+{
+    struct listeners *listeners = context;
+    if (listeners->is_accepting || !listeners->on_surplus)
+        return;
+    if (!listeners->has_room(listeners->context))
+        LIST_FOR_EACH (&listeners->list, link)
+            take_surplus(listeners, LIST_ITEM(link, struct listener, link));
+    loop_timer_set(&listeners->surplus, clock_deadline_after(SURPLUS_MS));
+}
 
 static void end_pause(void *context)
 {
@@ -36,6 +62,7 @@ void listeners_init(struct listeners *listeners, struct loop *loop,
                                     .context = context};
     list_init(&listeners->list);
     loop_timer_init(&listeners->pause, loop, end_pause, listeners);
+    loop_timer_init(&listeners->surplus, loop, end_patience, listeners);
 }
 
 static void watch_all(struct listeners *listeners, bool is_watching)
@@ -103,6 +130,8 @@ void listeners_set_accepting(struct listeners *listeners, bool is_accepting)
     if (is_accepting == listeners->is_accepting)
         return;
     listeners->is_accepting = is_accepting;
+    loop_timer_set(&listeners->surplus,
+                   is_accepting ? CLOCK_NEVER : clock_deadline_after(LISTENERS_PATIENCE_MS));
     watch_all(listeners, is_accepting);
 }
 
@@ -116,4 +145,5 @@ void listeners_close_all(struct listeners *listeners)
         free(listener);
     }
     loop_timer_set(&listeners->pause, CLOCK_NEVER);
+    loop_timer_set(&listeners->surplus, CLOCK_NEVER);
 }

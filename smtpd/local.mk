@@ -2,4 +2,4 @@
 daemon_PROGRAMS += smtpd/smtpd
 smtpd_smtpd_SOURCES = smtpd/main.c smtpd/listeners.c smtpd/listeners.h smtpd/server.c \
 	smtpd/server.h smtpd/settings.c smtpd/settings.h
-smtpd_smtpd_LDADD = $(posthouse_libs)
+smtpd_smtpd_LDADD = $(posthouse_libs) $(DB_LIBS)

@@ -6,6 +6,7 @@
 
 #include "addr/client.h"
 #include "dns/hosts.h"
+#include "limit/load.h"
 #include "listeners.h"
 #include "maillog/event.h"
 #include "settings.h"
@@ -28,17 +29,49 @@ struct smtpd {
     struct intake intake;
     struct ipc_channel *addrd;
     struct ipc_channel *dnsd;
+    struct ipc_channel *limitd;
     struct addr_client addr;
     struct dns_client dns;
+    struct limit_client limits;
+    struct client_list *limit_exceptions;
+    struct client_list *greet_exceptions;
+    struct smtpsession_settings settings[2]; /* as usual, under stress */
+    bool is_stressed;
+    uint32_t reported_sessions; /* to limitd */
 };
+
+/* Opened before the sandbox. */
+static struct client_list *open_list(struct service *service, const char *parameter,
+                                     struct span words)
+{
+    struct buffer error;
+    buffer_init(&error, NULL, 4096);
+    struct client_list *list = client_list_open(words, &error);
+    if (!list)
+        service_say(service, "%s: %.*s", parameter, SPAN_PRINTF(buffer_span(&error)));
+    buffer_release(&error);
+    return list;
+}
 
 bool smtpd_prepare(struct service *service)
 {
     const struct conf_smtpd *conf = service->settings;
+    struct smtpd *smtpd = arena_alloc(&service->arena, sizeof(*smtpd));
+    if (!smtpd) {
+        service_say(service, "out of memory");
+        return false;
+    }
+    service->state = smtpd;
     if (!sandbox_warm_up_crypto()) {
         service_say(service, "libcrypto has no SHA-256: check the OpenSSL installation");
         return false;
     }
+    smtpd->limit_exceptions = open_list(service, "smtpd_client_event_limit_exceptions",
+                                        conf->smtpd_client_event_limit_exceptions);
+    smtpd->greet_exceptions =
+        open_list(service, "smtpd_greet_exceptions", conf->smtpd_greet_exceptions);
+    if (!smtpd->limit_exceptions || !smtpd->greet_exceptions)
+        return false;
     service->profile.descriptor_limit =
         DESCRIPTORS_BASE + (uint64_t)conf->smtpd_client_limit * DESCRIPTORS_PER_SESSION;
     return true;
@@ -90,19 +123,32 @@ static uint16_t unknown_recipient_code(const struct conf_smtpd *conf, enum addr_
     return (uint16_t)code;
 }
 
+/* What is said once for all recipients comes with the first. */
+static unsigned expand_flags(const struct conf_smtpd *conf, bool is_first)
+{
+    return ADDR_EXPAND_COPIES | (is_first ? ADDR_EXPAND_FIRST : 0U) |
+           (is_first && conf->smtpd_reject_unlisted_sender ? ADDR_EXPAND_CHECK_SENDER : 0U);
+}
+
 static void check_recipient(void *context, struct span sender, const struct mailbox *recipient,
-                            struct arena *arena, struct smtpsession_verdict *verdict)
+                            bool is_first, struct arena *arena, struct smtpsession_verdict *verdict)
 {
     struct smtpd *smtpd = context;
     const struct conf_smtpd *conf = smtpd->conf;
     struct addr_check check;
-    addr_check_recipient(&smtpd->addr, recipient->text, sender, 0,
+    addr_check_recipient(&smtpd->addr, recipient->text, sender, expand_flags(conf, is_first),
                          clock_deadline_after(ADDRESS_CHECK_TIMEOUT_MS), arena, &check);
     *verdict = (struct smtpsession_verdict){
         .outcome = check.outcome,
         .is_ours = addr_class_is_ours(check.class),
         .recipient = check.recipient,
+        .expansion = check.expansion,
     };
+    if (!outcome_is_ok(&check.sender_outcome)) {
+        verdict->outcome = check.sender_outcome;
+        verdict->is_about_sender = true;
+        return;
+    }
     if (check.outcome.kind != OUTCOME_PERMANENT || check.outcome.reply_code != 550 ||
         !verdict->is_ours)
         return;
@@ -114,6 +160,40 @@ static void check_recipient(void *context, struct span sender, const struct mail
     verdict->outcome = outcome_make(code < 500 ? OUTCOME_TEMPORARY : OUTCOME_PERMANENT, code,
                                     check.outcome.status.subject, check.outcome.status.detail,
                                     check.outcome.reason);
+}
+
+/* ---- stress ---- */
+
+static void set_stress(struct smtpd *smtpd, bool is_stressed)
+{
+    if (is_stressed == smtpd->is_stressed)
+        return;
+    smtpd->is_stressed = is_stressed;
+    smtpsession_use_settings(&smtpd->sessions, &smtpd->settings[is_stressed]);
+}
+
+/* limitd adds up the processes of the service. */
+static void report_load(struct smtpd *smtpd)
+{
+    const bool is_draining = smtpd->service->is_draining; /* what it has left is no share */
+    const struct ipc_limit_load load = {
+        .session_count = is_draining ? 0 : (uint32_t)smtpd->sessions.sessions.count,
+        .capacity = is_draining ? 0 : smtpd->conf->smtpd_client_limit,
+    };
+    smtpd->reported_sessions = (uint32_t)smtpd->sessions.sessions.count;
+    if (smtpd->limitd)
+        (void)ipc_channel_send(smtpd->limitd, IPC_LIMIT_LOAD, &load);
+}
+
+static void watch_load(struct smtpd *smtpd)
+{
+    const uint64_t count = smtpd->sessions.sessions.count;
+    const uint64_t capacity = smtpd->conf->smtpd_client_limit;
+    if (!smtpd->limitd) /* nobody else can tell */
+        set_stress(smtpd, limit_load_is_stressed(smtpd->is_stressed, count, capacity));
+    else if (!smtpd->service->is_draining &&
+             limit_load_is_news(smtpd->reported_sessions, count, capacity))
+        report_load(smtpd);
 }
 
 /* ---- sessions come and go ---- */
@@ -129,44 +209,64 @@ static void on_connection(void *context, int descriptor, const struct sockaddr_s
     struct smtpd *smtpd = context;
     /* One that could not begin was told so. */
     (void)smtpsession_start(&smtpd->sessions, descriptor, peer);
+    watch_load(smtpd);
+}
+
+static void on_surplus(void *context, int descriptor, const struct sockaddr_storage *peer)
+{
+    struct smtpd *smtpd = context;
+    smtpsession_turn_away(&smtpd->sessions, descriptor, peer);
 }
 
 static void on_session_end(struct smtpsession_service *sessions)
 {
     struct smtpd *smtpd = sessions->owner;
+    watch_load(smtpd);
     if (!smtpd->service->is_draining)
         listeners_set_accepting(&smtpd->listeners, true);
     else if (list_is_empty(&sessions->sessions))
         service_leave(smtpd->service, EXIT_SUCCESS);
 }
 
-bool smtpd_begin(struct service *service)
+static bool make_settings(struct smtpd *smtpd, const struct conf_smtpd *conf,
+                          struct smtpsession_settings *settings)
 {
-    struct smtpsession_settings settings;
+    struct service *service = smtpd->service;
     struct conf_error error;
-    struct smtpd *smtpd = arena_alloc(&service->arena, sizeof(*smtpd));
-    if (!smtpd) {
-        service_say(service, "out of memory");
-        return false;
-    }
-    smtpd->service = service;
-    smtpd->conf = service->settings;
-    if (!smtpd_settings_make(smtpd->conf, &service->arena, &settings, &error)) {
+    if (!smtpd_settings_make(conf, &service->arena, settings, &error)) {
         service_say(service, "%s", error.text);
         return false;
     }
+    settings->service_name = span_from_string(service->name);
+    settings->limit_exceptions = smtpd->limit_exceptions;
+    settings->greet_exceptions = smtpd->greet_exceptions;
+    return true;
+}
+
+bool smtpd_begin(struct service *service)
+{
+    struct smtpd *smtpd = service->state;
+    smtpd->service = service;
+    smtpd->conf = service->settings;
+    if (!make_settings(smtpd, service->settings, &smtpd->settings[false]) ||
+        !make_settings(smtpd, service->stressed_settings, &smtpd->settings[true]))
+        return false;
     const struct smtpsession_backend backend = {
         .context = smtpd,
         .find_client_name = find_client_name,
         .check_recipient = check_recipient,
     };
     intake_init(&smtpd->intake, service->loop, SPARE_GRANTS);
+    smtpd->intake.duplicate_limit = smtpd->conf->duplicate_filter_limit;
+    smtpd->intake.keeps_no_originals = !smtpd->conf->enable_original_recipient;
     smtpsession_service_init(&smtpd->sessions, service->loop, &service->log, &smtpd->intake,
-                             &settings, &backend);
+                             &smtpd->settings[false], &backend);
+    limit_client_init(&smtpd->limits);
+    smtpd->sessions.limits = &smtpd->limits;
     smtpd->sessions.owner = smtpd;
     smtpd->sessions.on_session_end = on_session_end;
     listeners_init(&smtpd->listeners, service->loop, on_connection, has_room, smtpd);
-    service->state = smtpd;
+    smtpd->listeners.on_surplus = on_surplus;
     return true;
 }
 
@@ -200,10 +300,32 @@ static void on_dnsd_closed(struct ipc_channel *channel, const char *reason, void
     ipc_channel_destroy(&smtpd->dnsd);
 }
 
-/* Neither says anything unasked. */
+static void on_limitd_closed(struct ipc_channel *channel, const char *reason, void *context)
+{
+    struct smtpd *smtpd = context;
+    (void)channel;
+    (void)reason;
+    limit_client_set_channel(&smtpd->limits, NULL);
+    ipc_channel_destroy(&smtpd->limitd);
+}
+
+static void on_limitd_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
+                              void *context)
+{
+    struct smtpd *smtpd = context;
+    const struct ipc_limit_stress *message = delivery->message;
+    (void)channel;
+    set_stress(smtpd, message->is_stressed);
+}
+
+/* These two say nothing unasked. */
 static const struct ipc_permission no_permissions[] = {{0, 0}};
 static const struct ipc_channel_handlers addrd_handlers = {NULL, on_addrd_closed, no_permissions};
 static const struct ipc_channel_handlers dnsd_handlers = {NULL, on_dnsd_closed, no_permissions};
+static const struct ipc_permission limitd_permissions[] = {
+    {IPC_LIMIT_STRESS, IPC_ROLE_BIT(IPC_ROLE_LIMITD)}, {0, 0}};
+static const struct ipc_channel_handlers limitd_handlers = {on_limitd_message, on_limitd_closed,
+                                                            limitd_permissions};
 
 void smtpd_on_peer(struct service *service, const struct service_peer *peer, int descriptor)
 {
@@ -226,6 +348,14 @@ void smtpd_on_peer(struct service *service, const struct service_peer *peer, int
             ipc_channel_create(service->loop, descriptor, IPC_ROLE_DNSD, &dnsd_handlers, smtpd);
         dns_client_set_channel(&smtpd->dns, smtpd->dnsd);
         break;
+    case IPC_ROLE_LIMITD:
+        limit_client_set_channel(&smtpd->limits, NULL);
+        ipc_channel_destroy(&smtpd->limitd);
+        smtpd->limitd =
+            ipc_channel_create(service->loop, descriptor, IPC_ROLE_LIMITD, &limitd_handlers, smtpd);
+        limit_client_set_channel(&smtpd->limits, smtpd->limitd);
+        report_load(smtpd);
+        break;
     default:
         file_close(descriptor);
         break;
@@ -236,6 +366,7 @@ void smtpd_drain(struct service *service)
 {
     struct smtpd *smtpd = service->state;
     listeners_close_all(&smtpd->listeners);
+    report_load(smtpd);
     if (list_is_empty(&smtpd->sessions.sessions))
         service_leave(service, EXIT_SUCCESS);
 }

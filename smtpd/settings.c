@@ -51,6 +51,31 @@ static bool make_characters(struct span text, const char *name, struct byteset *
     return false;
 }
 
+static enum smtpsession_greet_action greet_action(struct span name)
+{
+    if (span_equals(name, SPAN("drop")))
+        return SMTPSESSION_GREET_DROP;
+    return span_equals(name, SPAN("enforce")) ? SMTPSESSION_GREET_ENFORCE
+                                              : SMTPSESSION_GREET_IGNORE;
+}
+
+static struct smtpsession_limits limits_of(const struct conf_smtpd *conf)
+{
+    return (struct smtpsession_limits){
+        .connection_count = conf->smtpd_client_connection_count_limit,
+        .connection_rate = conf->smtpd_client_connection_rate_limit,
+        .message_rate = conf->smtpd_client_message_rate_limit,
+        .recipient_rate = conf->smtpd_client_recipient_rate_limit,
+        .new_tls_rate = conf->smtpd_client_new_tls_session_rate_limit,
+        .auth_rate = conf->smtpd_client_auth_rate_limit,
+        .ipv4_prefix_bits = (uint8_t)conf->smtpd_client_ipv4_prefix_length,
+        .ipv6_prefix_bits = (uint8_t)conf->smtpd_client_ipv6_prefix_length,
+        .sender_message_rate = conf->smtpd_sender_message_rate_limit,
+        .sender_recipient_rate = conf->smtpd_sender_recipient_rate_limit,
+        .sender_window_s = (uint32_t)(conf->smtpd_sender_rate_time_unit_ms / 1000),
+    };
+}
+
 bool smtpd_settings_make(const struct conf_smtpd *conf, struct arena *arena,
                          struct smtpsession_settings *settings, struct conf_error *error)
 {
@@ -70,6 +95,13 @@ bool smtpd_settings_make(const struct conf_smtpd *conf, struct arena *arena,
         .error_sleep_ms = conf->smtpd_error_sleep_time_ms,
         .queue_timeout_ms = conf->ipc_timeout_ms < QUEUE_TIMEOUT_MAX_MS ? conf->ipc_timeout_ms
                                                                         : QUEUE_TIMEOUT_MAX_MS,
+        .limits = limits_of(conf),
+        .greet_wait_ms = conf->smtpd_greet_wait_ms,
+        .greet_action = greet_action(conf->postscreen_greet_action),
+        .greet_ttl_s = (uint32_t)(conf->postscreen_greet_ttl_ms / 1000),
+        .greet_banner = conf->postscreen_greet_banner,
+        .has_request_deadline = conf->smtpd_per_request_deadline,
+        .min_data_rate = conf->smtpd_min_data_rate,
         .line_length_limit =
             conf->line_length_limit < LOOP_BLOCK_BYTES ? conf->line_length_limit : LOOP_BLOCK_BYTES,
         .header_size_limit = (size_t)conf->header_size_limit,

@@ -175,12 +175,16 @@ bool daemon_start(struct daemon *daemon, struct loop *loop, const char *program,
     daemon->control = ipc_channel_create(loop, ends[0], role, &control_handlers, daemon);
     if (daemon->process < 0 || !daemon->control)
         return false;
-    const struct ipc_start start = {.service = SPAN("test"),
-                                    .process_number = ++process_number,
-                                    .settings = settings,
-                                    .uid = TEST_USER,
-                                    .gid = TEST_USER,
-                                    .root_directory = span_from_string(daemon->root_directory)};
+    static const char command[] = "user=nobody\0argv=/bin/true"; /* for pipe */
+    const struct ipc_start start = {
+        .service = SPAN("test"),
+        .stressed_settings = -1,
+        .process_number = ++process_number,
+        .settings = settings,
+        .uid = TEST_USER,
+        .gid = TEST_USER,
+        .root_directory = span_from_string(daemon->root_directory),
+        .arguments = role == IPC_ROLE_PIPE ? span_of(command, sizeof(command)) : span_empty()};
     (void)ipc_channel_send(daemon->control, IPC_START, &start);
     const int log_end = daemon_give_peer(daemon, IPC_ROLE_LOGD, "logd", false);
     daemon->log_channel = ipc_channel_create(loop, log_end, role, &log_handlers, daemon);

@@ -20,7 +20,7 @@ fi
 
 number=0
 status=0
-for file in $(find lib master smtpd addrd dnsd qmgr smtp local bounce logd tools bench tests \
+for file in $(find lib master smtpd addrd dnsd limitd connectd qmgr smtp local bounce logd tools bench tests \
     -name '*.[ch]' -print | sort); do
     number=$((number + 1))
     if output=$("$formatter" --style=file --dry-run -Werror "$file" 2>&1); then

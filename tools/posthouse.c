@@ -5,12 +5,15 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ask.h"
+#include "base/number.h"
 #include "conf/instance.h"
 #include "system/clock.h"
 #include "system/file.h"
@@ -19,6 +22,7 @@ enum {
     ANSWER_TIMEOUT_MS = 60000,
     STATUS_USAGE = 64,
     GONE_POLL_MS = 20,
+    UPGRADE_POLL_MS = 100,
     GONE_TIMEOUT_MS = 10000,
 };
 
@@ -232,6 +236,65 @@ static int run_reload(struct command *command)
     return reply.is_done ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* The new program's own judgement, before anything is changed. */
+static bool check_quietly(struct command *command)
+{
+    int status;
+    (void)fflush(NULL);
+    const pid_t pid = fork();
+    if (pid == 0)
+        _exit(run_master(command, "-t"));
+    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+           WEXITSTATUS(status) == EXIT_SUCCESS;
+}
+
+/* How often the running master was replaced; -1 when it does not say, because it is busy or of a
+ * release that speaks otherwise. *error: why the last upgrade was given up. */
+static int64_t count_upgrades(struct command *command, struct span *error)
+{
+    const struct ipc_master_command message = {.command = SPAN("upgrades")};
+    struct ipc_master_command_reply reply;
+    struct span count;
+    uint64_t number;
+    *error = span_empty();
+    if (ask(command->run_directory, "master.sock", IPC_MASTER_COMMAND, &message,
+            IPC_MASTER_COMMAND_REPLY, &reply, &command->arena, ANSWER_TIMEOUT_MS) != 0 ||
+        !reply.is_done || !span_split_once(reply.text, ' ', &count, error) ||
+        !number_parse_uint64(count, INT32_MAX, &number))
+        return -1;
+    return (int64_t)number;
+}
+
+/* By a signal: a master of another release would not understand a message. */
+static int run_upgrade(struct command *command)
+{
+    struct span error;
+    if (!is_running(command))
+        return EXIT_FAILURE;
+    if (!check_quietly(command))
+        return EXIT_FAILURE;
+    const pid_t master = find_master(command);
+    const int64_t before = count_upgrades(command, &error);
+    const int64_t deadline_ms = clock_deadline_after(ANSWER_TIMEOUT_MS);
+    say("upgrading the Posthouse mail system");
+    if (kill(master, SIGUSR2) != 0) {
+        say("fatal: cannot signal master: %s", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    while (clock_monotonic_ms() < deadline_ms) {
+        (void)usleep(UPGRADE_POLL_MS * 1000);
+        const int64_t count = count_upgrades(command, &error);
+        if (error.length > 0) {
+            say("fatal: %.*s", SPAN_PRINTF(error));
+            return EXIT_FAILURE;
+        }
+        if (count > before)
+            return EXIT_SUCCESS;
+    }
+    say("fatal: the new master does not answer; see the log");
+    return EXIT_FAILURE;
+}
+
 static int run_flush(struct command *command)
 {
     const struct ipc_queue_flush message = {.site = span_empty()};
@@ -255,7 +318,8 @@ static int run_flush(struct command *command)
 static int usage(void)
 {
     (void)fprintf(stderr, "usage: posthouse [-c directory] [-v] "
-                          "abort | check | flush | reload | start | start-fg | status | stop\n");
+                          "abort | check | flush | reload | start | start-fg | status | stop | "
+                          "upgrade\n");
     return STATUS_USAGE;
 }
 
@@ -275,8 +339,8 @@ int main(int argc, char **argv)
     if (argc - optind != 1)
         return usage();
     const char *word = argv[optind];
-    static const char *const words[] = {"abort", "check",    "flush",  "reload",
-                                        "start", "start-fg", "status", "stop"};
+    static const char *const words[] = {"abort",    "check",  "flush", "reload", "start",
+                                        "start-fg", "status", "stop",  "upgrade"};
     bool is_known = false;
     for (size_t i = 0; i < ARRAY_LENGTH(words); i++)
         is_known = is_known || strcmp(word, words[i]) == 0;
@@ -292,6 +356,8 @@ int main(int argc, char **argv)
         return run_status(&command);
     if (strcmp(word, "reload") == 0)
         return run_reload(&command);
+    if (strcmp(word, "upgrade") == 0)
+        return run_upgrade(&command);
     if (strcmp(word, "flush") == 0)
         return run_flush(&command);
     return run_stop(&command, word);

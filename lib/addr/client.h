@@ -59,7 +59,7 @@ struct addr_check {
      * which smtpd replaces by unknown_CLASS_reject_code. */
     struct outcome outcome;
     struct span recipient;           /* completed */
-    struct addr_expansion expansion; /* when the outcome is OK */
+    struct addr_expansion expansion; /* unless the outcome is temporary */
     struct outcome sender_outcome;   /* with ADDR_EXPAND_CHECK_SENDER: unknown, or cannot tell */
 };
 

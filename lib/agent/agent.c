@@ -292,7 +292,8 @@ static void on_message(struct ipc_channel *channel, const struct ipc_delivery *d
 }
 
 #define WHO_DELIVERS                                                                               \
-    (IPC_ROLE_BIT(IPC_ROLE_QMGR) | IPC_ROLE_BIT(IPC_ROLE_LOCAL) | IPC_ROLE_BIT(IPC_ROLE_VIRTUAL))
+    (IPC_ROLE_BIT(IPC_ROLE_QMGR) | IPC_ROLE_BIT(IPC_ROLE_LOCAL) | IPC_ROLE_BIT(IPC_ROLE_VIRTUAL) | \
+     IPC_ROLE_BIT(IPC_ROLE_PIPE))
 static const struct ipc_permission permissions[] = {
     {IPC_DELIVER, WHO_DELIVERS}, {IPC_DELIVER_ACKNOWLEDGE, WHO_DELIVERS}, {0, 0}};
 static const struct ipc_channel_handlers handlers = {on_message, on_closed, permissions};

@@ -98,14 +98,15 @@ static bool find_builtin(const struct conf_place *place, struct span name,
     return true;
 }
 
-static bool find_default(struct span name, struct conf_definition *definition)
+static bool find_default(const struct conf_instance *instance, struct span name,
+                         struct conf_definition *definition)
 {
     struct span transport;
     const struct conf_parameter *parameter = conf_parameter_find(name, &transport);
     const struct conf_known *known = parameter ? NULL : conf_known_find(name);
     definition->is_literal = false;
     if (span_equals(name, SPAN("stress"))) {
-        definition->text = span_empty();
+        definition->text = instance->is_stressed ? SPAN("yes") : span_empty();
         return true;
     }
     if (!parameter && !known)
@@ -120,7 +121,8 @@ bool conf_place_find(void *context, struct span name, struct conf_definition *de
     definition->is_literal = false;
     return find_builtin(place, name, definition) ||
            conf_place_is_set(place, name, &definition->text) ||
-           conf_compute_default(place, name, definition) || find_default(name, definition);
+           conf_compute_default(place, name, definition) ||
+           find_default(place->instance, name, definition);
 }
 
 bool conf_instance_find(const struct conf_instance *instance, const struct conf_service *service,

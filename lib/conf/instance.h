@@ -32,6 +32,7 @@ struct conf_instance {
     struct conf_host host;
     struct conf_main main;
     struct conf_master master;
+    bool is_stressed; /* $stress is "yes" where nobody set it */
 };
 
 /* Which directory: the argument of -c (may be NULL), else MAIL_CONFIG, else the built-in one. */

@@ -1,13 +1,22 @@
 # lib/conf: main.cf and master.cf, the parameter catalogue, settings for each service.
 lib_libposthouse_a_SOURCES += \
 	lib/conf/addrd.h lib/conf/bounce.h lib/conf/discard.h lib/conf/dnsd.h lib/conf/error.h lib/conf/local.h lib/conf/logd.h \
+	lib/conf/addrd.h lib/conf/bounce.h lib/conf/dnsd.h lib/conf/limitd.h lib/conf/local.h lib/conf/logd.h \
+	lib/conf/addrd.h lib/conf/bounce.h lib/conf/connectd.h lib/conf/dnsd.h \
+	lib/conf/lmtp.h lib/conf/local.h lib/conf/logd.h \
 	lib/conf/master.h lib/conf/qmgr.h lib/conf/smtp.h lib/conf/smtpd.h lib/conf/tools.h \
+	lib/conf/master.h lib/conf/pipe.h lib/conf/qmgr.h lib/conf/smtp.h lib/conf/smtpd.h lib/conf/tools.h \
 	lib/conf/virtual.h \
 	lib/conf/catalogue/end.h lib/conf/catalogue/fields.h lib/conf/catalogue/rows.h \
 	lib/conf/catalogue/shared.h \
 	lib/conf/catalogue/addrd.def lib/conf/catalogue/bounce.def lib/conf/catalogue/discard.def lib/conf/catalogue/dnsd.def lib/conf/catalogue/error.def \
+	lib/conf/catalogue/addrd.def lib/conf/catalogue/bounce.def lib/conf/catalogue/connectd.def \
+	lib/conf/catalogue/lmtp.def lib/conf/catalogue/dnsd.def \
 	lib/conf/catalogue/known.def lib/conf/catalogue/local.def lib/conf/catalogue/logd.def \
+	lib/conf/catalogue/addrd.def lib/conf/catalogue/bounce.def lib/conf/catalogue/dnsd.def \
+	lib/conf/catalogue/known.def lib/conf/catalogue/limitd.def lib/conf/catalogue/local.def lib/conf/catalogue/logd.def \
 	lib/conf/catalogue/master.def lib/conf/catalogue/qmgr.def lib/conf/catalogue/smtp.def \
+	lib/conf/catalogue/master.def lib/conf/catalogue/pipe.def lib/conf/catalogue/qmgr.def lib/conf/catalogue/smtp.def \
 	lib/conf/catalogue/smtpd.def lib/conf/catalogue/tools.def lib/conf/catalogue/virtual.def \
 	lib/conf/check.c lib/conf/check.h \
 	lib/conf/defaults.c lib/conf/defaults.h \
@@ -22,6 +31,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/conf/master_cf.c lib/conf/master_cf.h \
 	lib/conf/networks.c lib/conf/networks.h \
 	lib/conf/notice.c lib/conf/notice.h \
+	lib/conf/pipe_command.c lib/conf/pipe_command.h \
 	lib/conf/part.h lib/conf/parts.c \
 	lib/conf/print.c lib/conf/print.h \
 	lib/conf/private.h \

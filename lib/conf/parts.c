@@ -3,12 +3,16 @@
 
 #include "conf/addrd.h"
 #include "conf/bounce.h"
+#include "conf/connectd.h"
 #include "conf/discard.h"
 #include "conf/dnsd.h"
 #include "conf/error.h"
+#include "conf/limitd.h"
+#include "conf/lmtp.h"
 #include "conf/local.h"
 #include "conf/logd.h"
 #include "conf/master.h"
+#include "conf/pipe.h"
 #include "conf/qmgr.h"
 #include "conf/smtp.h"
 #include "conf/smtpd.h"
@@ -29,6 +33,14 @@ static const struct conf_parameter parameters_of_addrd[] = {
 static const struct conf_parameter parameters_of_bounce[] = {
 #include "conf/catalogue/rows.h"
 #include "conf/catalogue/bounce.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
+#define CONF_STRUCT conf_connectd
+static const struct conf_parameter parameters_of_connectd[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/connectd.def"
 #include "conf/catalogue/end.h"
 };
 #undef CONF_STRUCT
@@ -57,6 +69,22 @@ static const struct conf_parameter parameters_of_error[] = {
 };
 #undef CONF_STRUCT
 
+#define CONF_STRUCT conf_limitd
+static const struct conf_parameter parameters_of_limitd[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/limitd.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
+#define CONF_STRUCT conf_lmtp
+static const struct conf_parameter parameters_of_lmtp[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/lmtp.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
 #define CONF_STRUCT conf_local
 static const struct conf_parameter parameters_of_local[] = {
 #include "conf/catalogue/rows.h"
@@ -77,6 +105,14 @@ static const struct conf_parameter parameters_of_logd[] = {
 static const struct conf_parameter parameters_of_master[] = {
 #include "conf/catalogue/rows.h"
 #include "conf/catalogue/master.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
+#define CONF_STRUCT conf_pipe
+static const struct conf_parameter parameters_of_pipe[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/pipe.def"
 #include "conf/catalogue/end.h"
 };
 #undef CONF_STRUCT
@@ -128,23 +164,43 @@ static const struct conf_parameter parameters_of_virtual[] = {
 #define PART(part_name) PART_OF(part_name, conf_##part_name)
 PART(addrd)
 PART(bounce)
+PART(connectd)
 PART(discard)
 PART(dnsd)
 PART_OF(error, conf_error_settings) /* struct conf_error is a mistake */
+PART(limitd)
+PART(lmtp)
 PART(local)
 PART(logd)
 PART_OF(master, conf_master_settings) /* struct conf_master is master.cf */
+PART(pipe)
 PART(qmgr)
 PART(smtp)
 PART(smtpd)
 PART(tools)
 PART(virtual)
 
+/* clang-format off */
 const struct conf_part *const conf_parts[] = {
-    &conf_part_addrd, &conf_part_bounce, &conf_part_discard, &conf_part_dnsd, &conf_part_error,
-    &conf_part_local, &conf_part_logd,   &conf_part_master,  &conf_part_qmgr, &conf_part_smtp,
-    &conf_part_smtpd, &conf_part_tools,  &conf_part_virtual,
+    &conf_part_addrd,
+    &conf_part_bounce,
+    &conf_part_connectd,
+    &conf_part_discard,
+    &conf_part_dnsd,
+    &conf_part_error,
+    &conf_part_limitd,
+    &conf_part_lmtp,
+    &conf_part_local,
+    &conf_part_logd,
+    &conf_part_master,
+    &conf_part_pipe,
+    &conf_part_qmgr,
+    &conf_part_smtp,
+    &conf_part_smtpd,
+    &conf_part_tools,
+    &conf_part_virtual,
 };
+/* clang-format on */
 const size_t conf_part_count = ARRAY_LENGTH(conf_parts);
 
 const struct conf_part *conf_part_find(struct span program)

@@ -50,8 +50,7 @@ static bool is_known_family(const struct conf_instance *instance, struct span na
                                            "_minimum_delivery_slots",
                                            "_recipient_limit",
                                            "_recipient_refill_delay",
-                                           "_recipient_refill_limit",
-                                           "_time_limit"};
+                                           "_recipient_refill_limit"};
     for (size_t i = 0; i < ARRAY_LENGTH(suffixes); i++) {
         const struct span suffix = span_from_string(suffixes[i]);
         if (span_ends_with(name, suffix) &&

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "intake/duplicates.h"
 #include "queuefile/digest.h"
 #include "system/file.h"
 #include "system/task.h"
@@ -310,6 +311,7 @@ static void release(struct intake_message *message)
     message->descriptor = -1;
     buffer_release(&message->pending);
     buffer_release(&message->recipients);
+    intake_duplicates_destroy(&message->duplicates);
     give_digest(intake, message->digest);
     message->digest = NULL;
     message->is_open = false;
@@ -339,19 +341,44 @@ static bool send_recipients(struct intake_message *message)
     return true;
 }
 
+/* The record at the end of message->recipients. The first one is remembered when a second comes:
+ * by then it is still there, alone. */
+static bool is_duplicate(struct intake_message *message, size_t begin)
+{
+    const struct span records = buffer_span(&message->recipients);
+    const size_t limit = message->intake->duplicate_limit;
+
+    if (limit == 0 || message->recipient_count == 0)
+        return false;
+    if (!message->duplicates) {
+        message->duplicates = intake_duplicates_create(limit);
+        if (!message->duplicates)
+            return false; /* delivered twice rather than not at all */
+        if (begin > 0)
+            (void)intake_duplicates_note(message->duplicates, span_first(records, begin));
+    }
+    return intake_duplicates_note(message->duplicates, span_after(records, begin));
+}
+
 bool intake_add_recipient(struct intake_message *message, const struct queue_recipient *recipient)
 {
-    const size_t before = message->recipients.length;
-    if (before > RECIPIENTS_BATCH_BYTES && !send_recipients(message))
+    struct queue_recipient added = *recipient;
+
+    if (message->recipients.length > RECIPIENTS_BATCH_BYTES && !send_recipients(message))
         return false;
+    if (message->intake->keeps_no_originals)
+        added.original_recipient = span_empty();
     const size_t begin = message->recipients.length;
-    queue_envelope_append_recipient(recipient, &message->recipients);
+    queue_envelope_append_recipient(&added, &message->recipients);
     if (!buffer_ok(&message->recipients)) {
         message->recipients.length = begin;
         message->recipients.has_failed = false;
         return false;
     }
-    message->recipient_count++;
+    if (is_duplicate(message, begin))
+        message->recipients.length = begin;
+    else
+        message->recipient_count++;
     return true;
 }
 

@@ -22,11 +22,13 @@ struct intake {
     struct list waiters;      /* tasks that wait for one */
     struct list hopefuls;     /* tasks that wait for a qmgr */
     struct list idle_digests;
-    uint32_t wanted_count; /* as last told to qmgr */
-    uint32_t taken_count;  /* of messages in the making */
-    uint32_t spare_count;  /* ids to hold beyond those */
-    bool is_away;          /* no qmgr has said anything yet */
-    struct outcome state;  /* qmgr's word on new mail; its reason lives in state_text */
+    uint32_t wanted_count;   /* as last told to qmgr */
+    uint32_t taken_count;    /* of messages in the making */
+    uint32_t spare_count;    /* ids to hold beyond those */
+    size_t duplicate_limit;  /* duplicate_filter_limit; 0: equal recipients are no matter */
+    bool keeps_no_originals; /* enable_original_recipient = no */
+    bool is_away;            /* no qmgr has said anything yet */
+    struct outcome state;    /* qmgr's word on new mail; its reason lives in state_text */
     uint64_t available_bytes;
     char state_text[256];
 };
@@ -47,6 +49,7 @@ struct intake_message {
     uint64_t body_bytes;      /* written so far */
     struct buffer recipients; /* encoded, not sent yet; heap */
     uint32_t recipient_count;
+    struct intake_duplicates *duplicates; /* from the second recipient on */
 };
 
 /* spare_count ids are kept at hand; a handful. */
@@ -68,7 +71,8 @@ static inline struct span intake_queue_id(const struct intake_message *message)
 {
     return span_from_string(message->queue_id);
 }
-/* False when a text in it cannot be kept (control characters, too long) or memory is out. */
+/* False when a text in it cannot be kept (control characters, too long) or memory is out. One that
+ * is there already counts once. */
 MUST_USE bool intake_add_recipient(struct intake_message *message,
                                    const struct queue_recipient *recipient);
 /* The body, in pieces, in wire form. A failed write shows at the commit. */

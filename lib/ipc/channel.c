@@ -746,3 +746,17 @@ struct ipc_channel *ipc_channel_create(struct loop *loop, int descriptor, enum i
     loop_hook_request(loop, &channel->hook); /* the opening */
     return channel;
 }
+
+struct ipc_channel *ipc_channel_adopt(struct loop *loop, int descriptor, enum ipc_role peer,
+                                      const struct ipc_channel_handlers *handlers, void *context)
+{
+    struct ipc_channel *channel = ipc_channel_create(loop, descriptor, peer, handlers, context);
+    if (channel)
+        channel->is_opening_sent = channel->is_opening_seen = true;
+    return channel;
+}
+
+int ipc_channel_descriptor(const struct ipc_channel *channel)
+{
+    return channel->descriptor;
+}

@@ -46,6 +46,14 @@ MUST_USE struct ipc_channel *ipc_channel_create(struct loop *loop, int descripto
                                                 enum ipc_role peer,
                                                 const struct ipc_channel_handlers *handlers,
                                                 void *context);
+/* The same for a descriptor on which both ends have sent their opening already: a channel that
+ * another program made before this one took its place in the process. Nothing may be on its way. */
+MUST_USE struct ipc_channel *ipc_channel_adopt(struct loop *loop, int descriptor,
+                                               enum ipc_role peer,
+                                               const struct ipc_channel_handlers *handlers,
+                                               void *context);
+/* -1 when it is closed. Stays the channel's. */
+int ipc_channel_descriptor(const struct ipc_channel *channel);
 /* Calls in flight fail first; on_closed is not called. Safe within handlers. */
 void ipc_channel_destroy(struct ipc_channel **channel);
 bool ipc_channel_is_open(const struct ipc_channel *channel);

@@ -1,6 +1,8 @@
 /* maillog/receive - see receive.h. */
 #include "maillog/receive.h"
 
+#include "maillog/delivery.h" /* maillog_put_delay() */
+
 void maillog_connect(struct maillog *log, const struct log_peer *peer)
 {
     struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, span_empty());
@@ -136,6 +138,70 @@ void maillog_limit_exceeded(struct maillog *log, const char *what, uint64_t coun
     maillog_put_peer(line, peer);
     buffer_append_string(line, " for service ");
     buffer_append_span(line, service);
+    maillog_end(log);
+}
+
+static void put_screened(struct buffer *line, const struct log_peer *peer)
+{
+    buffer_append_format(line, "[%.*s]:%u", SPAN_PRINTF(peer->address), (unsigned)peer->port);
+}
+
+void maillog_screen_refusal(struct maillog *log, const struct log_peer *peer, const char *reason)
+{
+    struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, SPAN("NOQUEUE"));
+    buffer_append_string(line, "reject: CONNECT from ");
+    put_screened(line, peer);
+    buffer_append_format(line, ": %s", reason);
+    maillog_end(log);
+}
+
+/* As a C string has it, so that line ends are seen. */
+static void put_escaped(struct buffer *line, struct span text)
+{
+    static const char shown[] = "\a\b\f\n\r\t\v\\";
+    static const char letters[] = "abfnrtv\\";
+    for (size_t i = 0; i < text.length; i++) {
+        const uint8_t byte = text.bytes[i];
+        const char *special = byte ? strchr(shown, byte) : NULL;
+        if (special)
+            buffer_append_format(line, "\\%c", letters[special - shown]);
+        else if (byte >= ' ' && byte < 0x7f)
+            buffer_append_byte(line, byte);
+        else
+            buffer_append_format(line, "\\%03o", byte);
+    }
+}
+
+void maillog_pregreet(struct maillog *log, const struct log_peer *peer, uint64_t delay_us,
+                      struct span input)
+{
+    enum { SHOWN_BYTES = 100 };
+    struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, span_empty());
+    buffer_append_format(line, "PREGREET %zu after ", input.length);
+    maillog_put_delay(line, delay_us);
+    buffer_append_string(line, " from ");
+    put_screened(line, peer);
+    buffer_append_string(line, ": ");
+    put_escaped(line, span_first(input, SHOWN_BYTES));
+    maillog_end(log);
+}
+
+void maillog_hangup(struct maillog *log, const struct log_peer *peer, uint64_t delay_us)
+{
+    struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, span_empty());
+    buffer_append_string(line, "HANGUP after ");
+    maillog_put_delay(line, delay_us);
+    buffer_append_string(line, " from ");
+    put_screened(line, peer);
+    buffer_append_string(line, " in tests before SMTP handshake");
+    maillog_end(log);
+}
+
+void maillog_screen_pass(struct maillog *log, const struct log_peer *peer, bool is_new)
+{
+    struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, span_empty());
+    buffer_append_string(line, is_new ? "PASS NEW " : "PASS OLD ");
+    put_screened(line, peer);
     maillog_end(log);
 }
 

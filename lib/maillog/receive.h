@@ -68,6 +68,18 @@ void maillog_hostname_mismatch(struct maillog *log, struct span hostname, struct
 void maillog_limit_exceeded(struct maillog *log, const char *what, uint64_t count,
                             const struct log_peer *peer, struct span service);
 
+/* The lines of postscreen, for what is done here before and instead of a session. The peer is shown
+ * as [A]:P.
+ * NOQUEUE: reject: CONNECT from [A]:P: all server ports busy */
+void maillog_screen_refusal(struct maillog *log, const struct log_peer *peer, const char *reason);
+/* PREGREET N after T from [A]:P: TEXT */
+void maillog_pregreet(struct maillog *log, const struct log_peer *peer, uint64_t delay_us,
+                      struct span input);
+/* HANGUP after T from [A]:P in tests before SMTP handshake */
+void maillog_hangup(struct maillog *log, const struct log_peer *peer, uint64_t delay_us);
+/* PASS NEW [A]:P, PASS OLD [A]:P */
+void maillog_screen_pass(struct maillog *log, const struct log_peer *peer, bool is_new);
+
 /* QID: uid=N from=<S> */
 void maillog_pickup(struct maillog *log, struct span queue_id, unsigned uid, struct span sender);
 /* QID: message-id=<...>; the text includes the angle brackets. */

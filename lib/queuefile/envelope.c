@@ -41,7 +41,7 @@ static const struct record_field recipient_fields[] = {
     FIELD(1, RECORD_TEXT, true, forward_path, QUEUE_TEXT_MAX_BYTES),
     FIELD(2, RECORD_TEXT, false, original_recipient, QUEUE_TEXT_MAX_BYTES),
     FIELD(3, RECORD_TEXT, false, orcpt, QUEUE_TEXT_MAX_BYTES),
-    FIELD(4, RECORD_UINT8, false, notify, QUEUE_NOTIFY_ALL),
+    FIELD(4, RECORD_UINT8, false, notify, QUEUE_NOTIFY_ALL | QUEUE_NOTIFY_EXPANDED),
 };
 #undef FIELD
 

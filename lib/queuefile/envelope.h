@@ -62,7 +62,10 @@ enum {
     QUEUE_NOTIFY_SUCCESS = 1 << 1,
     QUEUE_NOTIFY_FAILURE = 1 << 2,
     QUEUE_NOTIFY_DELAY = 1 << 3,
-    QUEUE_NOTIFY_ALL = (1 << 4) - 1
+    QUEUE_NOTIFY_ALL = (1 << 4) - 1,
+    /* Not asked for, but noted by intake: a list that was expanded. Nothing is delivered to it; it
+     * stands there for the report that says so (RFC 3461 section 5.2.7.3). */
+    QUEUE_NOTIFY_EXPANDED = 1 << 4
 };
 
 struct queue_recipient {

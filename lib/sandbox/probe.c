@@ -96,6 +96,11 @@ static int probe_socket_unix(void)
     return result_of_fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 }
 
+static int probe_socket_local_stream(void)
+{
+    return result_of_fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+}
+
 static int probe_socket_packet(void)
 {
     return result_of_fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
@@ -303,6 +308,7 @@ static int probe_unknown_call(void)
 }
 
 #define OPENERS (SANDBOX_OPEN_READ | SANDBOX_CHANGE_FILES | SANDBOX_OPEN_APPEND)
+#define OPENERS_OF_SOCKETS (SANDBOX_CONNECT | SANDBOX_CONNECT_LOCAL | SANDBOX_SYSLOG | SANDBOX_NSS)
 #define NEVER 0
 #define ALL_PROMISES (~0U)
 
@@ -324,17 +330,18 @@ static const struct {
     [SANDBOX_PROBE_CHMOD] = {"chmod", NEVER, NEVER, probe_chmod},
     [SANDBOX_PROBE_CHROOT] = {"chroot", NEVER, NEVER, probe_chroot},
     [SANDBOX_PROBE_MOUNT] = {"mount", NEVER, NEVER, probe_mount},
-    [SANDBOX_PROBE_SOCKET_INET] = {"socket_inet", SANDBOX_CONNECT | SANDBOX_SYSLOG | SANDBOX_NSS,
-                                   SANDBOX_CONNECT | SANDBOX_NSS, probe_socket_inet},
-    [SANDBOX_PROBE_SOCKET_UNIX] = {"socket_unix", SANDBOX_CONNECT | SANDBOX_SYSLOG | SANDBOX_NSS,
-                                   SANDBOX_SYSLOG | SANDBOX_NSS, probe_socket_unix},
-    [SANDBOX_PROBE_SOCKET_PACKET] = {"socket_packet",
-                                     SANDBOX_CONNECT | SANDBOX_SYSLOG | SANDBOX_NSS, NEVER,
+    [SANDBOX_PROBE_SOCKET_INET] = {"socket_inet", OPENERS_OF_SOCKETS, SANDBOX_CONNECT | SANDBOX_NSS,
+                                   probe_socket_inet},
+    [SANDBOX_PROBE_SOCKET_UNIX] = {"socket_unix", OPENERS_OF_SOCKETS, SANDBOX_SYSLOG | SANDBOX_NSS,
+                                   probe_socket_unix},
+    [SANDBOX_PROBE_SOCKET_PACKET] = {"socket_packet", OPENERS_OF_SOCKETS, NEVER,
                                      probe_socket_packet},
+    [SANDBOX_PROBE_SOCKET_LOCAL_STREAM] = {"socket_local_stream", OPENERS_OF_SOCKETS,
+                                           SANDBOX_CONNECT_LOCAL | SANDBOX_NSS,
+                                           probe_socket_local_stream},
     [SANDBOX_PROBE_SOCKETPAIR] = {"socketpair", SANDBOX_SPAWN | SANDBOX_SOCKETPAIR,
                                   SANDBOX_SPAWN | SANDBOX_SOCKETPAIR, probe_socketpair},
-    [SANDBOX_PROBE_CONNECT] = {"connect", SANDBOX_CONNECT | SANDBOX_SYSLOG | SANDBOX_NSS,
-                               SANDBOX_CONNECT | SANDBOX_SYSLOG | SANDBOX_NSS, probe_connect},
+    [SANDBOX_PROBE_CONNECT] = {"connect", OPENERS_OF_SOCKETS, OPENERS_OF_SOCKETS, probe_connect},
     [SANDBOX_PROBE_BIND] = {"bind", SANDBOX_CONNECT | SANDBOX_NSS, SANDBOX_CONNECT | SANDBOX_NSS,
                             probe_bind},
     [SANDBOX_PROBE_LISTEN] = {"listen", NEVER, NEVER, probe_listen},

@@ -200,9 +200,10 @@ const struct sandbox_rule sandbox_rules[] = {
              IF_MASKED(1, SOCKET_TYPE, SOCK_DGRAM)),
     ALLOW_IF(SANDBOX_SYSLOG | SANDBOX_NSS, "socket", IF_EQUAL(0, AF_UNIX),
              IF_MASKED(1, SOCKET_TYPE, SOCK_DGRAM)),
-    ALLOW_IF(SANDBOX_NSS, "socket", IF_EQUAL(0, AF_UNIX), IF_MASKED(1, SOCKET_TYPE, SOCK_STREAM)),
+    ALLOW_IF(SANDBOX_CONNECT_LOCAL | SANDBOX_NSS, "socket", IF_EQUAL(0, AF_UNIX),
+             IF_MASKED(1, SOCKET_TYPE, SOCK_STREAM)),
     ALLOW_IF(SANDBOX_NSS, "socket", IF_EQUAL(0, AF_NETLINK)), /* which addresses this host has */
-    ALLOW(SANDBOX_CONNECT | SANDBOX_SYSLOG | SANDBOX_NSS, "connect"),
+    ALLOW(SANDBOX_CONNECT | SANDBOX_CONNECT_LOCAL | SANDBOX_SYSLOG | SANDBOX_NSS, "connect"),
     /* A source address; Landlock lets TCP bind to no port of its choice, listen stays forbidden. */
     ALLOW(SANDBOX_CONNECT | SANDBOX_NSS, "bind"),
 

@@ -32,7 +32,8 @@ enum sandbox_promise {
     SANDBOX_SYSLOG = 1 << 13,       /* socket and connect, local datagrams only */
     SANDBOX_SPAWN = 1 << 14, /* fork, become another user, enter a narrower sandbox, socketpair */
     SANDBOX_NSS = 1 << 15,   /* name services: their modules, files and sockets */
-    SANDBOX_SOCKETPAIR = 1 << 16, /* socketpair, local only: channels to children */
+    SANDBOX_SOCKETPAIR = 1 << 16,    /* socketpair, local only: channels to children */
+    SANDBOX_CONNECT_LOCAL = 1 << 17, /* socket and connect, local streams only */
 
     /* The usual combinations. */
     SANDBOX_READ_FILES = SANDBOX_OPEN_READ | SANDBOX_READ_FD | SANDBOX_LOCK,

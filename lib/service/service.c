@@ -207,6 +207,7 @@ static void on_start(struct control *control, struct ipc_start *start)
     control->has_started = true;
     control->start = *start;
     start->settings = -1;
+    start->stressed_settings = -1;
     ASSERT(ipc_copy_spans(IPC_START, &control->start, &service->arena));
     loop_stop(service->loop);
 }
@@ -350,21 +351,31 @@ static void set_tag(struct service *service)
     }
 }
 
+/* Takes the descriptor over. NULL after service_say(). */
+static void *load_settings(struct service *service, int descriptor)
+{
+    const struct conf_part *part = service->definition->part;
+    struct conf_error error;
+    void *settings = arena_alloc(&service->arena, part->settings_size);
+    const bool is_read = settings && conf_load(part, descriptor, &service->arena, settings, &error);
+    file_close(descriptor);
+    if (!is_read)
+        service_say(service, "cannot read the settings from master: %s",
+                    settings ? error.text : "out of memory");
+    return is_read ? settings : NULL;
+}
+
 static bool read_settings(struct control *control)
 {
     struct service *service = &control->service;
-    const struct conf_part *part = service->definition->part;
-    struct conf_error error;
-    service->settings = arena_alloc(&service->arena, part->settings_size);
-    const bool is_read = service->settings && conf_load(part, control->start.settings,
-                                                        &service->arena, service->settings, &error);
-    file_close(control->start.settings);
-    if (is_read)
-        set_tag(service);
-    else
-        service_say(service, "cannot read the settings from master: %s",
-                    service->settings ? error.text : "out of memory");
-    return is_read;
+    service->settings = load_settings(service, control->start.settings);
+    service->stressed_settings = service->settings;
+    if (!service->settings)
+        return false;
+    if (control->start.stressed_settings >= 0)
+        service->stressed_settings = load_settings(service, control->start.stressed_settings);
+    set_tag(service);
+    return service->stressed_settings != NULL;
 }
 
 static bool close_in(struct control *control)
@@ -408,6 +419,8 @@ static bool bring_up(struct control *control)
     service->process_number = control->start.process_number;
     service->generation = control->start.generation;
     service->is_verbose = control->start.is_verbose;
+    service->arguments = control->start.arguments;
+    service->process_limit = control->start.process_limit;
     service->log.is_debugging = service->is_verbose;
     service->is_root = geteuid() == 0;
     if (service->is_verbose) {

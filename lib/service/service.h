@@ -49,13 +49,16 @@ struct service {
     struct loop *loop;
     struct maillog log;
     struct maillog_client log_client;
-    struct arena arena; /* for what lives as long as the process */
-    void *settings;     /* struct conf_PROGRAM */
-    char *name;         /* in master.cf */
+    struct arena arena;      /* for what lives as long as the process */
+    void *settings;          /* struct conf_PROGRAM */
+    void *stressed_settings; /* the same with stress = yes; the very same where none differ */
+    char *name;              /* in master.cf */
     uint32_t process_number;
     uint32_t generation;
-    bool is_root;     /* master runs as root: users can be changed */
-    bool is_draining; /* STOP has come */
+    struct span arguments;  /* of its command in master.cf, each ended by a NUL */
+    uint32_t process_limit; /* of processes that it may make; 0: none is set */
+    bool is_root;           /* master runs as root: users can be changed */
+    bool is_draining;       /* STOP has come */
     bool is_verbose;
     struct sandbox_profile profile; /* as it will be entered */
     void *state;                    /* the daemon's own */

@@ -3,8 +3,13 @@
 
 enum { SECONDS_PER_DAY = 86400, DAYS_PER_ERA = 146097, YEARS_PER_ERA = 400 };
 
-void smtp_date_append(struct buffer *output, int64_t unix_time_s, int offset_minutes,
-                      struct span zone_name)
+struct parts {
+    const char *day_name, *month_name;
+    int day, hour, minute, second;
+    long long year;
+};
+
+static struct parts take_apart(int64_t unix_time_s, int offset_minutes)
 {
     static const char day_names[7][4] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
     static const char month_names[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -29,14 +34,34 @@ void smtp_date_append(struct buffer *output, int64_t unix_time_s, int offset_min
     const int64_t month = (month_from_march + 2) % 12; /* 0 is January */
     const int64_t year = era * YEARS_PER_ERA + year_of_era + (month < 2 ? 1 : 0);
 
+    return (struct parts){.day_name = day_names[days % 7],
+                          .month_name = month_names[month],
+                          .day = (int)day,
+                          .hour = (int)(second / 3600),
+                          .minute = (int)(second / 60 % 60),
+                          .second = (int)(second % 60),
+                          .year = (long long)year};
+}
+
+void smtp_date_append(struct buffer *output, int64_t unix_time_s, int offset_minutes,
+                      struct span zone_name)
+{
+    const struct parts parts = take_apart(unix_time_s, offset_minutes);
     const int absolute = offset_minutes < 0 ? -offset_minutes : offset_minutes;
-    buffer_append_format(output, "%s, %d %s %lld %02d:%02d:%02d %c%02d%02d", day_names[days % 7],
-                         (int)day, month_names[month], (long long)year, (int)(second / 3600),
-                         (int)(second / 60 % 60), (int)(second % 60),
-                         offset_minutes < 0 ? '-' : '+', absolute / 60 % 100, absolute % 60);
+    buffer_append_format(output, "%s, %d %s %lld %02d:%02d:%02d %c%02d%02d", parts.day_name,
+                         parts.day, parts.month_name, parts.year, parts.hour, parts.minute,
+                         parts.second, offset_minutes < 0 ? '-' : '+', absolute / 60 % 100,
+                         absolute % 60);
     if (zone_name.length) {
         buffer_append_string(output, " (");
         buffer_append_span(output, zone_name);
         buffer_append_byte(output, ')');
     }
+}
+
+void smtp_date_append_mbox(struct buffer *output, int64_t unix_time_s, int offset_minutes)
+{
+    const struct parts parts = take_apart(unix_time_s, offset_minutes);
+    buffer_append_format(output, "%s %s %2d %02d:%02d:%02d %lld", parts.day_name, parts.month_name,
+                         parts.day, parts.hour, parts.minute, parts.second, parts.year);
 }

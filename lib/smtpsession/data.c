@@ -58,7 +58,8 @@ static void fill_envelope(struct smtpsession *session, const struct reception *r
     *envelope = (struct queue_envelope){
         .arrival_us = reception->arrival_us,
         .origin = QUEUE_ORIGIN_SMTP,
-        .reverse_path = transaction->reverse_path.text,
+        .reverse_path = transaction->new_reverse_path.length ? transaction->new_reverse_path
+                                                             : transaction->reverse_path.text,
         .envid = transaction->parameters.envid,
     };
     envelope->facts = (struct queue_content_facts){

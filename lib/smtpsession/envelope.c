@@ -5,9 +5,12 @@
 #include <stdio.h>
 
 #include "address/idn.h"
+#include "intake/recipients.h"
 
 /* How long a client waits for qmgr to be replaced before it is asked to come back. */
 enum { QUEUE_PATIENCE_MS = 5000 };
+
+enum { LIST_MAX_BYTES = 16 << 20 }; /* of all that one recipient stands for */
 
 static unsigned address_rules(const struct smtpsession *session)
 {
@@ -156,8 +159,11 @@ bool session_mail(struct smtpsession *session, struct span argument)
         session_reply(session, 503, 5, 1, "Error: nested MAIL command");
         return false;
     }
+    if (!session_client_may(session, LIMIT_KIND_MESSAGE))
+        return false;
     struct smtp_parameters parameters;
-    if (!take_sender(session, argument, &parameters)) {
+    if (!take_sender(session, argument, &parameters) ||
+        !session_sender_may(session, LIMIT_KIND_SENDER_MESSAGE, NULL)) {
         session_reset_transaction(session);
         return false;
     }
@@ -167,12 +173,13 @@ bool session_mail(struct smtpsession *session, struct span argument)
     return true;
 }
 
-/* "<recipient>: " and the reason, as Postfix words it. */
+/* "<address>: " and the reason, as Postfix words it. */
 static void refuse_recipient(struct smtpsession *session, const char *stage,
-                             const struct mailbox *recipient, struct outcome outcome)
+                             const struct mailbox *recipient, struct span address,
+                             struct outcome outcome)
 {
-    outcome.reason = arena_format(&session->transaction_arena, "<%.*s>: %.*s",
-                                  SPAN_PRINTF(recipient->text), SPAN_PRINTF(outcome.reason));
+    outcome.reason = arena_format(&session->transaction_arena, "<%.*s>: %.*s", SPAN_PRINTF(address),
+                                  SPAN_PRINTF(outcome.reason));
     if (!outcome.reason.bytes)
         outcome = outcome_temporary(452, 3, 1, "Insufficient system resources");
     session_refuse(session, stage, &outcome, recipient);
@@ -181,19 +188,23 @@ static void refuse_recipient(struct smtpsession *session, const char *stage,
 /* May this client send to this recipient? *verdict is filled in any case; when not, the refusal was
  * answered. */
 static bool check_recipient(struct smtpsession *session, const char *stage,
-                            const struct mailbox *recipient, struct smtpsession_verdict *verdict)
+                            const struct mailbox *recipient, struct arena *arena,
+                            struct smtpsession_verdict *verdict)
 {
     const struct smtpsession_service *service = session->service;
     service->backend.check_recipient(service->backend.context,
                                      session->transaction.reverse_path.text, recipient,
-                                     &session->transaction_arena, verdict);
+                                     session->transaction.recipient_count == 0, arena, verdict);
     if (outcome_is_ok(&verdict->outcome) && !verdict->is_ours && !session->is_trusted)
         verdict->outcome = outcome_make(
             service->settings.relay_reject_code < 500 ? OUTCOME_TEMPORARY : OUTCOME_PERMANENT,
             service->settings.relay_reject_code, 7, 1, SPAN("Relay access denied"));
     if (outcome_is_ok(&verdict->outcome))
         return true;
-    refuse_recipient(session, stage, recipient, verdict->outcome);
+    refuse_recipient(session, stage, recipient,
+                     verdict->is_about_sender ? session->transaction.reverse_path.text
+                                              : recipient->text,
+                     verdict->outcome);
     return false;
 }
 
@@ -228,12 +239,51 @@ static bool begin_message(struct smtpsession *session, const struct mailbox *rec
     return true;
 }
 
+/* What is said once for all recipients. */
+static bool keep_message_facts(struct session_transaction *transaction,
+                               const struct smtpsession_verdict *verdict, struct arena *arena)
+{
+    transaction->first_recipient = arena_copy(arena, verdict->recipient);
+    transaction->new_reverse_path = arena_copy(
+        arena, verdict->expansion.sender.bytes ? verdict->expansion.sender : span_empty());
+    transaction->rewrites_headers = verdict->expansion.rewrites_headers;
+    return transaction->first_recipient.bytes && transaction->new_reverse_path.bytes;
+}
+
+static bool accept_recipient(struct smtpsession *session, const struct mailbox *recipient,
+                             const struct smtp_parameters *parameters, struct arena *scratch)
+{
+    struct session_transaction *transaction = &session->transaction;
+    struct smtpsession_verdict verdict;
+
+    if (!check_recipient(session, "RCPT", recipient, scratch, &verdict) ||
+        !begin_message(session, recipient))
+        return false;
+    if (transaction->recipient_count == 0 &&
+        !keep_message_facts(transaction, &verdict, &session->transaction_arena))
+        return refuse_for_memory(session);
+    const struct queue_recipient accepted = {
+        .forward_path = verdict.recipient,
+        .original_recipient =
+            span_equals(verdict.recipient, recipient->text) ? span_empty() : recipient->text,
+        .orcpt = parameters->orcpt,
+        .notify = (uint8_t)notify_flags(parameters->notify),
+    };
+    if (!intake_add_expansion(&transaction->message, &accepted, &verdict.expansion)) {
+        /* A part of a list may be there already: all of the message comes again. */
+        transaction->has_broken_list = !span_is_empty(verdict.expansion.records);
+        return refuse_for_memory(session);
+    }
+    transaction->recipient_count++;
+    session_reply(session, 250, 1, 5, "Ok");
+    return true;
+}
+
 bool session_rcpt(struct smtpsession *session, struct span argument)
 {
     const struct smtpsession_settings *settings = &session->service->settings;
     struct session_transaction *transaction = &session->transaction;
     struct mailbox recipient;
-    struct smtpsession_verdict verdict;
     struct smtp_parameters parameters;
     struct outcome refusal;
     struct span parameter_text;
@@ -246,8 +296,15 @@ bool session_rcpt(struct smtpsession *session, struct span argument)
         session_reply(session, 503, 5, 1, "Error: RCPT after BDAT");
         return false;
     }
+    if (!session_client_may(session, LIMIT_KIND_RECIPIENT))
+        return false;
     if (!take_path(session, argument, PATH_FORWARD, &recipient, &parameter_text))
         return false;
+    if (session->is_unwelcome) {
+        refusal = outcome_permanent(550, 5, 1, "Protocol error");
+        session_refuse(session, "RCPT", &refusal, &recipient);
+        return false;
+    }
     if (smtp_parameters_parse(parameter_text, SMTP_PARAMETER_RCPT, &parameters, &refusal, &word) !=
         PARSE_OK) {
         refuse_parameter(session, &refusal, word);
@@ -261,22 +318,13 @@ bool session_rcpt(struct smtpsession *session, struct span argument)
         session_reply(session, 452, 5, 3, "Error: too many recipients");
         return transaction->refused_overshoot++ < settings->recipient_overshoot_limit;
     }
-    if (!check_recipient(session, "RCPT", &recipient, &verdict) ||
-        !begin_message(session, &recipient))
+    if (!session_sender_may(session, LIMIT_KIND_SENDER_RECIPIENT, &recipient))
         return false;
-    const struct queue_recipient accepted = {
-        .forward_path = verdict.recipient,
-        .original_recipient =
-            span_equals(verdict.recipient, recipient.text) ? span_empty() : recipient.text,
-        .orcpt = parameters.orcpt,
-        .notify = (uint8_t)notify_flags(parameters.notify),
-    };
-    if (!intake_add_recipient(&transaction->message, &accepted))
-        return refuse_for_memory(session);
-    if (transaction->recipient_count++ == 0)
-        transaction->first_recipient = verdict.recipient;
-    session_reply(session, 250, 1, 5, "Ok");
-    return true;
+    struct arena scratch; /* a list may be long, and is soon with qmgr */
+    arena_init(&scratch, LIST_MAX_BYTES, 0);
+    const bool is_accepted = accept_recipient(session, &recipient, &parameters, &scratch);
+    arena_destroy(&scratch);
+    return is_accepted;
 }
 
 bool session_vrfy(struct smtpsession *session, struct span argument)
@@ -310,7 +358,7 @@ bool session_vrfy(struct smtpsession *session, struct span argument)
     }
     if (!takes_utf8_address(session, &recipient, has_smtputf8, false))
         return false;
-    if (!check_recipient(session, "VRFY", &recipient, &verdict))
+    if (!check_recipient(session, "VRFY", &recipient, &session->transaction_arena, &verdict))
         return false;
     const struct span shown =
         has_smtputf8 ? span_first(argument, argument.length - rest.length) : argument;

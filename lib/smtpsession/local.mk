@@ -6,6 +6,8 @@ lib_libposthouse_a_SOURCES += \
 	lib/smtpsession/data.c \
 	lib/smtpsession/envelope.c \
 	lib/smtpsession/reception.c lib/smtpsession/reception.h \
+	lib/smtpsession/greet.c \
+	lib/smtpsession/limits.c \
 	lib/smtpsession/session.c lib/smtpsession/session.h \
 	lib/smtpsession/session_private.h \
 	lib/smtpsession/xclient.c

@@ -90,9 +90,22 @@ static void take_content(struct smtpsession *session, struct reception *receptio
     }
 }
 
+/* When must the next bytes of content be there? With a deadline for the request as a whole, those
+ * that came give a little more time, so that slow lines can send what trickling cannot. */
+static int64_t next_deadline(const struct smtpsession *session, int64_t deadline_ms,
+                             size_t byte_count)
+{
+    const struct smtpsession_settings *settings = &session->service->settings;
+    const int64_t longest_ms = clock_deadline_after(settings->timeout_ms);
+    if (!settings->has_request_deadline || deadline_ms == CLOCK_NEVER)
+        return longest_ms;
+    const int64_t credited_ms = deadline_ms + (int64_t)byte_count * 1000 / settings->min_data_rate;
+    return credited_ms < longest_ms ? credited_ms : longest_ms;
+}
+
 bool reception_read_chunk(struct smtpsession *session, struct reception *reception, uint64_t size)
 {
-    const int64_t timeout_ms = session->service->settings.timeout_ms;
+    int64_t deadline_ms = CLOCK_NEVER;
     for (unsigned reads = 1;; reads++) {
         const struct span input = stream_input(&session->stream);
         const struct span piece = size < input.length ? span_first(input, (size_t)size) : input;
@@ -106,14 +119,15 @@ bool reception_read_chunk(struct smtpsession *session, struct reception *recepti
             return true;
         if (reads % READS_BEFORE_YIELD == 0)
             task_yield();
-        if (!session_read(session, clock_deadline_after(timeout_ms)))
+        deadline_ms = next_deadline(session, deadline_ms, piece.length);
+        if (!session_read(session, deadline_ms))
             return false;
     }
 }
 
 bool reception_read(struct smtpsession *session, struct reception *reception)
 {
-    const int64_t timeout_ms = session->service->settings.timeout_ms;
+    int64_t deadline_ms = CLOCK_NEVER;
     for (unsigned reads = 1;; reads++) {
         const struct span before = stream_input(&session->stream);
         struct span input = before;
@@ -128,7 +142,8 @@ bool reception_read(struct smtpsession *session, struct reception *reception)
             return true;
         if (reads % READS_BEFORE_YIELD == 0)
             task_yield();
-        if (!session_read(session, clock_deadline_after(timeout_ms)))
+        deadline_ms = next_deadline(session, deadline_ms, before.length - input.length);
+        if (!session_read(session, deadline_ms))
             return false;
     }
 }
@@ -271,6 +286,6 @@ void reception_finish(struct smtpsession *session, struct reception *reception)
         split_header(session, reception);
     if (outcome_is_ok(&reception->outcome) && buffer_ok(&reception->header))
         complete_header(session, reception);
-    if (!buffer_ok(&reception->header))
+    if (!buffer_ok(&reception->header) || session->transaction.has_broken_list)
         fail(reception, outcome_temporary(452, 3, 1, "Insufficient system resources"));
 }

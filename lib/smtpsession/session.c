@@ -13,6 +13,36 @@
 
 enum { REPLY_TEXT_BYTES = 1024, FAREWELL_TIMEOUT_MS = 1000, DISCARD_MAX_BYTES = 65536 };
 
+/* Those whose time is up by settings that came while they waited. */
+static void cut_off(void *context)
+{
+    struct smtpsession_service *service = context;
+    const int64_t now_ms = clock_monotonic_ms();
+    LIST_FOR_EACH (&service->sessions, link) {
+        struct smtpsession *session = LIST_ITEM(link, struct smtpsession, link);
+        if (session->cut_ms > now_ms || session->end != SESSION_GOES_ON)
+            continue;
+        session->end = SESSION_TIMED_OUT;
+        task_cancel(session->task);
+    }
+}
+
+void smtpsession_use_settings(struct smtpsession_service *service,
+                              const struct smtpsession_settings *settings)
+{
+    const bool is_shorter = settings->timeout_ms < service->settings.timeout_ms;
+    service->settings = *settings;
+    if (!is_shorter)
+        return;
+    const int64_t cut_ms = clock_deadline_after(settings->timeout_ms);
+    LIST_FOR_EACH (&service->sessions, link) {
+        struct smtpsession *session = LIST_ITEM(link, struct smtpsession, link);
+        if (session->is_waiting && session->cut_ms > cut_ms)
+            session->cut_ms = cut_ms;
+    }
+    loop_timer_set(&service->cut_timer, cut_ms);
+}
+
 void smtpsession_service_init(struct smtpsession_service *service, struct loop *loop,
                               struct maillog *log, struct intake *intake,
                               const struct smtpsession_settings *settings,
@@ -21,6 +51,7 @@ void smtpsession_service_init(struct smtpsession_service *service, struct loop *
     *service = (struct smtpsession_service){
         .loop = loop, .log = log, .intake = intake, .settings = *settings, .backend = *backend};
     list_init(&service->sessions);
+    loop_timer_init(&service->cut_timer, loop, cut_off, service);
 }
 
 void session_flush(struct smtpsession *session)
@@ -57,14 +88,16 @@ bool session_read(struct smtpsession *session, int64_t deadline_ms)
     session->is_waiting = true;
     const enum stream_result result = stream_read(&session->stream, deadline_ms);
     session->is_waiting = false;
+    session->cut_ms = CLOCK_NEVER;
     switch (result) {
     case STREAM_OK:
-        return true;
+        return session->end == SESSION_GOES_ON;
     case STREAM_TIMED_OUT:
         session->end = SESSION_TIMED_OUT;
         break;
     case STREAM_CANCELLED:
-        session->end = SESSION_WAS_STOPPED;
+        if (session->end == SESSION_GOES_ON)
+            session->end = SESSION_WAS_STOPPED;
         break;
     case STREAM_END:
     case STREAM_FAILED:
@@ -85,9 +118,10 @@ static void delay_after_errors(struct smtpsession *session)
     if (session->end != SESSION_GOES_ON)
         return;
     session->is_waiting = true;
-    if (task_sleep(settings->error_sleep_ms) == TASK_CANCELLED)
+    if (task_sleep(settings->error_sleep_ms) == TASK_CANCELLED && session->end == SESSION_GOES_ON)
         session->end = SESSION_WAS_STOPPED;
     session->is_waiting = false;
+    session->cut_ms = CLOCK_NEVER;
 }
 
 static void append_reply(struct smtpsession *session, uint16_t code,
@@ -397,6 +431,7 @@ static void say_farewell(struct smtpsession *session)
 static void end_session(struct smtpsession *session)
 {
     struct smtpsession_service *service = session->service;
+    session_client_left(session);
     session_reset_transaction(session);
     stream_close(&session->stream);
     arena_destroy(&session->transaction_arena);
@@ -421,7 +456,8 @@ static void run_session(void *argument)
     }
     session_identify_client(session);
     maillog_connect(service->log, &session->peer);
-    session_reply_plain(session, 220, service->settings.banner);
+    if (session_client_arrived(session) && session_wait_before_greeting(session))
+        session_reply_plain(session, 220, service->settings.banner);
     while (session->end == SESSION_GOES_ON) {
         if (session->error_count >= service->settings.hard_error_limit)
             session->end = SESSION_HAD_ERRORS;
@@ -436,21 +472,22 @@ static void run_session(void *argument)
 }
 
 /* The client's address and port from what accept() gave. */
-static void take_peer_address(struct smtpsession *session, const struct sockaddr_storage *peer)
+static void read_peer_address(const struct sockaddr_storage *peer, struct ip_address *address,
+                              uint16_t *port)
 {
+    *address = (struct ip_address){.family = IP_FAMILY_NONE};
+    *port = 0;
     if (peer->ss_family == AF_INET) {
-        struct sockaddr_in address;
-        memcpy(&address, peer, sizeof(address));
-        session->address =
-            ip_address_from_bytes(IP_FAMILY_4, (const uint8_t *)&address.sin_addr.s_addr);
-        session->port = ntohs(address.sin_port);
+        struct sockaddr_in in;
+        memcpy(&in, peer, sizeof(in));
+        *address = ip_address_from_bytes(IP_FAMILY_4, (const uint8_t *)&in.sin_addr.s_addr);
+        *port = ntohs(in.sin_port);
     } else if (peer->ss_family == AF_INET6) {
-        struct sockaddr_in6 address;
-        memcpy(&address, peer, sizeof(address));
-        session->address = ip_address_from_bytes(IP_FAMILY_6, address.sin6_addr.s6_addr);
-        session->port = ntohs(address.sin6_port);
+        struct sockaddr_in6 in;
+        memcpy(&in, peer, sizeof(in));
+        *address = ip_address_from_bytes(IP_FAMILY_6, in.sin6_addr.s6_addr);
+        *port = ntohs(in.sin6_port);
     }
-    session->peer.port = session->service->settings.logs_client_port ? session->port : 0;
 }
 
 /* No memory for a session: a few bytes from the stack must do. */
@@ -463,6 +500,20 @@ static void turn_away(struct smtpsession_service *service, int descriptor)
     if (length > 0 && (size_t)length < sizeof(text))
         (void)send(descriptor, text, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)close(descriptor);
+}
+
+void smtpsession_turn_away(struct smtpsession_service *service, int descriptor,
+                           const struct sockaddr_storage *peer)
+{
+    static const char text[] = "421 4.3.2 All server ports are busy\r\n";
+    struct ip_address address;
+    char address_text[IP_ADDRESS_TEXT_MAX_BYTES];
+    struct log_peer shown = {.name = span_empty()};
+    read_peer_address(peer, &address, &shown.port);
+    shown.address = ip_address_format(&address, address_text);
+    (void)send(descriptor, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)close(descriptor);
+    maillog_screen_refusal(service->log, &shown, "all server ports busy");
 }
 
 bool smtpsession_start(struct smtpsession_service *service, int descriptor,
@@ -483,7 +534,9 @@ bool smtpsession_start(struct smtpsession_service *service, int descriptor,
                    (size_t)settings->recipient_limit * SESSION_RECIPIENT_BYTES,
                0);
     session_reset_transaction(session);
-    take_peer_address(session, peer);
+    read_peer_address(peer, &session->address, &session->port);
+    session->peer.port = settings->logs_client_port ? session->port : 0;
+    session->cut_ms = CLOCK_NEVER;
     session->stream.descriptor = descriptor; /* opened as a stream by the task */
     session->task = task_start(service->loop, "smtp session", run_session, session);
     if (!session->task) {

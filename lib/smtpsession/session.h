@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "address/host_list.h"
+#include "addr/client.h"
 #include "address/mailbox.h"
 #include "address/rewrite.h"
 #include "base/byteset.h"
@@ -17,19 +18,53 @@
 #include "base/outcome.h"
 #include "intake/header.h"
 #include "intake/intake.h"
+#include "limit/client.h"
 #include "maillog/receive.h"
 #include "system/loop.h"
+#include "table/clients.h"
+
+/* What happens to a client that talks before it is greeted. */
+enum smtpsession_greet_action {
+    SMTPSESSION_GREET_IGNORE,  /* it is logged */
+    SMTPSESSION_GREET_ENFORCE, /* no recipient is accepted */
+    SMTPSESSION_GREET_DROP     /* it is sent away */
+};
+
+/* Figures per client, or per network of clients; 0: no limit. */
+struct smtpsession_limits {
+    uint32_t connection_count;
+    uint32_t connection_rate;
+    uint32_t message_rate;
+    uint32_t recipient_rate;
+    uint32_t new_tls_rate;
+    uint32_t auth_rate;
+    uint8_t ipv4_prefix_bits; /* of the networks */
+    uint8_t ipv6_prefix_bits;
+    uint32_t sender_message_rate; /* by reverse-path, in windows of sender_window_s */
+    uint32_t sender_recipient_rate;
+    uint32_t sender_window_s;
+};
 
 /* Named as in main.cf, in the words of this code. */
 struct smtpsession_settings {
-    struct span server_name; /* myhostname */
-    struct span banner;      /* smtpd_banner, without "220 " */
-    struct span software;    /* mail_name, for Received */
+    struct span server_name;  /* myhostname */
+    struct span banner;       /* smtpd_banner, without "220 " */
+    struct span software;     /* mail_name, for Received */
+    struct span service_name; /* in master.cf: whose limits these are */
     struct ip_network_list trusted_networks;
     struct address_completion completion; /* of senders; recipients are the backend's */
     int64_t timeout_ms;
     int64_t error_sleep_ms;
     int64_t queue_timeout_ms; /* for qmgr's answers */
+    struct smtpsession_limits limits;
+    const struct client_list *limit_exceptions; /* whom no limit holds; NULL: nobody */
+    int64_t greet_wait_ms;                      /* 0: greet at once */
+    enum smtpsession_greet_action greet_action;
+    uint32_t greet_ttl_s;                       /* how long it is remembered that a client waited */
+    struct span greet_banner;                   /* the first line while it waits; may be empty */
+    const struct client_list *greet_exceptions; /* who is greeted at once; NULL: nobody */
+    bool has_request_deadline; /* timeout_ms is for a whole request, not for one read or write */
+    uint32_t min_data_rate;    /* in DATA and BDAT so many bytes give another second */
     size_t line_length_limit;
     size_t header_size_limit;
     uint64_t message_size_limit; /* 0: none */
@@ -73,6 +108,8 @@ struct smtpsession_verdict {
     struct outcome outcome; /* of the recipient as such; the reason follows "<recipient>: " */
     bool is_ours;           /* final destination or relay domain: no relaying for strangers */
     struct span recipient;  /* completed */
+    struct addr_expansion expansion; /* whom it stands for */
+    bool is_about_sender;            /* the outcome is: the reason follows "<sender>: " */
 };
 
 /* What a session asks of others, beside qmgr. Both run in the session's task and may park; results
@@ -82,9 +119,10 @@ struct smtpsession_backend {
     /* The name that the address has and that has the address; empty when there is none. */
     struct span (*find_client_name)(void *context, const struct ip_address *address,
                                     struct arena *arena);
-    /* Where nobody could be asked the verdict is a temporary failure. */
+    /* Where nobody could be asked the verdict is a temporary failure. is_first: of its message. */
     void (*check_recipient)(void *context, struct span sender, const struct mailbox *recipient,
-                            struct arena *arena, struct smtpsession_verdict *verdict);
+                            bool is_first, struct arena *arena,
+                            struct smtpsession_verdict *verdict);
 };
 
 struct smtpsession_service {
@@ -93,7 +131,9 @@ struct smtpsession_service {
     struct smtpsession_settings settings;
     struct smtpsession_backend backend;
     struct intake *intake;
+    struct limit_client *limits; /* NULL: nothing is counted */
     struct list sessions;
+    struct loop_timer cut_timer; /* for those who wait too long, by settings that are new */
     bool is_stopping;
     /* Told after a session's end; may be NULL. */
     void (*on_session_end)(struct smtpsession_service *service);
@@ -108,6 +148,14 @@ void smtpsession_service_init(struct smtpsession_service *service, struct loop *
  * is told to come back, and the result is false. */
 bool smtpsession_start(struct smtpsession_service *service, int descriptor,
                        const struct sockaddr_storage *peer);
+/* Other settings, at once and for every session. Where the time that a client has became shorter,
+ * those who wait now get no more than the new time from now on. What the settings before pointed to
+ * must live on. */
+void smtpsession_use_settings(struct smtpsession_service *service,
+                              const struct smtpsession_settings *settings);
+/* A client that there is no room for is told so; its socket is closed. */
+void smtpsession_turn_away(struct smtpsession_service *service, int descriptor,
+                           const struct sockaddr_storage *peer);
 /* Every session ends with "421" as soon as it has no transaction open: those that only wait, at
  * once (RFC 5321 section 3.8). A message on its way in still gets to the queue. */
 void smtpsession_stop_all(struct smtpsession_service *service);

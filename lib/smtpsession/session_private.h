@@ -15,7 +15,8 @@ enum {
     SESSION_TRANSACTION_BASE_BYTES = 65536,
     SESSION_RECIPIENT_BYTES = 2048,
     SESSION_HELO_MAX_BYTES = 512,
-    SESSION_LOGGED_INPUT_BYTES = 100
+    SESSION_LOGGED_INPUT_BYTES = 100,
+    SESSION_NETWORK_BYTES = IP_ADDRESS_TEXT_MAX_BYTES + 4
 };
 
 enum session_end {
@@ -57,6 +58,9 @@ struct session_transaction {
     uint32_t refused_overshoot;
     struct span first_recipient;
     bool has_utf8_address;         /* somewhere in the envelope */
+    struct span new_reverse_path;  /* as addrd has rewritten it; empty: as it was */
+    bool has_broken_list;          /* some members of a list could not be added */
+    bool rewrites_headers;         /* addrd may have other names for addresses in the header */
     struct intake_message message; /* open from the first accepted recipient on */
     struct reception *chunks;      /* what BDAT brought so far; NULL before the first */
 };
@@ -74,6 +78,12 @@ struct smtpsession {
     uint16_t port;
     bool has_name; /* confirmed by DNS */
     bool is_trusted;
+    bool is_unwelcome; /* it talked before it was greeted: no recipient is accepted */
+    bool is_limited;   /* counted by limitd */
+    struct limit_hold connection;
+    struct span network; /* under which it is counted */
+    char network_text[SESSION_NETWORK_BYTES];
+    int64_t cut_ms;    /* while it waits: not longer than until then; CLOCK_NEVER */
     bool was_improper; /* pipelined what it must not, which is logged */
     bool is_waiting;   /* for the client: may be interrupted */
     bool may_xclient;
@@ -132,6 +142,19 @@ bool session_xforward(struct smtpsession *session, struct span argument);
 
 /* commands.c: the name in HELO and EHLO. False when it is too long. */
 MUST_USE bool session_take_helo(struct smtpsession *session, struct span name);
+
+/* limits.c: to be called when the client's address is known, and again when it has changed. False
+ * when it is one connection too many: that was answered and logged, and session->end is set. */
+MUST_USE bool session_client_arrived(struct smtpsession *session);
+void session_client_left(struct smtpsession *session);
+/* Counts an event of the client; false when it is one too many, which was answered and logged. */
+MUST_USE bool session_client_may(struct smtpsession *session, enum limit_kind kind);
+/* The same for an event of the sender, of MAIL or RCPT. */
+MUST_USE bool session_sender_may(struct smtpsession *session, enum limit_kind kind,
+                                 const struct mailbox *recipient);
+
+/* greet.c: waits whether the client can. False when the session is over: session->end says why. */
+MUST_USE bool session_wait_before_greeting(struct smtpsession *session);
 
 /* commands.c: carries out one command; whether it was accepted. */
 bool session_run_command(struct smtpsession *session, const struct smtp_command *command);

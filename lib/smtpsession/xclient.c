@@ -82,6 +82,8 @@ bool session_xclient(struct smtpsession *session, struct span argument)
         session->end = SESSION_HAS_QUIT;
         return false;
     }
+    if (!session_client_arrived(session))
+        return false;
     session_reply_plain(session, 220, session->service->settings.banner);
     return true;
 }

@@ -9,6 +9,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/table/composite.c \
 	lib/table/list.c lib/table/list.h \
 	lib/table/literal.c \
+	lib/table/clients.c lib/table/clients.h \
 	lib/table/match.c lib/table/match.h \
 	lib/table/memory.c lib/table/memory.h \
 	lib/table/name_service.c \

@@ -31,7 +31,8 @@ enum table_flags {
     /* hash: and btree: keys and values end with a NUL, or do not; neither: both are tried, which
      * reads whatever any postmap wrote. */
     TABLE_WITH_NUL = 1 << 2,
-    TABLE_WITHOUT_NUL = 1 << 3
+    TABLE_WITHOUT_NUL = 1 << 3,
+    TABLE_READ_ONCE = 1 << 4 /* a text file is read once and never looked at again */
 };
 
 enum {

@@ -109,6 +109,8 @@ enum table_result text_file_prepare(struct table *table, struct text_file *file,
     struct stat status;
 
     if (file->is_loaded) {
+        if (table->options.flags & TABLE_READ_ONCE)
+            return TABLE_FOUND;
         if (stat(table->file, &status) != 0) {
             table_fail(table, "open %s: %s", table->file, strerror(errno));
             return TABLE_ERROR; /* removed, perhaps for a moment only */

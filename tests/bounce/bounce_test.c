@@ -34,6 +34,7 @@ struct queue {
     struct daemon daemon;
     struct ipc_channel *intake;
     struct ipc_channel *requests;
+    struct ipc_channel *addrd;
     struct arena arena;
     int granted[64]; /* descriptors by the number in the id */
     size_t granted_count;
@@ -217,8 +218,20 @@ static void ask(struct queue_envelope envelope, unsigned kind, bool is_damaged)
         daemon_run(&queue.daemon);
 }
 
+/* Everybody stands for themselves. */
+static void on_question(struct ipc_channel *channel, const struct ipc_delivery *delivery,
+                        void *context)
+{
+    const struct ipc_addr_expand_reply reply = {.outcome = outcome_ok()};
+    (void)context;
+    assert_int_equal(delivery->type, IPC_ADDR_EXPAND);
+    assert_true(ipc_channel_reply(channel, delivery->id, IPC_ADDR_EXPAND_REPLY, &reply));
+}
+
 static void start_bounce(const char *settings)
 {
+    static const struct ipc_permission questions[] = {{IPC_ADDR_EXPAND, UINT32_MAX}, {0, 0}};
+    static const struct ipc_channel_handlers addrd_handlers = {on_question, NULL, questions};
     static const struct ipc_permission permissions[] = {
         {IPC_QUEUE_WANT, UINT32_MAX},
         {IPC_QUEUE_COMMIT, UINT32_MAX},
@@ -237,6 +250,9 @@ static void start_bounce(const char *settings)
     queue.requests =
         ipc_channel_create(queue.daemon.loop, daemon_give_peer(&queue.daemon, IPC_ROLE_QMGR, true),
                            IPC_ROLE_BOUNCE, &request_handlers, NULL);
+    queue.addrd = ipc_channel_create(queue.daemon.loop,
+                                     daemon_give_peer(&queue.daemon, IPC_ROLE_ADDRD, false),
+                                     IPC_ROLE_BOUNCE, &addrd_handlers, NULL);
 }
 
 static void stop_bounce(void)
@@ -244,6 +260,7 @@ static void stop_bounce(void)
     assert_int_equal(daemon_stop(&queue.daemon), 0);
     ipc_channel_destroy(&queue.intake);
     ipc_channel_destroy(&queue.requests);
+    ipc_channel_destroy(&queue.addrd);
     for (size_t i = 0; i < queue.granted_count; i++)
         (void)close(queue.granted[i]);
     arena_destroy(&queue.arena);

@@ -24,6 +24,7 @@ MASTER_CF = """\
 qmgr unix n - y - 1 qmgr
 addrd unix - - n - 1 addrd
 dnsd unix - - n - 1 dnsd
+limitd unix - - y - 1 limitd
 logd unix - - n - 1 logd
 bounce unix - - y - 1 bounce
 smtp unix - - y - - smtp

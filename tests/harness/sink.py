@@ -22,12 +22,14 @@ class Sink:
     def __init__(self, script=None, address="127.0.0.1", port=0, extensions=("PIPELINING", "SIZE 0",
                                                                           "8BITMIME",
                                                                           "ENHANCEDSTATUSCODES"),
-                 delay_s=0.0):
+                 delay_s=0.0, path=None, lmtp=False):
         self.script = dict(script or {})
         self.address = address
         self.port = port
         self.extensions = list(extensions)
         self.delay_s = delay_s
+        self.path = path        # a Unix socket instead of a port
+        self.lmtp = lmtp        # LHLO, and an answer for each recipient after the content
         self.messages = []      # accepted ones
         self.commands = []      # every command line heard
         self.connections = 0
@@ -55,9 +57,13 @@ class Sink:
 
     def _serve(self):
         asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(
-            asyncio.start_server(self._session, self.address, self.port, limit=1 << 20, backlog=512))
-        self.port = server.sockets[0].getsockname()[1]
+        if self.path:
+            server = self._loop.run_until_complete(
+                asyncio.start_unix_server(self._session, self.path, limit=1 << 20, backlog=512))
+        else:
+            server = self._loop.run_until_complete(
+                asyncio.start_server(self._session, self.address, self.port, limit=1 << 20, backlog=512))
+            self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         self._loop.run_forever()
         server.close()
@@ -110,10 +116,10 @@ class Sink:
             verb = text.split(" ")[0].upper()
             address = re.search(r"<([^>]*)>", text)
             address = address.group(1) if address else ""
-            default = {"EHLO": "\r\n".join(
+            default = {"LHLO" if self.lmtp else "EHLO": "\r\n".join(
                 ["250-sink.test"] + [f"250-{word}" for word in self.extensions[:-1]] +
                 [f"250 {word}" for word in self.extensions[-1:]]) if self.extensions else "250 sink.test",
-                "HELO": "250 sink.test", "MAIL": "250 2.1.0 Ok", "RCPT": "250 2.1.5 Ok",
+                "NOOP" if self.lmtp else "HELO": "250 sink.test", "MAIL": "250 2.1.0 Ok", "RCPT": "250 2.1.5 Ok",
                 "DATA": "354 End data with <CR><LF>.<CR><LF>", "RSET": "250 2.0.0 Ok",
                 "NOOP": "250 2.0.0 Ok", "QUIT": "221 2.0.0 Bye"}.get(verb, "502 5.5.2 what?")
             answer = self._scripted(f"{verb} {address}", self._scripted(verb, default))
@@ -129,17 +135,30 @@ class Sink:
                 message = Message(address)
             elif verb == "RCPT" and answer[0] == "2" and message:
                 message.recipients.append(address)
-            elif verb in ("RSET", "EHLO", "HELO"):
+            elif verb in ("RSET", "EHLO", "HELO", "LHLO"):
                 message = None
                 self.busy.discard(writer)
             elif verb == "DATA" and answer[0] == "3":
                 content = await self._read_content(reader)
                 self.busy.discard(writer)
-                answer = await reply(self._scripted(".", f"250 2.0.0 Ok: queued as S{len(self.messages)}"))
+                answer = await self._answer_content(reply, message)
                 if answer[0] == "2":
                     message.content = content
                     self.messages.append(message)
                 message = None
+
+    async def _answer_content(self, reply, message):
+        """In LMTP one answer for each recipient (key ". ADDRESS"), who stays in the message if it is good."""
+        default = f"250 2.0.0 Ok: queued as S{len(self.messages)}"
+        if not self.lmtp:
+            return await reply(self._scripted(".", default))
+        taken = []
+        for recipient in message.recipients:
+            answer = await reply(self._scripted(f". {recipient}", self._scripted(".", default)))
+            if answer[0] == "2":
+                taken.append(recipient)
+        message.recipients = taken
+        return "250" if taken else "550"
 
     @staticmethod
     async def _read_content(reader):

@@ -28,8 +28,9 @@ static void test_programs(void **state)
 static void test_order(void **state)
 {
     (void)state;
-    static const char *const order[] = {"logd",  "qmgr",    "addrd",  "dnsd",  "smtpd",  "smtp",
-                                        "local", "virtual", "bounce", "error", "discard"};
+    static const char *const order[] = {"logd",    "qmgr",   "addrd",   "dnsd",   "smtpd",
+                                        "smtp",    "local",  "virtual", "bounce", "error",
+                                        "discard", "limitd", "pipe",    "lmtp",   "connectd"};
     assert_true(wiring_program_count >= ARRAY_LENGTH(order));
     for (size_t i = 0; i < ARRAY_LENGTH(order); i++)
         assert_string_equal(wiring_programs[i].program, order[i]);
@@ -52,12 +53,13 @@ static void test_who_may_not(void **state)
     static const struct {
         enum ipc_role client, server;
     } pairs[] = {
-        {IPC_ROLE_SMTPD, IPC_ROLE_LOCAL},  {IPC_ROLE_SMTPD, IPC_ROLE_SMTP},
-        {IPC_ROLE_SMTPD, IPC_ROLE_BOUNCE}, {IPC_ROLE_SMTPD, IPC_ROLE_SMTPD},
-        {IPC_ROLE_SMTP, IPC_ROLE_QMGR},    {IPC_ROLE_SMTP, IPC_ROLE_LOCAL},
-        {IPC_ROLE_LOGD, IPC_ROLE_QMGR},    {IPC_ROLE_DNSD, IPC_ROLE_QMGR},
-        {IPC_ROLE_BOUNCE, IPC_ROLE_SMTP},  {IPC_ROLE_LOCAL, IPC_ROLE_VIRTUAL},
-        {IPC_ROLE_VIRTUAL, IPC_ROLE_QMGR}, {IPC_ROLE_MASTER, IPC_ROLE_QMGR},
+        {IPC_ROLE_SMTPD, IPC_ROLE_LOCAL},    {IPC_ROLE_SMTPD, IPC_ROLE_SMTP},
+        {IPC_ROLE_SMTPD, IPC_ROLE_BOUNCE},   {IPC_ROLE_SMTPD, IPC_ROLE_SMTPD},
+        {IPC_ROLE_SMTP, IPC_ROLE_QMGR},      {IPC_ROLE_SMTP, IPC_ROLE_LOCAL},
+        {IPC_ROLE_LOGD, IPC_ROLE_QMGR},      {IPC_ROLE_DNSD, IPC_ROLE_QMGR},
+        {IPC_ROLE_BOUNCE, IPC_ROLE_SMTP},    {IPC_ROLE_LOCAL, IPC_ROLE_VIRTUAL},
+        {IPC_ROLE_VIRTUAL, IPC_ROLE_QMGR},   {IPC_ROLE_MASTER, IPC_ROLE_QMGR},
+        {IPC_ROLE_SMTPD, IPC_ROLE_CONNECTD}, {IPC_ROLE_CONNECTD, IPC_ROLE_QMGR},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(pairs); i++)
         if (wiring_between(pairs[i].client, pairs[i].server))

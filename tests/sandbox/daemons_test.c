@@ -13,11 +13,15 @@
 
 #include "conf/addrd.h"
 #include "conf/bounce.h"
+#include "conf/connectd.h"
 #include "conf/discard.h"
 #include "conf/dnsd.h"
 #include "conf/error.h"
+#include "conf/limitd.h"
+#include "conf/lmtp.h"
 #include "conf/local.h"
 #include "conf/logd.h"
+#include "conf/pipe.h"
 #include "conf/qmgr.h"
 #include "conf/smtp.h"
 #include "conf/smtpd.h"
@@ -41,14 +45,19 @@ static const struct row {
      SANDBOX_STREAMS | SANDBOX_ACCEPT | SANDBOX_WRITE_FD},
     {"addrd", IPC_ROLE_ADDRD, &conf_part_addrd, SANDBOX_OPEN_READ | SANDBOX_READ_FD | SANDBOX_LOCK},
     {"dnsd", IPC_ROLE_DNSD, &conf_part_dnsd, SANDBOX_CONNECT | SANDBOX_STREAMS},
+    {"limitd", IPC_ROLE_LIMITD, &conf_part_limitd,
+     SANDBOX_READ_FD | SANDBOX_WRITE_FD | SANDBOX_SYNC | SANDBOX_THREADS},
     {"qmgr", IPC_ROLE_QMGR, &conf_part_qmgr, QUEUE_FILES | SANDBOX_THREADS | SANDBOX_ACCEPT},
     {"local", IPC_ROLE_LOCAL, &conf_part_local, SANDBOX_SOCKETPAIR},
     {"virtual", IPC_ROLE_VIRTUAL, &conf_part_virtual,
      QUEUE_FILES | SANDBOX_OPEN_BENEATH | SANDBOX_THREADS},
     {"smtp", IPC_ROLE_SMTP, &conf_part_smtp, SANDBOX_CONNECT | SANDBOX_STREAMS | SANDBOX_READ_FD},
+    {"lmtp", IPC_ROLE_LMTP, &conf_part_lmtp, SANDBOX_CONNECT | SANDBOX_STREAMS | SANDBOX_READ_FD},
+    {"connectd", IPC_ROLE_CONNECTD, &conf_part_connectd, SANDBOX_CONNECT_LOCAL},
     {"bounce", IPC_ROLE_BOUNCE, &conf_part_bounce, SANDBOX_READ_FD | SANDBOX_WRITE_FD},
     {"error", IPC_ROLE_ERROR, &conf_part_error, 0},
     {"discard", IPC_ROLE_DISCARD, &conf_part_discard, 0},
+    {"pipe", IPC_ROLE_PIPE, &conf_part_pipe, SANDBOX_SOCKETPAIR},
 };
 
 struct fixture {
@@ -77,6 +86,7 @@ static int set_up(void **state)
         return -1;
     make_directory(fixture, "queue", 0);
     make_directory(fixture, "data", 0);
+    make_directory(fixture, "data/limitd", 0);
     make_directory(fixture, "mail", owner);
     (void)snprintf(fixture->settings, sizeof(fixture->settings),
                    "queue_directory = %s/queue\ndata_directory = %s/data\n"
@@ -188,13 +198,17 @@ PROBE_TEST(logd)
 PROBE_TEST(smtpd)
 PROBE_TEST(addrd)
 PROBE_TEST(dnsd)
+PROBE_TEST(limitd)
 PROBE_TEST(qmgr)
 PROBE_TEST(local)
 PROBE_TEST(virtual)
 PROBE_TEST(smtp)
+PROBE_TEST(lmtp)
+PROBE_TEST(connectd)
 PROBE_TEST(bounce)
 PROBE_TEST(error)
 PROBE_TEST(discard)
+PROBE_TEST(pipe)
 
 int main(void)
 {
@@ -203,13 +217,17 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_smtpd, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_addrd, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_dnsd, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_limitd, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_qmgr, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_local, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_virtual, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_smtp, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lmtp, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_connectd, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bounce, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_error, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_discard, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_pipe, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,10 @@ probe_daemons = tests/sandbox/logd_probe tests/sandbox/smtpd_probe tests/sandbox
 	tests/sandbox/dnsd_probe tests/sandbox/qmgr_probe tests/sandbox/local_probe \
 	tests/sandbox/virtual_probe tests/sandbox/bounce_probe tests/sandbox/smtp_probe \
 	tests/sandbox/error_probe tests/sandbox/discard_probe
+	tests/sandbox/limitd_probe
+	tests/sandbox/error_probe tests/sandbox/discard_probe tests/sandbox/pipe_probe
+	tests/sandbox/error_probe tests/sandbox/discard_probe \
+	tests/sandbox/lmtp_probe tests/sandbox/connectd_probe
 tests_sandbox_logd_probe_SOURCES = $(logd_logd_SOURCES)
 tests_sandbox_logd_probe_LDADD = $(probe_libs) $(logd_logd_LDADD)
 tests_sandbox_smtpd_probe_SOURCES = $(smtpd_smtpd_SOURCES)
@@ -18,6 +22,8 @@ tests_sandbox_addrd_probe_SOURCES = $(addrd_addrd_SOURCES)
 tests_sandbox_addrd_probe_LDADD = $(probe_libs) $(addrd_addrd_LDADD)
 tests_sandbox_dnsd_probe_SOURCES = $(dnsd_dnsd_SOURCES)
 tests_sandbox_dnsd_probe_LDADD = $(probe_libs) $(dnsd_dnsd_LDADD)
+tests_sandbox_limitd_probe_SOURCES = $(limitd_limitd_SOURCES)
+tests_sandbox_limitd_probe_LDADD = $(probe_libs) $(limitd_limitd_LDADD)
 tests_sandbox_qmgr_probe_SOURCES = $(qmgr_qmgr_SOURCES)
 tests_sandbox_qmgr_probe_LDADD = $(probe_libs) $(qmgr_qmgr_LDADD)
 tests_sandbox_local_probe_SOURCES = $(local_local_SOURCES)
@@ -32,6 +38,12 @@ tests_sandbox_error_probe_SOURCES = $(error_error_SOURCES)
 tests_sandbox_error_probe_LDADD = $(probe_libs) $(error_error_LDADD)
 tests_sandbox_discard_probe_SOURCES = $(error_discard_SOURCES)
 tests_sandbox_discard_probe_LDADD = $(probe_libs) $(error_discard_LDADD)
+tests_sandbox_pipe_probe_SOURCES = $(local_pipe_SOURCES)
+tests_sandbox_pipe_probe_LDADD = $(probe_libs) $(local_pipe_LDADD)
+tests_sandbox_lmtp_probe_SOURCES = $(smtp_lmtp_SOURCES)
+tests_sandbox_lmtp_probe_LDADD = $(probe_libs) $(smtp_lmtp_LDADD)
+tests_sandbox_connectd_probe_SOURCES = $(connectd_connectd_SOURCES)
+tests_sandbox_connectd_probe_LDADD = $(probe_libs) $(connectd_connectd_LDADD)
 
 check_PROGRAMS += tests/sandbox/daemons_test $(probe_daemons)
 TESTS += tests/sandbox/daemons_test

@@ -1,6 +1,7 @@
 # tests of smtp
 if HAVE_CMOCKA
 smtp_tests = tests/smtp/content_test tests/smtp/downgrade_test \
+	tests/smtp/extensions_test tests/smtp/lmtp_test tests/smtp/mirror_test \
 	tests/smtp/plan_test tests/smtp/smtp_test
 check_PROGRAMS += $(smtp_tests)
 TESTS += $(smtp_tests)
@@ -10,8 +11,15 @@ tests_smtp_content_test_LDADD = $(test_libs)
 tests_smtp_plan_test_SOURCES = tests/smtp/plan_test.c smtp/nexthop.c smtp/nexthop.h \
 	smtp/plan.c smtp/plan.h tests/test.h
 tests_smtp_plan_test_LDADD = $(test_libs)
-tests_smtp_smtp_test_SOURCES = tests/smtp/smtp_test.c tests/smtp/world.c tests/smtp/world.h \
-	tests/daemon.c tests/daemon.h tests/test.h
+smtp_world = tests/smtp/conversation.c tests/smtp/conversation.h tests/smtp/world.c \
+	tests/smtp/world.h tests/daemon.c tests/daemon.h tests/test.h
+tests_smtp_smtp_test_SOURCES = tests/smtp/smtp_test.c $(smtp_world)
+tests_smtp_extensions_test_SOURCES = tests/smtp/extensions_test.c $(smtp_world)
+tests_smtp_extensions_test_LDADD = $(test_libs)
+tests_smtp_lmtp_test_SOURCES = tests/smtp/lmtp_test.c $(smtp_world)
+tests_smtp_lmtp_test_LDADD = $(test_libs)
+tests_smtp_mirror_test_SOURCES = tests/smtp/mirror_test.c smtp/mirror.c smtp/mirror.h tests/test.h
+tests_smtp_mirror_test_LDADD = $(test_libs)
 tests_smtp_smtp_test_LDADD = $(test_libs)
 tests_smtp_downgrade_test_SOURCES = tests/smtp/downgrade_test.c smtp/downgrade.c \
 	smtp/downgrade.h tests/test.h

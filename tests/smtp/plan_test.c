@@ -46,7 +46,7 @@ static void test_nexthops(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         struct nexthop nexthop;
         const enum parse_result result =
-            nexthop_parse(span_from_string(rows[i].text), 25, &nexthop);
+            nexthop_parse(span_from_string(rows[i].text), 25, false, &nexthop);
         if ((result == PARSE_OK) != (rows[i].host != NULL))
             fail_msg("\"%s\": result %d", rows[i].text, (int)result);
         if (result != PARSE_OK)

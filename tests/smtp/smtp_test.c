@@ -1,32 +1,8 @@
 /* tests/smtp/smtp - the daemon in its sandbox, among scripted servers: what it says, what it makes
  * of every answer at every stage, what it logs and reports. */
-#include "../test.h"
-
-#include <stdlib.h>
-
-#include "world.h"
+#include "conversation.h"
 
 static struct world world;
-
-#define SMALL "Subject: x\r\n\r\nbody\r\n"
-#define HELLO "S 220 h0 ESMTP\nC EHLO client.test\nS 250-h0\nS 250-PIPELINING\nS 250 8BITMIME\n"
-#define HELLO_PLAIN "S 220 h0\nC EHLO client.test\nS 250 h0\n"
-#define MAIL_OK "C MAIL FROM:<s@client.test>\nS 250 2.1.0 Ok\n"
-#define RCPT_OK(who) "C RCPT TO:<" who ">\nS 250 2.1.5 Ok\n"
-#define DATA_OK "C DATA\nS 354 go\nD\nS 250 2.0.0 Ok: queued as 1\n"
-
-struct row {
-    const char *name;
-    const char *mx;
-    const char *recipients; /* NULL: a@d.test */
-    const char *scripts[WORLD_SERVERS];
-    /* For each recipient, in order of index: "kind class.subject.detail text", the text being in
-     * the reason; kind + - !. */
-    const char *results[4];
-    const char *log[3]; /* lines hold these */
-    bool has_site_failure;
-    const char *settings_group; /* NULL: the usual */
-};
 
 static const struct row rows[] = {
     {"delivered",
@@ -363,93 +339,10 @@ static const struct row rows[] = {
      NULL},
 };
 
-/* "no such domain" -> "no-such-domain.test"; letters alone make the queue id. */
-static void name_row(const struct row *row, char *nexthop, char *queue_id, size_t size)
-{
-    size_t length = 0, id_length = 0;
-    queue_id[id_length++] = 'Q';
-    for (const char *c = row->name; *c && length + 8 < size; c++) {
-        const bool is_letter =
-            (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9');
-        if (is_letter)
-            nexthop[length++] = (char)(*c | 0x20);
-        else if (*c == ' ')
-            nexthop[length++] = '-';
-    }
-    (void)snprintf(nexthop + length, size - length, ".test");
-    for (const char *c = row->name; *c && *c != ' '; c++)
-        queue_id[id_length++] = (char)(*c >= 'a' && *c <= 'z' ? *c - 32 : *c);
-    queue_id[id_length] = '\0';
-}
-
-static const struct world_result *find_result(uint32_t index)
-{
-    const struct world_result *found = NULL;
-    for (size_t i = 0; i < world.result_count; i++)
-        if (world.results[i].index == index) {
-            if (found)
-                fail_msg("two results for recipient %u", (unsigned)index);
-            found = &world.results[i];
-        }
-    return found;
-}
-
-static void check_result(const char *name, uint32_t index, const char *expected)
-{
-    static const char kinds[] = {
-        [OUTCOME_OK] = '+', [OUTCOME_TEMPORARY] = '-', [OUTCOME_PERMANENT] = '!'};
-    const struct world_result *result = find_result(index);
-    char status[32];
-    if (!result)
-        fail_msg("%s: no result for recipient %u", name, (unsigned)index);
-    (void)snprintf(status, sizeof(status), "%c %u.%u.%u ", kinds[result->outcome.kind],
-                   (unsigned)result->outcome.status.class, (unsigned)result->outcome.status.subject,
-                   (unsigned)result->outcome.status.detail);
-    const struct span reason = result->outcome.reason;
-    const struct span wanted = span_from_string(expected + strlen(status));
-    if (strncmp(status, expected, strlen(status)) != 0 ||
-        span_find(reason, wanted) == reason.length)
-        fail_msg("%s: recipient %u: got \"%s%.*s\", expected \"%s\"", name, (unsigned)index, status,
-                 SPAN_PRINTF(reason), expected);
-}
-
-static void run_row(const struct row *row)
-{
-    char nexthop[256], queue_id[64];
-    name_row(row, nexthop, queue_id, sizeof(nexthop));
-    world.mx = row->mx;
-    world.complaint[0] = '\0';
-    buffer_reset(&world.smtp.log);
-    for (size_t i = 0; i < WORLD_SERVERS; i++)
-        world.servers[i].script = row->scripts[i];
-    const struct world_order order = {.queue_id = queue_id,
-                                      .nexthop = nexthop,
-                                      .sender = "s@client.test",
-                                      .recipients = row->recipients ? row->recipients : "a@d.test",
-                                      .content = SPAN(SMALL),
-                                      .longest_line = 10};
-    world_deliver(&world, &order);
-    const bool is_over = world_wait(&world);
-    const struct span log = buffer_span(&world.smtp.log);
-    if (!is_over || world.complaint[0])
-        fail_msg("%s: %s %s\nlog: %.*s", row->name, is_over ? "" : "not over", world.complaint,
-                 SPAN_PRINTF(log));
-    uint32_t count = 0;
-    for (; count < ARRAY_LENGTH(row->results) && row->results[count]; count++)
-        check_result(row->name, count, row->results[count]);
-    assert_int_equal(world.result_count, count);
-    for (size_t i = 0; i < ARRAY_LENGTH(row->log) && row->log[i]; i++)
-        if (!daemon_has_logged(&world.smtp, row->log[i]))
-            fail_msg("%s: the log lacks \"%s\":\n%.*s", row->name, row->log[i], SPAN_PRINTF(log));
-    if (world.has_site_failure != row->has_site_failure)
-        fail_msg("%s: site failure %d", row->name, (int)world.has_site_failure);
-}
-
 static void test_conversations(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
-        run_row(&rows[i]);
+    conversation_run(&world, rows, ARRAY_LENGTH(rows));
 }
 
 static int set_up(void **state)

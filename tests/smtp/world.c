@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/number.h"
+#include "conf/lmtp.h"
 #include "conf/smtp.h"
 #include "dnswire/answer.h"
 #include "queuefile/digest.h"
@@ -86,6 +87,23 @@ static bool read_content(struct conversation *conversation)
     }
 }
 
+/* That many bytes, whatever they are. */
+static bool read_bytes(struct conversation *conversation, size_t count)
+{
+    struct buffer *content = &conversation->server->content;
+    buffer_reset(content);
+    for (;;) {
+        const struct span input =
+            span_first(stream_input(&conversation->stream), count - content->length);
+        buffer_append_span(content, input);
+        stream_consume(&conversation->stream, input.length);
+        if (content->length == count)
+            return true;
+        if (stream_read(&conversation->stream, soon()) != STREAM_OK)
+            return false;
+    }
+}
+
 static void send_line(struct conversation *conversation, struct span text, bool is_slow)
 {
     struct stream *stream = &conversation->stream;
@@ -146,6 +164,11 @@ static bool run_line(struct conversation *conversation, struct span line)
     case 'D':
         if (!read_content(conversation))
             complain(world, "closed within the content");
+        return world->complaint[0] == '\0';
+    case 'B':
+        if (!number_parse_uint64(rest, WORLD_CONTENT_MAX_BYTES, &number) ||
+            !read_bytes(conversation, (size_t)number))
+            complain(world, "closed within the chunk");
         return world->complaint[0] == '\0';
     case 'W':
         if (number_parse_uint64(rest, 100000, &number))
@@ -402,7 +425,8 @@ void world_replace_qmgr(struct world *world)
 
 /* ---- all of it ---- */
 
-bool world_start(struct world *world, const char *settings)
+static bool start(struct world *world, const char *program, enum ipc_role role,
+                  const struct conf_part *part, const char *settings)
 {
     char main_text[2048];
     *world = (struct world){.loop = loop_create(), .is_acknowledging = true, .mx = "nxdomain"};
@@ -420,16 +444,24 @@ bool world_start(struct world *world, const char *settings)
                             EV_READ | EV_PERSIST, on_connection, server) == 0);
         ASSERT(event_add(&server->event, NULL) == 0);
     }
-    (void)snprintf(main_text, sizeof(main_text),
-                   "smtp_tcp_port = %u\nmyhostname = client.test\n%s\n", (unsigned)world->port,
-                   settings);
-    if (!daemon_start(&world->smtp, world->loop, "smtp/smtp", IPC_ROLE_SMTP, &conf_part_smtp,
-                      main_text))
+    (void)snprintf(main_text, sizeof(main_text), "%s_tcp_port = %u\nmyhostname = client.test\n%s\n",
+                   part->name, (unsigned)world->port, settings);
+    if (!daemon_start(&world->smtp, world->loop, program, role, part, main_text))
         return false;
     connect_qmgr(world);
     const int end = daemon_give_peer(&world->smtp, IPC_ROLE_DNSD, "dnsd", false);
     world->dnsd = ipc_channel_create(world->loop, end, IPC_ROLE_SMTP, &dnsd_handlers, world);
     return world->dnsd != NULL;
+}
+
+bool world_start(struct world *world, const char *settings)
+{
+    return start(world, "smtp/smtp", IPC_ROLE_SMTP, &conf_part_smtp, settings);
+}
+
+bool world_start_lmtp(struct world *world, const char *settings)
+{
+    return start(world, "smtp/lmtp", IPC_ROLE_LMTP, &conf_part_lmtp, settings);
 }
 
 void world_stop(struct world *world)
@@ -486,6 +518,11 @@ void world_deliver(struct world *world, const struct world_order *order)
     struct queue_envelope header = {.arrival_us = now_us - 2000000,
                                     .origin = QUEUE_ORIGIN_SMTP,
                                     .reverse_path = span_from_string(order->sender),
+                                    .client_name = SPAN("mail.sender.test"),
+                                    .client_address = SPAN("192.0.2.7"),
+                                    .client_port = 4711,
+                                    .helo = SPAN("sender+1.test"),
+                                    .protocol = SPAN("ESMTP"),
                                     .facts = {.size_bytes = order->content.length,
                                               .longest_line_bytes = order->longest_line,
                                               .flags = order->facts},

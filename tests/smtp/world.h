@@ -5,6 +5,7 @@
  *   S text     send a line            s text    the same, one byte at a time
  *   C text     read a line, which must begin so (the end of the line may be left out)
  *   D          read content up to the lone dot
+ *   B n        read content of n bytes
  *   X          close                  R         close with a reset
  *   W ms       wait                   G         send a line without end
  *   E          the client must close without another word
@@ -62,6 +63,8 @@ struct world {
 
 /* settings: further lines of main.cf. */
 MUST_USE bool world_start(struct world *world, const char *settings);
+/* The same with lmtp in the place of smtp. */
+MUST_USE bool world_start_lmtp(struct world *world, const char *settings);
 void world_stop(struct world *world);
 
 struct world_order {

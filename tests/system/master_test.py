@@ -9,7 +9,7 @@ import pytest
 
 from harness.instance import small_message, wait_until
 
-DAEMONS = ("logd", "qmgr", "addrd", "dnsd", "smtpd", "smtp", "virtual", "bounce")
+DAEMONS = ("logd", "qmgr", "addrd", "dnsd", "smtpd", "smtp", "virtual", "bounce", "limitd")
 
 
 def processes(instance, state="serving"):

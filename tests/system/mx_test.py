@@ -55,7 +55,7 @@ def test_relay_to_postfix(sender, postfix, domain):
     mx = {"plain": "mx.plain.test", "deadfirst": "live.deadfirst.test", "vanished": "mx.plain.test",
           "nomx": "nomx.test"}[domain]
     sender.wait_for_log(rf"{queue_id}: to=<{user}>, relay={mx}\[127\.0\.0\.2\]:25, .*dsn=2\.0\.0, "
-                        r"status=sent \(250 2\.0\.0 Ok: queued as \w+\)")
+                        r"status=sent \(250 2\.0\.0 Ok: \d+ bytes queued as \w+\)")
     if domain == "deadfirst":
         sender.wait_for_log(r"connect to dead\.deadfirst\.test\[127\.0\.0\.66\]:25: Connection refused")
     sender.wait_for_empty_queue()

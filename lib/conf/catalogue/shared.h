@@ -90,9 +90,28 @@
     "bounce|2bounce|data|delay|policy|protocol|resource|software", \
     "Classes of trouble that the postmaster is told of.")
 
+/* Recipients in the envelope. */
+#define CONF_SHARED_enable_original_recipient CONF_BOOL(enable_original_recipient, "yes", \
+    "Keep with each recipient who was meant before addresses were rewritten.")
+#define CONF_SHARED_duplicate_filter_limit CONF_NUMBER(duplicate_filter_limit, "1000", 0, CONF_NUMBER_MAX, \
+    "Recipients of a message that are remembered, so that equal ones count once.")
+
 /* Refusals. */
 #define CONF_SHARED_show_user_unknown_table_name CONF_BOOL(show_user_unknown_table_name, "yes", \
     "Name the table in User unknown replies.")
+
+/* Commands. */
+#define CONF_SHARED_command_time_limit CONF_TIME(command_time_limit, "1000s", 's', 1, CONF_TIME_MAX_S, \
+    "How long a command may take that a message is given to.")
+#define CONF_SHARED_export_environment CONF_TEXT(export_environment, "TZ MAIL_CONFIG LANG", 0, CONF_TEXT_MAX, \
+    "Environment of commands: names, whose values are the mail system's, and name=value.")
+/* Delivery to servers. */
+#define CONF_SHARED_disable_dns_lookups CONF_BOOL(disable_dns_lookups, "no", \
+    "Deliver without MX records, to the addresses of names.")
+#define CONF_SHARED_ignore_mx_lookup_error CONF_BOOL(ignore_mx_lookup_error, "no", \
+    "Look for an address when the MX lookup fails for now.")
+#define CONF_SHARED_disable_mime_output_conversion CONF_BOOL(disable_mime_output_conversion, "no", \
+    "Send 8-bit content as it is to servers without 8BITMIME.")
 
 /* Tables. */
 #define CONF_SHARED_alias_maps CONF_TABLES(alias_maps, "hash:/etc/aliases", \

@@ -103,6 +103,16 @@ static void test_receive(void **state)
     maillog_limit_exceeded(&log, "Connection rate", 31, &peer, SPAN("smtp"));
     WARNING("warning: Connection rate limit exceeded: 31 from mail.example.org[192.0.2.7] for "
             "service smtp");
+    maillog_screen_refusal(&log, &peer_port, "all server ports busy");
+    INFO("NOQUEUE: reject: CONNECT from [2001:db8::1]:40000: all server ports busy");
+    maillog_pregreet(&log, &peer_port, 220000, SPAN("EHLO \"x\\\r\n\0\x80"));
+    INFO("PREGREET 12 after 0.22 from [2001:db8::1]:40000: EHLO \"x\\\\\\r\\n\\000\\200");
+    maillog_hangup(&log, &peer_port, 1500000);
+    INFO("HANGUP after 1.5 from [2001:db8::1]:40000 in tests before SMTP handshake");
+    maillog_screen_pass(&log, &peer_port, true);
+    INFO("PASS NEW [2001:db8::1]:40000");
+    maillog_screen_pass(&log, &peer_port, false);
+    INFO("PASS OLD [2001:db8::1]:40000");
     maillog_pickup(&log, id, 1000, SPAN("anna"));
     INFO("4Qk7vBz1TfMw2hXcR9dLpNq3s: uid=1000 from=<anna>");
     maillog_message_id(&log, id, SPAN("<1@example.org>"));

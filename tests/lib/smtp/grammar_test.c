@@ -437,6 +437,23 @@ static void test_extensions(void **state)
     smtp_extensions_parse(&reply, &extensions);
     assert_true(extensions.has_size && extensions.size_limit == 0 && extensions.has_status_codes);
     assert_span_is("no name", extensions.server_name, "");
+    assert_int_equal(
+        smtp_reply_parse(SPAN("250-mx\r\n250-XFORWARD name ADDR FUTURE SOURCE\r\n250-CHUNKING\r\n"
+                              "250 LIMITS rcptmax=100 MAILMAX=1000000 RCPTDOMAINMAX=1 NEW=;\r\n"),
+                         false, &arena, &reply, &consumed),
+        PARSE_OK);
+    smtp_extensions_parse(&reply, &extensions);
+    assert_int_equal(extensions.xforward,
+                     SMTP_XFORWARD_NAME | SMTP_XFORWARD_ADDR | SMTP_XFORWARD_SOURCE);
+    assert_int_equal(extensions.limits.rcpt_max, 100);
+    assert_int_equal(extensions.limits.mail_max, 0); /* seven digits */
+    assert_int_equal(extensions.limits.rcpt_domain_max, 1);
+    smtp_extensions_discard(&extensions, SPAN("limits"));
+    smtp_extensions_discard(&extensions, SPAN("chunking"));
+    smtp_extensions_discard(&extensions, SPAN("no-such-keyword"));
+    assert_int_equal(extensions.limits.rcpt_max, 0);
+    assert_false(extensions.has_chunking);
+    assert_true(extensions.xforward != 0);
     arena_destroy(&arena);
 }
 

@@ -140,12 +140,13 @@ static struct span name_client(void *context, const struct ip_address *address, 
 }
 
 static void check_recipient(void *context, struct span sender, const struct mailbox *recipient,
-                            struct arena *arena, struct smtpsession_verdict *verdict)
+                            bool is_first, struct arena *arena, struct smtpsession_verdict *verdict)
 {
+    (void)is_first;
     (void)context;
     (void)sender;
     const struct span local_part = recipient->local_part;
-    *verdict = (struct smtpsession_verdict){outcome_ok(), false, recipient->text};
+    *verdict = (struct smtpsession_verdict){.outcome = outcome_ok(), .recipient = recipient->text};
     if (recipient->domain.length == 0) {
         verdict->recipient = arena_format(arena, "%.*s@here.test", SPAN_PRINTF(recipient->text));
         verdict->is_ours = true;

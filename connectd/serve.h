@@ -1,0 +1,18 @@
+/* connectd/serve - answer CONNECT: look whether the path is permitted, connect, hand over.
+ * Nothing waits: a Unix server takes a connection at once, or is too busy, which the asker is told.
+ * Callers: connectd/main. */
+#ifndef CONNECTD_SERVE_H
+#define CONNECTD_SERVE_H
+
+#include "conf/connectd.h"
+#include "ipc/channel.h"
+
+struct connector {
+    struct loop *loop;
+    const struct conf_connectd *settings;
+};
+
+/* Takes the channel end over. */
+void connector_add_peer(struct connector *connector, enum ipc_role role, int descriptor);
+
+#endif

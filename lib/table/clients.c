@@ -1,0 +1,327 @@
+/* table/clients - see clients.h. */
+#include "table/clients.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "base/ascii.h"
+#include "base/map.h"
+#include "system/file.h"
+#include "system/random.h"
+#include "table/names.h"
+
+enum {
+    LIST_MAX_BYTES = 64 * 1024 * 1024,
+    FILE_MAX_BYTES = 16 * 1024 * 1024,
+    FILE_DEPTH_MAX = 10,
+    SHOWN_BYTES = 200
+};
+
+enum pattern_kind { PATTERN_NAME, PATTERN_NETWORKS, PATTERN_KEYS, PATTERN_TABLE };
+
+struct pattern {
+    struct pattern *next;
+    enum pattern_kind kind;
+    bool is_negated;
+    struct span name;
+    struct ip_network_list networks;
+    struct map keys; /* of a table that lists its entries */
+    struct table *table;
+};
+
+struct client_list {
+    struct arena arena;
+    struct pattern *first;
+    struct pattern **end;
+};
+
+struct opening {
+    struct client_list *list;
+    struct buffer *error;
+};
+
+static bool add_words(struct opening *opening, struct span words, unsigned depth);
+
+static bool fail(struct opening *opening, const char *what, struct span word)
+{
+    buffer_append_format(opening->error, "%.*s: %s", SPAN_PRINTF(span_first(word, SHOWN_BYTES)),
+                         what);
+    return false;
+}
+
+static struct pattern *add_pattern(struct opening *opening, enum pattern_kind kind, bool is_negated)
+{
+    struct client_list *list = opening->list;
+    struct pattern *pattern = arena_alloc(&list->arena, sizeof(*pattern));
+    if (!pattern) {
+        (void)fail(opening, "memory is out", span_empty());
+        return NULL;
+    }
+    pattern->kind = kind;
+    pattern->is_negated = is_negated;
+    *list->end = pattern;
+    list->end = &pattern->next;
+    return pattern;
+}
+
+/* Every line of a file that is no comment; "!" before the file's name turns all of it around. */
+static bool add_file(struct opening *opening, struct span word, unsigned depth)
+{
+    struct span text, line;
+    const char *path = arena_string(&opening->list->arena, word);
+    if (depth >= FILE_DEPTH_MAX)
+        return fail(opening, "files name one another", word);
+    if (!path || file_read_whole(AT_FDCWD, path, FILE_MAX_BYTES, &opening->list->arena, &text) != 0)
+        return fail(opening, path ? strerror(errno) : "memory is out", word);
+    while (text.length) {
+        (void)span_split_once(text, '\n', &line, &text);
+        line = span_trim_spaces(line);
+        if (line.length && line.bytes[0] != '#' && !add_words(opening, line, depth + 1))
+            return false;
+    }
+    return true;
+}
+
+struct key_taking {
+    struct opening *opening;
+    struct pattern *pattern;
+    bool is_complete;
+};
+
+static bool take_key(void *context, struct span key, struct span value UNUSED)
+{
+    struct key_taking *taking = context;
+    struct arena *arena = &taking->opening->list->arena;
+    struct map_node *node = arena_alloc(arena, sizeof(*node));
+    const struct span copy = arena_copy(arena, key);
+    taking->is_complete = node && copy.bytes;
+    if (!taking->is_complete)
+        return false;
+    ascii_lower_in_place((uint8_t *)(uintptr_t)copy.bytes, copy.length); /* a copy of our own */
+    node->key = copy;
+    if (!map_find(&taking->pattern->keys, copy))
+        taking->is_complete = map_insert(&taking->pattern->keys, node);
+    return taking->is_complete;
+}
+
+static bool add_keys(struct opening *opening, struct table *table, bool is_negated)
+{
+    uint8_t seed[16];
+    struct pattern *pattern = add_pattern(opening, PATTERN_KEYS, is_negated);
+    struct key_taking taking = {opening, pattern, true};
+    if (!pattern)
+        return false;
+    random_bytes(seed, sizeof(seed));
+    map_init(&pattern->keys, seed);
+    if (table_walk(table, take_key, &taking) != TABLE_FOUND)
+        return fail(opening, "cannot be read", table_name(table));
+    return taking.is_complete || fail(opening, "memory is out", table_name(table));
+}
+
+static bool begins_with_type(struct span word, const char *type)
+{
+    struct span before, after;
+    (void)span_split_once(word, ':', &before, &after);
+    if (span_equals(before, SPAN("proxy")))
+        (void)span_split_once(after, ':', &before, &after);
+    return span_equals(before, span_from_string(type));
+}
+
+static bool add_table(struct opening *opening, struct span word, bool is_negated)
+{
+    /* Not those with expressions, whose match may take as long as it likes. */
+    static const char *const kept[] = {"cidr", "inline", "static", "texthash"};
+    static const char *const walked[] = {"hash", "btree"};
+    const struct table_options options = {.flags = TABLE_READ_ONCE};
+    bool is_kept = false, is_walked = false;
+    for (size_t i = 0; i < ARRAY_LENGTH(kept); i++)
+        is_kept = is_kept || begins_with_type(word, kept[i]);
+    for (size_t i = 0; i < ARRAY_LENGTH(walked); i++)
+        is_walked = is_walked || begins_with_type(word, walked[i]);
+    if (!is_kept && !is_walked)
+        return fail(opening,
+                    "a list of clients is held in memory, which this type of table cannot be; use "
+                    "cidr, texthash, hash or another that lists its entries",
+                    word);
+    struct table *table = table_open(word, &options, opening->error);
+    if (!table)
+        return false;
+    if (table_prepare(table) != TABLE_FOUND) {
+        buffer_append_span(opening->error, table_error(table));
+        table_close(&table);
+        return false;
+    }
+    if (is_walked) {
+        const bool is_added = add_keys(opening, table, is_negated);
+        table_close(&table);
+        return is_added;
+    }
+    struct pattern *pattern = add_pattern(opening, PATTERN_TABLE, is_negated);
+    if (pattern)
+        pattern->table = table;
+    else
+        table_close(&table);
+    return pattern != NULL;
+}
+
+/* Letters of a host name, or a network that was mistyped? */
+static bool is_name(struct span word)
+{
+    bool has_letter = false;
+    for (size_t i = 0; i < word.length; i++) {
+        if (!ascii_is_alnum(word.bytes[i]) && !memchr("-._", word.bytes[i], 3))
+            return false;
+        has_letter = has_letter || !(ascii_is_digit(word.bytes[i]) || word.bytes[i] == '.');
+    }
+    return has_letter;
+}
+
+static bool add_plain(struct opening *opening, struct span word, bool is_negated)
+{
+    struct client_list *list = opening->list;
+    struct ip_network_list networks;
+    struct span bad_word;
+    if (ip_network_list_parse(word, &list->arena, &networks, &bad_word) == PARSE_OK) {
+        struct pattern *pattern = add_pattern(opening, PATTERN_NETWORKS, is_negated);
+        if (pattern)
+            pattern->networks = networks;
+        return pattern != NULL;
+    }
+    if (!is_name(word))
+        return fail(opening, "is no name, address, network, /file or type:table", word);
+    struct pattern *pattern = add_pattern(opening, PATTERN_NAME, is_negated);
+    if (!pattern)
+        return false;
+    pattern->name = arena_copy(&list->arena, word);
+    return pattern->name.bytes || fail(opening, "memory is out", word);
+}
+
+static bool add_word(struct opening *opening, struct span word, bool is_negated, unsigned depth)
+{
+    while (word.length && word.bytes[0] == '!') {
+        is_negated = !is_negated;
+        word = span_after(word, 1);
+    }
+    if (word.length == 0)
+        return fail(opening, "no pattern after '!'", SPAN("!"));
+    if (word.bytes[0] == '/') {
+        struct pattern **begin = opening->list->end;
+        if (!add_file(opening, word, depth))
+            return false;
+        for (struct pattern *pattern = *begin; is_negated && pattern; pattern = pattern->next)
+            pattern->is_negated = !pattern->is_negated;
+        return true;
+    }
+    if (word.bytes[0] != '[' && span_find_byte(word, ':') < word.length)
+        return add_table(opening, word, is_negated);
+    return add_plain(opening, word, is_negated);
+}
+
+static bool add_words(struct opening *opening, struct span words, unsigned depth)
+{
+    struct span word;
+    bool is_negated = false;
+    while (table_next_name(&words, &word)) {
+        if (span_equals(word, SPAN("!"))) { /* "! word" */
+            is_negated = !is_negated;
+            continue;
+        }
+        if (!add_word(opening, word, is_negated, depth))
+            return false;
+        is_negated = false;
+    }
+    return !is_negated || fail(opening, "no pattern after '!'", SPAN("!"));
+}
+
+struct client_list *client_list_open(struct span words, struct buffer *error)
+{
+    struct client_list *list = calloc(1, sizeof(*list));
+    if (!list) {
+        buffer_append_string(error, "memory is out");
+        return NULL;
+    }
+    list->end = &list->first;
+    arena_init(&list->arena, LIST_MAX_BYTES, 0);
+    struct opening opening = {list, error};
+    if (!add_words(&opening, words, 0))
+        client_list_close(&list);
+    return list;
+}
+
+void client_list_close(struct client_list **list)
+{
+    struct client_list *closed = *list;
+    *list = NULL;
+    if (!closed)
+        return;
+    for (struct pattern *pattern = closed->first; pattern; pattern = pattern->next) {
+        table_close(&pattern->table);
+        map_destroy(&pattern->keys);
+    }
+    arena_destroy(&closed->arena);
+    free(closed);
+}
+
+static bool name_matches(struct span pattern, struct span name)
+{
+    if (pattern.bytes[0] == '.')
+        return name.length > pattern.length && span_ends_with_ascii_nocase(name, pattern);
+    return span_equals_ascii_nocase(pattern, name);
+}
+
+/* Is the text a key? Lower case, as keys are kept. */
+static bool has_key(const struct pattern *pattern, struct span text)
+{
+    struct buffer value;
+    if (pattern->kind == PATTERN_KEYS)
+        return map_find(&pattern->keys, text) != NULL;
+    buffer_init(&value, NULL, TABLE_VALUE_MAX_BYTES);
+    /* In memory: a lookup has no way to fail for a while. */
+    const bool is_found = table_lookup(pattern->table, text, &value) == TABLE_FOUND;
+    buffer_release(&value);
+    return is_found;
+}
+
+/* The name, ".parent" and its parents; then the address. */
+static bool table_has(const struct pattern *pattern, struct span name, struct span address)
+{
+    uint8_t folded[256];
+    if (name.length <= sizeof(folded)) {
+        memcpy(folded, name.bytes, name.length);
+        ascii_lower_in_place(folded, name.length);
+        struct span rest = span_of(folded, name.length);
+        while (rest.length) {
+            if (has_key(pattern, rest))
+                return true;
+            const size_t dot = span_find_byte(span_after(rest, 1), '.') + 1;
+            rest = dot < rest.length ? span_after(rest, dot) : span_empty();
+        }
+    }
+    return has_key(pattern, address);
+}
+
+bool client_list_has(const struct client_list *list, struct span name,
+                     const struct ip_address *address)
+{
+    char text[IP_ADDRESS_TEXT_MAX_BYTES];
+    const struct span address_text = ip_address_format(address, text);
+    for (const struct pattern *pattern = list->first; pattern; pattern = pattern->next) {
+        bool matches = false;
+        switch (pattern->kind) {
+        case PATTERN_NAME:
+            matches = name_matches(pattern->name, name);
+            break;
+        case PATTERN_NETWORKS:
+            matches = ip_network_list_has(&pattern->networks, address);
+            break;
+        case PATTERN_KEYS:
+        case PATTERN_TABLE:
+            matches = table_has(pattern, name, address_text);
+            break;
+        }
+        if (matches)
+            return !pattern->is_negated;
+    }
+    return false;
+}

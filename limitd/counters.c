@@ -1,0 +1,150 @@
+/* limitd/counters - see counters.h. */
+#include "counters.h"
+
+#include <stdlib.h>
+
+/* Beside its own bytes an entry costs a slot of the map and what malloc() keeps. */
+enum { ENTRY_OVERHEAD_BYTES = 32 };
+
+void counters_init(struct counters *counters, const uint8_t seed[16], size_t capacity_bytes)
+{
+    *counters = (struct counters){.capacity_bytes = capacity_bytes};
+    map_init(&counters->map, seed);
+    list_init(&counters->idle);
+    list_init(&counters->held);
+}
+
+static size_t cost_bytes(struct span name)
+{
+    return sizeof(struct counter) + 1 + name.length + ENTRY_OVERHEAD_BYTES;
+}
+
+static void forget(struct counters *counters, struct counter *counter)
+{
+    map_remove(&counters->map, &counter->node);
+    list_remove(counter->held_count ? &counters->held : &counters->idle, &counter->link);
+    counters->size_bytes -= cost_bytes(counter->name);
+    free(counter);
+}
+
+void counters_destroy(struct counters *counters)
+{
+    LIST_FOR_EACH (&counters->idle, link)
+        forget(counters, LIST_ITEM(link, struct counter, link));
+    LIST_FOR_EACH (&counters->held, held_link)
+        forget(counters, LIST_ITEM(held_link, struct counter, link));
+    map_destroy(&counters->map);
+}
+
+static size_t make_key(uint8_t key[1 + COUNTER_KEY_MAX_BYTES], enum limit_kind kind,
+                       struct span name)
+{
+    key[0] = (uint8_t)kind;
+    memcpy(key + 1, name.bytes, name.length);
+    return 1 + name.length;
+}
+
+struct counter *counters_find(struct counters *counters, enum limit_kind kind, struct span name)
+{
+    uint8_t key[1 + COUNTER_KEY_MAX_BYTES];
+    if (name.length > COUNTER_KEY_MAX_BYTES)
+        return NULL;
+    struct map_node *node = map_find(&counters->map, span_of(key, make_key(key, kind, name)));
+    return node ? CONTAINER_OF(node, struct counter, node) : NULL;
+}
+
+static bool make_room(struct counters *counters, size_t wanted_bytes)
+{
+    while (counters->size_bytes + wanted_bytes > counters->capacity_bytes) {
+        struct list_link *oldest = list_first(&counters->idle);
+        if (!oldest)
+            return false;
+        forget(counters, LIST_ITEM(oldest, struct counter, link));
+    }
+    return true;
+}
+
+struct counter *counters_get(struct counters *counters, enum limit_kind kind, struct span name,
+                             int64_t now_ms)
+{
+    struct counter *counter = counters_find(counters, kind, name);
+    if (counter) {
+        if (counter->held_count == 0) {
+            list_remove(&counters->idle, &counter->link);
+            list_append(&counters->idle, &counter->link);
+        }
+        return counter;
+    }
+    if (name.length > COUNTER_KEY_MAX_BYTES || !make_room(counters, cost_bytes(name)))
+        return NULL;
+    counter = calloc(1, sizeof(*counter) + 1 + name.length);
+    if (!counter)
+        return NULL;
+    counter->kind = kind;
+    counter->began_ms = now_ms;
+    counter->node.key = span_of(counter->key, make_key(counter->key, kind, name));
+    counter->name = span_after(counter->node.key, 1);
+    if (!map_insert(&counters->map, &counter->node)) {
+        free(counter);
+        return NULL;
+    }
+    list_append(&counters->idle, &counter->link);
+    counters->size_bytes += cost_bytes(name);
+    return counter;
+}
+
+static bool is_over(const struct counter *counter, int64_t now_ms)
+{
+    return now_ms - counter->began_ms >= counter->window_ms;
+}
+
+uint32_t counter_count(const struct counter *counter, int64_t now_ms)
+{
+    return is_over(counter, now_ms) ? 0 : counter->count;
+}
+
+void counter_add(struct counter *counter, uint32_t amount, int64_t window_ms, int64_t now_ms)
+{
+    if (is_over(counter, now_ms)) {
+        counter->began_ms = now_ms;
+        counter->count = 0;
+    }
+    counter->window_ms = window_ms; /* may have changed with the settings */
+    counter->count = amount > UINT32_MAX - counter->count ? UINT32_MAX : counter->count + amount;
+}
+
+void counter_set(struct counter *counter, uint32_t count, int64_t window_ms, int64_t now_ms)
+{
+    counter->began_ms = now_ms;
+    counter->window_ms = window_ms;
+    counter->count = count;
+}
+
+void counters_hold(struct counters *counters, struct counter *counter)
+{
+    ASSERT(counter->held_count < UINT32_MAX);
+    if (counter->held_count == 0) {
+        list_remove(&counters->idle, &counter->link);
+        list_append(&counters->held, &counter->link);
+    }
+    counter->held_count++;
+}
+
+void counters_release(struct counters *counters, struct counter *counter)
+{
+    ASSERT(counter->held_count > 0);
+    if (counter->held_count == 1) {
+        list_remove(&counters->held, &counter->link);
+        list_append(&counters->idle, &counter->link);
+    }
+    counter->held_count--;
+}
+
+void counters_expire(struct counters *counters, int64_t now_ms)
+{
+    LIST_FOR_EACH (&counters->idle, link) {
+        struct counter *counter = LIST_ITEM(link, struct counter, link);
+        if (is_over(counter, now_ms))
+            forget(counters, counter);
+    }
+}

@@ -1,0 +1,331 @@
+/* local/mbox - see mbox.h. */
+#include "mbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "system/clock.h"
+#include "system/file.h"
+
+enum {
+    PATH_MAX_BYTES = 1200,
+    REOPEN_MAX = 10,
+    TAIL_MAX_BYTES = 64 << 20, /* how far back an earlier self is looked for */
+    HEAD_MAX_BYTES = 16384     /* where its queue id must stand */
+};
+
+struct mbox {
+    const struct mbox_request *request;
+    struct maildir_result *result;
+    int file;
+    uint64_t length; /* before this delivery */
+    bool is_new;
+    bool has_dotlock;
+    char dotlock[PATH_MAX_BYTES];
+};
+
+static bool fail(struct mbox *mbox, int error_number, const char *what)
+{
+    maildir_fail(mbox->result, error_number, what);
+    (void)snprintf(mbox->result->text, sizeof(mbox->result->text),
+                   "cannot update mailbox %s. %s: %s", mbox->request->path, what,
+                   strerrordesc_np(error_number));
+    mbox->result->outcome.reason = span_from_string(mbox->result->text);
+    return false;
+}
+
+unsigned mbox_locks_from_names(struct span names)
+{
+    unsigned locks = 0;
+    for (struct span word; span_next_word(&names, ", \t\r\n", &word);) {
+        if (span_equals(word, SPAN("fcntl")))
+            locks |= MBOX_LOCK_FCNTL;
+        else if (span_equals(word, SPAN("flock")))
+            locks |= MBOX_LOCK_FLOCK;
+        else if (span_equals(word, SPAN("dotlock")))
+            locks |= MBOX_LOCK_DOTLOCK;
+    }
+    return locks;
+}
+
+/* ---- locks ---- */
+
+static void wait_for_lock(const struct mbox_request *request)
+{
+    const struct timespec pause = {.tv_sec = request->lock_delay_ms / 1000,
+                                   .tv_nsec = request->lock_delay_ms % 1000 * 1000000};
+    (void)nanosleep(&pause, NULL); /* shorter is fine, too */
+}
+
+/* Whoever made it may have died since. */
+static void remove_if_stale(const struct mbox *mbox)
+{
+    struct stat status;
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail with these arguments */
+    if (fstatat(AT_FDCWD, mbox->dotlock, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        (now.tv_sec - status.st_ctim.tv_sec) * 1000 > mbox->request->stale_lock_ms)
+        (void)unlink(mbox->dotlock); /* else it is still there at the next try */
+}
+
+static bool take_dotlock(struct mbox *mbox)
+{
+    const struct mbox_request *request = mbox->request;
+    if (!(request->locks & MBOX_LOCK_DOTLOCK))
+        return true;
+    const int length = snprintf(mbox->dotlock, sizeof(mbox->dotlock), "%s.lock", request->path);
+    if (length < 0 || (size_t)length >= sizeof(mbox->dotlock))
+        return fail(mbox, ENAMETOOLONG, "create its lock file");
+    for (unsigned attempt = 0;; attempt++) {
+        const int lock =
+            open(mbox->dotlock, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (lock >= 0) {
+            file_close(lock);
+            mbox->has_dotlock = true;
+            return true;
+        }
+        if ((errno == EACCES || errno == EPERM || errno == EROFS) &&
+            (request->locks & (MBOX_LOCK_FCNTL | MBOX_LOCK_FLOCK)))
+            return true;
+        if (errno != EEXIST || attempt + 1 >= request->lock_attempts)
+            return fail(mbox, errno, "create its lock file");
+        remove_if_stale(mbox);
+        wait_for_lock(request);
+    }
+}
+
+/* Locks of the open file, which other threads of this process respect as well. */
+static int try_locks(const struct mbox *mbox)
+{
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if ((mbox->request->locks & MBOX_LOCK_FCNTL) && fcntl(mbox->file, F_OFD_SETLK, &whole) != 0)
+        return -1;
+    if ((mbox->request->locks & MBOX_LOCK_FLOCK) && flock(mbox->file, LOCK_EX | LOCK_NB) != 0)
+        return -1;
+    return 0;
+}
+
+static bool take_file_locks(struct mbox *mbox)
+{
+    for (unsigned attempt = 0; try_locks(mbox) != 0; attempt++) {
+        if ((errno != EAGAIN && errno != EACCES && errno != EWOULDBLOCK && errno != EINTR) ||
+            attempt + 1 >= mbox->request->lock_attempts)
+            return fail(mbox, errno, "lock it for exclusive access");
+        wait_for_lock(mbox->request);
+    }
+    return true;
+}
+
+/* ---- the file ---- */
+
+/* A regular file with one name: a link would lead the mail, or our truncation, somewhere else. */
+static bool check_file(struct mbox *mbox, struct stat *status)
+{
+    if (fstat(mbox->file, status) != 0)
+        return fail(mbox, errno, "look at it");
+    const char *problem = NULL;
+    if (!S_ISREG(status->st_mode))
+        problem = "it is not a regular file";
+    else if (status->st_nlink > 1)
+        problem = "it has more than one name";
+    else if (mbox->request->must_be_owner && status->st_uid != geteuid())
+        problem = "it is not owned by the recipient";
+    if (!problem)
+        return true;
+    (void)fail(mbox, EPERM, "");
+    (void)snprintf(mbox->result->text, sizeof(mbox->result->text), "cannot update mailbox %s. %s",
+                   mbox->request->path, problem);
+    mbox->result->outcome.reason = span_from_string(mbox->result->text);
+    return false;
+}
+
+static int open_file(struct mbox *mbox)
+{
+    const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    mbox->file = open(mbox->request->path, flags);
+    if (mbox->file < 0 && errno == ENOENT) {
+        mbox->file = open(mbox->request->path, flags | O_CREAT | O_EXCL, 0600);
+        mbox->is_new = mbox->file >= 0;
+    }
+    return mbox->file;
+}
+
+/* What was locked must still be what has the name: its reader may have put another in its place. */
+static bool has_the_name(const struct mbox *mbox, const struct stat *ours)
+{
+    struct stat theirs;
+    return fstatat(AT_FDCWD, mbox->request->path, &theirs, AT_SYMLINK_NOFOLLOW) == 0 &&
+           theirs.st_dev == ours->st_dev && theirs.st_ino == ours->st_ino;
+}
+
+static bool open_and_lock(struct mbox *mbox)
+{
+    struct stat status;
+    for (int tries = 0; tries < REOPEN_MAX; tries++) {
+        if (open_file(mbox) < 0) {
+            if (errno == EEXIST)
+                continue;
+            return fail(mbox, errno, "open it");
+        }
+        if (!check_file(mbox, &status) || !take_file_locks(mbox))
+            return false;
+        if (has_the_name(mbox, &status)) {
+            if (!check_file(mbox, &status)) /* its size, under the lock */
+                return false;
+            mbox->length = (uint64_t)status.st_size;
+            return true;
+        }
+        file_close(mbox->file);
+        mbox->file = -1;
+    }
+    return fail(mbox, EAGAIN, "open it");
+}
+
+/* ---- an earlier self ---- */
+
+/* Offset of the last "From " line in the bytes; length when there is none. */
+static size_t find_last_message(struct span tail, bool is_whole_file)
+{
+    static const char separator[] = "\n\nFrom ";
+    const size_t length = sizeof(separator) - 1;
+    for (size_t at = tail.length; at >= length; at--)
+        if (memcmp(tail.bytes + at - length, separator, length) == 0)
+            return at - length + 2;
+    return is_whole_file && span_starts_with(tail, SPAN("From ")) ? 0 : tail.length;
+}
+
+static bool is_ours(const struct mbox_request *request, struct span message)
+{
+    const struct span head = span_first(message, HEAD_MAX_BYTES);
+    const size_t at = span_find(head, request->queue_id);
+    if (at == head.length)
+        return false;
+    const size_t field = span_find(head, SPAN("\nDelivered-To: "));
+    if (span_is_empty(request->delivered_to) || field == head.length)
+        return span_is_empty(request->delivered_to);
+    const struct span value = span_after(head, field + 15);
+    return span_starts_with(value, request->delivered_to) &&
+           span_byte_is_one_of(value, request->delivered_to.length, "\n", 1);
+}
+
+/* Sets the end of the mailbox back to before it. */
+static bool drop_earlier_self(struct mbox *mbox)
+{
+    const uint64_t want = mbox->length < TAIL_MAX_BYTES ? mbox->length : TAIL_MAX_BYTES;
+    uint8_t *bytes = malloc((size_t)want + 1);
+    bool is_good =
+        bytes && file_pread_all(mbox->file, bytes, (size_t)want, mbox->length - want) == 0;
+    if (is_good) {
+        const struct span tail = span_of(bytes, (size_t)want);
+        const size_t at = find_last_message(tail, want == mbox->length);
+        if (at < tail.length && is_ours(mbox->request, span_after(tail, at))) {
+            mbox->length -= want - at;
+            is_good = ftruncate(mbox->file, (off_t)mbox->length) == 0;
+        }
+    }
+    const int error = errno;
+    free(bytes);
+    return is_good || fail(mbox, error, "look for an earlier delivery in it");
+}
+
+/* ---- writing ---- */
+
+static bool say_corrupt(struct mbox *mbox)
+{
+    mbox->result->is_corrupt = true;
+    (void)snprintf(mbox->result->text, sizeof(mbox->result->text),
+                   "the message in the queue does not match its checksum");
+    mbox->result->outcome = outcome_temporary(451, 3, 0, mbox->result->text);
+    return false;
+}
+
+static bool append(struct mbox *mbox, struct rendition_space *space)
+{
+    const struct mbox_request *request = mbox->request;
+    struct buffer fields;
+    uint64_t size_bytes = 0;
+    enum rendition_result written = RENDITION_WRITE_FAILED;
+    buffer_init(&fields, NULL, RENDITION_FIELDS_MAX_BYTES);
+    rendition_put_from_line(&fields, request->reverse_path,
+                            (int64_t)(clock_realtime_us() / 1000000));
+    rendition_put_fields(&fields, request->reverse_path, request->original_recipient,
+                         request->delivered_to);
+    errno = ENOMEM;
+    if (buffer_ok(&fields) && lseek(mbox->file, (off_t)mbox->length, SEEK_SET) >= 0)
+        written = rendition_write(request->content, RENDITION_MBOX, buffer_span(&fields),
+                                  span_empty(), space, mbox->file, &size_bytes);
+    const int error = errno;
+    buffer_release(&fields);
+    if (written == RENDITION_CORRUPT)
+        return say_corrupt(mbox);
+    if (written != RENDITION_OK)
+        return fail(mbox, error,
+                    written == RENDITION_READ_FAILED ? "read the message" : "write the message");
+    return true;
+}
+
+/* The name of a new file is made durable with its directory. */
+static int flush_name(const char *path)
+{
+    char directory[PATH_MAX_BYTES];
+    const struct span whole = span_from_string(path);
+    const size_t slash = span_find_last_byte(whole, '/');
+    if (slash >= whole.length || slash >= sizeof(directory))
+        return 0;
+    memcpy(directory, path, slash + 1);
+    directory[slash + 1] = '\0';
+    const int descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int result = descriptor < 0 ? -1 : fsync(descriptor);
+    file_close(descriptor);
+    /* A directory that may not be read: the file itself is durable, and so is its name on ext4, xfs
+     * and btrfs. */
+    return result != 0 && errno == EACCES ? 0 : result;
+}
+
+static bool is_within_limit(struct mbox *mbox)
+{
+    const struct mbox_request *request = mbox->request;
+    if (request->size_limit_bytes == 0 ||
+        (mbox->length <= request->size_limit_bytes &&
+         request->content->size_bytes <= request->size_limit_bytes - mbox->length))
+        return true;
+    return fail(mbox, EFBIG, "write the message");
+}
+
+static bool write_message(struct mbox *mbox, struct rendition_space *space)
+{
+    if (mbox->request->is_maybe_repeated && mbox->length > 0 && !drop_earlier_self(mbox))
+        return false;
+    if (!is_within_limit(mbox))
+        return false;
+    bool is_written = append(mbox, space);
+    if (is_written &&
+        (fsync(mbox->file) != 0 || (mbox->is_new && flush_name(mbox->request->path) != 0)))
+        is_written = fail(mbox, errno, "flush it");
+    if (!is_written)
+        /* Half a message must not stay; if it does, the next attempt finds it. */
+        (void)!ftruncate(mbox->file, (off_t)mbox->length);
+    return is_written;
+}
+
+void mbox_deliver(const struct mbox_request *request, struct rendition_space *space,
+                  struct maildir_result *result)
+{
+    struct mbox mbox = {.request = request, .result = result, .file = -1};
+    result->is_corrupt = false;
+    if (take_dotlock(&mbox) && open_and_lock(&mbox) && write_message(&mbox, space)) {
+        result->text[0] = '\0';
+        result->outcome = outcome_ok();
+        result->outcome.reason = span_from_string(result->text);
+    }
+    if (mbox.file >= 0)
+        file_close(mbox.file); /* and with it its locks */
+    if (mbox.has_dotlock)
+        (void)unlink(mbox.dotlock); /* else it is stale one day */
+}

@@ -1,0 +1,41 @@
+/* local/mbox - one delivery into a mailbox file: locked, appended, flushed, or cut back to what it
+ * was. As the file's owner; for pool threads.
+ * A delivery that may be a repetition looks whether the last message in the file is its earlier
+ * self, whole or cut short by a crash, and writes in its place.
+ * Callers: local/delivery. */
+#ifndef LOCAL_MBOX_H
+#define LOCAL_MBOX_H
+
+#include "maildir.h"
+
+enum {
+    MBOX_LOCK_FCNTL = 1 << 0,
+    MBOX_LOCK_FLOCK = 1 << 1,
+    MBOX_LOCK_DOTLOCK = 1 << 2 /* PATH.lock; left out where the directory does not let us make
+                                * files and another lock is taken */
+};
+
+struct mbox_request {
+    const struct message_content *content;
+    struct span queue_id;
+    struct span reverse_path;
+    struct span original_recipient;
+    struct span delivered_to; /* empty: no such field */
+    const char *path;
+    uint64_t size_limit_bytes; /* of the file; 0: none */
+    unsigned locks;            /* MBOX_LOCK_ */
+    unsigned lock_attempts;
+    int64_t lock_delay_ms;
+    int64_t stale_lock_ms;
+    bool must_be_owner; /* the file must be the process's own user's */
+    bool is_maybe_repeated;
+};
+
+/* From mailbox_delivery_lock. */
+MUST_USE unsigned mbox_locks_from_names(struct span names);
+
+/* Makes the file where it is missing. result->outcome is OK with an empty text, or says why. */
+void mbox_deliver(const struct mbox_request *request, struct rendition_space *space,
+                  struct maildir_result *result);
+
+#endif

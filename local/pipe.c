@@ -1,0 +1,132 @@
+/* pipe - gives messages to a command, one process for each.
+ * This process dispatches: it holds qmgr's channel, runs nothing and opens nothing. Its root part
+ * only forks; the process that it forks becomes the user of the service and runs the command.
+ * Manual: man/pipe.8. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dispatch.h"
+#include "pipe_run.h"
+
+enum { DESCRIPTOR_LIMIT = 4096, COMMANDS_MAX = 200, WORDS_MAX = 400 };
+
+struct pipe {
+    struct conf_pipe_command command;
+    struct pipe_rules rules;
+    int root_part;
+    struct dispatch *dispatch;
+    struct agent *agent;
+};
+
+/* master has looked at the words, too, when it read master.cf. */
+static bool read_command(struct service *service, struct pipe *pipe)
+{
+    struct span *words = arena_alloc(&service->arena, WORDS_MAX * sizeof(*words));
+    struct span rest = service->arguments;
+    struct conf_error error = {.text = "out of memory"};
+    size_t count = 0;
+    while (words && rest.length > 0 && count < WORDS_MAX)
+        (void)span_split_once(rest, '\0', &words[count++], &rest);
+    if (words && conf_pipe_parse(words, count, &service->arena, &pipe->command, &error))
+        return true;
+    service_say(service, "%s: %s", service->name, error.text);
+    return false;
+}
+
+static bool prepare(struct service *service)
+{
+    struct pipe *pipe = arena_alloc(&service->arena, sizeof(*pipe));
+    ASSERT(pipe);
+    service->state = pipe;
+    if (!read_command(service, pipe))
+        return false;
+    pipe->rules = (struct pipe_rules){.settings = service->settings, .command = &pipe->command};
+    if (!sandbox_warm_up_crypto()) {
+        service_say(service, "libcrypto does not work on this system");
+        return false;
+    }
+    pipe->root_part = pipe_run_fork_root_part(service, &pipe->rules);
+    if (pipe->root_part < 0)
+        service_say(service, "cannot fork: %s", strerrordesc_np(errno));
+    return pipe->root_part >= 0;
+}
+
+/* A process for each delivery: what it became serves no other. */
+static bool delivery_key(const struct agent_recipient *recipient, struct buffer *key,
+                         struct outcome *outcome, void *context)
+{
+    (void)outcome;
+    (void)context;
+    buffer_append_format(key, "%llu", (unsigned long long)recipient->message->deliver.delivery);
+    return true;
+}
+
+static void on_root_part_gone(void *service)
+{
+    service_leave(service, 1); /* master starts both again */
+}
+
+static bool begin(struct service *service)
+{
+    const struct conf_pipe *settings = service->settings;
+    struct pipe *pipe = service->state;
+    const size_t limit = service->process_limit > 0 && service->process_limit < COMMANDS_MAX
+                             ? service->process_limit
+                             : COMMANDS_MAX;
+    const struct dispatch_settings dispatch = {.role = IPC_ROLE_PIPE,
+                                               .root_part = pipe->root_part,
+                                               .worker_limit = limit,
+                                               .has_single_use = true,
+                                               .key = delivery_key,
+                                               .on_root_part_gone = on_root_part_gone,
+                                               .context = service};
+    pipe->dispatch = dispatch_create(service->loop, &dispatch);
+    const struct agent_settings agent = {.relay = span_from_string(service->name),
+                                         .log = &service->log,
+                                         .is_soft_bouncing = settings->soft_bounce,
+                                         .capacity = (uint32_t)limit,
+                                         .deliver = dispatch_deliver,
+                                         .context = pipe->dispatch};
+    if (pipe->dispatch)
+        pipe->agent = agent_create(service->loop, &agent);
+    if (!pipe->agent)
+        service_say(service, "cannot start: out of memory");
+    return pipe->agent != NULL;
+}
+
+static void on_peer(struct service *service, const struct service_peer *peer, int descriptor)
+{
+    const struct pipe *pipe = service->state;
+    if (peer->role == IPC_ROLE_QMGR)
+        agent_attach(pipe->agent, descriptor, peer->role);
+    else
+        (void)close(descriptor); /* nobody else has business here */
+}
+
+static void leave(void *service)
+{
+    service_leave(service, 0);
+}
+
+static void drain(struct service *service)
+{
+    const struct pipe *pipe = service->state;
+    agent_drain(pipe->agent, leave, service);
+}
+
+int main(void)
+{
+    static const struct service_definition definition = {
+        .program = "pipe",
+        .part = &conf_part_pipe,
+        .promises = SANDBOX_SOCKETPAIR,
+        .descriptor_limit = DESCRIPTOR_LIMIT,
+        .prepare = prepare,
+        .begin = begin,
+        .on_peer = on_peer,
+        .drain = drain,
+    };
+    return service_main(&definition);
+}

@@ -1,0 +1,108 @@
+/* smtp/greeting - see greeting.h. */
+#include "greeting.h"
+
+bool greeting_is_hidden(struct span lines)
+{
+    bool has_star = false;
+    for (size_t i = 0; i < lines.length; i++) {
+        if (!span_byte_is_one_of(lines, i, "20 *\t\r\n", 7))
+            return false;
+        has_star |= lines.bytes[i] == '*';
+    }
+    return has_star;
+}
+
+static bool has_workaround(const struct connection *connection, struct span name)
+{
+    struct span rest = connection->settings->smtp_pix_workarounds, word;
+    while (span_next_word(&rest, ", \t\r\n", &word))
+        if (span_equals_ascii_nocase(word, name))
+            return true;
+    return false;
+}
+
+struct greeting {
+    bool says_esmtp;
+    bool is_hidden;
+};
+
+static bool read_greeting(struct connection *connection, struct greeting *greeting,
+                          struct arena *arena, struct failure *failure)
+{
+    struct smtp_reply reply;
+    if (!connection_read_reply(connection, STAGE_GREETING, &reply, arena, failure))
+        return false;
+    greeting->says_esmtp = span_find(reply.text, SPAN("ESMTP")) < reply.text.length;
+    greeting->is_hidden = greeting_is_hidden(reply.lines);
+    if (reply.code / 100 == 2)
+        return true;
+    *failure = connection_refusal(connection, STAGE_GREETING, &reply, arena);
+    if (connection->settings->smtp_skip_5xx_greeting &&
+        failure->outcome.kind == OUTCOME_PERMANENT) {
+        failure->outcome.kind = OUTCOME_TEMPORARY; /* another host may be kinder */
+        failure->outcome.status.class = 4;
+    }
+    return false;
+}
+
+/* Keywords that the operator does not trust. */
+static void discard_extensions(struct connection *connection)
+{
+    struct span rest = connection->settings->smtp_discard_ehlo_keywords, word;
+    while (span_next_word(&rest, ", \t\r\n", &word))
+        smtp_extensions_discard(&connection->extensions, word);
+}
+
+/* False when the connection is lost or refused; else *is_accepted. */
+static bool say_hello(struct connection *connection, enum connection_stage stage, bool *is_accepted,
+                      struct arena *arena, struct failure *failure)
+{
+    struct smtp_reply reply;
+    connection_write(connection, "%s %.*s\r\n",
+                     stage == STAGE_EHLO   ? "EHLO"
+                     : stage == STAGE_LHLO ? "LHLO"
+                                           : "HELO",
+                     SPAN_PRINTF(connection->settings->smtp_helo_name));
+    if (!connection_flush(connection, stage, arena, failure) ||
+        !connection_read_reply(connection, stage, &reply, arena, failure))
+        return false;
+    *is_accepted = reply.code / 100 == 2;
+    if (*is_accepted && stage != STAGE_HELO) {
+        smtp_extensions_parse(&reply, &connection->extensions);
+        connection->extensions.auth_mechanisms = connection->extensions.server_name = span_empty();
+        discard_extensions(connection);
+    }
+    if (!*is_accepted)
+        *failure = connection_refusal(connection, stage, &reply, arena);
+    return *is_accepted || connection->is_usable;
+}
+
+/* RFC 5321 section 3.2: a server that refuses EHLO gets HELO. */
+static bool introduce(struct connection *connection, const struct greeting *greeting,
+                      struct arena *arena, struct failure *failure)
+{
+    const struct conf_smtp *settings = connection->settings;
+    const bool hides_esmtp =
+        greeting->is_hidden && has_workaround(connection, SPAN("disable_esmtp"));
+    bool is_accepted = false;
+    if (!settings->smtp_never_send_ehlo && !hides_esmtp &&
+        (settings->smtp_always_send_ehlo || greeting->says_esmtp) &&
+        !say_hello(connection, STAGE_EHLO, &is_accepted, arena, failure))
+        return false;
+    if (!is_accepted && !say_hello(connection, STAGE_HELO, &is_accepted, arena, failure))
+        return false;
+    return is_accepted;
+}
+
+bool greeting_exchange(struct connection *connection, struct arena *arena, struct failure *failure)
+{
+    struct greeting greeting;
+    bool is_accepted = false;
+    if (!read_greeting(connection, &greeting, arena, failure))
+        return false;
+    connection->delays_dot =
+        greeting.is_hidden && has_workaround(connection, SPAN("delay_dotcrlf"));
+    if (!connection->context->speaks_lmtp)
+        return introduce(connection, &greeting, arena, failure);
+    return say_hello(connection, STAGE_LHLO, &is_accepted, arena, failure) && is_accepted;
+}

@@ -1,0 +1,108 @@
+"""virtual_delivered_to = no: the recipients of a message share one file, where they can."""
+
+import os
+import subprocess
+
+import pytest
+
+from harness.instance import small_message
+
+USERS = [f"user{number}@here.test" for number in range(50)]
+
+
+@pytest.fixture
+def sharing(make_instance):
+    return make_instance("here", users=USERS, settings={
+        "virtual_delivered_to": "no", "minimal_backoff_time": "1s", "maximal_backoff_time": "2s",
+        "queue_run_delay": "1s", "virtual_destination_recipient_limit": "50"}).start()
+
+
+def files_of(instance, users):
+    for user in users:
+        instance.wait_for_mail(user)
+    return {user: [path.stat() for path in instance.messages(user)] for user in users}
+
+
+def test_one_file_for_all(sharing):
+    queue_id = sharing.send(USERS, small_message(body="line\r\n.dot\r\n"))
+    files = files_of(sharing, USERS)
+    assert all(len(found) == 1 for found in files.values())
+    assert len({found[0].st_ino for found in files.values()}) == 1
+    assert files[USERS[0]][0].st_nlink == len(USERS)
+    [path] = sharing.messages(USERS[7])
+    raw = path.read_bytes()
+    assert raw.startswith(b"Return-Path: <sender@client.example>\nReceived: ")
+    assert b"Delivered-To" not in raw and b"X-Original-To" not in raw
+    assert raw.endswith(b"\n\nline\n.dot\n")
+    assert path.name.endswith(f",S={len(raw)}")
+    for user in USERS:
+        assert not list((sharing.maildir(user) / "tmp").iterdir())
+        sharing.wait_for_log(rf"{queue_id}: to=<{user}>, relay=virtual, .*, status=sent \(delivered to maildir\)$")
+    sharing.wait_for_empty_queue()
+
+
+def test_a_single_recipient(sharing):
+    sharing.send(USERS[0])
+    [status] = files_of(sharing, USERS[:1])[USERS[0]]
+    assert status.st_nlink == 1
+    assert b"Delivered-To" not in sharing.messages(USERS[0])[0].read_bytes()
+
+
+@pytest.mark.parametrize("broken", [0, 3, 9])
+def test_a_broken_mailbox_is_its_owners_trouble_alone(sharing, broken):
+    users = USERS[:10]
+    obstacle = sharing.maildir(users[broken])
+    obstacle.write_text("not a directory\n")
+    os.chown(obstacle, sharing.owner, sharing.owner)
+    sharing.send(users)
+    others = [user for user in users if user != users[broken]]
+    files = files_of(sharing, others)
+    assert len({found[0].st_ino for found in files.values()}) == 1
+    assert files[others[0]][0].st_nlink == len(others)
+    sharing.wait_for_log(rf"to=<{users[broken]}>, .*status=deferred")
+    obstacle.unlink()
+    sharing.wait_for_mail(users[broken])
+    sharing.wait_for_empty_queue()
+    assert all(len(sharing.messages(user)) == 1 for user in users)
+
+
+@pytest.mark.own_machine
+def test_another_file_system_has_a_file_of_its_own(sharing):
+    users = USERS[:8]
+    for user in users[2:5]:
+        place = sharing.maildir(user)
+        place.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"uid={sharing.owner},gid={sharing.owner},mode=0700", "tmpfs",
+                        place], check=True)
+    try:
+        sharing.send(users)
+        files = files_of(sharing, users)
+        others = [user for user in users if user not in users[2:5]]
+        assert len({files[user][0].st_ino for user in others}) == 1
+        assert files[others[0]][0].st_nlink == len(others)
+        # Each of the three is a file system of its own.
+        assert all(files[user][0].st_nlink == 1 for user in users[2:5])
+        sharing.wait_for_empty_queue()
+        assert all(len(found) == 1 for found in files_of(sharing, users).values())
+    finally:
+        for user in users[2:5]:
+            subprocess.run(["umount", "--lazy", sharing.maildir(user)], check=True)
+
+
+def test_a_full_mailbox_gets_no_name(sharing):
+    users = USERS[:5]
+    full = sharing.maildir(users[2])
+    for part in ("", "tmp", "new", "cur"):
+        (full / part).mkdir()
+        os.chown(full / part, sharing.owner, sharing.owner)
+    quota = full / "maildirsize"
+    quota.write_text("1000S\n990 1\n")
+    (full / "cur" / "1.x,S=990:2,").write_text("x" * 990)
+    for path in (quota, full / "cur" / "1.x,S=990:2,"):
+        os.chown(path, sharing.owner, sharing.owner)
+    sharing.send(users)
+    others = [user for user in users if user != users[2]]
+    files = files_of(sharing, others)
+    assert files[others[0]][0].st_nlink == len(others)
+    sharing.wait_for_log(rf"to=<{users[2]}>, .*status=deferred \(.*mailbox is full\)$")
+    assert not list((full / "new").iterdir())
