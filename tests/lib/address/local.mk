@@ -1,18 +1,16 @@
 # tests of lib/address
 if HAVE_CMOCKA
-check_PROGRAMS += tests/lib/address/address_test tests/lib/address/idn_test \
-	tests/lib/address/proxy_header_test tests/lib/address/vectors_test \
-	tests/lib/address/host_list_test
+address_tests = tests/lib/address/address_test tests/lib/address/host_list_test \
+	tests/lib/address/idn_test tests/lib/address/proxy_header_test \
+	tests/lib/address/scan_test tests/lib/address/vectors_test
+check_PROGRAMS += $(address_tests)
+TESTS += $(address_tests)
 tests_lib_address_host_list_test_SOURCES = tests/lib/address/host_list_test.c tests/test.h
 tests_lib_address_host_list_test_LDADD = $(test_libs)
-TESTS += tests/lib/address/host_list_test tests/lib/address/address_test tests/lib/address/idn_test \
-	tests/lib/address/proxy_header_test tests/lib/address/vectors_test
 tests_lib_address_proxy_header_test_SOURCES = tests/lib/address/proxy_header_test.c tests/test.h
 tests_lib_address_proxy_header_test_LDADD = $(test_libs)
 tests_lib_address_idn_test_SOURCES = tests/lib/address/idn_test.c tests/test.h
 tests_lib_address_idn_test_LDADD = $(test_libs)
-check_PROGRAMS += tests/lib/address/address_test tests/lib/address/scan_test tests/lib/address/vectors_test
-TESTS += tests/lib/address/address_test tests/lib/address/scan_test tests/lib/address/vectors_test
 tests_lib_address_address_test_SOURCES = tests/lib/address/address_test.c tests/test.h
 tests_lib_address_address_test_LDADD = $(test_libs)
 tests_lib_address_scan_test_SOURCES = tests/lib/address/scan_test.c tests/test.h
