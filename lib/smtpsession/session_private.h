@@ -29,7 +29,12 @@ enum session_end {
 };
 
 /* RFC 3848 names only. */
-enum session_protocol { SESSION_PROTOCOL_NONE, SESSION_PROTOCOL_SMTP, SESSION_PROTOCOL_ESMTP };
+enum session_protocol {
+    SESSION_PROTOCOL_NONE,
+    SESSION_PROTOCOL_SMTP,
+    SESSION_PROTOCOL_ESMTP,
+    SESSION_PROTOCOL_LMTP
+};
 
 struct session_count {
     uint32_t accepted;
