@@ -9,7 +9,7 @@ probe_libs = tests/sandbox/libprobe.a
 probe_daemons = tests/sandbox/logd_probe tests/sandbox/smtpd_probe tests/sandbox/addrd_probe \
 	tests/sandbox/dnsd_probe tests/sandbox/qmgr_probe tests/sandbox/local_probe \
 	tests/sandbox/virtual_probe tests/sandbox/bounce_probe tests/sandbox/smtp_probe \
-	tests/sandbox/error_probe tests/sandbox/discard_probe
+	tests/sandbox/error_probe tests/sandbox/discard_probe \
 	tests/sandbox/limitd_probe
 	tests/sandbox/error_probe tests/sandbox/discard_probe tests/sandbox/pipe_probe
 	tests/sandbox/error_probe tests/sandbox/discard_probe \
