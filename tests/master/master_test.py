@@ -25,7 +25,8 @@ SERVICES = """\
 smtp unix - - y - 1 smtp
 local unix - n n - - local
 """
-COUNT = 1 + 1 + 1 + 1 + min(2, len(os.sched_getaffinity(0))) + 1 + 1 + 1
+SMTPD_COUNT = min(2, len(os.sched_getaffinity(0)))
+COUNT = 8 + SMTPD_COUNT  # logd, qmgr, addrd, dnsd, limitd, smtp, local, bounce
 
 
 def wait_until(question, what):
@@ -169,9 +170,9 @@ def start_status_stop(place):
 def daemons_are_wired_by_the_table(place):
     one = Instance(place).start_fg()
     one.wait_for_log(r"^qmgr: testd: listens on public/qmgr$")
-    one.wait_for_log(rf"^smtpd: testd: listens on 127\.0\.0\.1:{one.port}$", COUNT - 7)
-    one.wait_for_log(r"^smtpd: testd: client of qmgr number", COUNT - 7)
-    one.wait_for_log(r"^qmgr: testd: server of 127\.0\.0\.1:\d+ number", COUNT - 7)
+    one.wait_for_log(rf"^smtpd: testd: listens on 127\.0\.0\.1:{one.port}$", SMTPD_COUNT)
+    one.wait_for_log(r"^smtpd: testd: client of qmgr number", SMTPD_COUNT)
+    one.wait_for_log(r"^qmgr: testd: server of 127\.0\.0\.1:\d+ number", SMTPD_COUNT)
     one.wait_for_log(r"^smtp: testd: client of dnsd number")
     one.wait_for_log(r"^smtp: testd: server of qmgr number")
     assert not re.search(r"^smtp: testd: client of (qmgr|local|virtual)", one.log(), re.M)
@@ -188,7 +189,7 @@ def daemons_are_wired_by_the_table(place):
 @test
 def killed_daemon_comes_back_with_new_channels(place):
     one = Instance(place).start_fg()
-    smtpd_count = COUNT - 7
+    smtpd_count = SMTPD_COUNT
 
     def kill(program):
         pid = one.pid(program)
