@@ -6,9 +6,7 @@ set -eu
 : "${top_srcdir:=$(cd "$(dirname "$0")/.." && pwd)}"
 cd "$top_srcdir"
 
-sources=$(find lib master smtpd addrd dnsd limitd qmgr smtp local bounce logd tools bench tests \
-sources=$(find lib master smtpd addrd dnsd qmgr smtp local error bounce logd tools bench tests \
-sources=$(find lib master smtpd addrd dnsd connectd qmgr smtp local bounce logd tools bench tests \
+sources=$(find lib master smtpd addrd dnsd limitd connectd qmgr smtp local error bounce logd tools bench tests \
     \( -name '*.[ch]' -o -name '*.def' \) -print | sort)
 texts=$(
     if [ -e .git ] && command -v git >/dev/null 2>&1; then
