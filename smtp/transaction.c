@@ -5,6 +5,7 @@
 #include "body.h"
 #include "envelope.h"
 #include "system/task.h"
+#include "wire.h"
 
 /* Commands under way without a reply: their replies fit every socket buffer, so that neither side
  * can wait for the other to read (RFC 2920 section 3.1). */
@@ -21,7 +22,8 @@ struct transaction {
     size_t delivered_count;
     enum connection_stage xforward[ENVELOPE_XFORWARD_MAX];
     size_t xforward_count;
-    struct buffer chunk; /* content that leaves with the envelope; empty: it goes by DATA */
+    struct span reverse_path; /* as the server gets it */
+    struct buffer chunk;      /* content that leaves with the envelope; empty: it goes by DATA */
     bool needs_smtputf8;
     bool is_mail_accepted;
     bool is_data_accepted;
@@ -93,6 +95,13 @@ static void refuse_recipient(struct transaction *transaction, struct delivery_re
     delivery_fail(transaction->delivery, recipient, transaction->connection, &failure);
 }
 
+static struct wire_rules wire_rules_of(const struct transaction *transaction)
+{
+    const struct connection *connection = transaction->connection;
+    return (struct wire_rules){.has_smtputf8 = connection->extensions.has_smtputf8,
+                               .quotes = connection->settings->smtp_quote_rfc821_envelope};
+}
+
 /* What the server's answer to EHLO rules out. */
 static bool may_be_sent(struct transaction *transaction)
 {
@@ -108,13 +117,16 @@ static bool may_be_sent(struct transaction *transaction)
                          transaction->connection->label));
         return false;
     }
-    transaction->needs_smtputf8 = !ascii_is_all_ascii(envelope->reverse_path) ||
-                                  ((envelope->flags & QUEUE_FLAG_SMTPUTF8) &&
-                                   (envelope->facts.flags & QUEUE_FACT_8BIT_HEADER));
-    if (transaction->needs_smtputf8 && !extensions->has_smtputf8) {
+    const bool has_utf8_header = (envelope->flags & QUEUE_FLAG_SMTPUTF8) != 0 &&
+                                 (envelope->facts.flags & QUEUE_FACT_8BIT_HEADER) != 0;
+    const struct wire_rules rules = wire_rules_of(transaction);
+    if (!wire_address(envelope->reverse_path, &rules, &delivery->arena,
+                      &transaction->reverse_path) ||
+        (has_utf8_header && !extensions->has_smtputf8)) {
         refuse_all(transaction, 6, 7, smtputf8_text(transaction));
         return false;
     }
+    transaction->needs_smtputf8 = has_utf8_header || !ascii_is_all_ascii(transaction->reverse_path);
     return true;
 }
 
@@ -146,6 +158,7 @@ static bool collect_recipients(struct transaction *transaction)
     struct delivery *delivery = transaction->delivery;
     struct connection *connection = transaction->connection;
     const uint32_t limit = connection->extensions.limits.rcpt_max;
+    const struct wire_rules rules = wire_rules_of(transaction);
     transaction->offered =
         arena_alloc(&delivery->arena, delivery->recipient_count * sizeof(transaction->offered[0]));
     if (!transaction->offered) {
@@ -156,18 +169,16 @@ static bool collect_recipients(struct transaction *transaction)
     }
     for (size_t i = 0; i < delivery->recipient_count; i++) {
         struct delivery_recipient *recipient = &delivery->recipients[i];
-        const bool is_ascii = ascii_is_all_ascii(recipient->address);
         recipient->is_accepted = recipient->is_answered = false;
         if (recipient->is_done || recipient->is_settled)
             continue;
-        if (!is_ascii && !connection->extensions.has_smtputf8) {
+        if (!wire_address(recipient->address, &rules, &delivery->arena, &recipient->wire_address)) {
             refuse_recipient(transaction, recipient);
         } else if ((limit > 0 && transaction->offered_count >= limit) ||
                    !domain_fits(connection, recipient->address)) {
             transaction->left_out_count++;
         } else {
-            transaction->needs_smtputf8 |= !is_ascii;
-            recipient->wire_address = recipient->address;
+            transaction->needs_smtputf8 |= !ascii_is_all_ascii(recipient->wire_address);
             transaction->offered[transaction->offered_count++] = recipient;
         }
     }
@@ -185,8 +196,7 @@ static void write_step(struct transaction *transaction, size_t step)
         envelope_write_xforward(transaction->delivery, connection, transaction->xforward[step]);
         break;
     case STAGE_MAIL:
-        envelope_write_mail(transaction->delivery, connection,
-                            transaction->delivery->envelope.reverse_path,
+        envelope_write_mail(transaction->delivery, connection, transaction->reverse_path,
                             transaction->needs_smtputf8);
         break;
     case STAGE_RCPT:

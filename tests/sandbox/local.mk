@@ -23,14 +23,6 @@ probe_daemons += tests/sandbox/qmgr_probe
 probe_daemons += tests/sandbox/smtp_probe
 probe_daemons += tests/sandbox/smtpd_probe
 probe_daemons += tests/sandbox/virtual_probe
-probe_daemons = tests/sandbox/logd_probe tests/sandbox/smtpd_probe tests/sandbox/addrd_probe \
-	tests/sandbox/dnsd_probe tests/sandbox/qmgr_probe tests/sandbox/local_probe \
-	tests/sandbox/virtual_probe tests/sandbox/bounce_probe tests/sandbox/smtp_probe \
-	tests/sandbox/error_probe tests/sandbox/discard_probe \
-	tests/sandbox/limitd_probe
-	tests/sandbox/error_probe tests/sandbox/discard_probe tests/sandbox/pipe_probe
-	tests/sandbox/error_probe tests/sandbox/discard_probe \
-	tests/sandbox/lmtp_probe tests/sandbox/connectd_probe
 tests_sandbox_logd_probe_SOURCES = $(logd_logd_SOURCES)
 tests_sandbox_logd_probe_LDADD = $(probe_libs) $(logd_logd_LDADD)
 tests_sandbox_smtpd_probe_SOURCES = $(smtpd_smtpd_SOURCES)
