@@ -26,6 +26,7 @@ dist_man_MANS += man/postsuper.1
 dist_man_MANS += man/qmgr.8
 dist_man_MANS += man/smtp.8
 dist_man_MANS += man/smtpd.8
+dist_man_MANS += man/verify.8
 dist_man_MANS += man/virtual.8
 dist_man_MANS += man/postconf.1
 dist_man_MANS += man/posthouse-main.cf.5 man/posthouse-master.cf.5

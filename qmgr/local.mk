@@ -19,6 +19,7 @@ qmgr_qmgr_SOURCES += qmgr/schedule.c qmgr/schedule.h
 qmgr_qmgr_SOURCES += qmgr/space.c qmgr/space.h
 qmgr_qmgr_SOURCES += qmgr/steady.c qmgr/steady.h
 qmgr_qmgr_SOURCES += qmgr/tool_peer.c qmgr/tool_peer.h
+qmgr_qmgr_SOURCES += qmgr/probe.c qmgr/probe.h
 qmgr_qmgr_SOURCES += qmgr/warn.c qmgr/warn.h
 qmgr_qmgr_SOURCES += qmgr/window.c qmgr/window.h
 qmgr_qmgr_SOURCES += qmgr/write.c qmgr/write.h

@@ -8,6 +8,7 @@
 
 #include "agent.h"
 #include "intake_peer.h"
+#include "probe.h"
 #include "report.h"
 #include "route.h"
 #include "scan.h"
@@ -104,6 +105,10 @@ static bool prepare(struct service *service)
     file_close(data_directory);
     if (!has_key || !open_queue(service))
         return false;
+    if (!probe_prepare(&qmgr)) {
+        service_say(service, "cannot make a memory file: %s", strerror(errno));
+        return false;
+    }
     if (!sandbox_warm_up_crypto()) {
         service_say(service, "libcrypto does not work");
         return false;
@@ -158,6 +163,9 @@ static void on_peer(struct service *service, const struct service_peer *peer, in
             intake_peer_attach(&qmgr, peer->role, descriptor);
         else
             report_attach(&qmgr, descriptor);
+        break;
+    case IPC_ROLE_VERIFY:
+        probe_attach(&qmgr, descriptor);
         break;
     case IPC_ROLE_ADDRD:
         route_attach(&qmgr, descriptor);

@@ -6,6 +6,7 @@
 #include "agent.h"
 #include "maillog/delivery.h"
 #include "maillog/queue.h"
+#include "probe.h"
 #include "report.h"
 #include "route.h"
 #include "scan.h"
@@ -289,6 +290,7 @@ void message_fail_locally(struct message *message, uint32_t index, const struct 
         .in_queue_us = since(now_us, message->active_us),
         .dsn = outcome->status,
         .status = is_bounced ? LOG_DELIVERY_BOUNCED : LOG_DELIVERY_DEFERRED,
+        .is_verification = (message->envelope.flags & QUEUE_FLAG_VERIFY) != 0,
         .text = outcome->reason,
     };
     maillog_delivery(&message->qmgr->service->log, message_id(message), &line);
@@ -437,6 +439,10 @@ void message_progress(struct message *message)
     if (message->is_discarded || !message->is_committed || message->is_writing ||
         message->is_reporting)
         return;
+    if (message->is_probe) {
+        probe_progress(message);
+        return;
+    }
     if (message->is_deleted) {
         write_end(message, WRITE_REMOVE);
         return;
@@ -471,7 +477,7 @@ void message_progress(struct message *message)
 
 bool message_alter(struct message *message, enum store_alter_action action)
 {
-    if (message->is_deleted || message->is_discarded)
+    if (message->is_deleted || message->is_discarded || message->is_probe)
         return false;
     if (action == STORE_ALTER_RELEASE || action == STORE_ALTER_REQUEUE) {
         const bool was_holding = message->is_holding;

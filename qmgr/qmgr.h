@@ -29,6 +29,7 @@ struct qmgr {
     bool has_lock; /* before that nothing in the queue is touched */
     uint8_t key_bytes[QUEUE_KEY_BYTES];
     uint64_t start_us;
+    int probe_content; /* what agents get with a probe */
 
     /* Messages in memory. */
     struct map messages; /* by queue id */

@@ -42,6 +42,7 @@ static void log_result(const struct delivery *delivery, const struct delivery_re
         .transmission_us = elapsed_us(connected_us, now_us),
         .dsn = outcome->status,
         .status = status,
+        .is_verification = (delivery->envelope.flags & QUEUE_FLAG_VERIFY) != 0,
         .text = outcome->reason,
     };
     maillog_delivery(delivery->agent->log, delivery->queue_id, &line);

@@ -53,6 +53,12 @@ static bool uses_chunk(const struct transaction *transaction)
     return transaction->chunk.length > 0;
 }
 
+/* A recipient that is only to be verified: what RCPT is answered is the result. */
+static bool is_verification(const struct transaction *transaction)
+{
+    return (transaction->delivery->envelope.flags & QUEUE_FLAG_VERIFY) != 0;
+}
+
 static enum connection_stage stage_of(const struct transaction *transaction, size_t step)
 {
     if (step < mail_step(transaction))
@@ -246,6 +252,11 @@ static void on_rcpt_reply(struct transaction *transaction, struct delivery_recip
     if (!transaction->is_mail_accepted)
         return; /* that everything is refused then is no news */
     recipient->is_answered = recipient->is_settled = true;
+    if (reply->code / 100 == 2 && is_verification(transaction)) {
+        delivery_succeed(transaction->delivery, recipient, transaction->connection,
+                         connection_reply_text(reply, &transaction->delivery->arena));
+        return;
+    }
     if (reply->code / 100 == 2) {
         recipient->is_accepted = true;
         transaction->accepted_count++;
@@ -349,7 +360,7 @@ static size_t steps_worth_sending(const struct transaction *transaction, size_t 
         return received;
     if (received == data_step(transaction) && transaction->accepted_count == 0)
         return received;
-    return data_step(transaction) + 1;
+    return is_verification(transaction) ? data_step(transaction) : data_step(transaction) + 1;
 }
 
 /* A connection that was left alone for too long gets 421, and would be welcome anew. */
@@ -520,8 +531,8 @@ static bool load_chunk(struct transaction *transaction)
 {
     struct delivery *delivery = transaction->delivery;
     struct connection *connection = transaction->connection;
-    if (!connection->settings->smtp_chunking || !connection->extensions.has_chunking ||
-        !body_fits_chunk(delivery, connection))
+    if (is_verification(transaction) || !connection->settings->smtp_chunking ||
+        !connection->extensions.has_chunking || !body_fits_chunk(delivery, connection))
         return true;
     switch (body_load_chunk(delivery, &transaction->chunk)) {
     case BODY_SENT:

@@ -17,6 +17,7 @@
 #include "conf/smtp.h"
 #include "conf/smtpd.h"
 #include "conf/tools.h"
+#include "conf/verify.h"
 #include "conf/virtual.h"
 
 #define POSTHOUSE_VERSION PACKAGE_VERSION
@@ -149,6 +150,14 @@ static const struct conf_parameter parameters_of_tools[] = {
 };
 #undef CONF_STRUCT
 
+#define CONF_STRUCT conf_verify
+static const struct conf_parameter parameters_of_verify[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/verify.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
 #define CONF_STRUCT conf_virtual
 static const struct conf_parameter parameters_of_virtual[] = {
 #include "conf/catalogue/rows.h"
@@ -178,6 +187,7 @@ PART(qmgr)
 PART(smtp)
 PART(smtpd)
 PART(tools)
+PART(verify)
 PART(virtual)
 
 /* clang-format off */
@@ -198,6 +208,7 @@ const struct conf_part *const conf_parts[] = {
     &conf_part_smtp,
     &conf_part_smtpd,
     &conf_part_tools,
+    &conf_part_verify,
     &conf_part_virtual,
 };
 /* clang-format on */

@@ -18,6 +18,7 @@ static const char *const names[IPC_ROLE_COUNT] = {
     [IPC_ROLE_DISCARD] = "discard",
     [IPC_ROLE_LIMITD] = "limitd",
     [IPC_ROLE_PIPE] = "pipe",
+    [IPC_ROLE_VERIFY] = "verify",
     [IPC_ROLE_WORKER] = "worker",
     [IPC_ROLE_TOOL] = "tool",
     [IPC_ROLE_LMTP] = "lmtp",

@@ -6,4 +6,5 @@ lib_libposthouse_a_SOURCES += \
 	lib/smtpsession/greet.c \
 	lib/smtpsession/limits.c \
 	lib/smtpsession/session.c lib/smtpsession/session.h \
-	lib/smtpsession/session_private.h
+	lib/smtpsession/session_private.h \
+	lib/smtpsession/verify.c

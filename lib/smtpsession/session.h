@@ -42,6 +42,13 @@ struct smtpsession_limits {
     uint32_t sender_window_s;
 };
 
+/* What becomes of an address that is bad, or of which nobody can say. Below 400: it passes. */
+struct smtpsession_unverified {
+    uint16_t reject_code;
+    uint16_t defer_code;
+    struct span reject_reason; /* empty: what the probe came to */
+};
+
 /* Named as in main.cf, in the words of this code. */
 struct smtpsession_settings {
     struct span server_name;  /* myhostname */
@@ -80,9 +87,12 @@ struct smtpsession_settings {
     bool logs_client_port;
     bool looks_up_client;
     bool has_soft_bounce;
-    bool has_smtputf8;        /* RFC 6531 is offered, and addresses in UTF-8 are taken */
-    bool has_strict_smtputf8; /* but only where MAIL said so */
-    bool detects_smtputf8;    /* what needs it is sent on as if MAIL had said so */
+    bool has_smtputf8;               /* RFC 6531 is offered, and addresses in UTF-8 are taken */
+    bool has_strict_smtputf8;        /* but only where MAIL said so */
+    bool detects_smtputf8;           /* what needs it is sent on as if MAIL had said so */
+    struct span verify_restrictions; /* in which reject_unverified_... may stand */
+    struct smtpsession_unverified unverified_sender;
+    struct smtpsession_unverified unverified_recipient;
     struct span discarded_ehlo_keywords;
     struct span noop_commands;
     struct span forbidden_commands;
@@ -107,6 +117,9 @@ struct smtpsession_backend {
     void (*check_recipient)(void *context, struct span sender, const struct mailbox *recipient,
                             bool is_first, struct arena *arena,
                             struct smtpsession_verdict *verdict);
+    /* Is mail for it taken? OK, permanent: no, temporary: nobody can say. */
+    void (*verify_address)(void *context, struct span address, struct arena *arena,
+                           struct outcome *outcome);
 };
 
 struct smtpsession_service {

@@ -27,6 +27,7 @@ dnsd unix - - n - 1 dnsd
 limitd unix - - y - 1 limitd
 logd unix - - n - 1 logd
 bounce unix - - y - 1 bounce
+verify unix - - y - 1 verify
 smtp unix - - y - - smtp
 relay unix - - y - - smtp
 local unix - n n - - local

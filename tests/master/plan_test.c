@@ -118,9 +118,9 @@ static void write_file(const char *directory, const char *name, const char *text
     assert_int_equal(chmod(path, mode), 0);
 }
 
-static const char *const files[] = {"main.cf", "master.cf", "logd",  "qmgr",    "addrd",   "dnsd",
-                                    "smtpd",   "smtp",      "local", "virtual", "bounce",  "error",
-                                    "discard", "limitd",    "pipe",  "lmtp",    "connectd"};
+static const char *const files[] = {
+    "main.cf", "master.cf", "logd",  "qmgr",    "addrd",  "dnsd", "smtpd", "smtp",     "local",
+    "virtual", "bounce",    "error", "discard", "limitd", "pipe", "lmtp",  "connectd", "verify"};
 
 static int make_place(void **state)
 {
@@ -241,10 +241,11 @@ static void test_no_master_cf(void **state)
     char text[1024];
     size_t remark_count;
     describe(*state, "default_process_limit = 1\n", NULL, text, sizeof(text), &remark_count);
-    assert_string_equal(text, HELPERS
-                        "smtp=smtpd*1 smtp=smtp*1 relay=smtp*1 local=local*1 "
-                        "virtual=virtual*1 bounce=bounce*1 error=error*1 retry=error*1 "
-                        "discard=discard*1 limitd=limitd*1 lmtp=lmtp*1 connectd=connectd*1");
+    assert_string_equal(
+        text, HELPERS
+        "smtp=smtpd*1 smtp=smtp*1 relay=smtp*1 local=local*1 "
+        "virtual=virtual*1 bounce=bounce*1 error=error*1 retry=error*1 "
+        "discard=discard*1 limitd=limitd*1 lmtp=lmtp*1 connectd=connectd*1 verify=verify*1");
 }
 
 static void test_no_program(void **state)

@@ -23,6 +23,12 @@ probe_daemons += tests/sandbox/qmgr_probe
 probe_daemons += tests/sandbox/smtp_probe
 probe_daemons += tests/sandbox/smtpd_probe
 probe_daemons += tests/sandbox/virtual_probe
+probe_daemons = tests/sandbox/logd_probe tests/sandbox/smtpd_probe tests/sandbox/addrd_probe \
+	tests/sandbox/dnsd_probe tests/sandbox/qmgr_probe tests/sandbox/local_probe \
+	tests/sandbox/virtual_probe tests/sandbox/bounce_probe tests/sandbox/smtp_probe \
+	tests/sandbox/error_probe tests/sandbox/discard_probe tests/sandbox/limitd_probe \
+	tests/sandbox/pipe_probe tests/sandbox/lmtp_probe tests/sandbox/connectd_probe \
+	tests/sandbox/verify_probe
 tests_sandbox_logd_probe_SOURCES = $(logd_logd_SOURCES)
 tests_sandbox_logd_probe_LDADD = $(probe_libs) $(logd_logd_LDADD)
 tests_sandbox_smtpd_probe_SOURCES = $(smtpd_smtpd_SOURCES)
@@ -53,6 +59,8 @@ tests_sandbox_lmtp_probe_SOURCES = $(smtp_lmtp_SOURCES)
 tests_sandbox_lmtp_probe_LDADD = $(probe_libs) $(smtp_lmtp_LDADD)
 tests_sandbox_connectd_probe_SOURCES = $(connectd_connectd_SOURCES)
 tests_sandbox_connectd_probe_LDADD = $(probe_libs) $(connectd_connectd_LDADD)
+tests_sandbox_verify_probe_SOURCES = $(verify_verify_SOURCES)
+tests_sandbox_verify_probe_LDADD = $(probe_libs) $(verify_verify_LDADD)
 
 check_PROGRAMS += tests/sandbox/daemons_test $(probe_daemons)
 TESTS += tests/sandbox/daemons_test

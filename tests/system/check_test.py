@@ -122,15 +122,16 @@ def test_all_mistakes_at_once(make_instance):
 def test_mistake_in_one_service(make_instance):
     one = make_instance("here", services="127.0.0.1:2 inet n - y - - smtpd\n  -o smtpd_timeout=never\n")
     status, lines = check(one)
-    assert status == 1 and has_line(lines, r"master\.cf, line \d+: -o smtpd_timeout = never: a time of 1s or more"), lines
+    number = len(one.services.splitlines()) - 1
+    assert status == 1 and has_line(lines, rf"master\.cf, line {number}: -o smtpd_timeout = never: a time of 1s or more"), lines
 
 
 def test_services_of_postfix_are_remarks(make_instance):
     one = make_instance("here", services=MASTER_CF_OF_DEBIAN)
     status, lines = check(one)
     assert status == 0
-    assert not has_line(lines, r"fatal|warning"), lines
-    for program in ("pickup", "cleanup", "tlsmgr", "trivial-rewrite", "anvil", "pipe"):
+    assert not has_line(lines, r"fatal|warning: (?!.* is already in line)"), lines
+    for program in ("pickup", "cleanup", "tlsmgr", "trivial-rewrite", "anvil"):
         assert has_line(lines, rf"master\.cf, line [0-9]+: service .* is left out: program {program} has no"), lines
 
 
