@@ -24,6 +24,8 @@ const struct wiring_program wiring_programs[] = {
     /* 13 */ {"lmtp", IPC_ROLE_LMTP, WIRING_PER_CORE, WIRING_STAGE_WORK, NULL},
     /* 14 */ {"connectd", IPC_ROLE_CONNECTD, WIRING_FOR_CLIENTS | WIRING_ONE_SERVICE,
               WIRING_STAGE_HELP, NULL},
+    /* 15 */ {"pickup", IPC_ROLE_PICKUP, WIRING_ALWAYS | WIRING_ONE_SERVICE | WIRING_EXCLUSIVE,
+             WIRING_STAGE_WORK, NULL},
 };
 
 const struct wiring_line wiring_lines[] = {
@@ -43,6 +45,7 @@ const struct wiring_line wiring_lines[] = {
     {IPC_ROLE_PIPE,    IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_LMTP,    IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_CONNECTD, IPC_ROLE_LOGD,   WIRING_SAME_GENERATION},
+    {IPC_ROLE_PICKUP,  IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     /* Whoever makes mail: may it be, and into the queue with it. */
     {IPC_ROLE_SMTPD,   IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_BOUNCE,  IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
@@ -51,6 +54,7 @@ const struct wiring_line wiring_lines[] = {
     /* One counts for all, those of before a reload included. */
     {IPC_ROLE_SMTPD,   IPC_ROLE_LIMITD,  WIRING_SERVER_MAY_BE_NEWER},
     {IPC_ROLE_BOUNCE,  IPC_ROLE_QMGR,    WIRING_SERVER_MAY_BE_NEWER},
+    {IPC_ROLE_PICKUP,  IPC_ROLE_QMGR,    WIRING_SERVER_MAY_BE_NEWER},
     /* The queue: where to, and out by whom. Agents of before a reload bring their results. */
     {IPC_ROLE_QMGR,    IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_QMGR,    IPC_ROLE_SMTP,    WIRING_CLIENT_MAY_BE_NEWER},

@@ -21,6 +21,7 @@
 #include "conf/lmtp.h"
 #include "conf/local.h"
 #include "conf/logd.h"
+#include "conf/pickup.h"
 #include "conf/pipe.h"
 #include "conf/qmgr.h"
 #include "conf/smtp.h"
@@ -58,6 +59,8 @@ static const struct row {
     {"error", IPC_ROLE_ERROR, &conf_part_error, 0},
     {"discard", IPC_ROLE_DISCARD, &conf_part_discard, 0},
     {"pipe", IPC_ROLE_PIPE, &conf_part_pipe, SANDBOX_SOCKETPAIR},
+    {"pickup", IPC_ROLE_PICKUP, &conf_part_pickup,
+     SANDBOX_OPEN_READ | SANDBOX_CHANGE_FILES | SANDBOX_READ_FD | SANDBOX_WRITE_FD},
 };
 
 struct fixture {
@@ -85,6 +88,7 @@ static int set_up(void **state)
     if (!mkdtemp(fixture->directory) || chmod(fixture->directory, 0755) != 0)
         return -1;
     make_directory(fixture, "queue", 0);
+    make_directory(fixture, "queue/maildrop", 0);
     make_directory(fixture, "data", 0);
     make_directory(fixture, "data/limitd", 0);
     make_directory(fixture, "mail", owner);
@@ -209,6 +213,7 @@ PROBE_TEST(bounce)
 PROBE_TEST(error)
 PROBE_TEST(discard)
 PROBE_TEST(pipe)
+PROBE_TEST(pickup)
 
 int main(void)
 {
@@ -228,6 +233,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_error, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_discard, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pipe, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_pickup, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
