@@ -26,6 +26,8 @@ const struct wiring_program wiring_programs[] = {
               WIRING_STAGE_HELP, NULL},
     /* 15 */ {"verify", IPC_ROLE_VERIFY, WIRING_ONE_SERVICE | WIRING_EXCLUSIVE | WIRING_HAS_DATA,
               WIRING_STAGE_QUEUE, NULL},
+    /* 16 */ {"pickup", IPC_ROLE_PICKUP, WIRING_ALWAYS | WIRING_ONE_SERVICE | WIRING_EXCLUSIVE,
+             WIRING_STAGE_WORK, NULL},
 };
 
 const struct wiring_line wiring_lines[] = {
@@ -46,6 +48,7 @@ const struct wiring_line wiring_lines[] = {
     {IPC_ROLE_LMTP,    IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_CONNECTD, IPC_ROLE_LOGD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_VERIFY,  IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
+    {IPC_ROLE_PICKUP,  IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     /* Whoever makes mail: may it be, and into the queue with it. */
     {IPC_ROLE_SMTPD,   IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_BOUNCE,  IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
@@ -56,6 +59,7 @@ const struct wiring_line wiring_lines[] = {
     {IPC_ROLE_SMTPD,   IPC_ROLE_LIMITD,  WIRING_SERVER_MAY_BE_NEWER},
     {IPC_ROLE_BOUNCE,  IPC_ROLE_QMGR,    WIRING_SERVER_MAY_BE_NEWER},
     {IPC_ROLE_VERIFY,  IPC_ROLE_QMGR,    WIRING_SERVER_MAY_BE_NEWER},
+    {IPC_ROLE_PICKUP,  IPC_ROLE_QMGR,    WIRING_SERVER_MAY_BE_NEWER},
     /* The queue: where to, and out by whom. Agents of before a reload bring their results. */
     {IPC_ROLE_QMGR,    IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_QMGR,    IPC_ROLE_SMTP,    WIRING_CLIENT_MAY_BE_NEWER},

@@ -16,6 +16,7 @@ qmgr_qmgr_SOURCES += qmgr/result.c
 qmgr_qmgr_SOURCES += qmgr/route.c qmgr/route.h
 qmgr_qmgr_SOURCES += qmgr/scan.c qmgr/scan.h
 qmgr_qmgr_SOURCES += qmgr/schedule.c qmgr/schedule.h
+qmgr_qmgr_SOURCES += qmgr/source.c qmgr/source.h
 qmgr_qmgr_SOURCES += qmgr/space.c qmgr/space.h
 qmgr_qmgr_SOURCES += qmgr/steady.c qmgr/steady.h
 qmgr_qmgr_SOURCES += qmgr/tool_peer.c qmgr/tool_peer.h

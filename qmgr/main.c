@@ -12,6 +12,7 @@
 #include "report.h"
 #include "route.h"
 #include "scan.h"
+#include "source.h"
 #include "system/random.h"
 #include "tool_peer.h"
 
@@ -129,6 +130,7 @@ static bool begin(struct service *service)
     qmgr.loop = service->loop;
     qmgr.intake_state = outcome_temporary(451, 3, 0, "Error: queue file write error");
     map_init(&qmgr.messages, seed);
+    source_init(&qmgr);
     list_init(&qmgr.intake_peers);
     list_init(&qmgr.unrouted);
     list_init(&qmgr.bouncers);
@@ -156,6 +158,7 @@ static void on_peer(struct service *service, const struct service_peer *peer, in
     (void)service;
     switch ((int)peer->role) {
     case IPC_ROLE_SMTPD:
+    case IPC_ROLE_PICKUP:
         intake_peer_attach(&qmgr, peer->role, descriptor);
         break;
     case IPC_ROLE_BOUNCE: /* it brings reports, and is asked for them */

@@ -11,6 +11,7 @@
 #include "route.h"
 #include "scan.h"
 #include "schedule.h"
+#include "source.h"
 #include "system/clock.h"
 #include "warn.h"
 #include "write.h"
@@ -434,6 +435,15 @@ void message_report_done(struct message *message, bool is_done)
     message_progress(message);
 }
 
+/* Unless the file that it was dropped in would become the same message again. */
+static void remove_file(struct message *message)
+{
+    if (source_is_gone(message))
+        write_end(message, WRITE_REMOVE);
+    else
+        (void)write_marks(message);
+}
+
 void message_progress(struct message *message)
 {
     if (message->is_discarded || !message->is_committed || message->is_writing ||
@@ -444,7 +454,7 @@ void message_progress(struct message *message)
         return;
     }
     if (message->is_deleted) {
-        write_end(message, WRITE_REMOVE);
+        remove_file(message);
         return;
     }
     if (message->is_settling) {
@@ -468,7 +478,7 @@ void message_progress(struct message *message)
     if (message->is_corrupt)
         write_end(message, WRITE_SET_ASIDE);
     else if (is_all_done(message) || is_verified(message))
-        write_end(message, WRITE_REMOVE);
+        remove_file(message);
     else if (message->is_holding)
         write_hold(message);
     else

@@ -46,6 +46,10 @@ struct qmgr {
     int64_t drain_deadline_ms;
     bool is_space_known; /* peers have been told */
 
+    /* Dropped files of messages that are in the queue. */
+    struct map sources; /* struct source by queue id */
+    bool are_sources_settled;
+
     /* Who routes and delivers. */
     struct ipc_channel *addrd;
     struct list unrouted; /* messages that wait for addrd */

@@ -41,3 +41,4 @@ lib_libposthouse_a_SOURCES += \
 	lib/conf/templates.c lib/conf/templates.h \
 	lib/conf/usage.c lib/conf/usage.h \
 	lib/conf/value.c lib/conf/value.h
+lib_libposthouse_a_SOURCES += lib/conf/pickup.h lib/conf/catalogue/pickup.def

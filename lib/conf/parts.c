@@ -12,6 +12,7 @@
 #include "conf/local.h"
 #include "conf/logd.h"
 #include "conf/master.h"
+#include "conf/pickup.h"
 #include "conf/pipe.h"
 #include "conf/qmgr.h"
 #include "conf/smtp.h"
@@ -118,6 +119,14 @@ static const struct conf_parameter parameters_of_pipe[] = {
 };
 #undef CONF_STRUCT
 
+#define CONF_STRUCT conf_pickup
+static const struct conf_parameter parameters_of_pickup[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/pickup.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
 #define CONF_STRUCT conf_qmgr
 static const struct conf_parameter parameters_of_qmgr[] = {
 #include "conf/catalogue/rows.h"
@@ -182,6 +191,7 @@ PART(lmtp)
 PART(local)
 PART(logd)
 PART_OF(master, conf_master_settings) /* struct conf_master is master.cf */
+PART(pickup)
 PART(pipe)
 PART(qmgr)
 PART(smtp)
@@ -203,6 +213,7 @@ const struct conf_part *const conf_parts[] = {
     &conf_part_local,
     &conf_part_logd,
     &conf_part_master,
+    &conf_part_pickup,
     &conf_part_pipe,
     &conf_part_qmgr,
     &conf_part_smtp,

@@ -23,6 +23,7 @@ static const char *const names[IPC_ROLE_COUNT] = {
     [IPC_ROLE_TOOL] = "tool",
     [IPC_ROLE_LMTP] = "lmtp",
     [IPC_ROLE_CONNECTD] = "connectd",
+    [IPC_ROLE_PICKUP] = "pickup",
 };
 /* clang-format on */
 

@@ -26,6 +26,7 @@ enum ipc_role {
     IPC_ROLE_TOOL,   /* a command, through a socket in public/, known by its peer credentials */
     IPC_ROLE_LMTP,
     IPC_ROLE_CONNECTD,
+    IPC_ROLE_PICKUP,
     IPC_ROLE_COUNT
 };
 

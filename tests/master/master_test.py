@@ -16,7 +16,7 @@ import time
 
 BUILD = pathlib.Path(os.environ.get("top_builddir", "."))
 PROGRAMS = ("logd", "qmgr", "addrd", "dnsd", "smtpd", "smtp", "local", "virtual", "bounce",
-            "error", "discard", "limitd", "pipe", "verify")
+            "error", "discard", "limitd", "pipe", "lmtp", "connectd", "verify", "pickup")
 DEADLINE_S = float(os.environ.get("POSTHOUSE_TESTS_DEADLINE", "30"))
 NOBODY = 65534
 
@@ -26,7 +26,7 @@ smtp unix - - y - 1 smtp
 local unix - n n - - local
 """
 LISTENING = min(2, len(os.sched_getaffinity(0)))
-COUNT = LISTENING + len(("logd", "qmgr", "addrd", "dnsd", "smtp", "local", "bounce", "limitd"))
+COUNT = LISTENING + len(("logd", "qmgr", "addrd", "dnsd", "smtp", "local", "bounce", "limitd", "pickup"))
 
 
 def wait_until(question, what):
@@ -176,13 +176,13 @@ def daemons_are_wired_by_the_table(place):
     one.wait_for_log(r"^smtp: testd: client of dnsd number")
     one.wait_for_log(r"^smtp: testd: server of qmgr number")
     assert not re.search(r"^smtp: testd: client of (qmgr|local|virtual)", one.log(), re.M)
-    assert not re.search(r"^smtpd: testd: client of (smtp|local|bounce)", one.log(), re.M)
+    assert not re.search(r"^smtpd: testd: client of (smtp|local|bounce|pickup)", one.log(), re.M)
     one.wait_for_log(r"^master: daemon started -- version \S+, configuration /")
     one.ok("stop")
     one.wait_for_log("^master: terminating on signal 15$")
     one.foreground.wait(DEADLINE_S)
     leaving = re.findall(r"^(\w+): testd: drains$", one.log(), re.M)
-    assert set(leaving[:4]) <= {"smtpd", "smtp", "local", "bounce"}, leaving
+    assert set(leaving[:5]) <= {"smtpd", "smtp", "local", "bounce", "pickup"}, leaving
     assert leaving.index("qmgr") < leaving.index("addrd"), leaving
 
 
@@ -266,9 +266,9 @@ def failing_daemon_stops_the_start(place):
 
 @test
 def check_finds_what_is_wrong(place):
-    one = Instance(place, services=SERVICES + "pickup unix n - y 60 1 pickup\n")
+    one = Instance(place, services=SERVICES + "cleanup unix n - y - 0 cleanup\n")
     done = one.ok("check")
-    assert "service pickup/unix is left out" in done.stderr, done.stderr
+    assert "service cleanup/unix is left out" in done.stderr, done.stderr
     one.settings.update(watchdog_timeout="soon", drain_timeout="never")
     one.write()
     done = one.fails("watchdog_timeout", "check")

@@ -21,6 +21,7 @@
 #include "conf/lmtp.h"
 #include "conf/local.h"
 #include "conf/logd.h"
+#include "conf/pickup.h"
 #include "conf/pipe.h"
 #include "conf/qmgr.h"
 #include "conf/smtp.h"
@@ -60,6 +61,8 @@ static const struct row {
     {"discard", IPC_ROLE_DISCARD, &conf_part_discard, 0},
     {"pipe", IPC_ROLE_PIPE, &conf_part_pipe, SANDBOX_SOCKETPAIR},
     {"verify", IPC_ROLE_VERIFY, &conf_part_verify, SANDBOX_READ_FD | SANDBOX_WRITE_FD},
+    {"pickup", IPC_ROLE_PICKUP, &conf_part_pickup,
+     SANDBOX_OPEN_READ | SANDBOX_CHANGE_FILES | SANDBOX_READ_FD | SANDBOX_WRITE_FD},
 };
 
 struct fixture {
@@ -87,6 +90,7 @@ static int set_up(void **state)
     if (!mkdtemp(fixture->directory) || chmod(fixture->directory, 0755) != 0)
         return -1;
     make_directory(fixture, "queue", 0);
+    make_directory(fixture, "queue/maildrop", 0);
     make_directory(fixture, "data", 0);
     make_directory(fixture, "data/limitd", 0);
     make_directory(fixture, "data/verify", 0);
@@ -213,6 +217,7 @@ PROBE_TEST(error)
 PROBE_TEST(discard)
 PROBE_TEST(pipe)
 PROBE_TEST(verify)
+PROBE_TEST(pickup)
 
 int main(void)
 {
@@ -233,6 +238,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_discard, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pipe, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_verify, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_pickup, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

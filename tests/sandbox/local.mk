@@ -18,17 +18,13 @@ probe_daemons += tests/sandbox/limitd_probe
 probe_daemons += tests/sandbox/lmtp_probe
 probe_daemons += tests/sandbox/local_probe
 probe_daemons += tests/sandbox/logd_probe
+probe_daemons += tests/sandbox/pickup_probe
 probe_daemons += tests/sandbox/pipe_probe
 probe_daemons += tests/sandbox/qmgr_probe
 probe_daemons += tests/sandbox/smtp_probe
 probe_daemons += tests/sandbox/smtpd_probe
+probe_daemons += tests/sandbox/verify_probe
 probe_daemons += tests/sandbox/virtual_probe
-probe_daemons = tests/sandbox/logd_probe tests/sandbox/smtpd_probe tests/sandbox/addrd_probe \
-	tests/sandbox/dnsd_probe tests/sandbox/qmgr_probe tests/sandbox/local_probe \
-	tests/sandbox/virtual_probe tests/sandbox/bounce_probe tests/sandbox/smtp_probe \
-	tests/sandbox/error_probe tests/sandbox/discard_probe tests/sandbox/limitd_probe \
-	tests/sandbox/pipe_probe tests/sandbox/lmtp_probe tests/sandbox/connectd_probe \
-	tests/sandbox/verify_probe
 tests_sandbox_logd_probe_SOURCES = $(logd_logd_SOURCES)
 tests_sandbox_logd_probe_LDADD = $(probe_libs) $(logd_logd_LDADD)
 tests_sandbox_smtpd_probe_SOURCES = $(smtpd_smtpd_SOURCES)
@@ -47,6 +43,8 @@ tests_sandbox_virtual_probe_SOURCES = $(local_virtual_SOURCES)
 tests_sandbox_virtual_probe_LDADD = $(probe_libs) $(local_virtual_LDADD)
 tests_sandbox_bounce_probe_SOURCES = $(bounce_bounce_SOURCES)
 tests_sandbox_bounce_probe_LDADD = $(probe_libs) $(bounce_bounce_LDADD)
+tests_sandbox_pickup_probe_SOURCES = $(pickup_pickup_SOURCES)
+tests_sandbox_pickup_probe_LDADD = $(probe_libs) $(pickup_pickup_LDADD)
 tests_sandbox_smtp_probe_SOURCES = $(smtp_smtp_SOURCES)
 tests_sandbox_smtp_probe_LDADD = $(probe_libs) $(smtp_smtp_LDADD)
 tests_sandbox_error_probe_SOURCES = $(error_error_SOURCES)
