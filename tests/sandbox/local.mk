@@ -6,14 +6,22 @@ tests_sandbox_libprobe_a_SOURCES = lib/service/service.c
 tests_sandbox_libprobe_a_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTHOUSE_PROBE
 probe_libs = tests/sandbox/libprobe.a
 
-probe_daemons = tests/sandbox/logd_probe tests/sandbox/smtpd_probe tests/sandbox/addrd_probe \
-	tests/sandbox/dnsd_probe tests/sandbox/qmgr_probe tests/sandbox/local_probe \
-	tests/sandbox/virtual_probe tests/sandbox/bounce_probe tests/sandbox/smtp_probe \
-	tests/sandbox/error_probe tests/sandbox/discard_probe
-	tests/sandbox/limitd_probe
-	tests/sandbox/error_probe tests/sandbox/discard_probe tests/sandbox/pipe_probe
-	tests/sandbox/error_probe tests/sandbox/discard_probe \
-	tests/sandbox/lmtp_probe tests/sandbox/connectd_probe
+probe_daemons =
+probe_daemons += tests/sandbox/logd_probe
+probe_daemons += tests/sandbox/smtpd_probe
+probe_daemons += tests/sandbox/addrd_probe
+probe_daemons += tests/sandbox/dnsd_probe
+probe_daemons += tests/sandbox/limitd_probe
+probe_daemons += tests/sandbox/qmgr_probe
+probe_daemons += tests/sandbox/local_probe
+probe_daemons += tests/sandbox/virtual_probe
+probe_daemons += tests/sandbox/bounce_probe
+probe_daemons += tests/sandbox/smtp_probe
+probe_daemons += tests/sandbox/error_probe
+probe_daemons += tests/sandbox/discard_probe
+probe_daemons += tests/sandbox/pipe_probe
+probe_daemons += tests/sandbox/lmtp_probe
+probe_daemons += tests/sandbox/connectd_probe
 tests_sandbox_logd_probe_SOURCES = $(logd_logd_SOURCES)
 tests_sandbox_logd_probe_LDADD = $(probe_libs) $(logd_logd_LDADD)
 tests_sandbox_smtpd_probe_SOURCES = $(smtpd_smtpd_SOURCES)

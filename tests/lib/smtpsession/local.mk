@@ -9,7 +9,6 @@ check_PROGRAMS += $(smtpsession_tests)
 TESTS += $(smtpsession_tests)
 tests_lib_smtpsession_chunks_test_SOURCES = tests/lib/smtpsession/chunks_test.c \
 	$(smtpsession_harness)
-tests_lib_smtpsession_chunks_test_LDADD = $(test_libs)
 tests_lib_smtpsession_extensions_test_SOURCES = tests/lib/smtpsession/extensions_test.c \
 	$(smtpsession_harness)
 tests_lib_smtpsession_extensions_test_LDADD = $(test_libs) $(DB_LIBS)
