@@ -256,11 +256,7 @@ static const char *buildable(struct postmap *postmap, struct arena *arena, const
     struct span type_name;
     struct span path;
     (void)span_split_once(full_name(postmap, arena, name), ':', &type_name, &path);
-    if (span_equals(type_name, span_from_string("hash")))
-        *type = TABLE_BUILD_HASH;
-    else if (span_equals(type_name, span_from_string("btree")))
-        *type = TABLE_BUILD_BTREE;
-    else
+    if (!table_build_find_type(type_name, type))
         fatal("unsupported map type for this operation: %.*s", SPAN_PRINTF(type_name));
     const char *string = arena_string(arena, path);
     if (!string || path.length == 0)
