@@ -1,6 +1,6 @@
 # tools/
 sbin_PROGRAMS += tools/postmap
-tools_postmap_SOURCES = tools/postmap.c
+tools_postmap_SOURCES = tools/postmap.c tools/postmap.h tools/postmap_build.c tools/postmap_message.c
 tools_postmap_LDADD = $(posthouse_libs) $(DB_LIBS)
 
 sbin_PROGRAMS += tools/posthouse
