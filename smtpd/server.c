@@ -252,11 +252,9 @@ static bool make_settings(struct smtpd *smtpd, const struct conf_smtpd *conf,
                           struct smtpsession_settings *settings)
 {
     struct service *service = smtpd->service;
-    struct span bad_word;
-    if (!smtpd_settings_make(conf, &service->arena, settings, &bad_word)) {
-        service_say(service,
-                    "mynetworks: \"%.*s\" is not a network; write 192.0.2.0/24 or [2001:db8::]/32",
-                    SPAN_PRINTF(bad_word));
+    struct conf_error error;
+    if (!smtpd_settings_make(conf, &service->arena, settings, &error)) {
+        service_say(service, "%s", error.text);
         return false;
     }
     settings->service_name = span_from_string(service->name);

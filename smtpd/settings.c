@@ -14,6 +14,43 @@ static bool has_word(struct span list, struct span wanted)
     return false;
 }
 
+static bool make_networks(const struct conf_smtpd *conf, struct arena *arena,
+                          struct smtpsession_settings *settings, struct conf_error *error)
+{
+    struct span bad_word = span_empty();
+    if (ip_network_list_parse(conf->mynetworks, arena, &settings->trusted_networks, &bad_word) !=
+        PARSE_OK) {
+        conf_error_set(
+            error, "mynetworks: \"%.*s\" is not a network; write 192.0.2.0/24 or [2001:db8::]/32",
+            SPAN_PRINTF(bad_word));
+        return false;
+    }
+    if (host_list_parse(conf->smtpd_forbid_bare_newline_exclusions, arena,
+                        &settings->bare_lf_clients) &&
+        host_list_parse(conf->smtpd_authorized_xclient_hosts, arena, &settings->xclient_hosts) &&
+        host_list_parse(conf->smtpd_authorized_xforward_hosts, arena, &settings->xforward_hosts) &&
+        host_list_parse(conf->local_header_rewrite_clients, arena, &settings->local_clients))
+        return true;
+    conf_error_set(error, "lists of clients are too long for the memory set aside");
+    return false;
+}
+
+static bool make_characters(struct span text, const char *name, struct byteset *set,
+                            struct conf_error *error)
+{
+    if (byteset_parse(text, set)) {
+        /* Lines have ends; what else their bytes may be is the business of other settings. */
+        byteset_remove(set, '\r');
+        byteset_remove(set, '\n');
+        return true;
+    }
+    conf_error_set(
+        error,
+        "%s: a backslash stands before one of a b f n r t v, another backslash or octal digits",
+        name);
+    return false;
+}
+
 static enum smtpsession_greet_action greet_action(struct span name)
 {
     if (span_equals(name, SPAN("drop")))
@@ -40,7 +77,7 @@ static struct smtpsession_limits limits_of(const struct conf_smtpd *conf)
 }
 
 bool smtpd_settings_make(const struct conf_smtpd *conf, struct arena *arena,
-                         struct smtpsession_settings *settings, struct span *bad_word)
+                         struct smtpsession_settings *settings, struct conf_error *error)
 {
     *settings = (struct smtpsession_settings){
         .server_name = conf->myhostname,
@@ -96,9 +133,27 @@ bool smtpd_settings_make(const struct conf_smtpd *conf, struct arena *arena,
                                  (uint16_t)conf->unverified_recipient_defer_code,
                                  conf->unverified_recipient_reject_reason},
         .discarded_ehlo_keywords = conf->smtpd_discard_ehlo_keywords,
+        .takes_bare_lf = !span_equals_ascii_nocase(conf->smtpd_forbid_bare_newline, SPAN("reject")),
+        .notes_bare_lf = span_equals_ascii_nocase(conf->smtpd_forbid_bare_newline, SPAN("note")),
+        .has_upstream_proxy = conf->smtpd_upstream_proxy_protocol.length > 0,
+        .proxy_timeout_ms = conf->smtpd_upstream_proxy_timeout_ms,
+        .replaces_bare_cr = conf->cleanup_replace_stray_cr_lf,
+        .filters_characters =
+            conf->message_strip_characters.length || conf->message_reject_characters.length,
         .noop_commands = conf->smtpd_noop_commands,
         .forbidden_commands = conf->smtpd_forbidden_commands,
     };
-    return ip_network_list_parse(conf->mynetworks, arena, &settings->trusted_networks, bad_word) ==
-           PARSE_OK;
+    settings->header_rules = (struct intake_header_rules){
+        .completion = settings->completion,
+        .remote_domain = conf->remote_header_rewrite_domain,
+        .dropped_fields = conf->message_drop_headers,
+        .undisclosed_recipients_header = conf->undisclosed_recipients_header,
+        .server_name = conf->myhostname,
+        .always_adds_missing = conf->always_add_missing_headers,
+    };
+    return make_networks(conf, arena, settings, error) &&
+           make_characters(conf->message_strip_characters, "message_strip_characters",
+                           &settings->stripped_characters, error) &&
+           make_characters(conf->message_reject_characters, "message_reject_characters",
+                           &settings->rejected_characters, error);
 }

@@ -6,8 +6,9 @@
 #include "conf/smtpd.h"
 #include "smtpsession/session.h"
 
-/* False where mynetworks has a word that is no network: *bad_word. Spans point into conf. */
+/* False, and *error says what to mend, where a value has a form that the catalogue does not check.
+ * Spans point into conf. */
 MUST_USE bool smtpd_settings_make(const struct conf_smtpd *conf, struct arena *arena,
-                                  struct smtpsession_settings *settings, struct span *bad_word);
+                                  struct smtpsession_settings *settings, struct conf_error *error);
 
 #endif

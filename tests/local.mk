@@ -21,6 +21,7 @@ include tests/fuzz/local.mk
 include tests/master/local.mk
 include tests/system/local.mk
 include tests/powercut/local.mk
+include tests/conformance/local.mk
 include tests/kill/local.mk
 include tests/faults/local.mk
 include tests/sandbox/local.mk

@@ -4,6 +4,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/base/ascii.c lib/base/ascii.h \
 	lib/base/base64.c lib/base/base64.h \
 	lib/base/buffer.c lib/base/buffer.h \
+	lib/base/byteset.c lib/base/byteset.h \
 	lib/base/compiler.h \
 	lib/base/list.h \
 	lib/base/map.c lib/base/map.h \

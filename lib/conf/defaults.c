@@ -3,6 +3,8 @@
 
 #include <arpa/inet.h>
 
+#include "conf/networks.h"
+
 /* Defaults that need each other end here; a name that refers to itself is then reported by the
  * expansion's own limit. */
 enum { DEFAULTS_MAX_DEPTH = 4 };
@@ -130,6 +132,15 @@ static bool is_used(const struct conf_interface *interface, struct span interfac
     if (!inet_ntop(interface->is_ipv6 ? AF_INET6 : AF_INET, interface->address, text, sizeof(text)))
         return false;
     return has_word(interfaces, span_from_string(text));
+}
+
+void conf_append_interfaces(const struct conf_place *place, struct buffer *output)
+{
+    const struct conf_host *host = &place->instance->host;
+    const struct span interfaces = value_of(place, "inet_interfaces");
+    for (size_t i = 0; i < host->interface_count; i++)
+        if (is_used(&host->interfaces[i], interfaces, SPAN("all")))
+            append_network(output, &host->interfaces[i], host->interfaces[i].is_ipv6 ? 128 : 32);
 }
 
 static struct span compute_networks(const struct conf_place *place)

@@ -7,6 +7,7 @@
 
 #include "conf/defaults.h"
 #include "conf/known.h"
+#include "conf/networks.h"
 #include "conf/private.h"
 #include "conf/templates.h"
 
@@ -176,6 +177,26 @@ bool conf_instance_value(const struct conf_instance *instance, const struct conf
     return false;
 }
 
+/* Lists of clients are handed out without files and tables in them. */
+static bool expand_clients(const struct conf_instance *instance, const struct conf_service *service,
+                           const struct conf_parameter *parameter, struct buffer *value,
+                           struct conf_error *error)
+{
+    const struct conf_place place = {instance, service, 0};
+    struct buffer expanded;
+    if (parameter->content != CONF_CONTENT_NETWORKS && parameter->content != CONF_CONTENT_CLIENTS)
+        return true;
+    buffer_init(&expanded, NULL, CONF_SETTINGS_MAX_BYTES);
+    const bool is_ok = conf_networks_expand(&place, buffer_span(value), &expanded, error);
+    if (is_ok) {
+        buffer_reset(value);
+        value->limit = CONF_SETTINGS_MAX_BYTES;
+        buffer_append_span(value, buffer_span(&expanded));
+    }
+    buffer_release(&expanded);
+    return is_ok;
+}
+
 bool conf_instance_checked_value(const struct conf_instance *instance,
                                  const struct conf_service *service,
                                  const struct conf_parameter *parameter, struct span name,
@@ -187,7 +208,8 @@ bool conf_instance_checked_value(const struct conf_instance *instance,
         conf_notice_add(notices, CONF_NOTICE_ERROR, "%s", error.text);
         return false;
     }
-    if (conf_parameter_accepts(parameter, buffer_span(output), &error))
+    if (expand_clients(instance, service, parameter, output, &error) &&
+        conf_parameter_accepts(parameter, buffer_span(output), &error))
         return true;
     conf_notice_add(notices, CONF_NOTICE_ERROR, "%.*s %.*s = %.*s: %s",
                     SPAN_PRINTF(conf_instance_origin(instance, service, name)), SPAN_PRINTF(name),

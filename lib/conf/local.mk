@@ -31,6 +31,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/conf/load.c \
 	lib/conf/main_cf.c lib/conf/main_cf.h \
 	lib/conf/master_cf.c lib/conf/master_cf.h \
+	lib/conf/networks.c lib/conf/networks.h \
 	lib/conf/notice.c lib/conf/notice.h \
 	lib/conf/pipe_command.c lib/conf/pipe_command.h \
 	lib/conf/part.h lib/conf/parts.c \

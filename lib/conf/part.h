@@ -5,6 +5,7 @@
  *
  *   CONF_TEXT(name, default, min_bytes, max_bytes, meaning)       struct span name
  *   CONF_NETWORKS(name, default, meaning)                         struct span name
+ *   CONF_CLIENTS(name, default, meaning)                          the same, names and words too
  *   CONF_TABLES(name, default, meaning)                           the same: type:name ...
  *   CONF_MATCH_LIST(name, default, meaning)                       the same: names, /files, tables
  *   CONF_TEMPLATES(name, default, meaning)                        a file's name; the field has what
@@ -46,6 +47,7 @@ enum conf_type {
 enum conf_content {
     CONF_CONTENT_ANY,
     CONF_CONTENT_NETWORKS,
+    CONF_CONTENT_CLIENTS,
     CONF_CONTENT_TABLES,
     CONF_CONTENT_MATCH_LIST,
     CONF_CONTENT_TEMPLATES
@@ -54,7 +56,7 @@ enum conf_content {
 enum conf_family_role { CONF_FAMILY_NONE, CONF_FAMILY_SUFFIX, CONF_FAMILY_MEMBER };
 
 /* Upper ends for rows that need no other. */
-enum { CONF_TEXT_MAX = 65536, CONF_NUMBER_MAX = 2147483647, CONF_DAY_S = 24 * 3600 };
+enum { CONF_TEXT_MAX = 65536, CONF_CLIENTS_MAX = 2097152, CONF_NUMBER_MAX = 2147483647, CONF_DAY_S = 24 * 3600 };
 #define CONF_TIME_MAX_S ((int64_t)3650 * CONF_DAY_S)
 #define CONF_SIZE_MAX INT64_MAX
 

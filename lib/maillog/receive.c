@@ -20,7 +20,8 @@ static void put_count(struct buffer *line, const char *name, unsigned accepted, 
 }
 
 void maillog_disconnect(struct maillog *log, const struct log_peer *peer,
-                        const struct log_command_count *counts, size_t count_count)
+                        const struct log_command_count *counts, size_t count_count,
+                        const char *notes)
 {
     unsigned accepted = 0, total = 0;
     struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, span_empty());
@@ -34,6 +35,8 @@ void maillog_disconnect(struct maillog *log, const struct log_peer *peer,
         total += counts[i].total;
     }
     put_count(line, "commands", accepted, total);
+    if (notes)
+        buffer_append_format(line, " notes=%s", notes);
     maillog_end(log);
 }
 
@@ -46,7 +49,7 @@ static void put_field(struct buffer *line, const char *before, struct span value
 }
 
 void maillog_client(struct maillog *log, struct span queue_id, const struct log_peer *peer,
-                    const struct log_sasl *sasl)
+                    const struct log_sasl *sasl, const struct log_origin *origin)
 {
     struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, queue_id);
     buffer_append_string(line, "client=");
@@ -55,6 +58,12 @@ void maillog_client(struct maillog *log, struct span queue_id, const struct log_
         put_field(line, ", sasl_method=", sasl->method);
         put_field(line, ", sasl_username=", sasl->username);
         put_field(line, ", sasl_sender=", sasl->sender);
+    }
+    if (origin)
+        put_field(line, ", orig_queue_id=", origin->queue_id);
+    if (origin && origin->peer) {
+        buffer_append_string(line, ", orig_client=");
+        maillog_put_peer(line, origin->peer);
     }
     maillog_end(log);
 }

@@ -14,10 +14,11 @@ struct log_command_count {
     unsigned accepted;
     unsigned total;
 };
-/* disconnect from N[A] ehlo=1 mail=1 rcpt=0/1 quit=1 commands=3/4. Commands that were not given are
- * left out. */
+/* disconnect from N[A] ehlo=1 mail=1 rcpt=0/1 quit=1 commands=3/4 notes=bare_lf. Commands that were
+ * not given are left out; notes may be NULL. */
 void maillog_disconnect(struct maillog *log, const struct log_peer *peer,
-                        const struct log_command_count *counts, size_t count_count);
+                        const struct log_command_count *counts, size_t count_count,
+                        const char *notes);
 
 /* Who authenticated; method empty: nobody did. */
 struct log_sasl {
@@ -25,9 +26,15 @@ struct log_sasl {
     struct span username;
     struct span sender;
 };
-/* QID: client=N[A], sasl_method=M, sasl_username=U */
+/* Where a message came from before it came to the proxy that we have it from. */
+struct log_origin {
+    struct span queue_id;        /* empty: not known */
+    const struct log_peer *peer; /* NULL: not known */
+};
+/* QID: client=N[A], sasl_method=M, sasl_username=U, orig_queue_id=Q, orig_client=N[A]; sasl and
+ * origin may be NULL. */
 void maillog_client(struct maillog *log, struct span queue_id, const struct log_peer *peer,
-                    const struct log_sasl *sasl);
+                    const struct log_sasl *sasl, const struct log_origin *origin);
 
 /* What a session knew when a command was refused (or warned about ...). */
 struct log_refusal {

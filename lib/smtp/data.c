@@ -12,15 +12,21 @@ static struct span take(struct span *input, size_t count)
 }
 
 /* How far the content reaches from within a line without a break: to the end of the input, to a
- * CR that ends it, or to a line that begins with a dot. */
+ * CR that ends it, to a line that begins with a dot, or to what has to be repaired. */
 static size_t scan_lines(struct smtp_data_decoder *decoder, struct span input)
 {
     size_t at = 0;
     for (;;) {
         const size_t cr = at + span_find_byte(span_after(input, at), '\r');
         const struct span segment = span_between(input, at, cr);
-        if (span_find_byte(segment, '\n') < segment.length)
+        const size_t bare_lf = span_find_byte(segment, '\n');
+        if (bare_lf < segment.length) {
             decoder->has_bare_lf = true;
+            if (decoder->repairs & SMTP_DATA_REPAIR_LF) {
+                decoder->state = SMTP_DATA_AT_BARE_LF;
+                return at + bare_lf;
+            }
+        }
         if (cr == input.length) {
             decoder->state = SMTP_DATA_IN_LINE;
             return cr;
@@ -31,6 +37,10 @@ static size_t scan_lines(struct smtp_data_decoder *decoder, struct span input)
         }
         if (input.bytes[cr + 1] != '\n') {
             decoder->has_bare_cr = true;
+            if (decoder->repairs & SMTP_DATA_REPAIR_CR) {
+                decoder->state = SMTP_DATA_AT_BARE_CR;
+                return cr;
+            }
             at = cr + 1;
             continue;
         }
@@ -46,11 +56,26 @@ static size_t scan_lines(struct smtp_data_decoder *decoder, struct span input)
 static struct span take_lines(struct smtp_data_decoder *decoder, struct span *input)
 {
     const struct span content = take(input, scan_lines(decoder, *input));
-    if (decoder->state == SMTP_DATA_AFTER_CR)
+    if (decoder->state == SMTP_DATA_AFTER_CR || decoder->state == SMTP_DATA_AT_BARE_CR)
         (void)take(input, 1);
     if (span_find_byte(content, 0) < content.length)
         decoder->has_nul = true;
     return content;
+}
+
+/* What a CR is that no LF follows. */
+static struct span bare_cr(struct smtp_data_decoder *decoder)
+{
+    decoder->has_bare_cr = true;
+    decoder->state = SMTP_DATA_IN_LINE;
+    return decoder->repairs & SMTP_DATA_REPAIR_CR ? SPAN(" ") : SPAN("\r");
+}
+
+static struct span repair_lf(struct smtp_data_decoder *decoder, struct span *input)
+{
+    (void)take(input, 1);
+    decoder->state = SMTP_DATA_AT_SOFT_START;
+    return SPAN("\r\n");
 }
 
 static struct span settle_cr(struct smtp_data_decoder *decoder, struct span *input)
@@ -60,9 +85,7 @@ static struct span settle_cr(struct smtp_data_decoder *decoder, struct span *inp
         decoder->state = SMTP_DATA_AT_LINE_START;
         return SPAN("\r\n");
     }
-    decoder->has_bare_cr = true;
-    decoder->state = SMTP_DATA_IN_LINE;
-    return SPAN("\r");
+    return bare_cr(decoder);
 }
 
 enum smtp_data_event smtp_data_decoder_next(struct smtp_data_decoder *decoder, struct span *input,
@@ -85,6 +108,9 @@ enum smtp_data_event smtp_data_decoder_next(struct smtp_data_decoder *decoder, s
             if (byte == '\r') {
                 (void)take(input, 1);
                 decoder->state = SMTP_DATA_AFTER_DOT_CR;
+            } else if (byte == '\n' && decoder->repairs & SMTP_DATA_REPAIR_LF) {
+                *content = SPAN("."); /* a line of its own, and not the end */
+                return SMTP_DATA_CONTENT;
             }
             break;
         case SMTP_DATA_AFTER_DOT_CR:
@@ -93,10 +119,29 @@ enum smtp_data_event smtp_data_decoder_next(struct smtp_data_decoder *decoder, s
                 decoder->state = SMTP_DATA_AT_END;
                 return SMTP_DATA_END;
             }
-            decoder->has_bare_cr = true;
-            decoder->state = SMTP_DATA_IN_LINE;
-            *content = SPAN("\r");
+            *content = bare_cr(decoder);
             return SMTP_DATA_CONTENT;
+        case SMTP_DATA_AT_BARE_LF:
+            *content = repair_lf(decoder, input);
+            return SMTP_DATA_CONTENT;
+        case SMTP_DATA_AT_BARE_CR:
+            *content = bare_cr(decoder);
+            return SMTP_DATA_CONTENT;
+        case SMTP_DATA_AT_SOFT_START:
+            decoder->state = SMTP_DATA_IN_LINE;
+            if (byte == '.') {
+                (void)take(input, 1);
+                decoder->state = SMTP_DATA_AFTER_SOFT_DOT;
+            }
+            break;
+        case SMTP_DATA_AFTER_SOFT_DOT:
+            /* Who writes LF for CRLF doubles dots after it; a dot alone is no end there. */
+            decoder->state = SMTP_DATA_IN_LINE;
+            if (byte == '\r' || byte == '\n') {
+                *content = SPAN(".");
+                return SMTP_DATA_CONTENT;
+            }
+            break;
         case SMTP_DATA_AFTER_CR:
             *content = settle_cr(decoder, input);
             return SMTP_DATA_CONTENT;
@@ -116,8 +161,14 @@ bool smtp_data_decoder_next_in_chunk(struct smtp_data_decoder *decoder, struct s
                                      struct span *content)
 {
     while (input->length) {
-        *content = decoder->state == SMTP_DATA_AFTER_CR ? settle_cr(decoder, input)
-                                                        : take_lines(decoder, input);
+        if (decoder->state == SMTP_DATA_AFTER_CR)
+            *content = settle_cr(decoder, input);
+        else if (decoder->state == SMTP_DATA_AT_BARE_LF)
+            *content = repair_lf(decoder, input);
+        else if (decoder->state == SMTP_DATA_AT_BARE_CR)
+            *content = bare_cr(decoder);
+        else
+            *content = take_lines(decoder, input);
         if (content->length)
             return true;
     }
@@ -126,7 +177,8 @@ bool smtp_data_decoder_next_in_chunk(struct smtp_data_decoder *decoder, struct s
 
 struct span smtp_data_decoder_end_chunks(struct smtp_data_decoder *decoder)
 {
-    const bool is_open = decoder->state != SMTP_DATA_AT_LINE_START;
+    const bool is_open =
+        decoder->state != SMTP_DATA_AT_LINE_START && decoder->state != SMTP_DATA_AT_SOFT_START;
     if (decoder->state == SMTP_DATA_AFTER_CR)
         decoder->has_bare_cr = true;
     decoder->state = SMTP_DATA_AT_END;

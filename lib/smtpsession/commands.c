@@ -46,7 +46,7 @@ bool session_is_last_in_group(const struct smtpsession *session, enum smtp_verb 
 }
 
 /* The name is for the log, Received and the envelope: what could break those becomes "?". */
-static bool take_helo_name(struct smtpsession *session, struct span argument)
+bool session_take_helo(struct smtpsession *session, struct span argument)
 {
     if (argument.length > SESSION_HELO_MAX_BYTES)
         return false;
@@ -72,7 +72,7 @@ static bool run_helo(struct smtpsession *session, struct span argument)
         return false;
     }
     session_reset_transaction(session);
-    if (!take_helo_name(session, argument)) {
+    if (!session_take_helo(session, argument)) {
         session_reply_plain(session, 501, SPAN("Syntax: HELO hostname"));
         return false;
     }
@@ -109,7 +109,7 @@ static bool run_ehlo(struct smtpsession *session, struct span argument)
         return false;
     }
     session_reset_transaction(session);
-    if (!take_helo_name(session, argument)) {
+    if (!session_take_helo(session, argument)) {
         session_reply_plain(session, 501, SPAN("Syntax: EHLO hostname"));
         return false;
     }
@@ -126,6 +126,11 @@ static bool run_ehlo(struct smtpsession *session, struct span argument)
     offer(&reply, session, "SIZE", size);
     if (!settings->is_vrfy_disabled)
         offer(&reply, session, "VRFY", "");
+    if (session->may_xclient)
+        offer(&reply, session, "XCLIENT",
+              " NAME ADDR PROTO HELO REVERSE_NAME PORT LOGIN DESTADDR DESTPORT");
+    if (session->may_xforward)
+        offer(&reply, session, "XFORWARD", " NAME ADDR PROTO HELO SOURCE PORT IDENT");
     offer(&reply, session, "ENHANCEDSTATUSCODES", "");
     offer(&reply, session, "8BITMIME", "");
     offer(&reply, session, "DSN", "");
@@ -195,11 +200,13 @@ bool session_run_command(struct smtpsession *session, const struct smtp_command 
         return false;
     case SMTP_VERB_BDAT:
         return session_bdat(session, command->argument);
+    case SMTP_VERB_XCLIENT:
+        return session_xclient(session, command->argument);
+    case SMTP_VERB_XFORWARD:
+        return session_xforward(session, command->argument);
     case SMTP_VERB_EXPN:
     case SMTP_VERB_ETRN:
     case SMTP_VERB_STARTTLS:
-    case SMTP_VERB_XCLIENT:
-    case SMTP_VERB_XFORWARD:
         session_reply(session, 502, 5, 1, "Error: command not implemented");
         return false;
     case SMTP_VERB_UNKNOWN:

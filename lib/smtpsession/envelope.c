@@ -211,6 +211,20 @@ static bool check_recipient(struct smtpsession *session, const char *stage,
     return false;
 }
 
+static void log_client(struct smtpsession *session)
+{
+    const struct session_forwarded *forwarded = &session->transaction.forwarded;
+    char address_text[IP_ADDRESS_TEXT_MAX_BYTES];
+    const struct log_peer peer = {
+        .name = forwarded->name,
+        .address = ip_address_format(&forwarded->address, address_text),
+        .port = session->service->settings.logs_client_port ? forwarded->port : 0,
+    };
+    const struct log_origin origin = {forwarded->ident, forwarded->has_client ? &peer : NULL};
+    maillog_client(session->service->log, session_queue_id(session), &session->peer,
+                   session->sasl.method.length ? &session->sasl : NULL, &origin);
+}
+
 /* The first accepted recipient takes a queue id, so that the log can name the message. */
 static bool begin_message(struct smtpsession *session, const struct mailbox *recipient)
 {
@@ -224,7 +238,7 @@ static bool begin_message(struct smtpsession *session, const struct mailbox *rec
         session_refuse(session, "RCPT", &outcome, recipient);
         return false;
     }
-    maillog_client(service->log, session_queue_id(session), &session->peer, NULL);
+    log_client(session);
     return true;
 }
 
@@ -327,7 +341,8 @@ bool session_vrfy(struct smtpsession *session, struct span argument)
         return false;
     }
     if (argument.length == 0) {
-        session_reply(session, 501, 5, 4, "Syntax: VRFY address");
+        session_reply(session, 501, 5, 4, "Syntax: VRFY address%s",
+                      settings->has_smtputf8 ? " [SMTPUTF8]" : "");
         return false;
     }
     /* The transaction, should one be open, goes on: its arena may be used, not reset. */

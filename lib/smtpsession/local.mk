@@ -1,10 +1,14 @@
 # lib/smtpsession: the server's side of an SMTP session.
 lib_libposthouse_a_SOURCES += \
+	lib/smtpsession/attributes.c lib/smtpsession/attributes.h \
+	lib/smtpsession/client.c \
 	lib/smtpsession/commands.c \
 	lib/smtpsession/data.c \
 	lib/smtpsession/envelope.c \
+	lib/smtpsession/reception.c lib/smtpsession/reception.h \
 	lib/smtpsession/greet.c \
 	lib/smtpsession/limits.c \
 	lib/smtpsession/session.c lib/smtpsession/session.h \
 	lib/smtpsession/session_private.h \
 	lib/smtpsession/verify.c
+	lib/smtpsession/xclient.c

@@ -189,6 +189,7 @@ void session_refuse(struct smtpsession *session, const char *stage, const struct
         .recipient = recipient ? recipient->text : span_empty(),
         .protocol = session_protocol_name(session),
         .helo = session->helo,
+        .sasl = session->sasl.method.length ? &session->sasl : NULL,
     };
     maillog_refusal(session->service->log, session_queue_id(session), &refusal);
 }
@@ -258,9 +259,10 @@ static bool read_command(struct smtpsession *session, struct smtp_command *comma
     int64_t deadline_ms = 0; /* one for the whole line, counted from when we begin to wait */
     for (;;) {
         const struct span input = stream_input(&session->stream);
-        switch (smtp_command_parse(input, settings->line_length_limit, command,
-                                   &session->command_bytes)) {
+        switch (smtp_command_parse(input, settings->line_length_limit, session->takes_bare_lf,
+                                   command, &session->command_bytes)) {
         case PARSE_OK:
+            session->has_bare_lf = session->has_bare_lf || command->has_bare_lf;
             return true;
         case PARSE_NEED_MORE:
             if (deadline_ms == 0)
@@ -320,7 +322,8 @@ static void run_one_command(struct smtpsession *session)
     session->stage = smtp_verb_name(command.verb);
     if (command.verb == SMTP_VERB_UNKNOWN &&
         is_in_list(settings->forbidden_commands, command.name)) {
-        struct span line = span_first(stream_input(&session->stream), session->command_bytes - 2);
+        struct span line = span_first(stream_input(&session->stream),
+                                      session->command_bytes - (command.has_bare_lf ? 1 : 2));
         line = span_first(line, SESSION_LOGGED_INPUT_BYTES);
         struct buffer *text = maillog_begin(session->service->log, LOG_LEVEL_WARNING, span_empty());
         buffer_append_string(text, "non-SMTP command from ");
@@ -373,7 +376,9 @@ static void log_disconnect(struct smtpsession *session)
         const struct session_count *count = &session->counts[shown[i].verb];
         counts[i] = (struct log_command_count){shown[i].name, count->accepted, count->total};
     }
-    maillog_disconnect(session->service->log, &session->peer, counts, ARRAY_LENGTH(counts));
+    maillog_disconnect(session->service->log, &session->peer, counts, ARRAY_LENGTH(counts),
+                       session->service->settings.notes_bare_lf && session->has_bare_lf ? "bare_lf"
+                                                                                        : NULL);
 }
 
 /* The last words, as far as the client hears them, and the reason for the log. */
@@ -423,21 +428,6 @@ static void say_farewell(struct smtpsession *session)
                             is_in_data ? session->data_bytes : 0, &session->peer);
 }
 
-static void identify_client(struct smtpsession *session)
-{
-    struct smtpsession_service *service = session->service;
-    session->is_trusted =
-        ip_network_list_has(&service->settings.trusted_networks, &session->address);
-    session->peer.name = SPAN("unknown");
-    session->peer.address = ip_address_format(&session->address, session->address_text);
-    if (!service->settings.looks_up_client || session->address.family == IP_FAMILY_NONE)
-        return;
-    const struct span name = service->backend.find_client_name(service->backend.context,
-                                                               &session->address, &session->arena);
-    if (name.length)
-        session->peer.name = name;
-}
-
 static void end_session(struct smtpsession *session)
 {
     struct smtpsession_service *service = session->service;
@@ -460,7 +450,11 @@ static void run_session(void *argument)
         end_session(session);
         return;
     }
-    identify_client(session);
+    if (!session_read_proxy_header(session)) {
+        end_session(session);
+        return;
+    }
+    session_identify_client(session);
     maillog_connect(service->log, &session->peer);
     if (session_client_arrived(session) && session_wait_before_greeting(session))
         session_reply_plain(session, 220, service->settings.banner);

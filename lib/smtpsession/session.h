@@ -9,11 +9,14 @@
 
 #include <sys/socket.h>
 
+#include "address/host_list.h"
 #include "addr/client.h"
 #include "address/mailbox.h"
 #include "address/rewrite.h"
+#include "base/byteset.h"
 #include "base/list.h"
 #include "base/outcome.h"
+#include "intake/header.h"
 #include "intake/intake.h"
 #include "limit/client.h"
 #include "maillog/receive.h"
@@ -87,9 +90,22 @@ struct smtpsession_settings {
     bool logs_client_port;
     bool looks_up_client;
     bool has_soft_bounce;
-    bool has_smtputf8;               /* RFC 6531 is offered, and addresses in UTF-8 are taken */
-    bool has_strict_smtputf8;        /* but only where MAIL said so */
-    bool detects_smtputf8;           /* what needs it is sent on as if MAIL had said so */
+    bool has_smtputf8;        /* RFC 6531 is offered, and addresses in UTF-8 are taken */
+    bool has_strict_smtputf8; /* but only where MAIL said so */
+    bool detects_smtputf8;    /* what needs it is sent on as if MAIL had said so */
+    bool takes_bare_lf;       /* LF for CRLF, though never in the end of a message */
+    bool notes_bare_lf;
+    bool replaces_bare_cr;            /* in messages, where a bare LF is taken */
+    struct host_list bare_lf_clients; /* from whom it is taken in any case */
+    bool filters_characters;          /* one of the next two is not empty */
+    struct byteset stripped_characters;
+    struct byteset rejected_characters;
+    struct host_list xclient_hosts; /* who may speak for others */
+    struct host_list xforward_hosts;
+    bool has_upstream_proxy; /* each connection begins with a header of the PROXY protocol */
+    int64_t proxy_timeout_ms;
+    struct host_list local_clients; /* whose headers are completed */
+    struct intake_header_rules header_rules;
     struct span verify_restrictions; /* in which reject_unverified_... may stand */
     struct smtpsession_unverified unverified_sender;
     struct smtpsession_unverified unverified_recipient;

@@ -36,8 +36,22 @@ struct session_count {
     uint32_t total;
 };
 
+/* What XFORWARD said of the client behind a proxy; empty where it said nothing. */
+struct session_forwarded {
+    bool has_client; /* anything but IDENT */
+    bool has_source;
+    bool is_source_local;
+    struct span name;
+    struct ip_address address;
+    uint16_t port;
+    struct span protocol;
+    struct span helo;
+    struct span ident; /* the message's queue id there */
+};
+
 struct session_transaction {
-    bool is_open; /* MAIL was accepted */
+    bool is_open;                       /* MAIL was accepted */
+    struct session_forwarded forwarded; /* before MAIL */
     struct mailbox reverse_path;
     struct smtp_parameters parameters;
     uint32_t recipient_count; /* accepted */
@@ -62,6 +76,7 @@ struct smtpsession {
     struct ip_address address;
     char address_text[IP_ADDRESS_TEXT_MAX_BYTES];
     uint16_t port;
+    bool has_name; /* confirmed by DNS */
     bool is_trusted;
     bool is_unwelcome; /* it talked before it was greeted: no recipient is accepted */
     bool is_limited;   /* counted by limitd */
@@ -71,6 +86,13 @@ struct smtpsession {
     int64_t cut_ms;    /* while it waits: not longer than until then; CLOCK_NEVER */
     bool was_improper; /* pipelined what it must not, which is logged */
     bool is_waiting;   /* for the client: may be interrupted */
+    bool may_xclient;
+    bool may_xforward;
+    struct log_sasl sasl; /* who the client is, where it is known; method empty: it is not */
+    bool takes_bare_lf;
+    bool has_bare_lf; /* somewhere in what was taken */
+    bool is_local;    /* its messages' headers are completed */
+    unsigned repairs; /* SMTP_DATA_REPAIR_, of content */
     enum session_protocol protocol;
     struct span helo;
     uint8_t *helo_bytes; /* where that lies */
@@ -105,6 +127,21 @@ void session_consume_command(struct smtpsession *session);
 void session_reset_transaction(struct smtpsession *session);
 /* Empty before the first accepted recipient. */
 struct span session_queue_id(const struct smtpsession *session);
+
+/* client.c: who is there, and what follows from that. */
+void session_identify_client(struct smtpsession *session);
+/* What its name and address let it do; again when they have changed. */
+void session_judge_client(struct smtpsession *session);
+/* The header of a proxy in front of us, before anything else. False when the session is over for
+ * want of one. */
+MUST_USE bool session_read_proxy_header(struct smtpsession *session);
+
+/* xclient.c */
+bool session_xclient(struct smtpsession *session, struct span argument);
+bool session_xforward(struct smtpsession *session, struct span argument);
+
+/* commands.c: the name in HELO and EHLO. False when it is too long. */
+MUST_USE bool session_take_helo(struct smtpsession *session, struct span name);
 
 /* limits.c: to be called when the client's address is known, and again when it has changed. False
  * when it is one connection too many: that was answered and logged, and session->end is set. */

@@ -9,22 +9,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
 enum { LINE_LIMIT_BYTES = 64 };
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+static void read_commands(struct span input, bool accept_bare_lf)
 {
-    struct span input = span_of(bytes, length);
     for (;;) {
         struct smtp_command command, trickled;
         size_t consumed = 0, trickled_bytes = 0;
         const enum parse_result result =
-            smtp_command_parse(input, LINE_LIMIT_BYTES, &command, &consumed);
+            smtp_command_parse(input, LINE_LIMIT_BYTES, accept_bare_lf, &command, &consumed);
         enum parse_result again = PARSE_NEED_MORE;
         for (size_t i = 0; i <= input.length && again == PARSE_NEED_MORE; i++)
-            again = smtp_command_parse(span_first(input, i), LINE_LIMIT_BYTES, &trickled,
-                                       &trickled_bytes);
+            again = smtp_command_parse(span_first(input, i), LINE_LIMIT_BYTES, accept_bare_lf,
+                                       &trickled, &trickled_bytes);
         if (again != result || consumed != trickled_bytes)
             abort();
         if (result != PARSE_OK)
-            return 0;
+            return;
         struct smtp_parameters parameters;
         struct outcome refusal = outcome_ok();
         struct span word = span_empty();
@@ -38,4 +37,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
             abort();
         input = span_after(input, consumed);
     }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+    read_commands(span_of(bytes, length), false);
+    read_commands(span_of(bytes, length), true);
+    return 0;
 }

@@ -31,9 +31,10 @@ static size_t model(struct span input, struct buffer *content)
 }
 
 static size_t decode(struct span input, size_t step, struct buffer *content,
-                     struct smtp_content_facts *facts, struct smtp_data_decoder *decoder)
+                     struct smtp_content_facts *facts, struct smtp_data_decoder *decoder,
+                     unsigned repairs)
 {
-    smtp_data_decoder_init(decoder);
+    smtp_data_decoder_init(decoder, repairs);
     smtp_content_facts_init(facts);
     for (size_t at = 0; at < input.length; at += step) {
         struct span piece = span_between(input, at, at + step), decoded;
@@ -70,7 +71,7 @@ static void decode_as_chunks(struct span input, size_t step)
     struct smtp_content_facts facts;
     struct buffer content;
     buffer_init(&content, NULL, CONTENT_MAX_BYTES);
-    smtp_data_decoder_init(&decoder);
+    smtp_data_decoder_init(&decoder, 0);
     smtp_content_facts_init(&facts);
     for (size_t at = 0; at < input.length; at += step) {
         struct span piece = span_between(input, at, at + step), decoded;
@@ -101,6 +102,27 @@ static void decode_as_chunks(struct span input, size_t step)
     buffer_release(&content);
 }
 
+/* Repaired, the content ends where it did, and has whole line ends only. */
+static void decode_repaired(struct span input, size_t step, size_t expected_end)
+{
+    struct smtp_data_decoder decoder;
+    struct smtp_content_facts facts;
+    struct buffer content;
+    buffer_init(&content, NULL, CONTENT_MAX_BYTES);
+    const size_t end =
+        decode(input, step, &content, &facts, &decoder, SMTP_DATA_REPAIR_LF | SMTP_DATA_REPAIR_CR);
+    if (end != expected_end || smtp_data_decoder_is_clean(&decoder) == decoder.has_nul)
+        abort();
+    for (size_t at = 0; end != SIZE_MAX && at < content.length; at++) {
+        if (content.bytes[at] == '\r' &&
+            (at + 1 == content.length || content.bytes[at + 1] != '\n'))
+            abort();
+        if (content.bytes[at] == '\n' && (at == 0 || content.bytes[at - 1] != '\r'))
+            abort();
+    }
+    buffer_release(&content);
+}
+
 static void parse_argument(struct span argument)
 {
     struct smtp_chunk chunk = {UINT64_MAX, true};
@@ -127,9 +149,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     decode_as_chunks(input, (size_t)bytes[0] + 1);
     parse_argument(input);
     const size_t expected_end = model(input, &expected);
-    const size_t end = decode(input, (size_t)bytes[0] + 1, &content, &facts, &decoder);
+    const size_t end = decode(input, (size_t)bytes[0] + 1, &content, &facts, &decoder, 0);
     if (end != expected_end)
         abort();
+    decode_repaired(input, (size_t)bytes[0] + 1, expected_end);
     if (end != SIZE_MAX) {
         if (!span_equals(buffer_span(&expected), buffer_span(&content)) ||
             facts.header_bytes > facts.size_bytes || facts.size_bytes != content.length)
@@ -156,7 +179,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
                 buffer_append_span(&wire, piece);
         }
         buffer_append_span(&wire, smtp_data_encoder_end(&encoder));
-        if (decode(buffer_span(&wire), step, &again, &whole_facts, &decoder) != wire.length)
+        if (decode(buffer_span(&wire), step, &again, &whole_facts, &decoder, 0) != wire.length)
             abort();
         /* The encoder ends an open last line. */
         if (!span_starts_with(buffer_span(&again), buffer_span(&content)) ||

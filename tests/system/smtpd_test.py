@@ -71,13 +71,21 @@ def test_unknown_recipient_is_refused_at_rcpt(here):
     here.wait_for_log(r"NOQUEUE: reject: RCPT from .*User unknown in virtual mailbox table; ")
 
 
+@pytest.fixture
+def stranger(make_instance):
+    """As here, but for no leniency towards clients on this machine."""
+    return make_instance("here", users=["you@here.test"], settings={
+        "smtpd_forbid_bare_newline_exclusions": "", "local_header_rewrite_clients": ""}).start()
+
+
 @pytest.mark.parametrize("content", [
     b"Subject: x\r\n\r\nbare\nnewline\r\n.\r\n", b"Subject: x\r\n\r\nbare\rreturn\r\n.\r\n",
     b"Subject: x\r\n\r\nnul\0byte\r\n.\r\n", b"Subject: x\r\n\r\nx\n.\nQUIT\r\n.\r\n",
     b"Subject: x\r\n\r\nx\n.\r\nQUIT\r\n.\r\n", b"Subject: x\r\n\r\nx\r\n.\nQUIT\r\n.\r\n",
     b"Subject: x\r\n\r\nx\r\n.\rQUIT\r\n.\r\n", b"Subject: x\r\n\r\nx\r.\r\nQUIT\r\n.\r\n",
 ], ids=["lf", "cr", "nul", "lf-dot-lf", "lf-dot-crlf", "crlf-dot-lf", "crlf-dot-cr", "cr-dot-crlf"])
-def test_only_crlf_dot_crlf_ends_data(here, content):
+def test_only_crlf_dot_crlf_ends_data(stranger, content):
+    here = stranger
     raw = Raw(here)
     raw.open("you@here.test")
     assert raw.say("DATA").startswith("354")
@@ -86,9 +94,40 @@ def test_only_crlf_dot_crlf_ends_data(here, content):
     assert not here.messages("you@here.test")
 
 
-def test_bare_newline_in_a_command(here):
-    raw = Raw(here)
+def test_bare_newline_in_a_command(stranger):
+    raw = Raw(stranger)
     assert raw.say(b"EHLO client.example\nMAIL FROM:<>\r\n")[0] == "5"
+
+
+@pytest.mark.parametrize("mode", ["normalize", "note", "yes", "no"])
+def test_smtpd_forbid_bare_newline(make_instance, mode):
+    one = make_instance("here", settings={"smtpd_forbid_bare_newline": mode, "smtpd_forbid_bare_newline_exclusions": "",
+                                          "local_header_rewrite_clients": ""}).start()
+    raw = Raw(one)
+    assert raw.say(b"EHLO client.example\n").startswith("250")
+    raw.open("you@here.test")
+    assert raw.say("DATA").startswith("354")
+    assert raw.say(b"Subject: x\n\nfirst\n.\nQUIT\r\nlone\rreturn\n.\r\n.\r\n").startswith("250 2.0.0")
+    one.wait_for_mail("you@here.test")
+    [message] = one.messages("you@here.test")
+    assert message.read_bytes().split(b"\n\n", 1)[1] == b"first\n.\nQUIT\nlone return\n.\n"
+    raw.say("QUIT")
+    one.wait_for_log(r"disconnect from \S+ .*commands=\d+" + (" notes=bare_lf$" if mode == "note" else "$"))
+
+
+def test_headers_of_local_clients(make_instance):
+    one = make_instance("here", settings={"mydomain": "here.test", "append_dot_mydomain": "yes"}).start()
+    raw = Raw(one)
+    raw.open("you@here.test")
+    assert raw.say("DATA").startswith("354")
+    assert raw.say(b"To: you (me), Friend <friend@here>\r\nBcc: secret@here.test\r\n\r\nx\r\n.\r\n").startswith("250")
+    one.wait_for_mail("you@here.test")
+    [message] = one.messages("you@here.test")
+    header = message.read_text().split("\n\n")[0]
+    assert "\nTo: you@mx.here.test (me), Friend <friend@here.here.test>\n" in header
+    assert "Bcc" not in header
+    for field in (r"Message-Id: <\d{14}\.\w+@mx\.here\.test>", r"Date: \w{3}, .*", "From: sender@client.example"):
+        assert re.search(f"^{field}$", header, re.M), header
 
 
 def test_message_size_limit(make_instance):

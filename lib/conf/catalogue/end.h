@@ -3,7 +3,9 @@
 #undef CONF_AT
 #undef CONF_TEXT
 #undef CONF_LISTED
+#undef CONF_CLIENT_LIST
 #undef CONF_NETWORKS
+#undef CONF_CLIENTS
 #undef CONF_TABLES
 #undef CONF_MATCH_LIST
 #undef CONF_TEMPLATES

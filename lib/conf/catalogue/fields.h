@@ -3,6 +3,7 @@
 #include "conf/catalogue/shared.h"
 #define CONF_TEXT(name, default_text, minimum, maximum, meaning) struct span name;
 #define CONF_NETWORKS(name, default_text, meaning) struct span name;
+#define CONF_CLIENTS(name, default_text, meaning) struct span name;
 #define CONF_TABLES(name, default_text, meaning) struct span name;
 #define CONF_MATCH_LIST(name, default_text, meaning) struct span name;
 #define CONF_TEMPLATES(name, default_text, meaning) struct span name;

@@ -9,8 +9,14 @@
 #define CONF_LISTED(name, kind, default_text, meaning)                                             \
     CONF_ROW(name, TEXT, default_text, meaning, .content = CONF_CONTENT_##kind,                    \
              .maximum = CONF_TEXT_MAX, CONF_AT(name))
+/* The files in such a list may be long. */
+#define CONF_CLIENT_LIST(name, kind, default_text, meaning)                                        \
+    CONF_ROW(name, TEXT, default_text, meaning, .content = CONF_CONTENT_##kind,                    \
+             .maximum = CONF_CLIENTS_MAX, CONF_AT(name))
 #define CONF_NETWORKS(name, default_text, meaning)                                                 \
-    CONF_LISTED(name, NETWORKS, default_text, meaning)
+    CONF_CLIENT_LIST(name, NETWORKS, default_text, meaning)
+#define CONF_CLIENTS(name, default_text, meaning)                                                  \
+    CONF_CLIENT_LIST(name, CLIENTS, default_text, meaning)
 #define CONF_TABLES(name, default_text, meaning) CONF_LISTED(name, TABLES, default_text, meaning)
 #define CONF_MATCH_LIST(name, default_text, meaning)                                               \
     CONF_LISTED(name, MATCH_LIST, default_text, meaning)

@@ -29,6 +29,8 @@
     "Complete addresses without a domain with @$myorigin.")
 #define CONF_SHARED_append_dot_mydomain CONF_BOOL(append_dot_mydomain, "${{$compatibility_level} <level {1} ? {yes} : {no}}", \
     "Complete domains without a dot with .$mydomain.")
+#define CONF_SHARED_remote_header_rewrite_domain CONF_TEXT(remote_header_rewrite_domain, "", 0, 255, \
+    "The domain that completes addresses in header fields of clients that are not local; empty: they stay as they are.")
 #define CONF_SHARED_allow_percent_hack CONF_BOOL(allow_percent_hack, "yes", \
     "Rewrite user%domain to user@domain.")
 

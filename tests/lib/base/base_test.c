@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "base/number.h"
 #include "base/outcome.h"
+#include "base/byteset.h"
 #include "base/utf8.h"
 
 static void test_span_questions(void **state)
@@ -172,6 +173,44 @@ static void test_base64(void **state)
     buffer_release(&buffer);
 }
 
+static void test_byteset(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool is_good;
+        struct span members;
+    } rows[] = {
+        {"", true, SPAN_LITERAL("")},
+        {"ab", true, SPAN_LITERAL("ab")},
+        {"\\0\\177\\\\", true, SPAN_LITERAL("\0\177\\")},
+        {"\\a\\b\\f\\n\\r\\t\\v", true, SPAN_LITERAL("\a\b\f\n\r\t\v")},
+        {"\\0017", true,
+         SPAN_LITERAL("\001"
+                      "7")},
+        {"\\377", true, SPAN_LITERAL("\377")},
+        {"\\400", false, SPAN_LITERAL("")},
+        {"\\8", false, SPAN_LITERAL("")},
+        {"a\\", false, SPAN_LITERAL("")},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct byteset set = {{0}};
+        assert_int_equal(byteset_parse(span_from_string(rows[i].text), &set), rows[i].is_good);
+        assert_int_equal(byteset_is_empty(&set), rows[i].members.length == 0);
+        for (unsigned byte = 0; byte < 256; byte++) {
+            const bool is_member =
+                span_find_byte(rows[i].members, (uint8_t)byte) < rows[i].members.length;
+            assert_int_equal(byteset_has(&set, (uint8_t)byte), is_member);
+        }
+        assert_int_equal(byteset_find(&set, SPAN("xyz")), 3);
+    }
+    struct byteset set = {{0}};
+    byteset_add(&set, 'y');
+    assert_int_equal(byteset_find(&set, SPAN("xyz")), 1);
+    byteset_remove(&set, 'y');
+    assert_true(byteset_is_empty(&set));
+}
+
 static void test_utf8(void **state)
 {
     (void)state;
@@ -282,6 +321,7 @@ int main(void)
         cmocka_unit_test(test_outcome_from_text),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_byteset),
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_map_and_list),
         cmocka_unit_test(test_siphash),

@@ -1,5 +1,9 @@
 # tests of lib/conf
 if HAVE_CMOCKA
+check_PROGRAMS += tests/lib/conf/networks_test
+TESTS += tests/lib/conf/networks_test
+tests_lib_conf_networks_test_SOURCES = tests/lib/conf/networks_test.c tests/test.h
+tests_lib_conf_networks_test_LDADD = $(test_libs)
 check_PROGRAMS += tests/lib/conf/check_test tests/lib/conf/conf_test tests/lib/conf/edit_test \
 	tests/lib/conf/manual_test tests/lib/conf/pipe_command_test
 TESTS += tests/lib/conf/check_test tests/lib/conf/conf_test tests/lib/conf/edit_test \

@@ -132,7 +132,9 @@ static void describe_type(struct buffer *text, const struct conf_parameter *para
     switch (parameter->type) {
     case CONF_TYPE_TEXT:
         if (parameter->content == CONF_CONTENT_NETWORKS)
-            buffer_append_string(text, "A list of networks.");
+            buffer_append_string(text, "A list of networks, files and cidr: tables.");
+        else if (parameter->content == CONF_CONTENT_CLIENTS)
+            buffer_append_string(text, "A list of names, networks, files and cidr: tables.");
         else if (parameter->content == CONF_CONTENT_TABLES)
             buffer_append_string(text, "A list of tables.");
         else if (parameter->content == CONF_CONTENT_MATCH_LIST)

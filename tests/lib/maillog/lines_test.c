@@ -41,18 +41,22 @@ static void test_receive(void **state)
 
     const struct log_command_count counts[] = {{"helo", 0, 0}, {"ehlo", 1, 1}, {"mail", 1, 1},
                                                {"rcpt", 0, 1}, {"data", 0, 1}, {"quit", 1, 1}};
-    maillog_disconnect(&log, &peer, counts, ARRAY_LENGTH(counts));
+    maillog_disconnect(&log, &peer, counts, ARRAY_LENGTH(counts), NULL);
     INFO("disconnect from mail.example.org[192.0.2.7] ehlo=1 mail=1 rcpt=0/1 data=0/1 quit=1 "
          "commands=3/5");
-    maillog_disconnect(&log, &peer, counts, 0);
-    INFO("disconnect from mail.example.org[192.0.2.7] commands=0/0");
+    maillog_disconnect(&log, &peer, counts, 0, "bare_lf");
+    INFO("disconnect from mail.example.org[192.0.2.7] commands=0/0 notes=bare_lf");
 
     const struct log_sasl sasl = {SPAN("PLAIN"), SPAN("anna"), SPAN("")};
-    maillog_client(&log, id, &peer, NULL);
+    maillog_client(&log, id, &peer, NULL, NULL);
     INFO("4Qk7vBz1TfMw2hXcR9dLpNq3s: client=mail.example.org[192.0.2.7]");
-    maillog_client(&log, id, &peer, &sasl);
+    maillog_client(&log, id, &peer, &sasl, NULL);
     INFO("4Qk7vBz1TfMw2hXcR9dLpNq3s: client=mail.example.org[192.0.2.7], sasl_method=PLAIN, "
          "sasl_username=anna");
+    const struct log_origin origin = {SPAN("1RpQ0P"), &peer_port};
+    maillog_client(&log, id, &peer, NULL, &origin);
+    INFO("4Qk7vBz1TfMw2hXcR9dLpNq3s: client=mail.example.org[192.0.2.7], orig_queue_id=1RpQ0P, "
+         "orig_client=unknown[2001:db8::1]:40000");
 
     struct log_refusal refusal = {
         .action = "reject",

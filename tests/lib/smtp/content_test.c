@@ -15,9 +15,9 @@ enum { TEST_BUFFER_BYTES = 1 << 16 };
 
 /* Decodes input cut into pieces of step bytes; returns what follows the end, or -1. */
 static ptrdiff_t decode_in_steps(struct span input, size_t step, struct buffer *content,
-                                 struct smtp_data_decoder *decoder)
+                                 struct smtp_data_decoder *decoder, unsigned repairs)
 {
-    smtp_data_decoder_init(decoder);
+    smtp_data_decoder_init(decoder, repairs);
     buffer_reset(content);
     for (size_t at = 0; at < input.length; at += step) {
         struct span piece = span_between(input, at, at + step);
@@ -72,7 +72,7 @@ static void test_decoder(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
         for (size_t step = 1; step <= rows[i].input.length; step++) {
             struct smtp_data_decoder decoder;
-            const ptrdiff_t after = decode_in_steps(rows[i].input, step, &content, &decoder);
+            const ptrdiff_t after = decode_in_steps(rows[i].input, step, &content, &decoder, 0);
             if (after != rows[i].after)
                 fail_msg("%s in steps of %zu: %td bytes after", rows[i].name, step, after);
             if (!span_equals(buffer_span(&content), rows[i].content))
@@ -83,6 +83,50 @@ static void test_decoder(void **state)
                          decoder.has_bare_lf, decoder.has_nul);
             assert_int_equal(smtp_data_decoder_is_clean(&decoder),
                              !rows[i].bare_cr && !rows[i].bare_lf && !rows[i].nul);
+        }
+    buffer_release(&content);
+}
+
+/* LF for CRLF, and a space for CR: the end of the content is the same. */
+static void test_repairs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        struct span input;
+        struct span content;
+        ptrdiff_t after;
+        bool bare_cr, bare_lf;
+    } rows[] = {
+        {"plain", SPAN_LITERAL("a\r\n..b\r\n.\r\nQ"), SPAN_LITERAL("a\r\n.b\r\n"), 1, 0, 0},
+        {"LF", SPAN_LITERAL("a\nb\n\nc\r\n.\r\n"), SPAN_LITERAL("a\r\nb\r\n\r\nc\r\n"), 0, 0, 1},
+        {"LF first", SPAN_LITERAL("\na\r\n.\r\n"), SPAN_LITERAL("\r\na\r\n"), 0, 0, 1},
+        {"LF dot LF", SPAN_LITERAL("a\n.\nb\r\n.\r\n"), SPAN_LITERAL("a\r\n.\r\nb\r\n"), 0, 0, 1},
+        {"LF dot CR LF", SPAN_LITERAL("a\n.\r\nb\r\n.\r\n"), SPAN_LITERAL("a\r\n.\r\nb\r\n"), 0, 0,
+         1},
+        {"CR LF dot LF", SPAN_LITERAL("a\r\n.\nb\r\n.\r\n"), SPAN_LITERAL("a\r\n.\r\nb\r\n"), 0, 0,
+         1},
+        {"dot LF first", SPAN_LITERAL(".\nb\r\n.\r\n"), SPAN_LITERAL(".\r\nb\r\n"), 0, 0, 1},
+        {"LF dot dot", SPAN_LITERAL("a\n..b\n...\r\n.\r\n"), SPAN_LITERAL("a\r\n.b\r\n..\r\n"), 0,
+         0, 1},
+        {"no end after LF", SPAN_LITERAL("a\n.\n"), SPAN_LITERAL("a\r\n.\r\n"), -1, 0, 1},
+        {"CR", SPAN_LITERAL("a\rb\r\r\n.\r\n"), SPAN_LITERAL("a b \r\n"), 0, 1, 0},
+        {"CR dot CR", SPAN_LITERAL("a\r.\rb\r\n.\r\n"), SPAN_LITERAL("a . b\r\n"), 0, 1, 0},
+        {"CR LF dot CR", SPAN_LITERAL("a\r\n.\rb\r\n.\r\n"), SPAN_LITERAL("a\r\n b\r\n"), 0, 1, 0},
+        {"LF CR", SPAN_LITERAL("a\n\rb\r\n.\r\n"), SPAN_LITERAL("a\r\n b\r\n"), 0, 1, 1},
+    };
+    struct buffer content;
+    buffer_init(&content, NULL, TEST_BUFFER_BYTES);
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        for (size_t step = 1; step <= rows[i].input.length; step++) {
+            struct smtp_data_decoder decoder;
+            const ptrdiff_t after = decode_in_steps(rows[i].input, step, &content, &decoder,
+                                                    SMTP_DATA_REPAIR_LF | SMTP_DATA_REPAIR_CR);
+            if (after != rows[i].after || !span_equals(buffer_span(&content), rows[i].content) ||
+                decoder.has_bare_cr != rows[i].bare_cr || decoder.has_bare_lf != rows[i].bare_lf)
+                fail_msg("%s in steps of %zu: %td bytes after \"%.*s\"", rows[i].name, step, after,
+                         SPAN_PRINTF(buffer_span(&content)));
+            assert_true(smtp_data_decoder_is_clean(&decoder));
         }
     buffer_release(&content);
 }
@@ -272,9 +316,10 @@ static void test_received(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_decoder), cmocka_unit_test(test_encoder),
-        cmocka_unit_test(test_facts),   cmocka_unit_test(test_header_fields),
-        cmocka_unit_test(test_dates),   cmocka_unit_test(test_received),
+        cmocka_unit_test(test_decoder),       cmocka_unit_test(test_repairs),
+        cmocka_unit_test(test_encoder),       cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_header_fields), cmocka_unit_test(test_dates),
+        cmocka_unit_test(test_received),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

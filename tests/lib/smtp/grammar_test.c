@@ -42,10 +42,10 @@ static void test_commands(void **state)
         {"too long", SPAN_LITERAL("NOOP 67890123456789012345678901\r\n"), PARSE_TOO_LONG, 0, 0, 0},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-        struct smtp_command command = {SMTP_VERB_COUNT, span_empty(), span_empty()};
+        struct smtp_command command = {SMTP_VERB_COUNT, span_empty(), span_empty(), false};
         size_t consumed = 99;
         const enum parse_result result =
-            smtp_command_parse(rows[i].input, TEST_LINE_BYTES, &command, &consumed);
+            smtp_command_parse(rows[i].input, TEST_LINE_BYTES, false, &command, &consumed);
         if (result != rows[i].result)
             fail_msg("%s: result %d", rows[i].name, result);
         if (result == PARSE_OK) {
@@ -60,7 +60,7 @@ static void test_commands(void **state)
         enum parse_result trickled = PARSE_NEED_MORE;
         for (size_t length = 0; length <= rows[i].input.length && trickled == PARSE_NEED_MORE;
              length++)
-            trickled = smtp_command_parse(span_first(rows[i].input, length), TEST_LINE_BYTES,
+            trickled = smtp_command_parse(span_first(rows[i].input, length), TEST_LINE_BYTES, false,
                                           &command, &consumed);
         if (trickled != rows[i].result)
             fail_msg("%s: trickled %d", rows[i].name, trickled);
@@ -68,6 +68,39 @@ static void test_commands(void **state)
     for (int verb = SMTP_VERB_UNKNOWN + 1; verb < SMTP_VERB_COUNT; verb++)
         assert_int_equal(
             smtp_verb_from_name(span_from_string(smtp_verb_name((enum smtp_verb)verb))), verb);
+}
+
+/* Where an LF is as good as CRLF. */
+static void test_bare_lf(void **state)
+{
+    (void)state;
+    static const struct {
+        struct span input;
+        enum parse_result result;
+        size_t consumed;
+        bool has_bare_lf;
+    } rows[] = {
+        {SPAN_LITERAL("NOOP x\nQUIT\r\n"), PARSE_OK, 7, true},
+        {SPAN_LITERAL("NOOP x\r\n"), PARSE_OK, 8, false},
+        {SPAN_LITERAL("NOOP x\r"), PARSE_NEED_MORE, 0, false},
+        {SPAN_LITERAL("NOOP\rx\n"), PARSE_MALFORMED, 0, false},
+        {SPAN_LITERAL("NO\0P\n"), PARSE_MALFORMED, 0, false},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        for (size_t length = 0; length <= rows[i].input.length; length++) {
+            struct smtp_command command;
+            size_t consumed = 0;
+            const enum parse_result result = smtp_command_parse(
+                span_first(rows[i].input, length), TEST_LINE_BYTES, true, &command, &consumed);
+            if (result == PARSE_NEED_MORE && length < rows[i].input.length)
+                continue;
+            assert_int_equal(result, rows[i].result);
+            assert_int_equal(consumed, rows[i].consumed);
+            if (result == PARSE_OK)
+                assert_int_equal(command.has_bare_lf, rows[i].has_bare_lf);
+            if (result == PARSE_OK)
+                assert_span_is("name", command.name, "NOOP");
+        }
 }
 
 static void test_chunks(void **state)
@@ -431,7 +464,7 @@ int main(void)
         cmocka_unit_test(test_replies_are_built), cmocka_unit_test(test_replies_are_read),
         cmocka_unit_test(test_endless_reply),     cmocka_unit_test(test_outcome_of_reply),
         cmocka_unit_test(test_extensions),        cmocka_unit_test(test_chunks),
-        cmocka_unit_test(test_dsn_parameters),
+        cmocka_unit_test(test_bare_lf),           cmocka_unit_test(test_dsn_parameters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

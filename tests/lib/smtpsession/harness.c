@@ -192,20 +192,23 @@ void harness_run(const char *main_text, void (*body)(struct harness *harness, vo
     struct harness *harness = calloc(1, sizeof(*harness));
     struct smtpsession_settings settings;
     struct conf_error error;
-    struct span bad_word;
     assert_non_null(harness);
     harness->body = body;
     harness->argument = argument;
     arena_init(&harness->arena, HARNESS_ARENA_BYTES, 0);
     const struct span text = arena_format(&harness->arena,
                                           "myhostname = mx.here.test\nmynetworks = 127.0.0.0/8\n"
-                                          "smtpd_peername_lookup = no\n%s",
+                                          "smtpd_peername_lookup = no\n"
+                                          /* Clients here are on the loopback network. */
+                                          "smtpd_forbid_bare_newline_exclusions =\n"
+                                          "local_header_rewrite_clients =\n%s",
                                           main_text);
     const char *string = arena_string(&harness->arena, text);
     assert_non_null(string);
     if (!conf_test_settings(&conf_part_smtpd, string, &harness->arena, &harness->conf, &error))
         fail_msg("%s", error.text);
-    assert_true(smtpd_settings_make(&harness->conf, &harness->arena, &settings, &bad_word));
+    if (!smtpd_settings_make(&harness->conf, &harness->arena, &settings, &error))
+        fail_msg("%s", error.text);
     maillog_init(&harness->log, HARNESS_LOG_BYTES, NULL, NULL);
     harness->loop = loop_create();
     assert_non_null(harness->loop);

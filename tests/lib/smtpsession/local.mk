@@ -9,10 +9,10 @@ check_PROGRAMS += $(smtpsession_tests)
 TESTS += $(smtpsession_tests)
 tests_lib_smtpsession_chunks_test_SOURCES = tests/lib/smtpsession/chunks_test.c \
 	$(smtpsession_harness)
+tests_lib_smtpsession_chunks_test_LDADD = $(test_libs) $(DB_LIBS)
 tests_lib_smtpsession_extensions_test_SOURCES = tests/lib/smtpsession/extensions_test.c \
 	$(smtpsession_harness)
 tests_lib_smtpsession_extensions_test_LDADD = $(test_libs) $(DB_LIBS)
-tests_lib_smtpsession_chunks_test_LDADD = $(test_libs) $(DB_LIBS)
 tests_lib_smtpsession_misbehaviour_test_SOURCES = tests/lib/smtpsession/misbehaviour_test.c \
 	$(smtpsession_harness)
 tests_lib_smtpsession_misbehaviour_test_LDADD = $(test_libs) $(DB_LIBS)
@@ -23,4 +23,8 @@ tests_lib_smtpsession_transcripts_test_SOURCES = tests/lib/smtpsession/transcrip
 	$(smtpsession_harness)
 tests_lib_smtpsession_transcripts_test_LDADD = $(test_libs) $(DB_LIBS)
 endif
+fuzz_targets += tests/fuzz/session_attributes_fuzz
+tests_fuzz_session_attributes_fuzz_SOURCES = tests/fuzz/session_attributes_fuzz.c $(fuzz_main)
+tests_fuzz_session_attributes_fuzz_LDADD = $(posthouse_libs)
+tests_fuzz_session_attributes_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 EXTRA_DIST += tests/transcripts/smtpd

@@ -1,0 +1,78 @@
+/* smtpsession/client - who a client is, and what it may do for that. See session_private.h. */
+#include "address/proxy_header.h"
+#include "smtp/data.h"
+#include "smtpsession/session_private.h"
+
+void session_judge_client(struct smtpsession *session)
+{
+    const struct smtpsession_settings *settings = &session->service->settings;
+    const struct ip_address *address = &session->address;
+    const struct span name = session->has_name ? session->peer.name : span_empty();
+    session->peer.address = ip_address_format(address, session->address_text);
+    session->peer.port = settings->logs_client_port ? session->port : 0;
+    session->is_trusted = ip_network_list_has(&settings->trusted_networks, address);
+    session->is_local = host_list_has(&settings->local_clients, address, name);
+    session->may_xclient = host_list_has(&settings->xclient_hosts, address, name);
+    session->may_xforward = host_list_has(&settings->xforward_hosts, address, name);
+    session->takes_bare_lf =
+        settings->takes_bare_lf || host_list_has(&settings->bare_lf_clients, address, name);
+    session->repairs = 0;
+    if (session->takes_bare_lf)
+        session->repairs = (unsigned)SMTP_DATA_REPAIR_LF |
+                           (settings->replaces_bare_cr ? (unsigned)SMTP_DATA_REPAIR_CR : 0);
+}
+
+void session_identify_client(struct smtpsession *session)
+{
+    struct smtpsession_service *service = session->service;
+    session->peer.name = SPAN("unknown");
+    session->has_name = false;
+    if (service->settings.looks_up_client && session->address.family != IP_FAMILY_NONE) {
+        const struct span name = service->backend.find_client_name(
+            service->backend.context, &session->address, &session->arena);
+        session->has_name = name.length > 0;
+        if (session->has_name)
+            session->peer.name = name;
+    }
+    session_judge_client(session);
+}
+
+static void complain(struct smtpsession *session, const char *problem)
+{
+    struct buffer *line = maillog_begin(session->service->log, LOG_LEVEL_WARNING, span_empty());
+    buffer_append_format(line, "haproxy read: %s from ", problem);
+    maillog_put_peer(line, &session->peer);
+    maillog_end(session->service->log);
+}
+
+bool session_read_proxy_header(struct smtpsession *session)
+{
+    const struct smtpsession_settings *settings = &session->service->settings;
+    const int64_t deadline_ms = clock_deadline_after(settings->proxy_timeout_ms);
+    enum parse_result result;
+    struct proxy_header header;
+    size_t consumed;
+    if (!settings->has_upstream_proxy)
+        return true;
+    session_judge_client(session); /* for the log: the proxy's address is all we have */
+    while ((result = proxy_header_parse(stream_input(&session->stream), &header, &consumed)) ==
+           PARSE_NEED_MORE)
+        if (!session_read(session, deadline_ms)) {
+            if (session->end == SESSION_TIMED_OUT)
+                complain(session, "timeout error");
+            break;
+        }
+    if (result != PARSE_OK) {
+        if (result != PARSE_NEED_MORE)
+            complain(session, "bad header");
+        /* Not a word: who speaks without the proxy's header does not speak through the proxy. */
+        session->end = SESSION_HAS_QUIT;
+        return false;
+    }
+    stream_consume(&session->stream, consumed);
+    if (!header.is_local) {
+        session->address = header.client;
+        session->port = header.client_port;
+    }
+    return true;
+}
