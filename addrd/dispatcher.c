@@ -240,7 +240,10 @@ bool dispatcher_begin(struct dispatcher *dispatcher)
     struct service *service = dispatcher->service;
     const struct conf_addrd *settings = service->settings;
 
-    questions_init(&dispatcher->questions, service->loop, &dispatcher->resolver);
+    resolver_for_verification(&dispatcher->resolver, &dispatcher->verification_settings,
+                              &dispatcher->verification);
+    questions_init(&dispatcher->questions, service->loop, &dispatcher->resolver,
+                   &dispatcher->verification);
     dispatcher->questions.on_idle = on_idle;
     dispatcher->questions.owner = dispatcher;
     dispatcher->helpers = (struct helpers){.report = report_failure,

@@ -12,6 +12,8 @@ enum { DISPATCHER_REPORT_BYTES = 512 };
 struct dispatcher {
     struct service *service;
     struct resolver resolver;
+    struct resolver verification; /* for probes */
+    struct conf_addrd verification_settings;
     struct helpers helpers;
     struct questions questions;
     int nursery_descriptor; /* -1: no table needs workers */

@@ -219,8 +219,10 @@ static bool route_one(struct question *question, struct span recipient, struct b
     struct arena arena;
 
     arena_init(&arena, RESOLVER_ARENA_BYTES, 0);
-    resolver_route(question->peer->questions->resolver, recipient, question->message.route.sender,
-                   &arena, &route);
+    struct questions *questions = question->peer->questions;
+    resolver_route(question->message.route.is_verification ? questions->verification
+                                                           : questions->resolver,
+                   recipient, question->message.route.sender, &arena, &route);
     const struct ipc_addr_route_entry entry = {.outcome = shortened(route.outcome),
                                                .transport = route.transport,
                                                .nexthop = route.nexthop,
@@ -385,7 +387,9 @@ void questions_add_peer(struct questions *questions, enum ipc_role role, int des
         free(peer); /* the other end sees it closed */
 }
 
-void questions_init(struct questions *questions, struct loop *loop, struct resolver *resolver)
+void questions_init(struct questions *questions, struct loop *loop, struct resolver *resolver,
+                    struct resolver *verification)
 {
-    *questions = (struct questions){.loop = loop, .resolver = resolver};
+    *questions =
+        (struct questions){.loop = loop, .resolver = resolver, .verification = verification};
 }

@@ -12,13 +12,15 @@ enum { QUESTIONS_OPEN_MAX = 4000 };
 struct questions {
     struct loop *loop;
     struct resolver *resolver;
+    struct resolver *verification; /* the one for probes */
     size_t open_count;
     /* Told when the last open question has been answered; may be NULL. */
     void (*on_idle)(struct questions *questions);
     void *owner;
 };
 
-void questions_init(struct questions *questions, struct loop *loop, struct resolver *resolver);
+void questions_init(struct questions *questions, struct loop *loop, struct resolver *resolver,
+                    struct resolver *verification);
 /* Takes the descriptor, one end of a channel, over. */
 void questions_add_peer(struct questions *questions, enum ipc_role role, int descriptor);
 

@@ -515,3 +515,20 @@ void resolver_route(struct resolver *resolver, struct span recipient, struct spa
     route->nexthop = resolution.nexthop;
     route->mailbox = mailbox;
 }
+
+void resolver_for_verification(const struct resolver *resolver, struct conf_addrd *settings,
+                               struct resolver *result)
+{
+    const struct conf_addrd *own = resolver->settings;
+    *settings = *own;
+    settings->local_transport = own->address_verify_local_transport;
+    settings->virtual_transport = own->address_verify_virtual_transport;
+    settings->relay_transport = own->address_verify_relay_transport;
+    settings->default_transport = own->address_verify_default_transport;
+    settings->relayhost = own->address_verify_relayhost;
+    *result = *resolver;
+    result->settings = settings;
+    result->tables.transports = resolver->tables.verify_transports;
+    result->tables.relayhosts_by_sender = resolver->tables.verify_relayhosts_by_sender;
+    result->tables.transports_by_sender = resolver->tables.verify_transports_by_sender;
+}

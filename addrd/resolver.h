@@ -32,6 +32,10 @@ struct expansion; /* expander.h */
 void resolver_check_recipient(struct resolver *resolver, struct span recipient, struct span sender,
                               unsigned flags, struct arena *arena, struct addr_check *check,
                               struct expansion *expansion);
+/* The same resolver with what address_verify_... says in place of transports and relayhosts, for
+ * probes. *settings is filled and has to last as long; the tables stay the first one's. */
+void resolver_for_verification(const struct resolver *resolver, struct conf_addrd *settings,
+                               struct resolver *result);
 void resolver_route(struct resolver *resolver, struct span recipient, struct span sender,
                     struct arena *arena, struct addr_route *route);
 

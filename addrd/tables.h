@@ -21,6 +21,9 @@ struct addr_tables {
     struct table_list *transports;
     struct table_list *relayhosts_by_sender;
     struct table_list *transports_by_sender;
+    struct table_list *verify_transports; /* the three above for probes, address_verify_... */
+    struct table_list *verify_relayhosts_by_sender;
+    struct table_list *verify_transports_by_sender;
     struct table_list *relocated;
     struct table_list *canonical;
     struct table_list *sender_canonical;

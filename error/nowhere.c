@@ -30,6 +30,7 @@ bool nowhere_begin(struct service *service, enum outcome_kind kind, bool is_soft
                                              .log = &service->log,
                                              .is_soft_bouncing = is_soft_bouncing,
                                              .capacity = CAPACITY,
+                                             .takes_verification = true,
                                              .deliver = deliver,
                                              .context = nowhere};
         nowhere->agent = agent_create(service->loop, &agent);

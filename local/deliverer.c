@@ -71,6 +71,12 @@ static struct delivery *make_delivery(const struct deliverer *deliverer,
         agent_finish(recipient, rules->refusal);
         return NULL;
     }
+    if (agent_is_verification(message)) {
+        struct outcome outcome = outcome_ok();
+        outcome.reason = SPAN("delivers to mailbox");
+        agent_finish(recipient, outcome);
+        return NULL;
+    }
     delivery = arena_alloc(&message->arena, sizeof(*delivery));
     if (!delivery) {
         agent_finish(recipient, outcome_temporary(451, 3, 0, "out of memory"));

@@ -183,6 +183,7 @@ static bool begin(struct service *service)
                                          .log = &service->log,
                                          .is_soft_bouncing = settings->soft_bounce,
                                          .capacity = DISPATCH_CAPACITY,
+                                         .takes_verification = true,
                                          .deliver = dispatch_deliver,
                                          .context = local->dispatch};
     if (local->dispatch)

@@ -223,6 +223,7 @@ static bool begin(struct service *service)
         .log = &service->log,
         .is_soft_bouncing = settings->soft_bounce,
         .capacity = DELIVERER_CAPACITY,
+        .takes_verification = true,
         .deliver = virtual->has_workers ? dispatch_deliver : deliverer_deliver,
         .context = context,
     };

@@ -134,6 +134,7 @@ static bool serve(struct worker *worker, int socket)
               deliverer_create(worker->loop, worker->pool, &worker->identity.rules)))
         return false;
     const struct agent_settings settings = {.capacity = DELIVERER_CAPACITY,
+                                            .takes_verification = true,
                                             .deliver = deliverer_deliver,
                                             .context = worker->deliverer,
                                             .on_closed = on_dispatcher_gone,

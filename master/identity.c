@@ -2,6 +2,7 @@
 #include "identity.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -59,6 +60,23 @@ static bool find_user(const char *program, struct identity *identity, struct con
     return true;
 }
 
+/* The group of postdrop, which pickup shares, so that it can read what is dropped. */
+static bool find_drop_group(struct span name, struct identity *identity, struct conf_error *error)
+{
+    char text[256];
+    (void)snprintf(text, sizeof(text), "%.*s", SPAN_PRINTF(name));
+    const struct group *entry = getgrnam(text);
+    if (!entry) {
+        conf_error_set(error,
+                       "setgid_group: group %s does not exist: create it with systemd-sysusers "
+                       "posthouse.sysusers, or set daemon_uid_base",
+                       text);
+        return false;
+    }
+    identity->gid = entry->gr_gid;
+    return true;
+}
+
 bool identity_choose(const struct conf_instance *instance, const struct conf_service *service,
                      const struct conf_master_settings *settings,
                      const struct wiring_program *program, struct identity *identity,
@@ -70,7 +88,9 @@ bool identity_choose(const struct conf_instance *instance, const struct conf_ser
     if (program->traits & WIRING_STATIC_OWNER && choose_static_owner(instance, service, identity))
         return true;
     if (settings->daemon_uid_base == 0)
-        return find_user(program->program, identity, error);
+        return find_user(program->program, identity, error) &&
+               (program->role != IPC_ROLE_PICKUP ||
+                find_drop_group(settings->setgid_group, identity, error));
     const uint32_t number = settings->daemon_uid_base + (uint32_t)wiring_number(program);
     *identity = (struct identity){number, number};
     return true;

@@ -15,8 +15,9 @@ struct identity {
 };
 
 /* Not root: everybody is who we are. Else with daemon_uid_base that and the program's row; else
- * the user posthouse-PROGRAM; and virtual, where all mailboxes have one owner, is that owner. False
- * and *error when there is no such user. */
+ * the user posthouse-PROGRAM; and virtual, where all mailboxes have one owner, is that owner.
+ * pickup is of the group setgid_group, as postdrop is. False and *error when there is no such user.
+ */
 MUST_USE bool identity_choose(const struct conf_instance *instance,
                               const struct conf_service *service,
                               const struct conf_master_settings *settings,

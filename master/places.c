@@ -11,7 +11,9 @@
 
 #include "system/file.h"
 
-enum { MODE_SHARED = 0755, MODE_PRIVATE = 0700 };
+/* The group may add files to maildrop, nobody may list it, and only owners remove what they added.
+ */
+enum { MODE_SHARED = 0755, MODE_PRIVATE = 0700, MODE_DROP = 01730 };
 
 struct place {
     int parent;       /* AT_FDCWD: path is whole */
@@ -69,7 +71,9 @@ static bool check_owner(int directory, const struct place *place, struct conf_no
                         place->owner.gid, place->shown);
         return false;
     }
-    if (facts.st_mode & (S_IWGRP | S_IWOTH)) {
+    const mode_t forbidden =
+        (facts.st_mode & 07777) == MODE_DROP ? S_IWOTH : (mode_t)(S_IWGRP | S_IWOTH);
+    if (facts.st_mode & forbidden) {
         conf_notice_add(notices, CONF_NOTICE_ERROR,
                         "directory %s may be written to by others (mode %03o): chmod %03o %s",
                         place->shown, facts.st_mode & 07777, place->mode, place->shown);
@@ -136,6 +140,18 @@ static void check_empty(int directory, const char *shown, struct conf_notices *n
     (void)closedir(stream); /* only read from */
 }
 
+/* Of pickup, for who is in the group of postdrop. Who is not root has no group for it. */
+static void open_maildrop(const struct plan *plan, int queue, struct conf_notices *notices)
+{
+    const struct identity owner = plan->drop_owner;
+    const char *path = plan->queue_directory;
+    const int directory = open_below(queue, path, "maildrop", owner, MODE_PRIVATE, notices);
+    if (directory >= 0 && geteuid() == 0 &&
+        (fchown(directory, owner.uid, owner.gid) != 0 || fchmod(directory, MODE_DROP) != 0))
+        note(notices, "maildrop", "cannot give it to its group");
+    file_close(directory);
+}
+
 static void open_queue(const struct plan *plan, struct identity ourselves, struct places *places,
                        struct conf_notices *notices)
 {
@@ -151,6 +167,7 @@ static void open_queue(const struct plan *plan, struct identity ourselves, struc
         if (plan->services[i]->program->role == IPC_ROLE_CONNECTD)
             file_close(open_below(queue, path, "private", plan->services[i]->identity, MODE_PRIVATE,
                                   notices));
+    open_maildrop(plan, queue, notices);
     places->pid = open_below(queue, path, "pid", ourselves, MODE_SHARED, notices);
     places->public = open_below(queue, path, "public", ourselves, MODE_SHARED, notices);
     file_close(queue);

@@ -22,6 +22,8 @@ const char plan_default_services[] = "smtp    inet n - y - - smtpd\n"
                                      "limitd  unix - - y - 1 limitd\n"
                                      "logd    unix - - n - 1 logd\n"
                                      "bounce  unix - - y - 1 bounce\n"
+                                     "verify  unix - - y - 1 verify\n"
+                                     "pickup  unix n - y 60 1 pickup\n"
                                      "smtp    unix - - y - - smtp\n"
                                      "relay   unix - - y - - smtp\n"
                                      "local   unix - n n - - local\n"
@@ -316,6 +318,8 @@ static void add_service(struct planning *planning, const struct conf_service *co
         conf_notice_add(planning->notices, CONF_NOTICE_ERROR, "%s", error.text);
     if (program->role == IPC_ROLE_QMGR)
         plan->owner = service->identity;
+    if (program->role == IPC_ROLE_PICKUP)
+        plan->drop_owner = service->identity;
 }
 
 /* The line of master.cf that counts where a program has one service: the one of its own name, else
@@ -451,7 +455,7 @@ struct plan *plan_create(const char *directory, struct conf_notices *notices)
     }
     planning.plan = plan;
     arena_init(&plan->arena, CONF_INSTANCE_ARENA_BYTES, 0);
-    plan->owner = (struct identity){getuid(), getgid()};
+    plan->owner = plan->drop_owner = (struct identity){getuid(), getgid()};
     const struct conf_value_check value_check = {table_check_setting, NULL};
     const bool is_read = read_configuration(&planning, directory);
     if (is_read)

@@ -33,6 +33,7 @@ struct plan {
     const char *run_directory;
     const char *empty_directory;
     struct identity owner;          /* of the queue */
+    struct identity drop_owner;     /* of its maildrop directory */
     struct plan_service **services; /* in the order of the wiring's rows: logd comes first */
     size_t service_count;
     size_t process_count;

@@ -4,6 +4,7 @@
 
 #include "agent.h"
 #include "maillog/event.h"
+#include "probe.h"
 #include "scan.h"
 
 struct open_job {
@@ -136,6 +137,8 @@ void agent_deliver(struct agent *agent, struct entry *entry)
     ASSERT(map_insert(&qmgr->in_flight, &entry->node));
     for (size_t i = 0; i < entry->count; i++)
         message->recipients[entry->indexes[i]].stage = STAGE_IN_FLIGHT;
+    if (message->is_probe && message->ready_descriptor < 0)
+        message->ready_descriptor = probe_open(qmgr);
     if (message->ready_descriptor >= 0) {
         const int descriptor = message->ready_descriptor;
         message->ready_descriptor = -1;

@@ -9,8 +9,10 @@
 #include "route.h"
 #include "scan.h"
 #include "schedule.h"
+#include "source.h"
 #include "space.h"
 #include "system/random.h"
+#include "system/task.h"
 
 enum {
     GRANTS_PER_JOB = 16,
@@ -84,21 +86,28 @@ static void retry_refill(void *context)
     peer_unuse(peer);
 }
 
-/* Takes copy over; on false the grant was not given. */
-static bool add_grant(struct intake_peer *peer, const char *queue_id, int descriptor, int copy)
+/* NULL when memory is out. */
+static struct grant *make_grant(struct intake_peer *peer, const char *queue_id, int descriptor)
 {
     struct grant *grant = calloc(1, sizeof(*grant));
-    if (!grant) {
-        file_close(copy);
-        return false;
-    }
+    if (!grant)
+        return NULL;
     memcpy(grant->queue_id, queue_id, sizeof(grant->queue_id));
     grant->descriptor = descriptor;
     buffer_init(&grant->recipients, NULL, ENVELOPE_MAX_BYTES);
     grant->node.key = span_from_string(grant->queue_id);
-    if (!map_insert(&peer->grants, &grant->node)) {
+    if (map_insert(&peer->grants, &grant->node))
+        return grant;
+    free(grant);
+    return NULL;
+}
+
+/* Takes copy over; on false the grant was not given. */
+static bool add_grant(struct intake_peer *peer, const char *queue_id, int descriptor, int copy)
+{
+    struct grant *grant = make_grant(peer, queue_id, descriptor);
+    if (!grant) {
         file_close(copy);
-        free(grant);
         return false;
     }
     const struct ipc_queue_grant message = {.queue_id = grant->node.key, .content = copy};
@@ -235,6 +244,8 @@ static void accept_message(struct commit_job *commit)
         if (original)
             message_report_committed(original);
     }
+    if (commit->peer->role == IPC_ROLE_PICKUP)
+        source_expect(qmgr, message, commit->peer);
     message->preamble = commit->preamble;
     message->ready_descriptor = commit->delivery_descriptor;
     if (commit->is_kept) {
@@ -402,6 +413,146 @@ static void on_commit(struct intake_peer *peer, uint32_t request_id,
         route_message(commit->message);
 }
 
+/* ---- ids that pickup brings ---- */
+
+struct claim_job {
+    struct pool_job job;
+    struct intake_peer *peer;
+    const struct store *store;
+    uint32_t request_id;
+    char queue_id[QUEUE_ID_MAX_BYTES + 1];
+    int descriptor, copy;
+    bool is_known;
+    int error;
+};
+
+static void reply_claim(struct intake_peer *peer, uint32_t request_id, int content, bool is_known,
+                        const char *reason)
+{
+    const struct ipc_queue_claim_reply message = {
+        .outcome = reason ? outcome_temporary(451, 3, 0, reason) : outcome_ok(),
+        .content = content,
+        .is_known = is_known};
+    if (peer->channel)
+        (void)ipc_channel_reply(peer->channel, request_id, IPC_QUEUE_CLAIM_REPLY, &message);
+    else
+        file_close(content);
+}
+
+static void claim_work(struct pool_job *job)
+{
+    struct claim_job *claim = CONTAINER_OF(job, struct claim_job, job);
+    struct store_place place = {.bucket = 0};
+    memcpy(place.queue_id, claim->queue_id, sizeof(place.queue_id));
+    claim->descriptor = claim->copy = -1;
+    /* Its commit would take the place of the other. */
+    claim->is_known = !store_is_gone(claim->store, &place);
+    if (claim->is_known)
+        return;
+    claim->descriptor = store_create(claim->store, claim->queue_id);
+    claim->copy = claim->descriptor < 0 ? -1 : fcntl(claim->descriptor, F_DUPFD_CLOEXEC, 3);
+    claim->error = errno;
+}
+
+static void claim_done(struct pool_job *job)
+{
+    struct claim_job *claim = CONTAINER_OF(job, struct claim_job, job);
+    struct intake_peer *peer = claim->peer;
+    if (claim->is_known) {
+        reply_claim(peer, claim->request_id, -1, true, NULL);
+    } else if (claim->copy >= 0 && peer->channel &&
+               make_grant(peer, claim->queue_id, claim->descriptor)) {
+        reply_claim(peer, claim->request_id, claim->copy, false, NULL);
+    } else {
+        reply_claim(peer, claim->request_id, -1, false,
+                    claim->copy < 0 ? strerror(claim->error) : "out of memory");
+        file_close(claim->copy);
+        if (claim->descriptor >= 0)
+            store_abandon(claim->store, claim->queue_id, claim->descriptor);
+    }
+    free(claim);
+    peer_unuse(peer);
+}
+
+static void on_claim(struct intake_peer *peer, uint32_t request_id, struct span queue_id)
+{
+    const struct qmgr *qmgr = peer->qmgr;
+    const char *reason = NULL;
+    if (!queue_id_is_valid(queue_id))
+        reason = "not a queue id";
+    else if (!qmgr->has_lock || qmgr->service->is_draining)
+        reason = "the queue is another queue manager's";
+    else if (!outcome_is_ok(&qmgr->intake_state))
+        reason = "insufficient system storage";
+    struct grant *earlier = find_grant(peer, queue_id);
+    if (earlier) { /* its answer came too late */
+        abandon_grant(peer, earlier);
+        reason = "it was claimed before";
+    }
+    const enum source_state state = reason ? SOURCE_UNKNOWN : source_look(peer->qmgr, queue_id);
+    if (state == SOURCE_BUSY)
+        reason = "it is just being committed";
+    struct claim_job *claim = reason || state == SOURCE_IN_QUEUE ? NULL : calloc(1, sizeof(*claim));
+    if (!claim) {
+        if (state != SOURCE_IN_QUEUE && !reason)
+            reason = "out of memory";
+        reply_claim(peer, request_id, -1, state == SOURCE_IN_QUEUE, reason);
+        return;
+    }
+    claim->job.work = claim_work;
+    claim->job.done = claim_done;
+    claim->peer = peer;
+    claim->store = scan_store(peer->qmgr);
+    claim->request_id = request_id;
+    memcpy(claim->queue_id, queue_id.bytes, queue_id.length);
+    peer->user_count++;
+    pool_submit(peer->qmgr->pool, &claim->job);
+}
+
+struct known_request {
+    struct intake_peer *peer;
+    uint32_t request_id;
+    struct buffer queue_ids;
+};
+
+static void known_body(void *argument)
+{
+    struct known_request *request = argument;
+    struct intake_peer *peer = request->peer;
+    struct buffer known;
+    buffer_init(&known, NULL, IPC_RECORDS_MAX);
+    source_find_known(peer->qmgr, buffer_span(&request->queue_ids), &known);
+    const struct ipc_queue_known_reply message = {.queue_ids = buffer_span(&known)};
+    if (peer->channel)
+        (void)ipc_channel_reply(peer->channel, request->request_id, IPC_QUEUE_KNOWN_REPLY,
+                                &message);
+    buffer_release(&known);
+    buffer_release(&request->queue_ids);
+    free(request);
+    peer_unuse(peer);
+}
+
+/* Without an answer pickup asks again. */
+static void on_known(struct intake_peer *peer, uint32_t request_id, struct span queue_ids)
+{
+    struct known_request *request = peer->qmgr->has_lock ? calloc(1, sizeof(*request)) : NULL;
+    if (!request)
+        return;
+    request->peer = peer;
+    request->request_id = request_id;
+    buffer_init(&request->queue_ids, NULL, IPC_RECORDS_MAX);
+    buffer_append_span(&request->queue_ids, queue_ids);
+    peer->user_count++;
+    if (buffer_ok(&request->queue_ids) &&
+        task_start(peer->qmgr->loop, "known", known_body, request))
+        return;
+    buffer_release(&request->queue_ids);
+    free(request);
+    peer_unuse(peer);
+}
+
+/* ---- messages ---- */
+
 static void on_recipients(struct intake_peer *peer, const struct ipc_queue_recipients *batch)
 {
     struct grant *grant = find_grant(peer, batch->queue_id);
@@ -444,6 +595,23 @@ static void on_message(struct ipc_channel *channel, const struct ipc_delivery *d
         refill(peer);
         break;
     }
+    case IPC_QUEUE_CLAIM:
+        if (delivery->id)
+            on_claim(peer, delivery->id,
+                     ((const struct ipc_queue_claim *)delivery->message)->queue_id);
+        break;
+    case IPC_QUEUE_KNOWN:
+        if (delivery->id)
+            on_known(peer, delivery->id,
+                     ((const struct ipc_queue_known *)delivery->message)->queue_ids);
+        break;
+    case IPC_QUEUE_SOURCE_GONE:
+        source_gone(peer->qmgr,
+                    ((const struct ipc_queue_source_gone *)delivery->message)->queue_id);
+        break;
+    case IPC_QUEUE_SOURCES_SETTLED:
+        source_settled(peer->qmgr, peer);
+        break;
     default:
         break;
     }
@@ -467,12 +635,17 @@ static void on_closed(struct ipc_channel *channel, const char *reason, void *con
     peer_unuse(peer);
 }
 
-#define INTAKES (IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_BOUNCE))
+#define PICKUP IPC_ROLE_BIT(IPC_ROLE_PICKUP)
+#define INTAKES (IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_BOUNCE) | PICKUP)
 static const struct ipc_permission permissions[] = {
     {IPC_QUEUE_WANT, INTAKES},
     {IPC_QUEUE_RECIPIENTS, INTAKES},
     {IPC_QUEUE_COMMIT, INTAKES},
     {IPC_QUEUE_ABANDON, INTAKES},
+    {IPC_QUEUE_CLAIM, PICKUP},
+    {IPC_QUEUE_KNOWN, PICKUP},
+    {IPC_QUEUE_SOURCE_GONE, PICKUP},
+    {IPC_QUEUE_SOURCES_SETTLED, PICKUP},
     {0, 0},
 };
 static const struct ipc_channel_handlers handlers = {on_message, on_closed, permissions};

@@ -8,9 +8,11 @@
 
 #include "agent.h"
 #include "intake_peer.h"
+#include "probe.h"
 #include "report.h"
 #include "route.h"
 #include "scan.h"
+#include "source.h"
 #include "system/random.h"
 #include "tool_peer.h"
 
@@ -104,6 +106,10 @@ static bool prepare(struct service *service)
     file_close(data_directory);
     if (!has_key || !open_queue(service))
         return false;
+    if (!probe_prepare(&qmgr)) {
+        service_say(service, "cannot make a memory file: %s", strerror(errno));
+        return false;
+    }
     if (!sandbox_warm_up_crypto()) {
         service_say(service, "libcrypto does not work");
         return false;
@@ -124,6 +130,7 @@ static bool begin(struct service *service)
     qmgr.loop = service->loop;
     qmgr.intake_state = outcome_temporary(451, 3, 0, "Error: queue file write error");
     map_init(&qmgr.messages, seed);
+    source_init(&qmgr);
     list_init(&qmgr.intake_peers);
     list_init(&qmgr.unrouted);
     list_init(&qmgr.bouncers);
@@ -151,6 +158,7 @@ static void on_peer(struct service *service, const struct service_peer *peer, in
     (void)service;
     switch ((int)peer->role) {
     case IPC_ROLE_SMTPD:
+    case IPC_ROLE_PICKUP:
         intake_peer_attach(&qmgr, peer->role, descriptor);
         break;
     case IPC_ROLE_BOUNCE: /* it brings reports, and is asked for them */
@@ -158,6 +166,9 @@ static void on_peer(struct service *service, const struct service_peer *peer, in
             intake_peer_attach(&qmgr, peer->role, descriptor);
         else
             report_attach(&qmgr, descriptor);
+        break;
+    case IPC_ROLE_VERIFY:
+        probe_attach(&qmgr, descriptor);
         break;
     case IPC_ROLE_ADDRD:
         route_attach(&qmgr, descriptor);

@@ -6,10 +6,12 @@
 #include "agent.h"
 #include "maillog/delivery.h"
 #include "maillog/queue.h"
+#include "probe.h"
 #include "report.h"
 #include "route.h"
 #include "scan.h"
 #include "schedule.h"
+#include "source.h"
 #include "system/clock.h"
 #include "warn.h"
 #include "write.h"
@@ -289,6 +291,7 @@ void message_fail_locally(struct message *message, uint32_t index, const struct 
         .in_queue_us = since(now_us, message->active_us),
         .dsn = outcome->status,
         .status = is_bounced ? LOG_DELIVERY_BOUNCED : LOG_DELIVERY_DEFERRED,
+        .is_verification = (message->envelope.flags & QUEUE_FLAG_VERIFY) != 0,
         .text = outcome->reason,
     };
     maillog_delivery(&message->qmgr->service->log, message_id(message), &line);
@@ -432,13 +435,26 @@ void message_report_done(struct message *message, bool is_done)
     message_progress(message);
 }
 
+/* Unless the file that it was dropped in would become the same message again. */
+static void remove_file(struct message *message)
+{
+    if (source_is_gone(message))
+        write_end(message, WRITE_REMOVE);
+    else
+        (void)write_marks(message);
+}
+
 void message_progress(struct message *message)
 {
     if (message->is_discarded || !message->is_committed || message->is_writing ||
         message->is_reporting)
         return;
+    if (message->is_probe) {
+        probe_progress(message);
+        return;
+    }
     if (message->is_deleted) {
-        write_end(message, WRITE_REMOVE);
+        remove_file(message);
         return;
     }
     if (message->is_settling) {
@@ -462,7 +478,7 @@ void message_progress(struct message *message)
     if (message->is_corrupt)
         write_end(message, WRITE_SET_ASIDE);
     else if (is_all_done(message) || is_verified(message))
-        write_end(message, WRITE_REMOVE);
+        remove_file(message);
     else if (message->is_holding)
         write_hold(message);
     else
@@ -471,7 +487,7 @@ void message_progress(struct message *message)
 
 bool message_alter(struct message *message, enum store_alter_action action)
 {
-    if (message->is_deleted || message->is_discarded)
+    if (message->is_deleted || message->is_discarded || message->is_probe)
         return false;
     if (action == STORE_ALTER_RELEASE || action == STORE_ALTER_REQUEUE) {
         const bool was_holding = message->is_holding;

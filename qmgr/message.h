@@ -76,6 +76,8 @@ struct message {
     size_t report_end;         /* the report under way covers recipients before this one */
     enum dsn_kind report_kind; /* and is on what */
     bool has_notes;            /* some recipient's has_note */
+    bool is_probe;             /* asks whether it could be delivered; never on disk */
+    struct probe *probe;       /* who asks */
     unsigned user_count;       /* calls and jobs that will come back to it */
     struct acknowledgement *acknowledgements;
     size_t acknowledgement_count, acknowledgement_capacity;

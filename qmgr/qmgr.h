@@ -29,6 +29,7 @@ struct qmgr {
     bool has_lock; /* before that nothing in the queue is touched */
     uint8_t key_bytes[QUEUE_KEY_BYTES];
     uint64_t start_us;
+    int probe_content; /* what agents get with a probe */
 
     /* Messages in memory. */
     struct map messages; /* by queue id */
@@ -44,6 +45,10 @@ struct qmgr {
     struct loop_hook leave_hook;
     int64_t drain_deadline_ms;
     bool is_space_known; /* peers have been told */
+
+    /* Dropped files of messages that are in the queue. */
+    struct map sources; /* struct source by queue id */
+    bool are_sources_settled;
 
     /* Who routes and delivers. */
     struct ipc_channel *addrd;

@@ -146,7 +146,8 @@ void route_message(struct message *message)
     if (call) {
         *call = (struct route_call){message, message->routed_count, collect(message, &records)};
         const struct ipc_addr_route question = {.sender = message->envelope.reverse_path,
-                                                .recipients = buffer_span(&records)};
+                                                .recipients = buffer_span(&records),
+                                                .is_verification = message->is_probe};
         message->is_routing =
             buffer_ok(&records) &&
             ipc_channel_call_async(qmgr->addrd, IPC_ADDR_ROUTE, &question, IPC_ADDR_ROUTE_REPLY,

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/ascii.h"
 #include "maillog/delivery.h"
 #include "nexthop.h"
 #include "resolve.h"
@@ -41,6 +42,7 @@ static void log_result(const struct delivery *delivery, const struct delivery_re
         .transmission_us = elapsed_us(connected_us, now_us),
         .dsn = outcome->status,
         .status = status,
+        .is_verification = (delivery->envelope.flags & QUEUE_FLAG_VERIFY) != 0,
         .text = outcome->reason,
     };
     maillog_delivery(delivery->agent->log, delivery->queue_id, &line);
@@ -315,7 +317,12 @@ static void try_destination(struct attempt *attempt, struct span destination)
 {
     struct delivery *delivery = attempt->delivery;
     struct nexthop nexthop;
+    struct span name;
     attempt->destination = destination;
+    /* The name of a domain is looked up by its A-labels (RFC 6531 section 3.2). */
+    if (!ascii_is_all_ascii(destination) &&
+        nexthop_to_ascii(destination, &delivery->arena, &name) == PARSE_OK)
+        destination = name;
     if (nexthop_parse(destination, delivery->agent->default_port, delivery->agent->speaks_lmtp,
                       &nexthop) == PARSE_OK) {
         try_nexthop(attempt, &nexthop);

@@ -72,13 +72,15 @@ static void write_session(const struct delivery *delivery, struct connection *co
 {
     const struct queue_envelope *envelope = &delivery->envelope;
     const unsigned offered = connection->extensions.xforward;
-    const bool is_local = envelope->origin != QUEUE_ORIGIN_SMTP;
+    const bool is_local =
+        (envelope->flags & QUEUE_FLAG_LOCAL_CLIENT) != 0 || envelope->origin != QUEUE_ORIGIN_SMTP;
     if (offered & SMTP_XFORWARD_PROTO)
         write_attribute(connection, "PROTO", envelope->protocol);
     if (offered & SMTP_XFORWARD_HELO)
         write_attribute(connection, "HELO", envelope->helo);
     if (offered & SMTP_XFORWARD_IDENT)
-        write_attribute(connection, "IDENT", delivery->queue_id);
+        write_attribute(connection, "IDENT",
+                        span_is_empty(envelope->ident) ? delivery->queue_id : envelope->ident);
     if (offered & SMTP_XFORWARD_SOURCE)
         write_attribute(connection, "SOURCE", is_local ? SPAN("LOCAL") : SPAN("REMOTE"));
 }

@@ -13,6 +13,7 @@ smtp_parts = \
 	smtp/resolve.c smtp/resolve.h \
 	smtp/stage.c smtp/stage.h \
 	smtp/connection.c smtp/connection.h \
+	smtp/wire.c smtp/wire.h \
 	smtp/transaction.c smtp/transaction.h
 daemon_PROGRAMS += smtp/smtp
 smtp_smtp_SOURCES = smtp/main.c $(smtp_parts)

@@ -1,6 +1,7 @@
 /* smtp/nexthop - see nexthop.h. */
 #include "nexthop.h"
 
+#include "address/idn.h"
 #include "base/number.h"
 #include "dnswire/name.h"
 
@@ -81,4 +82,19 @@ enum parse_result nexthop_parse(struct span text, uint16_t default_port, bool is
     result.is_host |= is_lmtp;
     *nexthop = result;
     return PARSE_OK;
+}
+
+enum parse_result nexthop_to_ascii(struct span text, struct arena *arena, struct span *ascii)
+{
+    const bool has_bracket = span_starts_with(text, SPAN("["));
+    const struct span inner = span_after(text, has_bracket ? 1 : 0);
+    const size_t length = span_find_byte(inner, has_bracket ? ']' : ':');
+    struct span name;
+    const enum parse_result result =
+        address_domain_to_ascii(span_first(inner, length), arena, &name);
+    if (result != PARSE_OK)
+        return result;
+    *ascii = arena_format(arena, "%s%.*s%.*s", has_bracket ? "[" : "", SPAN_PRINTF(name),
+                          SPAN_PRINTF(span_after(inner, length)));
+    return ascii->bytes ? PARSE_OK : PARSE_TOO_LONG;
 }

@@ -10,6 +10,7 @@
 #define SMTP_NEXTHOP_H
 
 #include "address/ip.h"
+#include "base/arena.h"
 #include "base/parse.h"
 
 enum { NEXTHOP_LIST_MAX = 10 };
@@ -26,6 +27,9 @@ struct nexthop {
  * forms: unix:path       a Unix socket inet:...        a host, as above */
 MUST_USE enum parse_result nexthop_parse(struct span text, uint16_t default_port, bool is_lmtp,
                                          struct nexthop *nexthop);
+/* The same next hop with A-labels in place of U-labels in its name. */
+MUST_USE enum parse_result nexthop_to_ascii(struct span text, struct arena *arena,
+                                            struct span *ascii);
 /* A number from 1 to 65535, or the name of a mail service ("smtp", "submission", "lmtp" ...). */
 MUST_USE bool nexthop_parse_port(struct span text, uint16_t *port);
 

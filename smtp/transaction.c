@@ -5,6 +5,7 @@
 #include "body.h"
 #include "envelope.h"
 #include "system/task.h"
+#include "wire.h"
 
 /* Commands under way without a reply: their replies fit every socket buffer, so that neither side
  * can wait for the other to read (RFC 2920 section 3.1). */
@@ -21,7 +22,8 @@ struct transaction {
     size_t delivered_count;
     enum connection_stage xforward[ENVELOPE_XFORWARD_MAX];
     size_t xforward_count;
-    struct buffer chunk; /* content that leaves with the envelope; empty: it goes by DATA */
+    struct span reverse_path; /* as the server gets it */
+    struct buffer chunk;      /* content that leaves with the envelope; empty: it goes by DATA */
     bool needs_smtputf8;
     bool is_mail_accepted;
     bool is_data_accepted;
@@ -49,6 +51,12 @@ static struct delivery_recipient *recipient_at(const struct transaction *transac
 static bool uses_chunk(const struct transaction *transaction)
 {
     return transaction->chunk.length > 0;
+}
+
+/* A recipient that is only to be verified: what RCPT is answered is the result. */
+static bool is_verification(const struct transaction *transaction)
+{
+    return (transaction->delivery->envelope.flags & QUEUE_FLAG_VERIFY) != 0;
 }
 
 static enum connection_stage stage_of(const struct transaction *transaction, size_t step)
@@ -93,6 +101,13 @@ static void refuse_recipient(struct transaction *transaction, struct delivery_re
     delivery_fail(transaction->delivery, recipient, transaction->connection, &failure);
 }
 
+static struct wire_rules wire_rules_of(const struct transaction *transaction)
+{
+    const struct connection *connection = transaction->connection;
+    return (struct wire_rules){.has_smtputf8 = connection->extensions.has_smtputf8,
+                               .quotes = connection->settings->smtp_quote_rfc821_envelope};
+}
+
 /* What the server's answer to EHLO rules out. */
 static bool may_be_sent(struct transaction *transaction)
 {
@@ -108,13 +123,16 @@ static bool may_be_sent(struct transaction *transaction)
                          transaction->connection->label));
         return false;
     }
-    transaction->needs_smtputf8 = !ascii_is_all_ascii(envelope->reverse_path) ||
-                                  ((envelope->flags & QUEUE_FLAG_SMTPUTF8) &&
-                                   (envelope->facts.flags & QUEUE_FACT_8BIT_HEADER));
-    if (transaction->needs_smtputf8 && !extensions->has_smtputf8) {
+    const bool has_utf8_header = (envelope->flags & QUEUE_FLAG_SMTPUTF8) != 0 &&
+                                 (envelope->facts.flags & QUEUE_FACT_8BIT_HEADER) != 0;
+    const struct wire_rules rules = wire_rules_of(transaction);
+    if (!wire_address(envelope->reverse_path, &rules, &delivery->arena,
+                      &transaction->reverse_path) ||
+        (has_utf8_header && !extensions->has_smtputf8)) {
         refuse_all(transaction, 6, 7, smtputf8_text(transaction));
         return false;
     }
+    transaction->needs_smtputf8 = has_utf8_header || !ascii_is_all_ascii(transaction->reverse_path);
     return true;
 }
 
@@ -146,6 +164,7 @@ static bool collect_recipients(struct transaction *transaction)
     struct delivery *delivery = transaction->delivery;
     struct connection *connection = transaction->connection;
     const uint32_t limit = connection->extensions.limits.rcpt_max;
+    const struct wire_rules rules = wire_rules_of(transaction);
     transaction->offered =
         arena_alloc(&delivery->arena, delivery->recipient_count * sizeof(transaction->offered[0]));
     if (!transaction->offered) {
@@ -156,18 +175,16 @@ static bool collect_recipients(struct transaction *transaction)
     }
     for (size_t i = 0; i < delivery->recipient_count; i++) {
         struct delivery_recipient *recipient = &delivery->recipients[i];
-        const bool is_ascii = ascii_is_all_ascii(recipient->address);
         recipient->is_accepted = recipient->is_answered = false;
         if (recipient->is_done || recipient->is_settled)
             continue;
-        if (!is_ascii && !connection->extensions.has_smtputf8) {
+        if (!wire_address(recipient->address, &rules, &delivery->arena, &recipient->wire_address)) {
             refuse_recipient(transaction, recipient);
         } else if ((limit > 0 && transaction->offered_count >= limit) ||
                    !domain_fits(connection, recipient->address)) {
             transaction->left_out_count++;
         } else {
-            transaction->needs_smtputf8 |= !is_ascii;
-            recipient->wire_address = recipient->address;
+            transaction->needs_smtputf8 |= !ascii_is_all_ascii(recipient->wire_address);
             transaction->offered[transaction->offered_count++] = recipient;
         }
     }
@@ -185,8 +202,7 @@ static void write_step(struct transaction *transaction, size_t step)
         envelope_write_xforward(transaction->delivery, connection, transaction->xforward[step]);
         break;
     case STAGE_MAIL:
-        envelope_write_mail(transaction->delivery, connection,
-                            transaction->delivery->envelope.reverse_path,
+        envelope_write_mail(transaction->delivery, connection, transaction->reverse_path,
                             transaction->needs_smtputf8);
         break;
     case STAGE_RCPT:
@@ -236,6 +252,11 @@ static void on_rcpt_reply(struct transaction *transaction, struct delivery_recip
     if (!transaction->is_mail_accepted)
         return; /* that everything is refused then is no news */
     recipient->is_answered = recipient->is_settled = true;
+    if (reply->code / 100 == 2 && is_verification(transaction)) {
+        delivery_succeed(transaction->delivery, recipient, transaction->connection,
+                         connection_reply_text(reply, &transaction->delivery->arena));
+        return;
+    }
     if (reply->code / 100 == 2) {
         recipient->is_accepted = true;
         transaction->accepted_count++;
@@ -339,7 +360,7 @@ static size_t steps_worth_sending(const struct transaction *transaction, size_t 
         return received;
     if (received == data_step(transaction) && transaction->accepted_count == 0)
         return received;
-    return data_step(transaction) + 1;
+    return is_verification(transaction) ? data_step(transaction) : data_step(transaction) + 1;
 }
 
 /* A connection that was left alone for too long gets 421, and would be welcome anew. */
@@ -510,8 +531,8 @@ static bool load_chunk(struct transaction *transaction)
 {
     struct delivery *delivery = transaction->delivery;
     struct connection *connection = transaction->connection;
-    if (!connection->settings->smtp_chunking || !connection->extensions.has_chunking ||
-        !body_fits_chunk(delivery, connection))
+    if (is_verification(transaction) || !connection->settings->smtp_chunking ||
+        !connection->extensions.has_chunking || !body_fits_chunk(delivery, connection))
         return true;
     switch (body_load_chunk(delivery, &transaction->chunk)) {
     case BODY_SENT:

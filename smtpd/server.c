@@ -18,7 +18,8 @@ enum {
     DESCRIPTORS_PER_SESSION = 3,
     SPARE_GRANTS = 8,
     NAME_LOOKUP_TIMEOUT_MS = 30000,
-    ADDRESS_CHECK_TIMEOUT_MS = 100000
+    ADDRESS_CHECK_TIMEOUT_MS = 100000,
+    VERIFY_GRACE_MS = 5000
 };
 
 struct smtpd {
@@ -30,6 +31,7 @@ struct smtpd {
     struct ipc_channel *addrd;
     struct ipc_channel *dnsd;
     struct ipc_channel *limitd;
+    struct ipc_channel *verify;
     struct addr_client addr;
     struct dns_client dns;
     struct limit_client limits;
@@ -162,6 +164,24 @@ static void check_recipient(void *context, struct span sender, const struct mail
                                     check.outcome.reason);
 }
 
+/* The answer comes when the probe has ended, or the time is over that clients are kept waiting. */
+static void verify_address(void *context, struct span address, struct arena *arena,
+                           struct outcome *outcome)
+{
+    const struct smtpd *smtpd = context;
+    const int64_t wait_ms =
+        smtpd->conf->address_verify_poll_count * smtpd->conf->address_verify_poll_delay_ms;
+    const struct ipc_address_verify question = {
+        .address = address, .wait_ms = wait_ms < UINT32_MAX ? (uint32_t)wait_ms : UINT32_MAX};
+    struct ipc_address_verify_reply reply;
+    *outcome = outcome_temporary(450, 1, 1, "address verification problem");
+    if (smtpd->verify &&
+        ipc_channel_call(smtpd->verify, IPC_ADDRESS_VERIFY, &question, IPC_ADDRESS_VERIFY_REPLY,
+                         &reply, arena,
+                         clock_deadline_after(wait_ms + VERIFY_GRACE_MS)) == IPC_CALL_OK)
+        *outcome = reply.outcome;
+}
+
 /* ---- stress ---- */
 
 static void set_stress(struct smtpd *smtpd, bool is_stressed)
@@ -255,6 +275,7 @@ bool smtpd_begin(struct service *service)
         .context = smtpd,
         .find_client_name = find_client_name,
         .check_recipient = check_recipient,
+        .verify_address = verify_address,
     };
     intake_init(&smtpd->intake, service->loop, SPARE_GRANTS);
     smtpd->intake.duplicate_limit = smtpd->conf->duplicate_filter_limit;
@@ -300,6 +321,14 @@ static void on_dnsd_closed(struct ipc_channel *channel, const char *reason, void
     ipc_channel_destroy(&smtpd->dnsd);
 }
 
+static void on_verify_closed(struct ipc_channel *channel, const char *reason, void *context)
+{
+    struct smtpd *smtpd = context;
+    (void)channel;
+    (void)reason;
+    ipc_channel_destroy(&smtpd->verify);
+}
+
 static void on_limitd_closed(struct ipc_channel *channel, const char *reason, void *context)
 {
     struct smtpd *smtpd = context;
@@ -318,10 +347,11 @@ static void on_limitd_message(struct ipc_channel *channel, const struct ipc_deli
     set_stress(smtpd, message->is_stressed);
 }
 
-/* These two say nothing unasked. */
+/* These say nothing unasked. */
 static const struct ipc_permission no_permissions[] = {{0, 0}};
 static const struct ipc_channel_handlers addrd_handlers = {NULL, on_addrd_closed, no_permissions};
 static const struct ipc_channel_handlers dnsd_handlers = {NULL, on_dnsd_closed, no_permissions};
+static const struct ipc_channel_handlers verify_handlers = {NULL, on_verify_closed, no_permissions};
 static const struct ipc_permission limitd_permissions[] = {
     {IPC_LIMIT_STRESS, IPC_ROLE_BIT(IPC_ROLE_LIMITD)}, {0, 0}};
 static const struct ipc_channel_handlers limitd_handlers = {on_limitd_message, on_limitd_closed,
@@ -355,6 +385,11 @@ void smtpd_on_peer(struct service *service, const struct service_peer *peer, int
             ipc_channel_create(service->loop, descriptor, IPC_ROLE_LIMITD, &limitd_handlers, smtpd);
         limit_client_set_channel(&smtpd->limits, smtpd->limitd);
         report_load(smtpd);
+        break;
+    case IPC_ROLE_VERIFY:
+        ipc_channel_destroy(&smtpd->verify);
+        smtpd->verify =
+            ipc_channel_create(service->loop, descriptor, IPC_ROLE_VERIFY, &verify_handlers, smtpd);
         break;
     default:
         file_close(descriptor);

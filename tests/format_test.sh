@@ -4,6 +4,8 @@
 set -eu
 : "${top_srcdir:=$(cd "$(dirname "$0")/.." && pwd)}"
 cd "$top_srcdir"
+# Every folder of ours but what is built.
+folders=$(find . -maxdepth 1 -type d -name '[a-z]*' ! -name 'build*' ! -name 'autom4te*' -printf '%f\n' | sort)
 
 formatter=
 for candidate in clang-format-14 clang-format; do
@@ -20,7 +22,8 @@ fi
 
 number=0
 status=0
-for file in $(find lib master smtpd addrd dnsd limitd connectd qmgr smtp local bounce logd tools bench tests \
+# shellcheck disable=SC2086 # a list of names without spaces
+for file in $(find $folders \
     -name '*.[ch]' -print | sort); do
     number=$((number + 1))
     if output=$("$formatter" --style=file --dry-run -Werror "$file" 2>&1); then

@@ -21,7 +21,7 @@ table='
 9 intake agent
 10 smtpsession service
 '
-daemons='master smtpd submitd addrd dnsd limitd connectd keyd authd qmgr smtp local error bounce pickup logd
+daemons='master smtpd submitd addrd dnsd limitd connectd keyd authd qmgr smtp local error bounce verify pickup logd
 imapd pop3d mboxd tools bench'
 
 # Headers through which code reaches the system; pure layers do without them.

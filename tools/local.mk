@@ -1,6 +1,6 @@
 # tools/
 sbin_PROGRAMS += tools/postmap
-tools_postmap_SOURCES = tools/postmap.c
+tools_postmap_SOURCES = tools/postmap.c tools/postmap.h tools/postmap_build.c tools/postmap_message.c
 tools_postmap_LDADD = $(posthouse_libs) $(DB_LIBS)
 
 sbin_PROGRAMS += tools/posthouse
@@ -16,25 +16,36 @@ install-exec-hook: install-mailq
 install-mailq:
 	$(MKDIR_P) '$(DESTDIR)$(bindir)'
 	rm -f '$(DESTDIR)$(bindir)/mailq'
-	ln -s -r '$(DESTDIR)$(sbindir)/postqueue' '$(DESTDIR)$(bindir)/mailq' 2>/dev/null || \
-		$(LN_S) '$(sbindir)/postqueue' '$(DESTDIR)$(bindir)/mailq'
+	ln -s -r '$(DESTDIR)$(sbindir)/sendmail' '$(DESTDIR)$(bindir)/mailq' 2>/dev/null || \
+		$(LN_S) '$(sbindir)/sendmail' '$(DESTDIR)$(bindir)/mailq'
 	$(MKDIR_P) '$(DESTDIR)$(man1dir)'
 	rm -f '$(DESTDIR)$(man1dir)/mailq.1'
-	$(LN_S) postqueue.1 '$(DESTDIR)$(man1dir)/mailq.1'
+	$(LN_S) sendmail.1 '$(DESTDIR)$(man1dir)/mailq.1'
 install-exec-hook: install-postalias
 .PHONY: install-postalias
 install-postalias:
 	$(MKDIR_P) '$(DESTDIR)$(bindir)' '$(DESTDIR)$(sbindir)'
 	rm -f '$(DESTDIR)$(sbindir)/postalias' '$(DESTDIR)$(bindir)/newaliases'
 	$(LN_S) postmap '$(DESTDIR)$(sbindir)/postalias'
-	ln -s -r '$(DESTDIR)$(sbindir)/postmap' '$(DESTDIR)$(bindir)/newaliases' 2>/dev/null || \
-		$(LN_S) '$(sbindir)/postmap' '$(DESTDIR)$(bindir)/newaliases'
+	ln -s -r '$(DESTDIR)$(sbindir)/sendmail' '$(DESTDIR)$(bindir)/newaliases' 2>/dev/null || \
+		$(LN_S) '$(sbindir)/sendmail' '$(DESTDIR)$(bindir)/newaliases'
 	$(MKDIR_P) '$(DESTDIR)$(man1dir)'
 	rm -f '$(DESTDIR)$(man1dir)/newaliases.1'
 	$(LN_S) postalias.1 '$(DESTDIR)$(man1dir)/newaliases.1'
 uninstall-hook:
 	rm -f '$(DESTDIR)$(sbindir)/postalias' '$(DESTDIR)$(bindir)/newaliases' '$(DESTDIR)$(man1dir)/newaliases.1'
 	rm -f '$(DESTDIR)$(bindir)/mailq' '$(DESTDIR)$(man1dir)/mailq.1'
+
+sbin_PROGRAMS += tools/sendmail
+tools_sendmail_SOURCES = tools/sendmail.c tools/sendmail.h tools/sendmail_drop.c \
+	tools/sendmail_text.c tools/tool.c tools/tool.h
+tools_sendmail_LDADD = $(posthouse_libs)
+
+# setgid, for the group of setgid_group, where there is one and who installs may do that.
+sbin_PROGRAMS += tools/postdrop
+tools_postdrop_SOURCES = tools/postdrop.c tools/tool.c tools/tool.h tools/tool_privilege.c \
+	tools/tool_privilege.h
+tools_postdrop_LDADD = $(posthouse_libs) $(DB_LIBS)
 
 sbin_PROGRAMS += tools/postconf
 tools_postconf_SOURCES = tools/postconf.c tools/postconf.h tools/postconf_edit.c \

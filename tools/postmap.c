@@ -1,46 +1,19 @@
 /* tools/postmap - build, change, list and ask lookup tables; postmap(1). By the name postalias the
  * text is that of aliases(5); by the name newaliases the tables of alias_database are built.
  * Options, output, messages and exit status are Postfix's. */
+#include "postmap.h"
+
 #include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "conf/instance.h"
-#include "table/alias_source.h"
 #include "table/build.h"
 #include "table/names.h"
-#include "table/source.h"
-#include "table/table.h"
 
-enum {
-    POSTMAP_READ_BYTES = 64 * 1024,
-    POSTMAP_ERROR_MAX_BYTES = 4096,
-    POSTMAP_SAFE_MODES = S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH
-};
-
-enum postmap_mode { POSTMAP_BUILD, POSTMAP_QUERY, POSTMAP_DELETE, POSTMAP_LIST };
-
-struct postmap {
-    bool is_for_aliases; /* postalias, newaliases */
-    enum postmap_mode mode;
-    const char *key;
-    const char *config_directory; /* -c, or NULL */
-    char default_type[65];        /* empty: not asked yet */
-    unsigned table_flags;
-    unsigned build_flags;
-    bool is_incremental;
-    bool keeps_root;
-    bool has_own_mode; /* -p: permissions are not those of the source */
-    bool requires_utf8;
-    bool is_verbose;
-};
-
-static void PRINTF_LIKE(2, 3) say(const char *level, const char *format, ...)
+void postmap_say(const char *level, const char *format, ...)
 {
     va_list arguments;
 
@@ -51,12 +24,9 @@ static void PRINTF_LIKE(2, 3) say(const char *level, const char *format, ...)
     (void)fputc('\n', stderr);
 }
 
-#define fatal(...) (say("fatal", __VA_ARGS__), exit(EXIT_FAILURE))
-#define warning(...) say("warning", __VA_ARGS__)
-
 static NORETURN void usage(void)
 {
-    fatal("usage: %s [-fiNnoprsuUvw] [-c config_dir] [-d key] [-q key] [map_type:]file...",
+    fatal("usage: %s [-bfFhijmNnoprsuUvw] [-c config_dir] [-d key] [-q key] [map_type:]file...",
           program_invocation_short_name);
 }
 
@@ -99,7 +69,7 @@ static void find_default_type(struct postmap *postmap)
 }
 
 /* "file" is "hash:file". */
-static struct span full_name(struct postmap *postmap, struct arena *arena, const char *name)
+struct span postmap_full_name(struct postmap *postmap, struct arena *arena, const char *name)
 {
     if (!strchr(name, ':') && !postmap->default_type[0])
         find_default_type(postmap);
@@ -120,7 +90,7 @@ static struct table *open_table(struct postmap *postmap, const char *name)
 
     arena_init(&arena, 2 * TABLE_NAME_MAX_BYTES, 0);
     buffer_init(&error, &arena, POSTMAP_ERROR_MAX_BYTES);
-    struct table *table = table_open(full_name(postmap, &arena, name), &options, &error);
+    struct table *table = table_open(postmap_full_name(postmap, &arena, name), &options, &error);
     if (!table)
         fatal("%.*s", SPAN_PRINTF(buffer_span(&error)));
     if (table_prepare(table) != TABLE_FOUND)
@@ -141,8 +111,57 @@ static void print_span(struct span span)
     (void)fwrite(span.bytes, 1, span.length, stdout); /* finish_output() looks for errors */
 }
 
+/* A JSON string (RFC 8259 section 7); bytes that are no UTF-8 as Latin-1. */
+static void print_json(struct span text)
+{
+    (void)putchar('"');
+    for (size_t i = 0; i < text.length;) {
+        const size_t length = utf8_character_length(span_after(text, i));
+        const uint8_t byte = text.bytes[i];
+        if (length > 1)
+            print_span(span_between(text, i, i + length));
+        else if (length == 0 || byte < ' ' || byte == 0x7f)
+            (void)printf("\\u%04x", byte);
+        else if (byte == '"' || byte == '\\')
+            (void)printf("\\%c", byte);
+        else
+            (void)putchar(byte);
+        i += length > 1 ? length : 1;
+    }
+    (void)putchar('"');
+}
+
+/* One entry on a line; without a key the value alone. */
+static void print_pair(const struct postmap *postmap, struct span key, const char *separator,
+                       struct span value)
+{
+    struct buffer decoded;
+
+    buffer_init(&decoded, NULL, TABLE_VALUE_MAX_BYTES);
+    if (postmap->has_files) {
+        postmap_decode_value(key, value, &decoded);
+        value = buffer_span(&decoded);
+    }
+    if (postmap->prints_json) {
+        (void)putchar('{');
+        print_json(key);
+        (void)fputs(": ", stdout);
+        print_json(value);
+        (void)putchar('}');
+    } else {
+        if (separator) {
+            print_span(key);
+            (void)fputs(separator, stdout);
+        }
+        print_span(value);
+    }
+    (void)putchar('\n');
+    buffer_release(&decoded);
+}
+
 /* The first table that has the key; true when one had. */
-static bool query(struct table **tables, size_t count, struct span key, const char *separator)
+static bool query(const struct postmap *postmap, struct table **tables, size_t count,
+                  struct span key, const char *separator)
 {
     struct buffer value;
 
@@ -157,12 +176,7 @@ static bool query(struct table **tables, size_t count, struct span key, const ch
         if (value.length == 0)
             warning("table %.*s: key %.*s: empty string result is not allowed",
                     SPAN_PRINTF(table_name(tables[i])), SPAN_PRINTF(key));
-        if (separator) {
-            print_span(key);
-            (void)fputs(separator, stdout);
-        }
-        print_span(buffer_span(&value));
-        (void)putchar('\n');
+        print_pair(postmap, key, separator, buffer_span(&value));
         buffer_release(&value);
         return true;
     }
@@ -170,10 +184,7 @@ static bool query(struct table **tables, size_t count, struct span key, const ch
     return false;
 }
 
-/* The key of the command line, or with "-" each line of standard input; true when one was found. */
-static bool for_each_key(const struct postmap *postmap,
-                         bool (*visit)(void *context, struct span key, bool is_one_of_many),
-                         void *context)
+bool postmap_for_each_key(const struct postmap *postmap, postmap_visit *visit, void *context)
 {
     char *line = NULL;
     size_t size = 0;
@@ -208,8 +219,15 @@ static const char *separator_for(const struct postmap *postmap)
 static bool query_key(void *context, struct span key, bool is_one_of_many)
 {
     const struct opened_tables *opened = context;
-    return query(opened->tables, opened->count, key,
+    return query(opened->postmap, opened->tables, opened->count, key,
                  is_one_of_many ? separator_for(opened->postmap) : NULL);
+}
+
+static bool query_all(const struct postmap *postmap, struct opened_tables *opened)
+{
+    return postmap->asks_headers || postmap->asks_body
+               ? postmap_for_each_of_message(postmap, query_key, opened)
+               : postmap_for_each_key(postmap, query_key, opened);
 }
 
 static bool run_query(struct postmap *postmap, char **names, size_t count)
@@ -221,7 +239,7 @@ static bool run_query(struct postmap *postmap, char **names, size_t count)
         fatal("memory is out");
     for (size_t i = 0; i < count; i++)
         tables[i] = open_table(postmap, names[i]);
-    const bool is_found = for_each_key(postmap, query_key, &opened);
+    const bool is_found = query_all(postmap, &opened);
     for (size_t i = 0; i < count; i++)
         table_close(&tables[i]);
     free(tables);
@@ -231,10 +249,7 @@ static bool run_query(struct postmap *postmap, char **names, size_t count)
 
 static bool print_entry(void *context, struct span key, struct span value)
 {
-    print_span(key);
-    (void)fputs(separator_for(context), stdout);
-    print_span(value);
-    (void)putchar('\n');
+    print_pair(context, key, separator_for(context), value);
     return true;
 }
 
@@ -249,238 +264,6 @@ static void run_list(struct postmap *postmap, char **names, size_t count)
     finish_output();
 }
 
-/* A table that can be built: its type, and the path without ".db". */
-static const char *buildable(struct postmap *postmap, struct arena *arena, const char *name,
-                             enum table_build_type *type)
-{
-    struct span type_name;
-    struct span path;
-    (void)span_split_once(full_name(postmap, arena, name), ':', &type_name, &path);
-    if (span_equals(type_name, span_from_string("hash")))
-        *type = TABLE_BUILD_HASH;
-    else if (span_equals(type_name, span_from_string("btree")))
-        *type = TABLE_BUILD_BTREE;
-    else
-        fatal("unsupported map type for this operation: %.*s", SPAN_PRINTF(type_name));
-    const char *string = arena_string(arena, path);
-    if (!string || path.length == 0)
-        fatal("%s: bad table name", name);
-    return string;
-}
-
-static struct table_build *begin(const struct postmap *postmap, enum table_build_type type,
-                                 const char *path, unsigned flags, mode_t mode)
-{
-    struct buffer error;
-
-    buffer_init(&error, NULL, POSTMAP_ERROR_MAX_BYTES);
-    struct table_build *build =
-        table_build_begin(type, path, postmap->build_flags | flags, mode, &error);
-    if (!build)
-        fatal("%.*s", SPAN_PRINTF(buffer_span(&error)));
-    if (postmap->is_verbose)
-        say("info", "building %s", table_build_file(build));
-    return build;
-}
-
-static void commit(struct table_build **build)
-{
-    struct buffer error;
-
-    buffer_init(&error, NULL, POSTMAP_ERROR_MAX_BYTES);
-    if (!table_build_commit(build, &error))
-        fatal("%.*s", SPAN_PRINTF(buffer_span(&error)));
-}
-
-static bool delete_key(void *context, struct span key, bool is_one_of_many UNUSED)
-{
-    struct table_build *build = context;
-    const enum table_result result = table_build_delete(build, key);
-    if (result == TABLE_ERROR) {
-        const char *reason = table_build_error(build);
-        table_build_abandon(&build);
-        fatal("delete from table: %s", reason);
-    }
-    return result == TABLE_FOUND;
-}
-
-static bool run_delete(struct postmap *postmap, char **names, size_t count)
-{
-    bool is_found = false;
-
-    if (count > 1 && strcmp(postmap->key, "-") == 0)
-        fatal("keys from standard input can be deleted from one table at a time");
-    for (size_t i = 0; i < count; i++) {
-        struct arena arena;
-        enum table_build_type type;
-
-        arena_init(&arena, 2 * TABLE_NAME_MAX_BYTES, 0);
-        const char *path = buildable(postmap, &arena, names[i], &type);
-        struct table_build *build =
-            begin(postmap, type, path, TABLE_BUILD_INCREMENTAL | TABLE_BUILD_MUST_EXIST, 0);
-        if (for_each_key(postmap, delete_key, build)) {
-            is_found = true;
-            commit(&build);
-        } else {
-            table_build_abandon(&build);
-        }
-        arena_destroy(&arena);
-    }
-    return is_found;
-}
-
-static void add_pair(struct table_build *build, struct span key, struct span value,
-                     const char *source_name, size_t line_number)
-{
-    switch (table_build_add(build, key, value)) {
-    case TABLE_BUILD_ADDED:
-        break;
-    case TABLE_BUILD_DUPLICATE:
-        warning("%s, line %zu: duplicate entry: \"%.*s\"", source_name, line_number,
-                SPAN_PRINTF(key));
-        break;
-    case TABLE_BUILD_FAILED: {
-        const char *reason = table_build_error(build);
-        table_build_abandon(&build);
-        fatal("%s, line %zu: %s", source_name, line_number, reason);
-    }
-    }
-}
-
-static void add_entry(struct table_build *build, const struct table_source_entry *entry,
-                      const char *source_name)
-{
-    struct buffer text;
-
-    buffer_init(&text, NULL, POSTMAP_ERROR_MAX_BYTES);
-    table_source_warning(entry, source_name, &text);
-    if (text.length && buffer_ok(&text))
-        warning("%.*s", SPAN_PRINTF(buffer_span(&text)));
-    buffer_release(&text);
-    if (table_source_is_usable(entry))
-        add_pair(build, entry->key, entry->value, source_name, entry->line_number);
-}
-
-static void add_alias(struct table_build *build, const struct table_source_entry *entry,
-                      const char *source_name)
-{
-    struct buffer name;
-    struct buffer value;
-
-    switch (entry->problem) {
-    case TABLE_SOURCE_FINE:
-    case TABLE_SOURCE_LOOKS_LIKE_ALIAS:
-    case TABLE_SOURCE_NO_VALUE:
-    case TABLE_SOURCE_UNBALANCED_QUOTE:
-        break; /* another syntax */
-    case TABLE_SOURCE_LEADING_SPACE:
-    case TABLE_SOURCE_HAS_NUL:
-    case TABLE_SOURCE_NOT_UTF8:
-    case TABLE_SOURCE_TOO_LONG:
-        add_entry(build, entry, source_name); /* only warns */
-        return;
-    }
-    buffer_init(&name, NULL, TABLE_KEY_MAX_BYTES);
-    buffer_init(&value, NULL, TABLE_SOURCE_LINE_MAX_BYTES);
-    const enum alias_problem problem = alias_source_split(entry->line, &name, &value);
-    if (problem == ALIAS_FINE)
-        add_pair(build, buffer_span(&name), buffer_span(&value), source_name, entry->line_number);
-    else
-        warning("%s, line %zu: %s", source_name, entry->line_number, alias_problem_text(problem));
-    buffer_release(&name);
-    buffer_release(&value);
-}
-
-static void add_source(const struct postmap *postmap, struct table_build *build, int descriptor,
-                       const char *source_name)
-{
-    struct table_source source;
-    struct buffer input;
-    bool is_last = false;
-
-    table_source_init(&source, NULL, postmap->requires_utf8);
-    buffer_init(&input, NULL, TABLE_SOURCE_LINE_MAX_BYTES + 2 * POSTMAP_READ_BYTES);
-    for (;;) {
-        struct table_source_entry entry;
-        size_t consumed;
-        const enum parse_result result =
-            table_source_next(&source, buffer_span(&input), is_last, &entry, &consumed);
-        if (result == PARSE_OK && postmap->is_for_aliases)
-            add_alias(build, &entry, source_name);
-        else if (result == PARSE_OK)
-            add_entry(build, &entry, source_name);
-        buffer_consume(&input, consumed);
-        if (result == PARSE_OK)
-            continue;
-        if (result == PARSE_NEED_MORE && is_last)
-            break;
-        uint8_t *room =
-            result == PARSE_NEED_MORE ? buffer_reserve(&input, POSTMAP_READ_BYTES) : NULL;
-        const ssize_t count = room ? read(descriptor, room, POSTMAP_READ_BYTES) : -1;
-        if (!room || (count < 0 && errno != EINTR)) {
-            const int error = room ? errno : ENOMEM;
-            table_build_abandon(&build);
-            fatal("read %s: %s", source_name, strerror(error));
-        }
-        is_last = count == 0;
-        buffer_extend(&input, count > 0 ? (size_t)count : 0);
-    }
-    buffer_release(&input);
-    table_source_release(&source);
-}
-
-/* A source in somebody's own directory is processed with that somebody's rights, so that its owner
- * cannot make root write where he likes (symbolic links). */
-static void become_owner(const struct postmap *postmap, const struct stat *source)
-{
-    if (postmap->keeps_root || geteuid() != 0 || source->st_uid == 0)
-        return;
-    if (setgroups(0, NULL) != 0 || setegid(source->st_gid) != 0 || seteuid(source->st_uid) != 0)
-        fatal("become uid %lu: %s", (unsigned long)source->st_uid, strerror(errno));
-}
-
-static void become_root_again(uid_t uid, gid_t gid)
-{
-    if (geteuid() != uid && (seteuid(uid) != 0 || setegid(gid) != 0))
-        fatal("become root again: %s", strerror(errno));
-}
-
-static void run_build_one(struct postmap *postmap, const char *name)
-{
-    const uid_t uid = geteuid();
-    const gid_t gid = getegid();
-    struct arena arena;
-    struct stat status;
-    enum table_build_type type;
-    int descriptor = STDIN_FILENO;
-
-    arena_init(&arena, 2 * TABLE_NAME_MAX_BYTES, 0);
-    const char *path = buildable(postmap, &arena, name, &type);
-    /* The source decides owner and mode; with -i it may be absent, and is not read. */
-    const int source = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (source < 0 && !postmap->is_incremental)
-        fatal("open %s: %s", path, strerror(errno));
-    if (fstat(source >= 0 ? source : STDIN_FILENO, &status) != 0)
-        fatal("open %s: %s", path, strerror(errno));
-    if (source >= 0 && !S_ISREG(status.st_mode))
-        fatal("open %s: not a regular file", path);
-    if (source >= 0)
-        become_owner(postmap, &status);
-    const mode_t mode = postmap->has_own_mode || source < 0
-                            ? POSTMAP_SAFE_MODES
-                            : S_IRUSR | S_IWUSR | (status.st_mode & POSTMAP_SAFE_MODES);
-    if (!postmap->is_incremental)
-        descriptor = source;
-    struct table_build *build =
-        begin(postmap, type, path, postmap->is_incremental ? TABLE_BUILD_INCREMENTAL : 0, mode);
-    add_source(postmap, build, descriptor, postmap->is_incremental ? "stdin" : path);
-    commit(&build);
-    if (source >= 0)
-        (void)close(source); /* only read */
-    become_root_again(uid, gid);
-    arena_destroy(&arena);
-}
-
 static void set_mode(struct postmap *postmap, enum postmap_mode mode)
 {
     if (postmap->mode != POSTMAP_BUILD)
@@ -492,10 +275,25 @@ static void read_options(struct postmap *postmap, int argc, char **argv)
 {
     int option;
 
-    while ((option = getopt(argc, argv, "c:d:fiNnopq:rsuUvw")) > 0) {
+    while ((option = getopt(argc, argv, "bc:d:fFhijmNnopq:rsuUvw")) > 0) {
         switch (option) {
+        case 'b':
+            postmap->asks_body = true;
+            break;
         case 'c':
             postmap->config_directory = optarg;
+            break;
+        case 'F':
+            postmap->has_files = true;
+            break;
+        case 'h':
+            postmap->asks_headers = true;
+            break;
+        case 'j':
+            postmap->prints_json = true;
+            break;
+        case 'm':
+            postmap->understands_mime = true;
             break;
         case 'd':
         case 'q':
@@ -546,6 +344,19 @@ static void read_options(struct postmap *postmap, int argc, char **argv)
     }
 }
 
+static void check_message_options(const struct postmap *postmap)
+{
+    const bool is_of_message = postmap->asks_headers || postmap->asks_body;
+    if (postmap->is_for_aliases && (is_of_message || postmap->understands_mime))
+        usage();
+    if (postmap->understands_mime && !is_of_message)
+        warning("ignoring -m option without -b or -h");
+    if (is_of_message && (postmap->mode != POSTMAP_QUERY || strcmp(postmap->key, "-") != 0))
+        fatal("specify -b -h or -m only with \"-q -\"");
+    if (postmap->prints_json && postmap->mode != POSTMAP_QUERY && postmap->mode != POSTMAP_LIST)
+        fatal("specify -j only with -q or -s");
+}
+
 /* The tables of alias_database; sendmail's options are taken and of no meaning. */
 static int build_alias_database(int argc, char **argv)
 {
@@ -570,7 +381,7 @@ static int build_alias_database(int argc, char **argv)
         char *name = strndup((const char *)word.bytes, word.length);
         if (!name)
             fatal("memory is out");
-        run_build_one(&postmap, name);
+        postmap_build_one(&postmap, name);
         free(name);
     }
     free(names);
@@ -587,10 +398,9 @@ int main(int argc, char **argv)
     if (strcmp(program, "newaliases") == 0)
         return build_alias_database(argc, argv);
     read_options(&postmap, argc, argv);
-    if (postmap.is_incremental && postmap.mode != POSTMAP_BUILD)
-        fatal("specify only one of -d -i -q or -s");
     if ((postmap.build_flags & TABLE_BUILD_REPLACE) && (postmap.build_flags & TABLE_BUILD_IGNORE))
         fatal("specify only one of -r or -w");
+    check_message_options(&postmap);
     if (optind == argc)
         usage();
     char **names = argv + optind;
@@ -603,11 +413,11 @@ int main(int argc, char **argv)
         run_list(&postmap, names, count);
         break;
     case POSTMAP_DELETE:
-        is_found = run_delete(&postmap, names, count);
+        is_found = postmap_delete(&postmap, names, count);
         break;
     case POSTMAP_BUILD:
         for (size_t i = 0; i < count; i++)
-            run_build_one(&postmap, names[i]);
+            postmap_build_one(&postmap, names[i]);
         break;
     }
     return is_found ? EXIT_SUCCESS : EXIT_FAILURE;

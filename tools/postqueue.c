@@ -1,4 +1,4 @@
-/* tools/postqueue - list and flush the queue; as "mailq" only list it. man/postqueue.1
+/* tools/postqueue - list and flush the queue. man/postqueue.1
  * Asks qmgr through public/qmgr. When the mail system is down, root reads the directory itself,
  * under the queue's lock. Exit codes are those of sysexits.h, as Postfix's. */
 #include <errno.h>
@@ -245,7 +245,6 @@ int main(int argc, char **argv)
     const char *slash = strrchr(argv[0], '/');
     const char *directory = NULL;
     request.program = slash ? slash + 1 : argv[0];
-    const bool is_mailq = strcmp(request.program, "mailq") == 0;
     for (int option; (option = getopt(argc, argv, "c:fi:jps:v")) != -1;) {
         switch (option) {
         case 'c':
@@ -272,8 +271,6 @@ int main(int argc, char **argv)
             return usage(request.program);
         }
     }
-    if (is_mailq && request.action == ACTION_NONE)
-        request.action = ACTION_LIST;
     if (request.action == ACTION_NONE || optind < argc)
         return usage(request.program);
     arena_init(&arena, CONF_INSTANCE_ARENA_BYTES, 0);

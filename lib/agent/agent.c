@@ -134,6 +134,7 @@ static void log_result(const struct agent_recipient *recipient, const struct out
                   : outcome->kind == OUTCOME_OK        ? LOG_DELIVERY_SENT
                   : outcome->kind == OUTCOME_TEMPORARY ? LOG_DELIVERY_DEFERRED
                                                        : LOG_DELIVERY_BOUNCED,
+        .is_verification = agent_is_verification(message),
         .text = outcome->reason,
     };
     if (settings->log)
@@ -204,6 +205,14 @@ static bool read_message(struct agent_message *message)
     return read_recipients(message);
 }
 
+static void verify_all(struct agent_message *message)
+{
+    struct outcome outcome = outcome_ok();
+    outcome.reason = SPAN("would be delivered");
+    for (size_t i = 0; i < message->recipient_count; i++)
+        agent_finish(&message->recipients[i], outcome);
+}
+
 /* False: the message is not what qmgr may send, or there is no memory. */
 static bool begin_message(struct agent *agent, struct ipc_deliver *deliver)
 {
@@ -225,7 +234,10 @@ static bool begin_message(struct agent *agent, struct ipc_deliver *deliver)
         return false;
     }
     agent->pending_count += message->pending_count;
-    agent->settings.deliver(message, agent->settings.context);
+    if (agent_is_verification(message) && !agent->settings.takes_verification)
+        verify_all(message);
+    else
+        agent->settings.deliver(message, agent->settings.context);
     return true;
 }
 

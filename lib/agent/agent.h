@@ -49,6 +49,9 @@ struct agent_settings {
     struct maillog *log; /* NULL: somebody else writes the lines */
     bool is_soft_bouncing;
     uint32_t capacity; /* deliveries at once */
+    /* deliver() knows messages that are only to be verified (agent_is_verification()). Where it
+     * does not, their recipients count as deliverable, and it never sees them. */
+    bool takes_verification;
     /* Begins all recipients of a message; each ends with one agent_finish(), now or later. */
     void (*deliver)(struct agent_message *message, void *context);
     void *context;
@@ -64,6 +67,11 @@ void agent_destroy(struct agent **agent);
 
 /* Takes over a channel end, in place of the one before, and repeats what is not acknowledged. */
 void agent_attach(struct agent *agent, int descriptor, enum ipc_role peer);
+/* sendmail -bv, or an address probe: say what would become of it, and deliver nothing. */
+static inline bool agent_is_verification(const struct agent_message *message)
+{
+    return (message->envelope.flags & QUEUE_FLAG_VERIFY) != 0;
+}
 /* The outcome's reason is copied. The message may be gone afterwards. */
 void agent_finish(struct agent_recipient *recipient, struct outcome outcome);
 

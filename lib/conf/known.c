@@ -36,7 +36,8 @@ bool conf_known_is_harmless(const struct conf_known *known, struct span value,
             return false;
         if (!has_first && span_equals_ascii_nocase(word, span_from_string(known->first_word)))
             has_first = true;
-        else if (!has_first && !span_starts_with_ascii_nocase(word, SPAN("permit")))
+        else if (!has_first && !span_starts_with_ascii_nocase(word, SPAN("permit")) &&
+                 !span_starts_with_ascii_nocase(word, SPAN("reject_unverified_")))
             return false;
     }
     return true;

@@ -7,6 +7,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/conf/master.h lib/conf/qmgr.h lib/conf/smtp.h lib/conf/smtpd.h lib/conf/tools.h \
 	lib/conf/master.h lib/conf/pipe.h lib/conf/qmgr.h lib/conf/smtp.h lib/conf/smtpd.h lib/conf/tools.h \
 	lib/conf/virtual.h \
+	lib/conf/verify.h lib/conf/virtual.h \
 	lib/conf/catalogue/end.h lib/conf/catalogue/fields.h lib/conf/catalogue/rows.h \
 	lib/conf/catalogue/shared.h \
 	lib/conf/catalogue/addrd.def lib/conf/catalogue/bounce.def lib/conf/catalogue/discard.def lib/conf/catalogue/dnsd.def lib/conf/catalogue/error.def \
@@ -18,6 +19,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/conf/catalogue/master.def lib/conf/catalogue/qmgr.def lib/conf/catalogue/smtp.def \
 	lib/conf/catalogue/master.def lib/conf/catalogue/pipe.def lib/conf/catalogue/qmgr.def lib/conf/catalogue/smtp.def \
 	lib/conf/catalogue/smtpd.def lib/conf/catalogue/tools.def lib/conf/catalogue/virtual.def \
+	lib/conf/catalogue/smtpd.def lib/conf/catalogue/tools.def lib/conf/catalogue/verify.def lib/conf/catalogue/virtual.def \
 	lib/conf/check.c lib/conf/check.h \
 	lib/conf/defaults.c lib/conf/defaults.h \
 	lib/conf/edit.c lib/conf/edit.h \
@@ -40,3 +42,4 @@ lib_libposthouse_a_SOURCES += \
 	lib/conf/templates.c lib/conf/templates.h \
 	lib/conf/usage.c lib/conf/usage.h \
 	lib/conf/value.c lib/conf/value.h
+lib_libposthouse_a_SOURCES += lib/conf/pickup.h lib/conf/catalogue/pickup.def

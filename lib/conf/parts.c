@@ -12,11 +12,13 @@
 #include "conf/local.h"
 #include "conf/logd.h"
 #include "conf/master.h"
+#include "conf/pickup.h"
 #include "conf/pipe.h"
 #include "conf/qmgr.h"
 #include "conf/smtp.h"
 #include "conf/smtpd.h"
 #include "conf/tools.h"
+#include "conf/verify.h"
 #include "conf/virtual.h"
 
 #define POSTHOUSE_VERSION PACKAGE_VERSION
@@ -117,6 +119,14 @@ static const struct conf_parameter parameters_of_pipe[] = {
 };
 #undef CONF_STRUCT
 
+#define CONF_STRUCT conf_pickup
+static const struct conf_parameter parameters_of_pickup[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/pickup.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
 #define CONF_STRUCT conf_qmgr
 static const struct conf_parameter parameters_of_qmgr[] = {
 #include "conf/catalogue/rows.h"
@@ -149,6 +159,14 @@ static const struct conf_parameter parameters_of_tools[] = {
 };
 #undef CONF_STRUCT
 
+#define CONF_STRUCT conf_verify
+static const struct conf_parameter parameters_of_verify[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/verify.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
 #define CONF_STRUCT conf_virtual
 static const struct conf_parameter parameters_of_virtual[] = {
 #include "conf/catalogue/rows.h"
@@ -173,11 +191,13 @@ PART(lmtp)
 PART(local)
 PART(logd)
 PART_OF(master, conf_master_settings) /* struct conf_master is master.cf */
+PART(pickup)
 PART(pipe)
 PART(qmgr)
 PART(smtp)
 PART(smtpd)
 PART(tools)
+PART(verify)
 PART(virtual)
 
 /* clang-format off */
@@ -193,11 +213,13 @@ const struct conf_part *const conf_parts[] = {
     &conf_part_local,
     &conf_part_logd,
     &conf_part_master,
+    &conf_part_pickup,
     &conf_part_pipe,
     &conf_part_qmgr,
     &conf_part_smtp,
     &conf_part_smtpd,
     &conf_part_tools,
+    &conf_part_verify,
     &conf_part_virtual,
 };
 /* clang-format on */

@@ -205,6 +205,11 @@ void intake_attach(struct intake *intake, int descriptor)
     want_enough(intake);
 }
 
+struct ipc_channel *intake_channel(const struct intake *intake)
+{
+    return intake->qmgr ? intake->qmgr->channel : NULL;
+}
+
 struct outcome intake_state(const struct intake *intake)
 {
     return intake->state;
@@ -296,6 +301,38 @@ bool intake_begin(struct intake *intake, struct intake_message *message, int64_t
     return true;
 }
 
+bool intake_claim(struct intake *intake, struct intake_message *message, struct span queue_id,
+                  struct arena *arena, int64_t deadline_ms, struct outcome *outcome, bool *is_known)
+{
+    const struct ipc_queue_claim claim = {.queue_id = queue_id};
+    struct ipc_queue_claim_reply reply;
+    *message = (struct intake_message){.intake = intake, .descriptor = -1};
+    *outcome = outcome_temporary(451, 3, 0, "the queue manager does not answer");
+    *is_known = false;
+    if (!intake_channel(intake) || !queue_id_is_valid(queue_id) ||
+        ipc_channel_call(intake_channel(intake), IPC_QUEUE_CLAIM, &claim, IPC_QUEUE_CLAIM_REPLY,
+                         &reply, arena, deadline_ms) != IPC_CALL_OK)
+        return false;
+    *outcome = reply.outcome;
+    *is_known = reply.is_known;
+    if (reply.content < 0)
+        return false;
+    buffer_init(&message->pending, NULL, PENDING_MAX_BYTES);
+    buffer_init(&message->recipients, NULL, RECIPIENTS_MAX_BYTES);
+    memcpy(message->queue_id, queue_id.bytes, queue_id.length);
+    message->descriptor = reply.content;
+    message->generation = intake->generation;
+    message->digest = take_digest(intake);
+    message->is_open = true;
+    if (!message->digest) {
+        *outcome = outcome_temporary(451, 3, 0, "out of memory");
+        intake_abandon(message);
+        return false;
+    }
+    digest_start(&message->digest->digest);
+    return true;
+}
+
 /* The id that this message took belongs to a qmgr that is still there. */
 static bool is_current(const struct intake_message *message)
 {
@@ -312,7 +349,8 @@ static void release(struct intake_message *message)
     buffer_release(&message->pending);
     buffer_release(&message->recipients);
     intake_duplicates_destroy(&message->duplicates);
-    give_digest(intake, message->digest);
+    if (message->digest)
+        give_digest(intake, message->digest);
     message->digest = NULL;
     message->is_open = false;
 }

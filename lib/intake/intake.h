@@ -59,6 +59,8 @@ void intake_destroy(struct intake *intake);
 /* Takes over a channel end to qmgr in place of the one before, whose messages can no longer be
  * committed; commits that it has been asked for it may still answer. */
 void intake_attach(struct intake *intake, int descriptor);
+/* The channel to the present qmgr, for what else is said on it (pickup); NULL: there is none. */
+struct ipc_channel *intake_channel(const struct intake *intake);
 /* Why a client would be refused now (OUTCOME_TEMPORARY), or OUTCOME_OK. */
 struct outcome intake_state(const struct intake *intake);
 /* From a task: the same, after waiting for a qmgr where there is none, as while one is replaced. */
@@ -67,6 +69,12 @@ struct outcome intake_wait_for_state(struct intake *intake, int64_t deadline_ms)
 /* Takes an id. False, with *outcome (temporary), when there is none by the deadline. */
 MUST_USE bool intake_begin(struct intake *intake, struct intake_message *message,
                            int64_t deadline_ms, struct outcome *outcome);
+/* The same with an id of the caller's, for what was dropped under one (pickup). False with
+ * *is_known when a message of that id is in the queue already, and with *outcome, whose reason lies
+ * in the arena, when it cannot be now. */
+MUST_USE bool intake_claim(struct intake *intake, struct intake_message *message,
+                           struct span queue_id, struct arena *arena, int64_t deadline_ms,
+                           struct outcome *outcome, bool *is_known);
 static inline struct span intake_queue_id(const struct intake_message *message)
 {
     return span_from_string(message->queue_id);

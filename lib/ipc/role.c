@@ -18,10 +18,12 @@ static const char *const names[IPC_ROLE_COUNT] = {
     [IPC_ROLE_DISCARD] = "discard",
     [IPC_ROLE_LIMITD] = "limitd",
     [IPC_ROLE_PIPE] = "pipe",
+    [IPC_ROLE_VERIFY] = "verify",
     [IPC_ROLE_WORKER] = "worker",
     [IPC_ROLE_TOOL] = "tool",
     [IPC_ROLE_LMTP] = "lmtp",
     [IPC_ROLE_CONNECTD] = "connectd",
+    [IPC_ROLE_PICKUP] = "pickup",
 };
 /* clang-format on */
 

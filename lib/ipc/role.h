@@ -21,10 +21,12 @@ enum ipc_role {
     IPC_ROLE_DISCARD,
     IPC_ROLE_LIMITD,
     IPC_ROLE_PIPE,
+    IPC_ROLE_VERIFY,
     IPC_ROLE_WORKER, /* a daemon's own forked helper */
     IPC_ROLE_TOOL,   /* a command, through a socket in public/, known by its peer credentials */
     IPC_ROLE_LMTP,
     IPC_ROLE_CONNECTD,
+    IPC_ROLE_PICKUP,
     IPC_ROLE_COUNT
 };
 

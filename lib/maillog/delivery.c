@@ -33,6 +33,9 @@ void maillog_delivery(struct maillog *log, struct span queue_id,
     const uint64_t parts_us[] = {delivery->before_queue_us, delivery->in_queue_us,
                                  delivery->connection_us, delivery->transmission_us};
     uint64_t sum_us = 0;
+    const char *status = statuses[delivery->status];
+    if (delivery->is_verification)
+        status = delivery->status == LOG_DELIVERY_SENT ? "deliverable" : "undeliverable";
     struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, queue_id);
     maillog_put_address(line, "to", delivery->recipient);
     if (!span_is_empty(delivery->original_recipient) &&
@@ -51,8 +54,7 @@ void maillog_delivery(struct maillog *log, struct span queue_id,
         maillog_put_delay(line, parts_us[i]);
     }
     buffer_append_format(line, ", dsn=%u.%u.%u, status=%s (", (unsigned)delivery->dsn.class,
-                         (unsigned)delivery->dsn.subject, (unsigned)delivery->dsn.detail,
-                         statuses[delivery->status]);
+                         (unsigned)delivery->dsn.subject, (unsigned)delivery->dsn.detail, status);
     buffer_append_span(line, delivery->text);
     buffer_append_byte(line, ')');
     maillog_end(log);

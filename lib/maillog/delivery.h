@@ -25,7 +25,8 @@ struct log_delivery {
     uint64_t transmission_us;
     struct enhanced_status dsn;
     enum log_delivery_status status;
-    struct span text; /* "250 2.0.0 Ok: queued as ...", "delivered to maildir" */
+    bool is_verification; /* nothing was delivered: status=deliverable or undeliverable */
+    struct span text;     /* "250 2.0.0 Ok: queued as ...", "delivered to maildir" */
 };
 
 /* QID: to=<R>, orig_to=<O>, relay=..., conn_use=N, delay=D, delays=A/B/C/D, dsn=X.Y.Z, status=sent

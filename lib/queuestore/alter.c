@@ -9,7 +9,7 @@
 
 #include "system/file.h"
 
-static bool find(const struct store *store, struct store_place *place)
+bool store_find_anywhere(const struct store *store, struct store_place *place)
 {
     if (store_find(store, place))
         return true;
@@ -37,7 +37,7 @@ enum store_alter_result store_alter(const struct store *store, enum store_alter_
                                     uint64_t now_us, struct store_place *place)
 {
     int result = -1;
-    if (!find(store, place) || (action == STORE_ALTER_HOLD && place->is_held) ||
+    if (!store_find_anywhere(store, place) || (action == STORE_ALTER_HOLD && place->is_held) ||
         (action == STORE_ALTER_RELEASE && !place->is_held))
         return STORE_NOT_ALTERED;
     /* Its result would look for the file where it lay. */

@@ -21,6 +21,9 @@ enum store_alter_result {
     STORE_ALTER_FAILED /* errno */
 };
 
+/* store_find(), and hold/ as well. */
+MUST_USE bool store_find_anywhere(const struct store *store, struct store_place *place);
+
 /* place->queue_id says which; the rest is filled in with where it lies afterwards. */
 MUST_USE enum store_alter_result store_alter(const struct store *store,
                                              enum store_alter_action action, uint64_t now_us,

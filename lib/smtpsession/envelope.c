@@ -201,11 +201,14 @@ static bool check_recipient(struct smtpsession *session, const char *stage,
         verdict->outcome = outcome_make(
             service->settings.relay_reject_code < 500 ? OUTCOME_TEMPORARY : OUTCOME_PERMANENT,
             service->settings.relay_reject_code, 7, 1, SPAN("Relay access denied"));
-    if (outcome_is_ok(&verdict->outcome))
+    const struct mailbox *about = recipient;
+    if (outcome_is_ok(&verdict->outcome) &&
+        session_verifies(session, span_is_empty(verdict->expansion.records) ? recipient : NULL,
+                         &about, &verdict->outcome))
         return true;
     refuse_recipient(session, stage, recipient,
                      verdict->is_about_sender ? session->transaction.reverse_path.text
-                                              : recipient->text,
+                                              : about->text,
                      verdict->outcome);
     return false;
 }

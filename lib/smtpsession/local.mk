@@ -10,4 +10,5 @@ lib_libposthouse_a_SOURCES += \
 	lib/smtpsession/limits.c \
 	lib/smtpsession/session.c lib/smtpsession/session.h \
 	lib/smtpsession/session_private.h \
+	lib/smtpsession/verify.c \
 	lib/smtpsession/xclient.c

@@ -45,6 +45,13 @@ struct smtpsession_limits {
     uint32_t sender_window_s;
 };
 
+/* What becomes of an address that is bad, or of which nobody can say. Below 400: it passes. */
+struct smtpsession_unverified {
+    uint16_t reject_code;
+    uint16_t defer_code;
+    struct span reject_reason; /* empty: what the probe came to */
+};
+
 /* Named as in main.cf, in the words of this code. */
 struct smtpsession_settings {
     struct span server_name;  /* myhostname */
@@ -100,6 +107,9 @@ struct smtpsession_settings {
     int64_t proxy_timeout_ms;
     struct host_list local_clients; /* whose headers are completed */
     struct intake_header_rules header_rules;
+    struct span verify_restrictions; /* in which reject_unverified_... may stand */
+    struct smtpsession_unverified unverified_sender;
+    struct smtpsession_unverified unverified_recipient;
     struct span discarded_ehlo_keywords;
     struct span noop_commands;
     struct span forbidden_commands;
@@ -124,6 +134,9 @@ struct smtpsession_backend {
     void (*check_recipient)(void *context, struct span sender, const struct mailbox *recipient,
                             bool is_first, struct arena *arena,
                             struct smtpsession_verdict *verdict);
+    /* Is mail for it taken? OK, permanent: no, temporary: nobody can say. */
+    void (*verify_address)(void *context, struct span address, struct arena *arena,
+                           struct outcome *outcome);
 };
 
 struct smtpsession_service {

@@ -173,6 +173,11 @@ bool session_mail(struct smtpsession *session, struct span argument);
 bool session_rcpt(struct smtpsession *session, struct span argument);
 bool session_vrfy(struct smtpsession *session, struct span argument);
 
+/* verify.c: false when an address is not verified and has to be; *about is which. recipient is NULL
+ * where it stands for others: that it exists is known here. */
+MUST_USE bool session_verifies(struct smtpsession *session, const struct mailbox *recipient,
+                               const struct mailbox **about, struct outcome *refusal);
+
 /* data.c: DATA, to the reply after the last dot. */
 bool session_data(struct smtpsession *session, struct span argument);
 /* One chunk, to the reply after its last byte. */

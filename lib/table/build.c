@@ -1,7 +1,8 @@
 /* table/build - see build.h. */
-#include "table/build.h"
+#include "config.h"
 
-#include <db.h>
+#include "table/build_private.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -11,14 +12,8 @@
 #include <unistd.h>
 
 #include "base/ascii.h"
-#include "table/berkeley.h"
 
-enum {
-    BUILD_CACHE_BYTES = 16 * 1024 * 1024,
-    BUILD_COPY_BYTES = 64 * 1024,
-    BUILD_LOCK_ATTEMPTS = 100,
-    BUILD_HASH_ELEMENTS = 4096 /* what Postfix tells the library to expect */
-};
+enum { BUILD_COPY_BYTES = 64 * 1024, BUILD_LOCK_ATTEMPTS = 100 };
 
 struct table_build {
     struct arena arena;
@@ -29,17 +24,53 @@ struct table_build {
     int temporary_descriptor; /* holds the lock among builders */
     int old_descriptor;       /* keeps Postfix's postmap out; -1: there was no file */
     struct stat old;
-    DB *database;
-    int error; /* errno or the library's code */
+    const struct table_build_backend *backend;
+    void *database;    /* the backend's */
+    int error;         /* the backend's code */
+    const char *words; /* for what is no backend's */
     bool has_temporary;
     struct buffer key;
     struct buffer value;
 };
 
+static const struct {
+    const char *name;
+    enum table_build_type type;
+    const struct table_build_backend *backend;
+} types[] = {{"hash", TABLE_BUILD_HASH, &table_build_berkeley},
+             {"btree", TABLE_BUILD_BTREE, &table_build_berkeley},
+#ifdef HAVE_CDB
+             {"cdb", TABLE_BUILD_CDB, &table_build_cdb},
+#endif
+#ifdef HAVE_LMDB
+             {"lmdb", TABLE_BUILD_LMDB, &table_build_lmdb}
+#endif
+};
+
+bool table_build_find_type(struct span name, enum table_build_type *type)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(types); i++)
+        if (span_equals(name, span_from_string(types[i].name))) {
+            *type = types[i].type;
+            return true;
+        }
+    return false;
+}
+
+static const struct table_build_backend *backend_of(enum table_build_type type)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(types); i++)
+        if (types[i].type == type)
+            return types[i].backend;
+    return NULL;
+}
+
 /* Where NAME.db is a symbolic link, the file behind it is the one to replace. */
 static bool set_names(struct table_build *build, const char *path)
 {
-    build->file = (const char *)arena_format(&build->arena, "%s.db%c", path, '\0').bytes;
+    build->file =
+        (const char *)arena_format(&build->arena, "%s%s%c", path, build->backend->suffix, '\0')
+            .bytes;
     char *resolved = build->file ? realpath(build->file, NULL) : NULL;
     if (resolved) {
         build->file = arena_string(&build->arena, span_from_string(resolved));
@@ -61,9 +92,10 @@ static struct table_build *create(enum table_build_type type, const char *path, 
     buffer_init(&build->key, NULL, TABLE_KEY_MAX_BYTES + 1);
     buffer_init(&build->value, NULL, TABLE_VALUE_MAX_BYTES + 1);
     build->type = type;
+    build->backend = backend_of(type);
     build->flags = flags;
     build->temporary_descriptor = build->old_descriptor = -1;
-    if (set_names(build, path))
+    if (build->backend && set_names(build, path))
         return build;
     table_build_abandon(&build);
     return NULL;
@@ -147,21 +179,20 @@ static bool copy_old(struct table_build *build)
     return is_copied;
 }
 
-/* The database library goes by names, so it opens the copy once more; the lock stays ours. */
 static bool open_database(struct table_build *build)
 {
     const bool has_content = (build->flags & TABLE_BUILD_INCREMENTAL) && build->old_descriptor >= 0;
-    if (has_content && !copy_old(build)) {
-        build->error = errno;
+
+    if (has_content && build->backend->is_constant) {
+        build->words = "a table of this type cannot be changed, only built anew";
         return false;
     }
-    build->error = berkeley_create(&build->database, BUILD_CACHE_BYTES);
-    if (build->error == 0 && build->type == TABLE_BUILD_HASH && !has_content)
-        build->error = build->database->set_h_nelem(build->database, BUILD_HASH_ELEMENTS);
-    if (build->error == 0)
-        build->error = build->database->open(build->database, NULL, build->temporary, NULL,
-                                             build->type == TABLE_BUILD_HASH ? DB_HASH : DB_BTREE,
-                                             has_content ? 0 : DB_CREATE | DB_TRUNCATE, 0600);
+    if (has_content && !copy_old(build)) {
+        build->words = strerror(errno);
+        return false;
+    }
+    build->error = build->backend->open(&build->database, build->type, build->temporary,
+                                        build->temporary_descriptor, has_content);
     return build->error == 0;
 }
 
@@ -194,7 +225,7 @@ struct table_build *table_build_begin(enum table_build_type type, const char *pa
     if (name) {
         buffer_append_format(error, "open database %s: %s", name, strerror(errno));
     } else if (!open_database(build)) {
-        buffer_append_format(error, "open database %s: %s", build->file, db_strerror(build->error));
+        buffer_append_format(error, "open database %s: %s", build->file, table_build_error(build));
     } else if (!set_owner_and_mode(build, mode)) {
         buffer_append_format(error, "set permissions of %s: %s", build->temporary, strerror(errno));
     } else {
@@ -205,52 +236,55 @@ struct table_build *table_build_begin(enum table_build_type type, const char *pa
 }
 
 /* Key or value as stored: folded, and with its NUL. */
-static DBT stored(struct buffer *buffer, struct span span, bool fold, bool has_nul)
+static struct span stored(struct buffer *buffer, struct span span, bool fold, bool has_nul)
 {
-    DBT thing;
-
     buffer_reset(buffer);
     buffer_append_span(buffer, span);
     if (fold && buffer->length)
         ascii_lower_in_place(buffer->bytes, buffer->length);
     if (has_nul)
         buffer_append_byte(buffer, '\0');
-    memset(&thing, 0, sizeof(thing));
-    thing.data = buffer->bytes;
-    thing.size = (uint32_t)buffer->length;
-    return thing;
+    return buffer_span(buffer);
 }
 
 enum table_build_added table_build_add(struct table_build *build, struct span key,
                                        struct span value)
 {
     const bool has_nul = !(build->flags & TABLE_BUILD_WITHOUT_NUL);
-    DBT stored_key = stored(&build->key, key, !(build->flags & TABLE_BUILD_KEEP_CASE), has_nul);
-    DBT stored_value = stored(&build->value, value, false, has_nul);
+    enum table_build_added added = TABLE_BUILD_ADDED;
+    const struct span stored_key =
+        stored(&build->key, key, !(build->flags & TABLE_BUILD_KEEP_CASE), has_nul);
+    const struct span stored_value = stored(&build->value, value, false, has_nul);
 
-    build->error = buffer_ok(&build->key) && buffer_ok(&build->value) ? 0 : E2BIG;
-    if (build->error == 0)
-        build->error =
-            build->database->put(build->database, NULL, &stored_key, &stored_value,
-                                 build->flags & TABLE_BUILD_REPLACE ? 0 : DB_NOOVERWRITE);
-    if (build->error == DB_KEYEXIST)
-        return build->flags & TABLE_BUILD_IGNORE ? TABLE_BUILD_ADDED : TABLE_BUILD_DUPLICATE;
-    return build->error == 0 ? TABLE_BUILD_ADDED : TABLE_BUILD_FAILED;
+    build->words = NULL;
+    if (!buffer_ok(&build->key) || !buffer_ok(&build->value)) {
+        build->words = "key or value is too long";
+        return TABLE_BUILD_FAILED;
+    }
+    build->error = build->backend->add(build->database, stored_key, stored_value,
+                                       (build->flags & TABLE_BUILD_REPLACE) != 0, &added);
+    if (build->error != 0)
+        return TABLE_BUILD_FAILED;
+    return added == TABLE_BUILD_DUPLICATE && (build->flags & TABLE_BUILD_IGNORE) ? TABLE_BUILD_ADDED
+                                                                                 : added;
 }
 
 enum table_result table_build_delete(struct table_build *build, struct span key)
 {
     enum table_result result = TABLE_NOT_FOUND;
 
+    build->words = NULL;
     for (int has_nul = 1; has_nul >= 0; has_nul--) {
-        DBT stored_key = stored(&build->key, key, !(build->flags & TABLE_BUILD_KEEP_CASE), has_nul);
-        build->error = buffer_ok(&build->key)
-                           ? build->database->del(build->database, NULL, &stored_key, 0)
-                           : DB_NOTFOUND;
-        if (build->error == 0)
-            result = TABLE_FOUND;
-        else if (build->error != DB_NOTFOUND)
+        const struct span stored_key =
+            stored(&build->key, key, !(build->flags & TABLE_BUILD_KEEP_CASE), has_nul);
+        bool was_there = false;
+        if (!buffer_ok(&build->key))
+            continue;
+        build->error = build->backend->remove(build->database, stored_key, &was_there);
+        if (build->error != 0)
             return TABLE_ERROR;
+        if (was_there)
+            result = TABLE_FOUND;
     }
     return result;
 }
@@ -262,7 +296,7 @@ static void end(struct table_build **build)
 
     *build = NULL;
     if (ended->database)
-        (void)ended->database->close(ended->database, DB_NOSYNC); /* of a file that goes away */
+        (void)ended->backend->close(ended->database, true); /* of a file that goes away */
     if (ended->has_temporary)
         (void)unlink(ended->temporary); /* the next builder empties it anyhow */
     if (ended->temporary_descriptor >= 0)
@@ -278,13 +312,13 @@ static void end(struct table_build **build)
 bool table_build_commit(struct table_build **build, struct buffer *error)
 {
     struct table_build *const current = *build;
-    DB *const database = current->database;
+    void *const database = current->database;
 
     current->database = NULL;
-    current->error = database->close(database, 0); /* writes what is cached */
+    current->error = current->backend->close(database, false);
     if (current->error != 0)
         buffer_append_format(error, "close database %s: %s", current->file,
-                             db_strerror(current->error));
+                             table_build_error(current));
     else if (fsync(current->temporary_descriptor) != 0 ||
              rename(current->temporary, current->file) != 0)
         buffer_append_format(error, "replace database %s: %s", current->file, strerror(errno));
@@ -303,7 +337,7 @@ void table_build_abandon(struct table_build **build)
 
 const char *table_build_error(const struct table_build *build)
 {
-    return build->error == E2BIG ? "key or value is too long" : db_strerror(build->error);
+    return build->words ? build->words : build->backend->error(build->error);
 }
 
 const char *table_build_file(const struct table_build *build)

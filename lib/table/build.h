@@ -1,9 +1,9 @@
-/* table/build - make and change Berkeley DB tables so that readers never see a half one.
- * A change, however small, is made in a copy NAME.db.tmp beside the file, which then takes its
- * place by rename(): a reader has the old file or the new, also after a crash, and readers of this
- * package and of Postfix notice the new inode and open it. Rewriting in place, as Postfix's
- * postmap does, needs every reader to honour the lock, and a crash leaves half a table.
- * Builders exclude one another by a lock on the copy, and honour Postfix's lock on the file.
+/* table/build - make and change tables in files so that readers never see a half one.
+ * A change, however small, is made in a copy NAME.db.tmp (.cdb.tmp, .lmdb.tmp) beside the file,
+ * which then takes its place by rename(): a reader has the old file or the new, also after a crash,
+ * and readers of this package and of Postfix notice the new inode and open it. Rewriting in place,
+ * as Postfix's postmap does, needs every reader to honour the lock, and a crash leaves half a
+ * table. Builders exclude one another by a lock on the copy, and honour Postfix's lock on the file.
  * Caller: postmap. */
 #ifndef TABLE_BUILD_H
 #define TABLE_BUILD_H
@@ -12,7 +12,15 @@
 
 #include "table/table.h"
 
-enum table_build_type { TABLE_BUILD_HASH, TABLE_BUILD_BTREE };
+enum table_build_type {
+    TABLE_BUILD_HASH,
+    TABLE_BUILD_BTREE,
+    TABLE_BUILD_CDB, /* made anew every time: nothing can be added or deleted */
+    TABLE_BUILD_LMDB
+};
+
+/* False for a type that is none, or not of this build. */
+MUST_USE bool table_build_find_type(struct span name, enum table_build_type *type);
 
 enum table_build_flags {
     TABLE_BUILD_INCREMENTAL = 1 << 0, /* begin with what the table holds */
@@ -31,8 +39,8 @@ enum table_build_added {
 
 struct table_build;
 
-/* path is the table's name, without ".db"; a new file gets this mode. NULL with the reason
- * appended to *error. */
+/* path is the table's name, without ".db" and its like; a new file gets this mode. NULL with the
+ * reason appended to *error. */
 MUST_USE struct table_build *table_build_begin(enum table_build_type type, const char *path,
                                                unsigned flags, mode_t mode, struct buffer *error);
 MUST_USE enum table_build_added table_build_add(struct table_build *build, struct span key,
@@ -46,7 +54,7 @@ void table_build_abandon(struct table_build **build);
 
 /* What went wrong in the last add or delete. */
 const char *table_build_error(const struct table_build *build);
-/* "NAME.db" */
+/* "NAME.db", "NAME.cdb" or "NAME.lmdb" */
 const char *table_build_file(const struct table_build *build);
 
 #endif

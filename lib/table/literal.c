@@ -1,8 +1,13 @@
-/* table/literal - tables whose content stands in their name: inline:, static: and fail:. */
+/* table/literal - tables whose content stands in their name, or nowhere: inline:, static:, fail:,
+ * environ: and internal:. */
+#include <stdlib.h>
+
 #include "base/ascii.h"
 #include "table/memory.h"
 #include "table/names.h"
 #include "table/table_private.h"
+
+enum { ENVIRON_NAME_MAX_BYTES = 255 };
 
 static const char inline_usage[] = "need \"inline:{name=value...}\"";
 
@@ -129,3 +134,36 @@ static enum table_result fail_lookup(struct table *table, struct span key UNUSED
 
 const struct table_kind table_kind_fail = {
     .type = "fail", .open = fail_open, .lookup = fail_lookup};
+
+static enum table_result environ_lookup(struct table *table UNUSED, struct span key,
+                                        struct buffer *value)
+{
+    char name[ENVIRON_NAME_MAX_BYTES + 1];
+
+    if (key.length == 0 || key.length > ENVIRON_NAME_MAX_BYTES ||
+        span_find_byte(key, '\0') < key.length || span_find_byte(key, '=') < key.length)
+        return TABLE_NOT_FOUND;
+    memcpy(name, key.bytes, key.length);
+    name[key.length] = '\0';
+    const char *text = getenv(name);
+    if (!text)
+        return TABLE_NOT_FOUND;
+    buffer_append_string(value, text);
+    return TABLE_FOUND;
+}
+
+const struct table_kind table_kind_environ = {.type = "environ",
+                                              .is_nameless = true,
+                                              .keeps_key = true,
+                                              .open = fail_open,
+                                              .lookup = environ_lookup};
+
+/* A process's own memory, in which whoever only looks up finds nothing. */
+static enum table_result internal_lookup(struct table *table UNUSED, struct span key UNUSED,
+                                         struct buffer *value UNUSED)
+{
+    return TABLE_NOT_FOUND;
+}
+
+const struct table_kind table_kind_internal = {
+    .type = "internal", .open = fail_open, .lookup = internal_lookup};

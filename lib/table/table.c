@@ -1,4 +1,6 @@
 /* table/table - see table.h. */
+#include "config.h"
+
 #include "table/table.h"
 
 #include <stdarg.h>
@@ -15,14 +17,30 @@ enum {
 };
 
 static const struct table_kind *const kinds[] = {
-    &table_kind_btree,  &table_kind_cidr,   &table_kind_fail,     &table_kind_hash,
-    &table_kind_inline, &table_kind_pcre,   &table_kind_pipemap,  &table_kind_randmap,
-    &table_kind_regexp, &table_kind_static, &table_kind_texthash, &table_kind_unionmap,
-    &table_kind_unix};
+    &table_kind_btree,
+#ifdef HAVE_CDB
+    &table_kind_cdb,
+#endif
+    &table_kind_cidr,      &table_kind_environ,  &table_kind_fail,    &table_kind_hash,
+    &table_kind_inline,    &table_kind_internal,
+#ifdef HAVE_LMDB
+    &table_kind_lmdb,
+#endif
+    &table_kind_pcre,      &table_kind_pipemap,  &table_kind_randmap, &table_kind_regexp,
+    &table_kind_socketmap, &table_kind_static,   &table_kind_tcp,     &table_kind_texthash,
+    &table_kind_unionmap,  &table_kind_unix};
 
-const char *const table_type_names[] = {"btree",  "cidr",     "fail",     "hash",    "inline",
-                                        "pcre",   "pipemap",  "proxy",    "randmap", "regexp",
-                                        "static", "texthash", "unionmap", "unix",    NULL};
+const char *const table_type_names[] = {
+    "btree",
+#ifdef HAVE_CDB
+    "cdb",
+#endif
+    "cidr",   "environ", "fail",     "hash",     "inline", "internal",
+#ifdef HAVE_LMDB
+    "lmdb",
+#endif
+    "pcre",   "pipemap", "proxy",    "randmap",  "regexp", "socketmap",
+    "static", "tcp",     "texthash", "unionmap", "unix",   NULL};
 
 void table_fail(struct table *table, const char *format, ...)
 {
@@ -72,7 +90,10 @@ static struct table *open_at(struct span name, const struct table_options *optio
     struct span type;
     struct span argument;
 
-    if (!span_split_once(real, ':', &type, &argument) || type.length == 0 || argument.length == 0 ||
+    const struct table_kind *kind =
+        span_split_once(real, ':', &type, &argument) ? find_kind(type) : NULL;
+    const bool is_nameless = kind && kind->is_nameless;
+    if (type.length == 0 || real.length == type.length || (argument.length == 0 && !is_nameless) ||
         name.length > TABLE_NAME_MAX_BYTES) {
         buffer_append_format(error,
                              "open dictionary: expecting \"type:name\" form instead of "
@@ -80,7 +101,6 @@ static struct table *open_at(struct span name, const struct table_options *optio
                              SPAN_PRINTF(span_first(name, 100)));
         return NULL;
     }
-    const struct table_kind *kind = find_kind(type);
     if (!kind) {
         buffer_append_format(error, "unsupported dictionary type: %.*s",
                              SPAN_PRINTF(span_first(type, 100)));

@@ -1,5 +1,7 @@
 /* table/table - lookup tables by name, "type:name" as in Postfix.
  *   hash: btree:     Berkeley DB files NAME.db, as postmap writes them
+ *   cdb: lmdb:       files NAME.cdb and NAME.lmdb, likewise
+ *   socketmap: tcp:  other processes, which may take their time
  *   texthash:        the text file itself, read into memory
  *   inline: static:  in the setting itself
  *   unix:            passwd.byname and group.byname: the name service, which may wait
@@ -7,6 +9,8 @@
  *   regexp: pcre:    regular expressions, in a file; slow, since a match may take long
  *   unionmap: pipemap: randmap:
  *                    made of other tables
+ *   environ:         the process's environment
+ *   internal:        nothing: a process's own memory
  *   fail:            always a temporary error, for tests
  * "proxy:" before a type says nothing here: whoever opens tables is the proxy.
  * A lookup has one of four results, and they are never mixed up: mail is refused for NOT_FOUND

@@ -9,7 +9,8 @@
 struct table_kind {
     const char *type;
     bool is_slow;
-    bool keeps_key; /* patterns, and tables that hand the key on: it is never made lower case */
+    bool is_nameless; /* nothing needs to follow "type:" */
+    bool keeps_key;   /* patterns, and tables that hand the key on: it is never made lower case */
     /* Sets table->state from what follows "type:"; on failure table_fail() and false. */
     bool (*open)(struct table *table, struct span argument);
     enum table_result (*lookup)(struct table *table, struct span key, struct buffer *value);
@@ -36,6 +37,12 @@ struct table {
 
 extern const struct table_kind table_kind_hash;
 extern const struct table_kind table_kind_btree;
+extern const struct table_kind table_kind_cdb;
+extern const struct table_kind table_kind_environ;
+extern const struct table_kind table_kind_internal;
+extern const struct table_kind table_kind_lmdb;
+extern const struct table_kind table_kind_socketmap;
+extern const struct table_kind table_kind_tcp;
 extern const struct table_kind table_kind_texthash;
 extern const struct table_kind table_kind_cidr;
 extern const struct table_kind table_kind_pcre;

@@ -27,6 +27,8 @@ dnsd unix - - n - 1 dnsd
 limitd unix - - y - 1 limitd
 logd unix - - n - 1 logd
 bounce unix - - y - 1 bounce
+verify unix - - y - 1 verify
+pickup unix n - y 60 1 pickup
 smtp unix - - y - - smtp
 relay unix - - y - - smtp
 local unix - n n - - local
@@ -188,7 +190,18 @@ class Instance:
     def start(self):
         self.run("posthouse", "start", check=True)
         wait_until(lambda: is_listening(self.address, self.port), f"{self.name} listens")
+        self._let_users_drop()
         return self
+
+    def _let_users_drop(self):
+        """What an installation does once: postdrop gets the group of the maildrop directory."""
+        if os.geteuid() != 0 or self.run_as is not None:
+            return
+        postdrop = self.programs.command("postdrop")
+        group = (self.queue_directory / "maildrop").stat().st_gid
+        if os.stat(postdrop).st_gid != group or not os.stat(postdrop).st_mode & 0o2000:
+            os.chown(postdrop, 0, group)
+            os.chmod(postdrop, 0o2755)
 
     def stop(self):
         return self.run("posthouse", "stop", check=True)
@@ -198,6 +211,24 @@ class Instance:
 
     def is_running(self):
         return self.run("posthouse", "status").returncode == 0
+
+    def sendmail(self, *arguments, content="Subject: hello\n\nOne line.\n", user=None, env=None,
+                 check=True, name="sendmail", timeout_s=60):
+        """As a local program calls it; user: a uid and gid to be instead of root."""
+        argv = [self.programs.command(name), *map(str, arguments)]
+        if user is not None:
+            argv = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *argv]
+        elif self.run_as is not None and os.geteuid() == 0:
+            argv = ["setpriv", f"--reuid={self.run_as}", f"--regid={self.run_as}", "--clear-groups",
+                    *argv]
+        content = content.encode() if isinstance(content, str) else content
+        done = subprocess.run(argv, input=content, capture_output=True, timeout=timeout_s, check=False,
+                              env={"PATH": os.environ["PATH"], "MAIL_CONFIG": str(self.etc),
+                                   **(env or {})})
+        if check and done.returncode != 0:
+            raise AssertionError(f"{name} {arguments}: status {done.returncode}\n{done.stdout}"
+                                 f"{done.stderr}\n{self.log()[-4000:]}")
+        return done
 
     def flush(self):
         return self.run("postqueue", "-f", check=True)

@@ -99,7 +99,7 @@ class Postfix:
             "smtpd_recipient_restrictions": "permit_mynetworks, reject",
             "smtp_host_lookup": "native",
             "smtp_dns_support_level": "disabled",
-            "smtputf8_enable": "no",
+            "smtputf8_enable": "yes",
             "alias_maps": "",
             "alias_database": "",
             "virtual_mailbox_maps": f"texthash:{self.etc}/users",

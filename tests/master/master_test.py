@@ -16,7 +16,7 @@ import time
 
 BUILD = pathlib.Path(os.environ.get("top_builddir", "."))
 PROGRAMS = ("logd", "qmgr", "addrd", "dnsd", "smtpd", "smtp", "local", "virtual", "bounce",
-            "error", "discard", "limitd", "pipe")
+            "error", "discard", "limitd", "pipe", "lmtp", "connectd", "verify", "pickup")
 DEADLINE_S = float(os.environ.get("POSTHOUSE_TESTS_DEADLINE", "30"))
 NOBODY = 65534
 
@@ -25,7 +25,8 @@ SERVICES = """\
 smtp unix - - y - 1 smtp
 local unix - n n - - local
 """
-COUNT = 1 + 1 + 1 + 1 + min(2, len(os.sched_getaffinity(0))) + 1 + 1 + 1
+LISTENING = min(2, len(os.sched_getaffinity(0)))
+COUNT = LISTENING + len(("logd", "qmgr", "addrd", "dnsd", "smtp", "local", "bounce", "limitd", "pickup"))
 
 
 def wait_until(question, what):
@@ -169,26 +170,26 @@ def start_status_stop(place):
 def daemons_are_wired_by_the_table(place):
     one = Instance(place).start_fg()
     one.wait_for_log(r"^qmgr: testd: listens on public/qmgr$")
-    one.wait_for_log(rf"^smtpd: testd: listens on 127\.0\.0\.1:{one.port}$", COUNT - 7)
-    one.wait_for_log(r"^smtpd: testd: client of qmgr number", COUNT - 7)
-    one.wait_for_log(r"^qmgr: testd: server of 127\.0\.0\.1:\d+ number", COUNT - 7)
+    one.wait_for_log(rf"^smtpd: testd: listens on 127\.0\.0\.1:{one.port}$", LISTENING)
+    one.wait_for_log(r"^smtpd: testd: client of qmgr number", LISTENING)
+    one.wait_for_log(r"^qmgr: testd: server of 127\.0\.0\.1:\d+ number", LISTENING)
     one.wait_for_log(r"^smtp: testd: client of dnsd number")
     one.wait_for_log(r"^smtp: testd: server of qmgr number")
     assert not re.search(r"^smtp: testd: client of (qmgr|local|virtual)", one.log(), re.M)
-    assert not re.search(r"^smtpd: testd: client of (smtp|local|bounce)", one.log(), re.M)
+    assert not re.search(r"^smtpd: testd: client of (smtp|local|bounce|pickup)", one.log(), re.M)
     one.wait_for_log(r"^master: daemon started -- version \S+, configuration /")
     one.ok("stop")
     one.wait_for_log("^master: terminating on signal 15$")
     one.foreground.wait(DEADLINE_S)
     leaving = re.findall(r"^(\w+): testd: drains$", one.log(), re.M)
-    assert set(leaving[:4]) <= {"smtpd", "smtp", "local", "bounce"}, leaving
+    assert set(leaving[:5]) <= {"smtpd", "smtp", "local", "bounce", "pickup"}, leaving
     assert leaving.index("qmgr") < leaving.index("addrd"), leaving
 
 
 @test
 def killed_daemon_comes_back_with_new_channels(place):
     one = Instance(place).start_fg()
-    smtpd_count = COUNT - 7
+    smtpd_count = LISTENING
 
     def kill(program):
         pid = one.pid(program)
@@ -265,9 +266,9 @@ def failing_daemon_stops_the_start(place):
 
 @test
 def check_finds_what_is_wrong(place):
-    one = Instance(place, services=SERVICES + "pickup unix n - y 60 1 pickup\n")
+    one = Instance(place, services=SERVICES + "cleanup unix n - y - 0 cleanup\n")
     done = one.ok("check")
-    assert "service pickup/unix is left out" in done.stderr, done.stderr
+    assert "service cleanup/unix is left out" in done.stderr, done.stderr
     one.settings.update(watchdog_timeout="soon", drain_timeout="never")
     one.write()
     done = one.fails("watchdog_timeout", "check")

@@ -28,9 +28,9 @@ static void test_programs(void **state)
 static void test_order(void **state)
 {
     (void)state;
-    static const char *const order[] = {"logd",    "qmgr",   "addrd",   "dnsd",   "smtpd",
-                                        "smtp",    "local",  "virtual", "bounce", "error",
-                                        "discard", "limitd", "pipe",    "lmtp",   "connectd"};
+    static const char *const order[] = {
+        "logd",  "qmgr",    "addrd",  "dnsd", "smtpd", "smtp",     "local",  "virtual", "bounce",
+        "error", "discard", "limitd", "pipe", "lmtp",  "connectd", "verify", "pickup"};
     assert_true(wiring_program_count >= ARRAY_LENGTH(order));
     for (size_t i = 0; i < ARRAY_LENGTH(order); i++)
         assert_string_equal(wiring_programs[i].program, order[i]);

@@ -21,10 +21,12 @@
 #include "conf/lmtp.h"
 #include "conf/local.h"
 #include "conf/logd.h"
+#include "conf/pickup.h"
 #include "conf/pipe.h"
 #include "conf/qmgr.h"
 #include "conf/smtp.h"
 #include "conf/smtpd.h"
+#include "conf/verify.h"
 #include "conf/virtual.h"
 #include "sandbox/probe.h"
 
@@ -58,6 +60,9 @@ static const struct row {
     {"error", IPC_ROLE_ERROR, &conf_part_error, 0},
     {"discard", IPC_ROLE_DISCARD, &conf_part_discard, 0},
     {"pipe", IPC_ROLE_PIPE, &conf_part_pipe, SANDBOX_SOCKETPAIR},
+    {"verify", IPC_ROLE_VERIFY, &conf_part_verify, SANDBOX_READ_FD | SANDBOX_WRITE_FD},
+    {"pickup", IPC_ROLE_PICKUP, &conf_part_pickup,
+     SANDBOX_OPEN_READ | SANDBOX_CHANGE_FILES | SANDBOX_READ_FD | SANDBOX_WRITE_FD},
 };
 
 struct fixture {
@@ -85,8 +90,10 @@ static int set_up(void **state)
     if (!mkdtemp(fixture->directory) || chmod(fixture->directory, 0755) != 0)
         return -1;
     make_directory(fixture, "queue", 0);
+    make_directory(fixture, "queue/maildrop", 0);
     make_directory(fixture, "data", 0);
     make_directory(fixture, "data/limitd", 0);
+    make_directory(fixture, "data/verify", 0);
     make_directory(fixture, "mail", owner);
     (void)snprintf(fixture->settings, sizeof(fixture->settings),
                    "queue_directory = %s/queue\ndata_directory = %s/data\n"
@@ -209,6 +216,8 @@ PROBE_TEST(bounce)
 PROBE_TEST(error)
 PROBE_TEST(discard)
 PROBE_TEST(pipe)
+PROBE_TEST(verify)
+PROBE_TEST(pickup)
 
 int main(void)
 {
@@ -228,6 +237,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_error, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_discard, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pipe, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_verify, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_pickup, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,14 +6,25 @@ tests_sandbox_libprobe_a_SOURCES = lib/service/service.c
 tests_sandbox_libprobe_a_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTHOUSE_PROBE
 probe_libs = tests/sandbox/libprobe.a
 
-probe_daemons = tests/sandbox/logd_probe tests/sandbox/smtpd_probe tests/sandbox/addrd_probe \
-	tests/sandbox/dnsd_probe tests/sandbox/qmgr_probe tests/sandbox/local_probe \
-	tests/sandbox/virtual_probe tests/sandbox/bounce_probe tests/sandbox/smtp_probe \
-	tests/sandbox/error_probe tests/sandbox/discard_probe
-	tests/sandbox/limitd_probe
-	tests/sandbox/error_probe tests/sandbox/discard_probe tests/sandbox/pipe_probe
-	tests/sandbox/error_probe tests/sandbox/discard_probe \
-	tests/sandbox/lmtp_probe tests/sandbox/connectd_probe
+# A line each, so that branches that add daemons do not meet.
+probe_daemons =
+probe_daemons += tests/sandbox/addrd_probe
+probe_daemons += tests/sandbox/bounce_probe
+probe_daemons += tests/sandbox/connectd_probe
+probe_daemons += tests/sandbox/discard_probe
+probe_daemons += tests/sandbox/dnsd_probe
+probe_daemons += tests/sandbox/error_probe
+probe_daemons += tests/sandbox/limitd_probe
+probe_daemons += tests/sandbox/lmtp_probe
+probe_daemons += tests/sandbox/local_probe
+probe_daemons += tests/sandbox/logd_probe
+probe_daemons += tests/sandbox/pickup_probe
+probe_daemons += tests/sandbox/pipe_probe
+probe_daemons += tests/sandbox/qmgr_probe
+probe_daemons += tests/sandbox/smtp_probe
+probe_daemons += tests/sandbox/smtpd_probe
+probe_daemons += tests/sandbox/verify_probe
+probe_daemons += tests/sandbox/virtual_probe
 tests_sandbox_logd_probe_SOURCES = $(logd_logd_SOURCES)
 tests_sandbox_logd_probe_LDADD = $(probe_libs) $(logd_logd_LDADD)
 tests_sandbox_smtpd_probe_SOURCES = $(smtpd_smtpd_SOURCES)
@@ -32,6 +43,8 @@ tests_sandbox_virtual_probe_SOURCES = $(local_virtual_SOURCES)
 tests_sandbox_virtual_probe_LDADD = $(probe_libs) $(local_virtual_LDADD)
 tests_sandbox_bounce_probe_SOURCES = $(bounce_bounce_SOURCES)
 tests_sandbox_bounce_probe_LDADD = $(probe_libs) $(bounce_bounce_LDADD)
+tests_sandbox_pickup_probe_SOURCES = $(pickup_pickup_SOURCES)
+tests_sandbox_pickup_probe_LDADD = $(probe_libs) $(pickup_pickup_LDADD)
 tests_sandbox_smtp_probe_SOURCES = $(smtp_smtp_SOURCES)
 tests_sandbox_smtp_probe_LDADD = $(probe_libs) $(smtp_smtp_LDADD)
 tests_sandbox_error_probe_SOURCES = $(error_error_SOURCES)
@@ -44,6 +57,8 @@ tests_sandbox_lmtp_probe_SOURCES = $(smtp_lmtp_SOURCES)
 tests_sandbox_lmtp_probe_LDADD = $(probe_libs) $(smtp_lmtp_LDADD)
 tests_sandbox_connectd_probe_SOURCES = $(connectd_connectd_SOURCES)
 tests_sandbox_connectd_probe_LDADD = $(probe_libs) $(connectd_connectd_LDADD)
+tests_sandbox_verify_probe_SOURCES = $(verify_verify_SOURCES)
+tests_sandbox_verify_probe_LDADD = $(probe_libs) $(verify_verify_LDADD)
 
 check_PROGRAMS += tests/sandbox/daemons_test $(probe_daemons)
 TESTS += tests/sandbox/daemons_test

@@ -187,6 +187,27 @@ static const struct row rows[] = {
      {NULL},
      false,
      NULL},
+    {"a domain in A-labels for a server without SMTPUTF8",
+     "10 h0.test",
+     "a@b\xc3\xbc"
+     "cher.test \xc3\xa4@d.test",
+     {HELLO MAIL_OK RCPT_OK("a@xn--bcher-kva.test") DATA_OK},
+     {"+ 2.0.0 250",
+      "! 5.6.7 SMTPUTF8 is required, but was not offered by host h0.test[127.0.1.0]"},
+     {NULL},
+     false,
+     NULL},
+    {"SMTPUTF8",
+     "10 h0.test",
+     "a@b\xc3\xbc"
+     "cher.test \xc3\xa4@d.test",
+     {EHLO("S 250 SMTPUTF8\n") "C MAIL FROM:<s@client.test> SMTPUTF8\nS 250 ok\n" RCPT_OK(
+         "a@b\xc3\xbc"
+         "cher.test") RCPT_OK("\xc3\xa4@d.test") DATA_OK},
+     {"+ 2.0.0 250", "+ 2.0.0 250"},
+     {NULL},
+     false,
+     NULL},
     {"a firewall hides the greeting",
      "10 h0.test",
      NULL,

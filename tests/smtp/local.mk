@@ -2,6 +2,7 @@
 if HAVE_CMOCKA
 smtp_tests = tests/smtp/content_test tests/smtp/downgrade_test \
 	tests/smtp/extensions_test tests/smtp/lmtp_test tests/smtp/mirror_test \
+	tests/smtp/wire_test \
 	tests/smtp/plan_test tests/smtp/smtp_test
 check_PROGRAMS += $(smtp_tests)
 TESTS += $(smtp_tests)
@@ -19,6 +20,8 @@ tests_smtp_extensions_test_LDADD = $(test_libs)
 tests_smtp_lmtp_test_SOURCES = tests/smtp/lmtp_test.c $(smtp_world)
 tests_smtp_lmtp_test_LDADD = $(test_libs)
 tests_smtp_mirror_test_SOURCES = tests/smtp/mirror_test.c smtp/mirror.c smtp/mirror.h tests/test.h
+tests_smtp_wire_test_SOURCES = tests/smtp/wire_test.c smtp/wire.c smtp/wire.h tests/test.h
+tests_smtp_wire_test_LDADD = $(test_libs)
 tests_smtp_mirror_test_LDADD = $(test_libs)
 tests_smtp_smtp_test_LDADD = $(test_libs)
 tests_smtp_downgrade_test_SOURCES = tests/smtp/downgrade_test.c smtp/downgrade.c \

@@ -96,6 +96,39 @@ static void assert_hosts(const char *name, const struct plan *plan, const char *
         fail_msg("%s: order %s, expected %s", name, hosts, expected);
 }
 
+static void test_names(void **state)
+{
+    static const struct {
+        const char *text, *ascii;
+    } names[] = {
+        {"b\xc3\xbc"
+         "cher.test",
+         "xn--bcher-kva.test"},
+        {"b\xc3\xbc"
+         "cher.test:26",
+         "xn--bcher-kva.test:26"},
+        {"[b\xc3\xbc"
+         "cher.test]",
+         "[xn--bcher-kva.test]"},
+        {"[b\xc3\xbc"
+         "cher.test]:26",
+         "[xn--bcher-kva.test]:26"},
+        {"b\xff.test", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        struct arena arena;
+        struct span ascii;
+        arena_init(&arena, 65536, 0);
+        const enum parse_result result =
+            nexthop_to_ascii(span_from_string(names[i].text), &arena, &ascii);
+        assert_int_equal(result == PARSE_OK, names[i].ascii != NULL);
+        if (result == PARSE_OK)
+            assert_span_is(names[i].text, ascii, names[i].ascii);
+        arena_destroy(&arena);
+    }
+}
+
 static void test_order(void **state)
 {
     (void)state;
@@ -194,10 +227,8 @@ static void test_full(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nexthops),
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_self),
-        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_nexthops), cmocka_unit_test(test_names), cmocka_unit_test(test_order),
+        cmocka_unit_test(test_self),     cmocka_unit_test(test_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -199,7 +199,7 @@ static void test_encoder_refuses(void **state)
         {.forward_path = SPAN("a\0b")},
         {.forward_path = span_of(long_path, sizeof(long_path))},
         {.forward_path = SPAN("a"), .notify = QUEUE_NOTIFY_ALL},
-        {.forward_path = SPAN("a"), .notify = 1 << 4},
+        {.forward_path = SPAN("a"), .notify = 1 << 5},
     };
     struct buffer out;
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {

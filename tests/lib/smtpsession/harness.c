@@ -163,6 +163,19 @@ static void check_recipient(void *context, struct span sender, const struct mail
             550, 1, 1, "Recipient address rejected: User unknown in virtual mailbox table");
 }
 
+/* Whoever is called "unverified" takes no mail, and of "unsure" nobody can say. */
+static void verify_address(void *context, struct span address, struct arena *arena,
+                           struct outcome *outcome)
+{
+    (void)context;
+    (void)arena;
+    *outcome = span_starts_with(address, SPAN("unverified@"))
+                   ? outcome_permanent(550, 1, 1, "no such user")
+               : span_starts_with(address, SPAN("unsure@"))
+                   ? outcome_temporary(450, 1, 1, "Address verification in progress")
+                   : outcome_ok();
+}
+
 /* ---- the life of a harness ---- */
 
 static void run_body(void *argument)
@@ -200,7 +213,8 @@ void harness_run(const char *main_text, void (*body)(struct harness *harness, vo
     harness->loop = loop_create();
     assert_non_null(harness->loop);
     begin_queue(harness);
-    const struct smtpsession_backend backend = {harness, name_client, check_recipient};
+    const struct smtpsession_backend backend = {harness, name_client, check_recipient,
+                                                verify_address};
     smtpsession_service_init(&harness->service, harness->loop, &harness->log, &harness->intake,
                              &settings, &backend);
     assert_non_null(task_start(harness->loop, "test", run_body, harness));

@@ -130,6 +130,58 @@ check 'no table' 1 '' "$postmap"
 check 'two modes' 1 '' "$postmap" -q a -d b hash:table
 said 'two modes' 'specify only one of -s -q or -d'
 
+cat >message <<'END'
+From: a@b
+Subject: hello
+	folded
+Content-Type: multipart/mixed; boundary="xx"
+
+preamble
+--xx
+Content-Type: text/plain
+
+From: not a header
+--xx
+Content-Type: message/rfc822
+
+X-Inner: 1
+
+inner
+--xx--
+end
+END
+echo '/^/ match' >all
+check 'header of a message' 0 'From: a@b	match
+Subject: hello
+	folded	match
+Content-Type: multipart/mixed; boundary="xx"	match' \
+    sh -c "$postmap -h -q - regexp:all <message"
+check 'headers inside it' 0 '6' sh -c "$postmap -hm -q - regexp:all <message | grep -c :"
+check 'body of a message' 0 '14' sh -c "$postmap -b -q - regexp:all <message | wc -l"
+check 'body without headers inside it' 0 '0' \
+    sh -c "$postmap -bm -q - regexp:all <message | grep -c 'Content-Type\|X-Inner'; true"
+check 'message keys are for queries' 1 '' "$postmap" -b -q x regexp:all
+said 'message keys are for queries' 'specify -b -h or -m only with'
+printf 'first\n' >one && printf 'second' >two && printf 'both one, two\nnone three\n' >files
+check 'values that are files' 1 '' "$postmap" -F hash:files
+said 'values that are files' 'files, line 2: open three: No such file'
+printf 'both one, two\n' >files
+check 'values that are files, all there' 0 '' "$postmap" -F hash:files
+check 'kept in base64' 0 'Zmlyc3QKCnNlY29uZA==' "$postmap" -q both hash:files
+check 'decoded' 0 'first
+
+second' "$postmap" -F -q both hash:files
+check 'JSON' 0 '{"both": "Zmlyc3QKCnNlY29uZA=="}' "$postmap" -j -q both hash:files
+for type in cdb lmdb; do
+    echo "k \"v\"" >constant
+    if "$postmap" $type:constant 2>/dev/null; then
+        check "$type" 0 '{"k": "\"v\""}' "$postmap" -js $type:constant
+    else
+        count=$((count + 1))
+        echo "ok $count - $type # SKIP not of this build"
+    fi
+done
+
 # Readers while it is rebuilt over and over: every answer is the right one.
 awk 'BEGIN { for (i = 0; i < 3000; i++) print "key" i, "value" }' >busy
 "$postmap" hash:busy
@@ -191,6 +243,10 @@ END
     # all but the file's unique identity, which also shows in unused parts of pages
     check 'the same pages' 0 '' \
         sh -c "cmp -l ours.db both.db | awk '(\$1 - 1) % 4096 < 52 || (\$1 - 1) % 4096 > 71'"
+    for options in -h -b -hm -bm -hbm; do
+        check "message keys, $options" 0 "$(postfix $options -q - regexp:all <message)" \
+            sh -c "$postmap $options -q - regexp:all <message"
+    done
     check 'Postfix adds to ours' 0 'y' \
         sh -c 'echo "x y" | LD_LIBRARY_PATH="$POSTFIX_ROOT/usr/lib/postfix" "$0" -c postfix -i hash:ours && "$1" -q x hash:ours' \
         "$theirs" "$postmap"

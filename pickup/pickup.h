@@ -1,0 +1,33 @@
+/* pickup/pickup - what the modules of pickup share. One struct pickup per process.
+ * Design: man/pickup.8. */
+#ifndef PICKUP_PICKUP_H
+#define PICKUP_PICKUP_H
+
+#include "base/map.h"
+#include "conf/pickup.h"
+#include "intake/header.h"
+#include "intake/intake.h"
+#include "service/service.h"
+
+struct pickup {
+    struct service *service;
+    const struct conf_pickup *settings;
+    struct intake_header_rules rules;
+    struct intake intake;
+    int maildrop;     /* the directory */
+    int notice;       /* of inotify, or -1 */
+    bool is_trusting; /* not root's instance: everything is one user's */
+
+    /* spool: what lies there and has not been taken. */
+    struct map dropped;        /* struct dropped by queue id */
+    struct list owners;        /* struct owner that have some, the next one's turn first */
+    size_t taking_count;       /* tasks that take one in */
+    uint32_t asked_generation; /* of the queue manager's channel whose answer is known */
+    bool is_asking;            /* it is being asked what it has */
+    bool is_scan_wanted;
+    struct event notice_event;
+    struct loop_timer scan_timer;
+    int64_t last_complaint_ms;
+};
+
+#endif

@@ -1,0 +1,34 @@
+"""tests/harness/users - users of the system for the daemon "local", in a mount namespace of the test's
+own only.
+
+Callers: tests/kill, tests/faults."""
+
+import os
+import pathlib
+import subprocess
+
+
+class SystemUsers:
+    """Four users with home directories below the workspace, and their addresses in one domain."""
+
+    def __init__(self, workspace, domain="system.test", first_uid=57800):
+        self.domain = domain
+        self.homes = {f"carrier{number}": pathlib.Path(workspace) / f"carrier{number}" for number in range(4)}
+        lines = [pathlib.Path("/etc/passwd").read_text()]
+        for number, (name, home) in enumerate(self.homes.items(), first_uid):
+            home.mkdir()
+            os.chown(home, number, number)
+            lines.append(f"{name}:x:{number}:{number}::{home}:/usr/sbin/nologin\n")
+        passwd = pathlib.Path(workspace) / "passwd"
+        passwd.write_text("".join(lines))
+        subprocess.run(["mount", "--bind", passwd, "/etc/passwd"], check=True)
+        self.addresses = [f"{name}@{domain}" for name in self.homes]
+        self.settings = {"mydestination": domain, "home_mailbox": "Maildir/", "alias_maps": "",
+                         "local_recipient_maps": f"inline:{{ {', '.join(name + '=x' for name in self.homes)} }}"}
+
+    def maildir_of(self, instance):
+        """A function for Mailboxes: these users' and the instance's own."""
+        def find(user):
+            name, domain = user.split("@")
+            return self.homes[name] / "Maildir" if domain == self.domain else instance.maildir(user)
+        return find

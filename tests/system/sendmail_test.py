@@ -1,0 +1,349 @@
+"""Mail of local programs: sendmail, postdrop, pickup, with the system up, down, and killed."""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from harness.instance import wait_until
+from harness.processes import processes_of, running
+
+USER, OTHER = 61001, 61002
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+
+def dropped(one):
+    directory = one.queue_directory / "maildrop"
+    return sorted(path.name for path in directory.iterdir() if path.name != "corrupt")
+
+
+def here(make_instance, **settings):
+    return make_instance("here", users=["you@here.test", "two@here.test"],
+                         settings={"myorigin": "here.test", **settings})
+
+
+def picked_up(one, sender):
+    return one.wait_for_log(rf"pickup\[\d+\]: (\w+): uid=(\d+) from=<{re.escape(sender)}>$")
+
+
+def test_a_message(make_instance):
+    one = here(make_instance)
+    one.start()
+    one.sendmail("-f", "sender@here.test", "you@here.test")
+    [message] = one.wait_for_mail("you@here.test")
+    assert message["Subject"] == "hello"
+    assert message["From"] == "sender@here.test"
+    assert message["Message-ID"].endswith("@mx.here.test>") and message["Date"]
+    assert message.get_payload() == "One line.\n"
+    one.wait_for_empty_queue()
+    queue_id = picked_up(one, "sender@here.test").group(1)
+    one.wait_for_log(rf"pickup\[\d+\]: {queue_id}: message-id=<.*{queue_id}@mx.here.test>$")
+    one.wait_for_log(rf"qmgr\[\d+\]: {queue_id}: removed$")
+    assert f"id {queue_id}" in message["Received"] and "from userid" in message["Received"]
+    assert dropped(one) == []
+
+
+def test_recipients_of_the_header(make_instance):
+    one = here(make_instance)
+    one.start()
+    one.sendmail("-t", "-oi", "-F", "A. Sender", "-f", "me", content=(
+        "To: You <you@here.test>,\n two (not one@here.test)\nBcc: you@here.test\n"
+        "Subject: to all\n\n.\nafter the dot\n"))
+    for user in ("you@here.test", "two@here.test"):
+        [message] = one.wait_for_mail(user)
+        assert message["From"] == '"A. Sender" <me@here.test>'
+        assert message["Bcc"] is None
+        assert message.get_payload() == ".\nafter the dot\n"
+    done = one.sendmail("-t", content="Subject: nobody\n\n", check=False)
+    assert done.returncode == 64 and b"No recipient addresses found" in done.stderr, done
+    wait_until(lambda: dropped(one) == [], "nothing is left of it")
+
+
+def test_recipients_of_a_message_sent_again(make_instance):
+    one = here(make_instance)
+    one.start()
+    one.sendmail("-t", "-f", "me", content="Resent-To: two\nTo: you\nSubject: again\n\nbody\n")
+    [message] = one.wait_for_mail("two@here.test")
+    assert message["Resent-From"] and message["Resent-Date"] and message["Resent-Message-ID"]
+    one.wait_for_empty_queue()
+    assert one.messages("you@here.test") == []
+
+
+@pytest.mark.parametrize("arguments, content, body", [
+    ((), "Subject: s\n\nfirst\n.\nsecond\n", "first\n"),
+    (("-i",), "Subject: s\n\nfirst\n.\nsecond\n", "first\n.\nsecond\n"),
+    (("-oi",), "Subject: s\n\nfirst\n.\nsecond", "first\n.\nsecond\n"),
+    ((), "Subject: s\r\n\r\nfirst\r\n.\r\nsecond\r\n", "first\n"),
+    ((), "From you Sun Nov 22 10:00:00 2026\nSubject: s\n\nFrom me\n", "From me\n"),
+    ((), "Subject: s\n\nstray\rreturn\n", "stray return\n"),
+    ((), "no header at all\n", "no header at all\n"),
+], ids=["dot", "i", "oi", "crlf", "mailbox", "cr", "headless"])
+def test_lines(make_instance, arguments, content, body):
+    one = here(make_instance)
+    one.start()
+    one.sendmail(*arguments, "-f", "me", "you", content=content)
+    one.wait_for_mail("you@here.test")
+    [path] = one.messages("you@here.test")
+    assert path.read_text().split("\n\n", 1)[1] == body
+
+
+def test_flags_that_say_nothing(make_instance):
+    one = here(make_instance)
+    one.start()
+    one.sendmail("-G", "-U", "-n", "-m", "-L", "label", "-Am", "-Ac", "-h", "5", "-odb", "-oem", "-x",
+                 "-om", "-e", "m", "-p", "TCP", "-X", "/dev/null", "-O", "Timeout=3", "-B", "8BITMIME",
+                 "-r", "me", "--", "you")
+    one.wait_for_mail("you@here.test")
+
+
+@pytest.mark.parametrize("arguments, status", [
+    (("-Z",), 64), ((), 64), (("-bt",), 64), (("-N", "sometimes", "you"), 64), (("-R", "half", "you"), 64),
+    (("-B", "9BIT", "you"), 64), (("-qS", "you"), 64), (("-O", "smtputf8=perhaps", "you"), 64),
+    (("-bv", "-t"), 64),
+], ids=["Z", "nobody", "bt", "N", "R", "B", "qS", "O", "bvt"])
+def test_wrong_use(make_instance, arguments, status):
+    one = here(make_instance)
+    done = one.sendmail(*arguments, check=False)
+    assert done.returncode == status and b"fatal:" in done.stderr, done
+
+
+def test_dsn_wishes_reach_the_queue(make_instance):
+    one = here(make_instance, relayhost="[127.0.0.1]:1")
+    one.start()
+    one.sendmail("-f", "me", "-N", "delay,failure", "-R", "hdrs", "-V", "an id=1", "out@away.test")
+    queue_id = picked_up(one, "me").group(1)
+    text = one.run("postcat", "-e", "-q", queue_id, check=True).stdout
+    assert "envid: an+20id+3D1\n" in text and "notify_flags: 12\n" in text, text
+    assert "origin: pickup\n" in text and "sender: me@here.test\n" in text, text
+
+
+def test_aliases_and_the_queue_by_other_names(make_instance):
+    one = here(make_instance)
+    aliases = one.directory / "aliases"
+    aliases.write_text("root: you\n")
+    one.set(alias_database=f"hash:{aliases}", relayhost="[127.0.0.1]:1")
+    one.start()
+    for name, arguments in (("newaliases", ()), ("sendmail", ("-bi",)), ("sendmail", ("-I",))):
+        pathlib.Path(f"{aliases}.db").unlink(missing_ok=True)
+        one.sendmail(*arguments, name=name)
+        assert pathlib.Path(f"{aliases}.db").exists(), name
+    one.sendmail("-f", "me", "out@away.test")
+    queue_id = picked_up(one, "me").group(1)
+    for name, arguments in (("mailq", ()), ("sendmail", ("-bp",)), ("mailq", ("-Ac",))):
+        assert queue_id in one.sendmail(*arguments, name=name).stdout.decode()
+    one.sendmail("-q")
+    one.sendmail(f"-qI{queue_id}")
+    one.sendmail("-qRaway.test")
+    one.wait_for_log(rf"{queue_id}: to=<out@away.test>.*status=deferred")
+
+
+def test_while_the_system_is_down(make_instance):
+    one = here(make_instance)
+    one.start()
+    one.stop()
+    for number in range(5):
+        one.sendmail("-f", f"me{number}", "you")
+    assert len(dropped(one)) == 5
+    assert one.sendmail("-bp", check=False).returncode == 69 or os.geteuid() == 0
+    one.start()
+    one.wait_for_mail("you@here.test", 5)
+    one.wait_for_empty_queue()
+    assert dropped(one) == []
+
+
+@needs_root
+def test_users_cannot_see_or_touch(make_instance):
+    one = here(make_instance)
+    one.start()
+    one.stop()
+    one.sendmail("-f", "me", "you", user=USER)
+    [name] = dropped(one)
+    place = one.queue_directory / "maildrop"
+    assert (place / name).stat().st_uid == USER
+    for command in (f"ls {place}", f"cat {place}/{name}", f"rm -f {place}/{name}", f"touch {place}/x",
+                    f"mv {place}/{name} {place}/y"):
+        for user in (USER, OTHER):
+            done = subprocess.run(["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups",
+                                   "sh", "-c", command], capture_output=True, check=False)
+            assert done.returncode != 0, command
+    assert dropped(one) == [name]
+    one.start()
+    one.wait_for_mail("you@here.test")
+    assert picked_up(one, "me").group(2) == str(USER)
+
+
+@needs_root
+def test_a_configuration_of_the_user(make_instance):
+    one = here(make_instance)
+    one.start()
+    own = one.directory / "own"
+    own.mkdir()
+    (own / "main.cf").write_text((one.etc / "main.cf").read_text() + "message_size_limit = 0\n")
+    for path in (own / "main.cf", own):
+        os.chown(path, USER, USER)
+    done = one.sendmail("-f", "me", "you", user=USER, env={"MAIL_CONFIG": str(own)}, check=False)
+    assert done.returncode == 77 and b"must belong to root" in done.stderr, done
+    assert dropped(one) == []
+
+
+@needs_root
+def test_who_may_submit(make_instance):
+    one = here(make_instance, authorized_submit_users="!nobody, static:anyone")
+    one.start()
+    done = one.sendmail("-f", "me", "you", user=65534, check=False)
+    assert done.returncode == 77 and b"User nobody(65534) is not allowed to submit mail" in done.stderr
+    one.sendmail("-f", "me", "you", user=USER)
+    one.wait_for_mail("you@here.test")
+
+
+def test_limits(make_instance):
+    one = here(make_instance, message_size_limit="20000")
+    one.start()
+    done = one.sendmail("-f", "me", "you", content="Subject: s\n\n" + "x" * 30000 + "\n", check=False)
+    assert done.returncode == 69 and b"message file too big" in done.stderr, done
+    one.set(queue_minfree=1 << 60)
+    done = one.sendmail("-f", "me", "you", check=False)
+    assert done.returncode == 75 and b"insufficient system storage" in done.stderr, done
+    assert dropped(one) == []
+
+
+def test_a_signal_cleans_up(make_instance):
+    one = here(make_instance)
+    one.start()
+    one.stop()
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGKILL):
+        sendmail = subprocess.Popen([one.programs.command("sendmail"), "-f", "me", "you"],
+                                    stdin=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                    env={**os.environ, "MAIL_CONFIG": str(one.etc)})
+        sendmail.stdin.write(b"Subject: half\n")
+        sendmail.stdin.flush()
+        wait_until(lambda: dropped(one), "a file is being written")
+        assert dropped(one)[0].endswith(".part")
+        sendmail.send_signal(number)
+        sendmail.wait(20)
+        sendmail.stdin.close()
+        wait_until(lambda: dropped(one) == [], f"gone after signal {number}")
+    with subprocess.Popen([one.programs.command("postdrop"), "-c", one.etc], stdin=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL) as postdrop:
+        wait_until(lambda: dropped(one), "postdrop has made its file")
+        postdrop.send_signal(signal.SIGTERM)
+        assert postdrop.wait(20) == -signal.SIGTERM
+    assert dropped(one) == []
+
+
+def test_thousands_and_one_more(make_instance):
+    """A user with many files does not hold up another."""
+    one = here(make_instance)
+    one.start()
+    one.stop()
+    one.sendmail("-f", "many", "you", user=USER if os.geteuid() == 0 else None)
+    [first] = dropped(one)
+    content = (one.queue_directory / "maildrop" / first).read_bytes()
+    facts = (one.queue_directory / "maildrop" / first).stat()
+    for number in range(2000):
+        letters = "".join("0123456789BCDFGHJKLMNPQRSTVWXYZb"[number >> shift & 31] for shift in (0, 5, 10))
+        path = one.queue_directory / "maildrop" / (first[:-3] + letters)
+        path.write_bytes(content)
+        path.chmod(0o640)
+        os.chown(path, facts.st_uid, facts.st_gid)
+    one.start()
+    if os.geteuid() == 0:
+        one.sendmail("-f", "one", "two", user=OTHER)
+        one.wait_for_mail("two@here.test")
+        assert dropped(one), "the many were all done before the one"
+    one.wait_for_mail("you@here.test", 2001, deadline_s=100)
+    wait_until(lambda: dropped(one) == [], "all taken in", 60)
+
+
+def hostile(one, make):
+    """A good file, and one of another name, made by make(good path, bad path)."""
+    one.stop()
+    one.sendmail("-f", "good", "you")
+    [good] = dropped(one)
+    bad = good[:-2] + "00" if good[-2:] != "00" else good[:-2] + "11"
+    place = one.queue_directory / "maildrop"
+    make(place / good, place / bad)
+    one.start()
+    return bad
+
+
+def copy_with(change):
+    def make(good, bad):
+        bad.write_bytes(change(good.read_bytes()))
+        facts = good.stat()
+        os.chmod(bad, 0o640)
+        os.chown(bad, facts.st_uid, facts.st_gid)
+    return make
+
+
+@pytest.mark.parametrize("what, make", [
+    ("not whole", copy_with(lambda content: content[:-5])),
+    ("not what postdrop writes", copy_with(lambda content: content + b"E")),
+    ("not what postdrop writes", copy_with(lambda _: b"something else entirely\n")),
+    ("not whole", copy_with(lambda _: b"")),
+    ("not a regular file", lambda _, bad: os.mkfifo(bad)),
+    ("not a regular file", lambda _, bad: bad.symlink_to("/etc/passwd")),
+    ("it has another name, too", lambda good, bad: os.link(good, bad)),
+], ids=["cut", "long", "foreign", "empty", "fifo", "symlink", "link"])
+def test_hostile_files(make_instance, what, make):
+    one = here(make_instance)
+    one.start()
+    bad = hostile(one, make)
+    one.wait_for_log(rf"warning: \w+: uid=\d+: {what}; (moved to maildrop/corrupt|removed)$")
+    if what != "it has another name, too":
+        one.wait_for_mail("you@here.test")
+    if what.startswith("not w"):
+        assert (one.queue_directory / "maildrop" / "corrupt" / bad).exists()
+    wait_until(lambda: dropped(one) == [], "nothing is left")
+
+
+def test_a_huge_file(make_instance):
+    one = here(make_instance, message_size_limit=0)
+    one.start()
+    one.stop()
+    one.sendmail("-f", "me", "you", content="Subject: s\n\n" + "x" * 70 + "\n" + "y" * 2000000 + "\n")
+    one.set(message_size_limit=100000)
+    one.start()
+    one.wait_for_log("the message is too big; moved to maildrop/corrupt")
+
+
+def test_a_reload_and_other_queue_managers(make_instance):
+    one = here(make_instance)
+    one.start()
+    for number in range(30):
+        one.sendmail("-f", "me", "you", content=f"Subject: number {number}\n\n")
+        if number == 10:
+            one.reload()
+        if number == 20:
+            os.kill(running(one.programs, "qmgr")[0], signal.SIGKILL)
+    one.wait_for_mail("you@here.test", 30)
+    one.wait_for_empty_queue()
+    wait_until(lambda: dropped(one) == [], "all taken in")
+    subjects = [message["Subject"] for message in one.wait_for_mail("you@here.test")]
+    assert sorted(subjects) == sorted(f"number {number}" for number in range(30))
+    one.tolerate("killed by signal 9")
+
+
+def test_killed_at_any_moment(make_instance):
+    """pickup, the queue manager and both, now and then: every message comes, and comes once."""
+    one = here(make_instance)
+    one.start()
+    count = 120
+    for number in range(count):
+        one.sendmail("-f", "me", "you", content=f"Subject: number {number}\n\n")
+        time.sleep(0.001 * (number % 7))
+        if number % 10 == 4:
+            victims = {0: ["pickup"], 1: ["pickup", "qmgr"], 2: ["qmgr"]}[number // 10 % 3]
+            for name in victims:
+                for pid in processes_of(one.programs)[name]:
+                    os.kill(pid, signal.SIGKILL)
+    one.wait_for_mail("you@here.test", count, deadline_s=100)
+    one.wait_for_empty_queue(60)
+    wait_until(lambda: dropped(one) == [], "all taken in", 60)
+    subjects = [message["Subject"] for message in one.wait_for_mail("you@here.test")]
+    assert sorted(subjects) == sorted(f"number {number}" for number in range(count))
+    one.tolerate("killed by signal 9")

@@ -1,0 +1,352 @@
+/* tools/sendmail - the command that every program sends mail with; by the names mailq and
+ * newaliases what these do. man/sendmail.1 Has no rights of its own: postdrop stores, postqueue
+ * asks. Options, messages and exit status are Postfix's. */
+#include "sendmail.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/ascii.h"
+
+enum mode {
+    MODE_SUBMIT,
+    MODE_QUEUE,   /* -bp */
+    MODE_ALIASES, /* -bi */
+    MODE_DAEMON,  /* -bd */
+    MODE_SESSION, /* -bs */
+    MODE_FLUSH    /* -q */
+};
+
+struct options {
+    enum mode mode;
+    const char *site, *queue_id; /* of -qR and -qI */
+    const char *alias_database;  /* -oA */
+    unsigned verbosity;
+};
+
+void sendmail_die(int status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)fputs("sendmail: fatal: ", stderr);
+    (void)vfprintf(stderr, format, arguments);
+    (void)fputc('\n', stderr);
+    va_end(arguments);
+    exit(status);
+}
+
+/* -C: a directory, or main.cf in one. */
+static void set_directory(const char *path)
+{
+    struct stat facts;
+    const char *slash = strrchr(path, '/');
+    char *directory = NULL;
+    const bool is_directory = stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
+    if (asprintf(&directory, "%.*s",
+                 is_directory ? (int)strlen(path)
+                 : slash      ? (int)(slash - path)
+                              : 1,
+                 is_directory || slash ? path : ".") < 0 ||
+        setenv("MAIL_CONFIG", directory, 1) != 0)
+        sendmail_die(EX_OSERR, "out of memory");
+    free(directory);
+}
+
+static void choose_mode(struct sendmail *sendmail, struct options *options, const char *argument)
+{
+    switch (argument[0]) {
+    case 'd':
+    case 'l':
+        options->mode = MODE_DAEMON;
+        break;
+    case 'i':
+        options->mode = MODE_ALIASES;
+        break;
+    case 'm':
+        options->mode = MODE_SUBMIT;
+        break;
+    case 'p':
+        options->mode = MODE_QUEUE;
+        break;
+    case 's':
+        options->mode = MODE_SESSION;
+        break;
+    case 'v':
+        options->mode = MODE_SUBMIT;
+        sendmail->header.flags |= DROP_FLAG_VERIFY_ONLY;
+        break;
+    default:
+        sendmail_die(EX_USAGE, "unsupported: -b%s", argument);
+    }
+}
+
+/* RFC 3461 section 4.1. */
+static void set_notify(struct sendmail *sendmail, const char *argument)
+{
+    static const struct {
+        struct span word;
+        uint8_t notify;
+    } words[] = {
+        {SPAN_LITERAL("never"), QUEUE_NOTIFY_NEVER},
+        {SPAN_LITERAL("success"), QUEUE_NOTIFY_SUCCESS},
+        {SPAN_LITERAL("failure"), QUEUE_NOTIFY_FAILURE},
+        {SPAN_LITERAL("delay"), QUEUE_NOTIFY_DELAY},
+    };
+    struct span rest = span_from_string(argument), word;
+    while (span_next_word(&rest, ", \t", &word)) {
+        uint8_t notify = 0;
+        for (size_t i = 0; i < ARRAY_LENGTH(words); i++)
+            if (span_equals_ascii_nocase(word, words[i].word))
+                notify = words[i].notify;
+        sendmail->notify |= notify;
+        if (!notify)
+            sendmail->notify = UINT8_MAX;
+    }
+    if (sendmail->notify == 0 || sendmail->notify > QUEUE_NOTIFY_ALL ||
+        ((sendmail->notify & QUEUE_NOTIFY_NEVER) && sendmail->notify != QUEUE_NOTIFY_NEVER))
+        sendmail_die(EX_USAGE, "bad -N option value -- specify delay, failure, success, or never");
+}
+
+static void set_return(struct sendmail *sendmail, const char *argument)
+{
+    const struct span word = span_from_string(argument);
+    if (span_equals_ascii_nocase(word, SPAN("full")))
+        sendmail->header.ret = QUEUE_RETURN_FULL;
+    else if (span_equals_ascii_nocase(word, SPAN("hdrs")))
+        sendmail->header.ret = QUEUE_RETURN_HEADERS;
+    else
+        sendmail_die(EX_USAGE, "specify -R full or -R hdrs");
+}
+
+/* Whatever else has a value is an option of Sendmail's that says nothing here. */
+static void set_long_option(struct sendmail *sendmail, const char *argument)
+{
+    static const struct {
+        struct span name;
+        uint32_t flag;
+    } names[] = {{SPAN_LITERAL("requiretls"), DROP_FLAG_REQUIRETLS},
+                 {SPAN_LITERAL("smtputf8"), DROP_FLAG_SMTPUTF8}};
+    struct span name, value;
+    (void)span_split_once(span_from_string(argument), '=', &name, &value);
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        if (!span_equals_ascii_nocase(name, names[i].name))
+            continue;
+        if (span_equals_ascii_nocase(value, SPAN("yes")))
+            sendmail->header.flags |= names[i].flag;
+        else if (span_equals_ascii_nocase(value, SPAN("no")))
+            sendmail->header.flags &= ~names[i].flag;
+        else
+            sendmail_die(EX_USAGE, "bad -O option value: specify %.*s=yes or %.*s=no",
+                         SPAN_PRINTF(name), SPAN_PRINTF(name));
+    }
+}
+
+static void set_short_option(struct sendmail *sendmail, struct options *options,
+                             const char *argument)
+{
+    if (argument[0] == 'A' && argument[1])
+        options->alias_database = argument + 1;
+    else if (strcmp(argument, "i") == 0)
+        sendmail->dot_is_text = true;
+}
+
+static void set_flush(struct options *options, const char *argument)
+{
+    switch (argument[0]) {
+    case 'R':
+        options->site = argument + 1;
+        break;
+    case 'I':
+        options->queue_id = argument + 1;
+        break;
+    case 'S':
+        sendmail_die(EX_USAGE, "-qS is not implemented");
+    default:
+        if (argument[0] >= '0' && argument[0] <= '9')
+            return; /* an interval: queue_run_delay says that */
+        sendmail_die(EX_USAGE, "bad option: -q%s", argument);
+    }
+    if (!argument[1])
+        sendmail_die(EX_USAGE, "specify: -q%cvalue", argument[0]);
+    options->mode = MODE_FLUSH;
+}
+
+/* xtext (RFC 3461 section 4). */
+static const char *encode_envid(struct sendmail *sendmail, const char *text)
+{
+    struct buffer encoded;
+    buffer_init(&encoded, &sendmail->arena, QUEUE_TEXT_MAX_BYTES);
+    for (const char *at = text; *at; at++) {
+        const uint8_t byte = (uint8_t)*at;
+        if (byte < '!' || byte > '~' || byte == '+' || byte == '=')
+            buffer_append_format(&encoded, "+%02X", byte);
+        else
+            buffer_append_byte(&encoded, byte);
+    }
+    buffer_append_byte(&encoded, 0);
+    if (!buffer_ok(&encoded))
+        sendmail_die(EX_USAGE, "the -V option value is too long");
+    return (const char *)encoded.bytes;
+}
+
+static void set_body_type(struct sendmail *sendmail, const char *argument)
+{
+    const struct span type = span_from_string(argument);
+    if (span_equals_ascii_nocase(type, SPAN("8BITMIME")))
+        sendmail->header.flags |= DROP_FLAG_BODY_8BITMIME;
+    else if (!span_equals_ascii_nocase(type, SPAN("7BIT")))
+        sendmail_die(EX_USAGE, "specify -B 7BIT or -B 8BITMIME");
+}
+
+static NORETURN void usage(void)
+{
+    sendmail_die(EX_USAGE, "usage: sendmail [options] [recipient...]");
+}
+
+static void set_option(struct sendmail *sendmail, struct options *options, int option)
+{
+    switch (option) {
+    case 'B':
+        set_body_type(sendmail, optarg);
+        break;
+    case 'C':
+        set_directory(optarg);
+        break;
+    case 'F':
+        sendmail->full_name = optarg;
+        break;
+    case 'I':
+        options->mode = MODE_ALIASES;
+        break;
+    case 'N':
+        set_notify(sendmail, optarg);
+        break;
+    case 'O':
+        set_long_option(sendmail, optarg);
+        break;
+    case 'R':
+        set_return(sendmail, optarg);
+        break;
+    case 'V':
+        sendmail->envid = encode_envid(sendmail, optarg);
+        break;
+    case 'b':
+        choose_mode(sendmail, options, optarg);
+        break;
+    case 'f':
+    case 'r':
+        sendmail->sender_argument = optarg;
+        break;
+    case 'i':
+        sendmail->dot_is_text = true;
+        break;
+    case 'o':
+        set_short_option(sendmail, options, optarg);
+        break;
+    case 'q':
+        set_flush(options, optarg);
+        break;
+    case 't':
+        sendmail->extracts_recipients = true;
+        break;
+    case 'v':
+        options->verbosity++;
+        break;
+    case '?':
+        usage();
+    default: /* -A -G -L -U -X -c -e -h -m -n -p -x: Sendmail's, with nothing to do here */
+        break;
+    }
+}
+
+/* "-q" alone has no value, which getopt() cannot know. */
+static void read_options(struct sendmail *sendmail, struct options *options, int argc, char **argv)
+{
+    const bool has_short_c = options->mode != MODE_SUBMIT; /* mailq -c, newaliases -c */
+    const char *known =
+        has_short_c ? "+A:C:c:v" : "+A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:r:q:tvx";
+    while (optind < argc) {
+        if (strcmp(argv[optind], "-q") == 0) {
+            options->mode = MODE_FLUSH;
+            optind++;
+            continue;
+        }
+        const int option = getopt(argc, argv, known);
+        if (option == -1)
+            break;
+        if (option == 'c' && has_short_c)
+            set_directory(optarg);
+        else
+            set_option(sendmail, options, option);
+    }
+}
+
+static enum mode mode_of_name(const char *program)
+{
+    const char *slash = strrchr(program, '/');
+    const char *name = slash ? slash + 1 : program;
+    return strcmp(name, "mailq") == 0        ? MODE_QUEUE
+           : strcmp(name, "newaliases") == 0 ? MODE_ALIASES
+                                             : MODE_SUBMIT;
+}
+
+static int run(struct sendmail *sendmail, const struct options *options)
+{
+    const char *const queue[] = {"-c", sendmail->directory, "-p", NULL};
+    const char *const flush[] = {"-c", sendmail->directory,
+                                 options->site       ? "-s"
+                                 : options->queue_id ? "-i"
+                                                     : "-f",
+                                 options->site ? options->site : options->queue_id, NULL};
+    const char *const aliases[] = {"-c", sendmail->directory, NULL};
+    const char *const one_alias[] = {"-c", sendmail->directory, options->alias_database, NULL};
+    const char *const start[] = {"-c", sendmail->directory, "start", NULL};
+    switch (options->mode) {
+    case MODE_QUEUE:
+        sendmail_exec(sendmail, "postqueue", "mailq", queue);
+    case MODE_FLUSH:
+        sendmail_exec(sendmail, "postqueue", "postqueue", flush);
+    case MODE_ALIASES:
+        if (options->alias_database)
+            sendmail_exec(sendmail, "postalias", "postalias", one_alias);
+        sendmail_exec(sendmail, "postalias", "newaliases", aliases);
+    case MODE_DAEMON:
+        sendmail_exec(sendmail, "posthouse", "posthouse", start);
+    case MODE_SESSION:
+        sendmail_die(EX_USAGE, "unsupported: -bs");
+    case MODE_SUBMIT:
+        break;
+    }
+    if (sendmail->header.flags & DROP_FLAG_VERIFY_ONLY && sendmail->extracts_recipients)
+        sendmail_die(EX_USAGE, "-t option cannot be used with -bv");
+    return sendmail_submit(sendmail);
+}
+
+int main(int argc, char **argv)
+{
+    static struct sendmail sendmail;
+    static struct arena arena;
+    struct options options = {.mode = mode_of_name(argv[0])};
+    int descriptor;
+    do
+        descriptor = open("/dev/null", O_RDWR);
+    while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+    (void)close(descriptor);
+    arena_init(&arena, CONF_INSTANCE_ARENA_BYTES, 0);
+    arena_init(&sendmail.arena, CONF_INSTANCE_ARENA_BYTES, 0);
+    read_options(&sendmail, &options, argc, argv);
+    sendmail.recipients = argv + optind;
+    sendmail.directory = conf_directory(NULL);
+    /* Once it asks for a report on the delivery; more often it is for debugging. */
+    if (options.verbosity == 1 && options.mode == MODE_SUBMIT)
+        sendmail.header.flags |= DROP_FLAG_SEND_REPORT;
+    if (!tool_load("sendmail", NULL, &conf_part_tools, &arena, &sendmail.settings))
+        return EX_CONFIG;
+    return run(&sendmail, &options);
+}

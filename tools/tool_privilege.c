@@ -1,0 +1,80 @@
+/* tools/tool_privilege - see tool_privilege.h. */
+#include "tool_privilege.h"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "table/match.h"
+
+static gid_t command_group;
+
+bool tool_privilege_begin(void)
+{
+    int descriptor;
+    do
+        descriptor = open("/dev/null", O_RDWR);
+    while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+    if (descriptor < 0 || close_range(STDERR_FILENO + 1, ~0U, 0) != 0)
+        return false;
+    (void)umask(077);
+    command_group = getegid();
+    /* The saved group stays, to come back to. */
+    return setresgid((gid_t)-1, getgid(), command_group) == 0;
+}
+
+bool tool_privilege_resume(void)
+{
+    return setresgid((gid_t)-1, command_group, command_group) == 0;
+}
+
+static bool is_roots(const char *path, mode_t kind)
+{
+    struct stat facts;
+    return stat(path, &facts) == 0 && (facts.st_mode & S_IFMT) == kind && facts.st_uid == 0 &&
+           (facts.st_mode & S_IWOTH) == 0 && (facts.st_gid == 0 || !(facts.st_mode & S_IWGRP));
+}
+
+bool tool_privilege_trusts(const char *program, const char *directory)
+{
+    char *main_cf = NULL;
+    if (command_group == getgid() || getuid() == 0)
+        return true;
+    const bool is_trusted = is_roots(directory, S_IFDIR) &&
+                            asprintf(&main_cf, "%s/main.cf", directory) >= 0 &&
+                            is_roots(main_cf, S_IFREG);
+    free(main_cf);
+    if (!is_trusted)
+        (void)fprintf(stderr,
+                      "%s: fatal: configuration directory %s: it and main.cf must belong to root, "
+                      "who alone may write to them\n",
+                      program, directory);
+    return is_trusted;
+}
+
+struct span tool_privilege_user(void)
+{
+    const struct passwd *entry = getpwuid(getuid());
+    return span_from_string(entry ? entry->pw_name : "unknown");
+}
+
+static void warn(void *context, struct span text)
+{
+    (void)context;
+    (void)fprintf(stderr, "%s: warning: %.*s\n", program_invocation_short_name, SPAN_PRINTF(text));
+}
+
+bool tool_privilege_allows(struct span user, struct span list)
+{
+    const struct table_options options = {.flags = TABLE_MAY_BLOCK, .warn = warn};
+    if (span_equals(span_trim_spaces(list), SPAN("static:anyone")))
+        return true;
+    struct table_match *match = table_match_open(list, TABLE_MATCH_EXACT, &options);
+    const bool is_allowed = match && table_match_lookup(match, user) == TABLE_FOUND;
+    table_match_close(&match);
+    return is_allowed;
+}

@@ -1,0 +1,23 @@
+/* tools/tool_privilege - for commands that are setgid: what the caller does not have the right to
+ * do is done for one purpose only, and never on the word of the caller's own configuration.
+ * Callers: tools/postdrop, postqueue. */
+#ifndef TOOLS_TOOL_PRIVILEGE_H
+#define TOOLS_TOOL_PRIVILEGE_H
+
+#include "base/compiler.h"
+#include "base/span.h"
+
+/* Makes 0 to 2 open descriptors, closes all others, and gives the group up for now. False when the
+ * process is not as it was started. */
+MUST_USE bool tool_privilege_begin(void);
+/* The group of the command again; does nothing where it has none of its own. */
+MUST_USE bool tool_privilege_resume(void);
+/* The configuration directory may decide what a privileged command does: only root can change it,
+ * or the command has no more rights than its caller. False after a line on standard error. */
+MUST_USE bool tool_privilege_trusts(const char *program, const char *directory);
+/* The name of the real user, "unknown" where it has none. The span is static. */
+struct span tool_privilege_user(void);
+/* Is the user in the list (authorized_submit_users and the like)? What cannot be asked means no. */
+MUST_USE bool tool_privilege_allows(struct span user, struct span list);
+
+#endif

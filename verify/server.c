@@ -1,0 +1,299 @@
+/* verify/server - see server.h. */
+#include "server.h"
+
+#include <stdlib.h>
+
+#include "maillog/event.h"
+#include "system/clock.h"
+#include "system/file.h"
+#include "system/random.h"
+
+enum {
+    PROBE_TIMEOUT_MS = 1000 * 1000,
+    SENDER_MAX_BYTES = 512,
+    SENDER_BASE = 31 /* digits and consonants, as Postfix writes a changing sender */
+};
+
+struct client {
+    struct server *server;
+    struct ipc_channel *channel;
+    struct list waiters;
+};
+
+/* A question that waits for a probe. */
+struct waiter {
+    struct list_link client_link;
+    struct list_link entry_link;
+    struct client *client;
+    struct cache_entry *entry;
+    uint32_t request_id;
+    struct loop_timer timer;
+};
+
+struct probe {
+    struct server *server;
+    struct cache_entry *entry; /* is_probing keeps it */
+};
+
+static int64_t now_s(void)
+{
+    return (int64_t)(clock_realtime_us() / 1000000U);
+}
+
+/* ---- answers ---- */
+
+static void answer(const struct client *client, uint32_t request_id, bool is_known,
+                   const struct outcome *outcome)
+{
+    const struct ipc_address_verify_reply reply = {.is_known = is_known, .outcome = *outcome};
+    (void)ipc_channel_reply(client->channel, request_id, IPC_ADDRESS_VERIFY_REPLY, &reply);
+}
+
+static void answer_in_progress(const struct client *client, uint32_t request_id)
+{
+    const struct outcome outcome = outcome_temporary(450, 1, 1, "Address verification in progress");
+    answer(client, request_id, false, &outcome);
+}
+
+static void forget_waiter(struct waiter *waiter)
+{
+    list_remove(&waiter->client->waiters, &waiter->client_link);
+    list_remove(&waiter->entry->waiters, &waiter->entry_link);
+    loop_timer_release(&waiter->timer);
+    free(waiter);
+}
+
+static void on_waited(void *context)
+{
+    struct waiter *waiter = context;
+    answer_in_progress(waiter->client, waiter->request_id);
+    forget_waiter(waiter);
+}
+
+/* False when memory is out. */
+static bool wait_for_probe(struct client *client, struct cache_entry *entry, uint32_t request_id,
+                           uint32_t wait_ms)
+{
+    struct waiter *waiter = calloc(1, sizeof(*waiter));
+    if (!waiter)
+        return false;
+    *waiter = (struct waiter){.client = client, .entry = entry, .request_id = request_id};
+    loop_timer_init(&waiter->timer, client->server->service->loop, on_waited, waiter);
+    loop_timer_set(&waiter->timer, clock_deadline_after(wait_ms));
+    list_append(&client->waiters, &waiter->client_link);
+    list_append(&entry->waiters, &waiter->entry_link);
+    return true;
+}
+
+static void answer_waiters(struct cache_entry *entry, const struct outcome *outcome)
+{
+    struct list_link *link;
+    while ((link = list_first(&entry->waiters)) != NULL) {
+        struct waiter *waiter = LIST_ITEM(link, struct waiter, entry_link);
+        answer(waiter->client, waiter->request_id, true, outcome);
+        forget_waiter(waiter);
+    }
+}
+
+/* ---- probes ---- */
+
+/* What changes with address_verify_sender_ttl, so that nobody can use it for long. */
+static void append_serial(struct buffer *sender, uint64_t number)
+{
+    static const char digits[] = "0123456789bcdfghjklmnpqrstvwxyz";
+    char text[16];
+    size_t length = 0;
+    do {
+        text[length++] = digits[number % SENDER_BASE];
+        number /= SENDER_BASE;
+    } while (number > 0 && length < sizeof(text));
+    while (length > 0)
+        buffer_append_byte(sender, (uint8_t)text[--length]);
+}
+
+/* Empty: the null reverse-path. */
+static void append_sender(const struct conf_verify *conf, struct buffer *sender)
+{
+    const struct span setting = conf->address_verify_sender;
+    const size_t at = span_find_last_byte(setting, '@');
+    if (span_is_empty(setting) || span_equals(setting, SPAN("<>")))
+        return;
+    buffer_append_span(sender, span_first(setting, at));
+    if (conf->address_verify_sender_ttl_ms > 0)
+        append_serial(sender,
+                      (uint64_t)now_s() / (uint64_t)(conf->address_verify_sender_ttl_ms / 1000));
+    buffer_append_byte(sender, '@');
+    buffer_append_span(sender, at < setting.length ? span_after(setting, at + 1) : conf->myorigin);
+}
+
+static void save(struct server *server, const struct cache_entry *entry)
+{
+    const struct log_context context = {.log = &server->service->log, .queue_id = span_empty()};
+    const int error = server->has_store ? store_append(&server->store, &server->cache, entry) : 0;
+    if (error != 0)
+        log_event(&context, LOG_LEVEL_WARNING, "verify.not_saved",
+                  log_string("reason", strerrordesc_np(error)),
+                  log_string("effect", "after a restart addresses are verified again"));
+}
+
+static void on_probed(enum ipc_call_result result, void *reply, void *context)
+{
+    struct probe *probe = context;
+    struct server *server = probe->server;
+    struct cache_entry *entry = probe->entry;
+    const struct ipc_address_probe_reply *found = reply;
+    free(probe);
+    server->probe_count--;
+    entry->is_probing = false;
+    if (result != IPC_CALL_OK) { /* qmgr has gone: the next question asks its successor */
+        const struct outcome outcome =
+            outcome_temporary(450, 3, 0, "address verification was interrupted");
+        entry->probed_s = 0;
+        answer_waiters(entry, &outcome);
+        return;
+    }
+    if (cache_update(&server->cache, entry, &found->outcome, now_s()))
+        save(server, entry);
+    answer_waiters(entry, cache_is_known(&server->cache, entry, now_s()) ? &entry->outcome
+                                                                         : &found->outcome);
+}
+
+static void start_probe(struct server *server, struct cache_entry *entry)
+{
+    struct probe *probe = NULL;
+    struct buffer sender;
+    if (!server->qmgr ||
+        server->probe_count >= server->conf->address_verify_pending_request_limit ||
+        !(probe = malloc(sizeof(*probe))))
+        return;
+    *probe = (struct probe){server, entry};
+    buffer_init(&sender, NULL, SENDER_MAX_BYTES);
+    append_sender(server->conf, &sender);
+    const struct ipc_address_probe question = {.address = entry->node.key,
+                                               .sender = buffer_span(&sender)};
+    if (buffer_ok(&sender) &&
+        ipc_channel_call_async(server->qmgr, IPC_ADDRESS_PROBE, &question, IPC_ADDRESS_PROBE_REPLY,
+                               clock_deadline_after(PROBE_TIMEOUT_MS), on_probed, probe)) {
+        entry->is_probing = true;
+        entry->probed_s = now_s();
+        server->probe_count++;
+    } else {
+        free(probe);
+    }
+    buffer_release(&sender);
+}
+
+/* ---- questions ---- */
+
+static void on_question(struct client *client, uint32_t request_id,
+                        const struct ipc_address_verify *question)
+{
+    struct server *server = client->server;
+    struct cache_entry *entry = cache_get(&server->cache, question->address);
+    if (!entry) {
+        answer_in_progress(client, request_id);
+        return;
+    }
+    const int64_t time_s = now_s();
+    if (cache_needs_probe(&server->cache, entry, time_s))
+        start_probe(server, entry);
+    if (cache_is_known(&server->cache, entry, time_s))
+        answer(client, request_id, true, &entry->outcome);
+    else if (!entry->is_probing || question->wait_ms == 0 ||
+             !wait_for_probe(client, entry, request_id, question->wait_ms))
+        answer_in_progress(client, request_id);
+}
+
+static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
+                       void *context)
+{
+    (void)channel;
+    if (delivery->type == IPC_ADDRESS_VERIFY && delivery->id != 0)
+        on_question(context, delivery->id, delivery->message);
+}
+
+static void on_client_closed(struct ipc_channel *channel, const char *reason, void *context)
+{
+    struct client *client = context;
+    struct list_link *link;
+    (void)channel;
+    (void)reason;
+    while ((link = list_first(&client->waiters)) != NULL)
+        forget_waiter(LIST_ITEM(link, struct waiter, client_link));
+    ipc_channel_destroy(&client->channel);
+    free(client);
+}
+
+static const struct ipc_permission client_permissions[] = {
+    {IPC_ADDRESS_VERIFY, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
+    {0, 0},
+};
+static const struct ipc_channel_handlers client_handlers = {on_message, on_client_closed,
+                                                            client_permissions};
+
+void server_add_client(struct server *server, enum ipc_role role, int descriptor)
+{
+    struct client *client = calloc(1, sizeof(*client));
+    if (!client) {
+        file_close(descriptor);
+        return;
+    }
+    client->server = server;
+    list_init(&client->waiters);
+    client->channel =
+        ipc_channel_create(server->service->loop, descriptor, role, &client_handlers, client);
+    if (!client->channel)
+        free(client);
+}
+
+/* ---- qmgr ---- */
+
+static void on_qmgr_closed(struct ipc_channel *channel, const char *reason, void *context)
+{
+    struct server *server = context;
+    (void)channel;
+    (void)reason;
+    ipc_channel_destroy(&server->qmgr);
+}
+
+static const struct ipc_permission qmgr_permissions[] = {{0, 0}};
+static const struct ipc_channel_handlers qmgr_handlers = {NULL, on_qmgr_closed, qmgr_permissions};
+
+void server_set_qmgr(struct server *server, int descriptor)
+{
+    ipc_channel_destroy(&server->qmgr);
+    server->qmgr = ipc_channel_create(server->service->loop, descriptor, IPC_ROLE_QMGR,
+                                      &qmgr_handlers, server);
+}
+
+/* ---- life ---- */
+
+static void on_cleanup(void *context)
+{
+    struct server *server = context;
+    cache_expire(&server->cache, now_s());
+    loop_timer_set(&server->cleanup_timer,
+                   clock_deadline_after(server->conf->address_verify_cache_cleanup_interval_ms));
+}
+
+void server_init(struct server *server, struct service *service)
+{
+    const struct conf_verify *conf = service->settings;
+    const struct cache_times times = {
+        .positive_expire_s = conf->address_verify_positive_expire_time_ms / 1000,
+        .positive_refresh_s = conf->address_verify_positive_refresh_time_ms / 1000,
+        .negative_expire_s = conf->address_verify_negative_expire_time_ms / 1000,
+        .negative_refresh_s = conf->address_verify_negative_refresh_time_ms / 1000,
+        .has_negative_cache = conf->address_verify_negative_cache,
+    };
+    uint8_t seed[16];
+    random_bytes(seed, sizeof(seed));
+    server->service = service;
+    server->conf = conf;
+    cache_init(&server->cache, &times, seed);
+    if (server->has_store)
+        store_load(&server->store, &server->cache);
+    loop_timer_init(&server->cleanup_timer, service->loop, on_cleanup, server);
+    if (conf->address_verify_cache_cleanup_interval_ms > 0)
+        on_cleanup(server);
+}
