@@ -128,6 +128,8 @@ static bool run_ehlo(struct smtpsession *session, struct span argument)
     offer(&reply, session, "SIZE", size);
     if (!settings->is_vrfy_disabled)
         offer(&reply, session, "VRFY", "");
+    if (!settings->speaks_lmtp)
+        offer(&reply, session, "ETRN", "");
     if (session->may_xclient)
         offer(&reply, session, "XCLIENT",
               " NAME ADDR PROTO HELO REVERSE_NAME PORT LOGIN DESTADDR DESTPORT");
@@ -220,8 +222,12 @@ bool session_run_command(struct smtpsession *session, const struct smtp_command 
         return session_xclient(session, command->argument);
     case SMTP_VERB_XFORWARD:
         return session_xforward(session, command->argument);
-    case SMTP_VERB_EXPN:
     case SMTP_VERB_ETRN:
+        if (!speaks_lmtp && session_offers(session, SPAN("ETRN")))
+            return session_etrn(session, command->argument);
+        session_reply(session, 502, 5, 1, "Error: command not implemented");
+        return false;
+    case SMTP_VERB_EXPN:
     case SMTP_VERB_STARTTLS:
         session_reply(session, 502, 5, 1, "Error: command not implemented");
         return false;

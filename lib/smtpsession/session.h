@@ -110,6 +110,7 @@ struct smtpsession_settings {
     struct span verify_restrictions; /* in which reject_unverified_... may stand */
     struct smtpsession_unverified unverified_sender;
     struct smtpsession_unverified unverified_recipient;
+    const struct client_list *flush_domains; /* ETRN may ask for these; NULL: for none */
     struct span discarded_ehlo_keywords;
     struct span noop_commands;
     struct span forbidden_commands;

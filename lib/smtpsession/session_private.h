@@ -141,6 +141,9 @@ void session_judge_client(struct smtpsession *session);
  * want of one. */
 MUST_USE bool session_read_proxy_header(struct smtpsession *session);
 
+/* etrn.c */
+bool session_etrn(struct smtpsession *session, struct span argument);
+
 /* xclient.c */
 bool session_xclient(struct smtpsession *session, struct span argument);
 bool session_xforward(struct smtpsession *session, struct span argument);

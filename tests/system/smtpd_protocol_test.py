@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from harness.instance import free_port, small_message
+from harness.instance import free_port, small_message, wait_until
 
 LMTP_SERVICES = """\
 {address}:{port} inet n - y - - smtpd -o smtpd_protocol=lmtp -o syslog_name=posthouse/lmtp
@@ -62,3 +62,24 @@ def test_proxy_protocol(make_instance):
         client.sendall(b"EHLO x\r\n")
         assert client.recv(100) == b""
     one.wait_for_log("warning: haproxy read: bad header from")
+
+
+def test_etrn(make_instance, recording_sink):
+    """Mail for a site that was away goes out when the site says so, and other mail does not."""
+    one = make_instance("here", settings={
+        "relayhost": f"[127.0.0.1]:{free_port()}", "fast_flush_domains": "there.test",
+        "minimal_backoff_time": "1000s", "maximal_backoff_time": "1000s"}).start()
+    one.send(["you@there.test"])
+    one.send(["you@elsewhere.test"])
+    one.wait_for_log(r"to=<you@there\.test>.*status=deferred")
+    one.wait_for_log(r"to=<you@elsewhere\.test>.*status=deferred")
+    one.set(relayhost=f"[127.0.0.1]:{recording_sink.port}")
+    one.reload()
+    with one.client() as client:
+        client.ehlo("client.example")
+        assert client.has_extn("etrn")
+        assert client.docmd("ETRN", "elsewhere.test") == (459, b"<elsewhere.test>: service unavailable")
+        assert client.docmd("ETRN", "there.test") == (250, b"Queuing started")
+    one.wait_for_log(r"to=<you@there\.test>.*status=sent")
+    wait_until(lambda: len(one.queue()) == 1, "the other message alone waits")
+    assert "you@elsewhere.test" in "".join(one.queue().values())
