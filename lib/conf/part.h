@@ -56,7 +56,12 @@ enum conf_content {
 enum conf_family_role { CONF_FAMILY_NONE, CONF_FAMILY_SUFFIX, CONF_FAMILY_MEMBER };
 
 /* Upper ends for rows that need no other. */
-enum { CONF_TEXT_MAX = 65536, CONF_CLIENTS_MAX = 2097152, CONF_NUMBER_MAX = 2147483647, CONF_DAY_S = 24 * 3600 };
+enum {
+    CONF_TEXT_MAX = 65536,
+    CONF_CLIENTS_MAX = 2097152,
+    CONF_NUMBER_MAX = 2147483647,
+    CONF_DAY_S = 24 * 3600
+};
 #define CONF_TIME_MAX_S ((int64_t)3650 * CONF_DAY_S)
 #define CONF_SIZE_MAX INT64_MAX
 
