@@ -130,9 +130,11 @@ bool conf_instance_find(const struct conf_instance *instance, const struct conf_
 {
     struct conf_place place = {instance, service, 0};
     definition->is_literal = false;
-    if (conf_place_is_set(&place, name, &definition->text))
-        return true;
-    return conf_place_find(&place, name, definition);
+    const bool is_found = conf_place_is_set(&place, name, &definition->text) ||
+                          conf_place_find(&place, name, definition);
+    if (is_found && conf_is_raw(name))
+        definition->is_literal = true;
+    return is_found;
 }
 
 bool conf_instance_expand(const struct conf_instance *instance, const struct conf_service *service,

@@ -4,6 +4,7 @@
  * check. Kinds of rows, and the field each makes:
  *
  *   CONF_TEXT(name, default, min_bytes, max_bytes, meaning)       struct span name
+ *   CONF_RAW(name, default, meaning)                              the same; $name is not expanded
  *   CONF_NETWORKS(name, default, meaning)                         struct span name
  *   CONF_CLIENTS(name, default, meaning)                          the same, names and words too
  *   CONF_TABLES(name, default, meaning)                           the same: type:name ...
@@ -46,6 +47,7 @@ enum conf_type {
 /* What a text consists of. */
 enum conf_content {
     CONF_CONTENT_ANY,
+    CONF_CONTENT_RAW, /* "$" is for the daemon */
     CONF_CONTENT_NETWORKS,
     CONF_CONTENT_CLIENTS,
     CONF_CONTENT_TABLES,
@@ -110,6 +112,8 @@ MUST_USE const struct conf_part *conf_part_find(struct span program);
  */
 MUST_USE const struct conf_parameter *conf_parameter_find(struct span name, struct span *transport);
 
+/* Its text is not expanded by whoever reads main.cf. */
+MUST_USE bool conf_is_raw(struct span name);
 /* The row against which a value of that name is checked: of a family always the suffix's. */
 MUST_USE const struct conf_parameter *conf_parameter_for_value(struct span name);
 

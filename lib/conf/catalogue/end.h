@@ -4,6 +4,7 @@
 #undef CONF_TEXT
 #undef CONF_LISTED
 #undef CONF_CLIENT_LIST
+#undef CONF_RAW
 #undef CONF_NETWORKS
 #undef CONF_CLIENTS
 #undef CONF_TABLES

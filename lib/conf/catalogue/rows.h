@@ -17,6 +17,7 @@
     CONF_CLIENT_LIST(name, NETWORKS, default_text, meaning)
 #define CONF_CLIENTS(name, default_text, meaning)                                                  \
     CONF_CLIENT_LIST(name, CLIENTS, default_text, meaning)
+#define CONF_RAW(name, default_text, meaning) CONF_LISTED(name, RAW, default_text, meaning)
 #define CONF_TABLES(name, default_text, meaning) CONF_LISTED(name, TABLES, default_text, meaning)
 #define CONF_MATCH_LIST(name, default_text, meaning)                                               \
     CONF_LISTED(name, MATCH_LIST, default_text, meaning)
