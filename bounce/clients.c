@@ -64,6 +64,7 @@ static void run_job(void *argument)
     struct job *job = argument;
     struct bounce_clients *clients = job->clients;
     struct span report_id = span_empty();
+    task_note(job->message.queue_id);
     const struct outcome outcome = handle(job, &report_id);
     answer(job, outcome, report_id);
     end_job(job);

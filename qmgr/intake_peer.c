@@ -11,6 +11,7 @@
 #include "schedule.h"
 #include "source.h"
 #include "space.h"
+#include "system/note.h"
 #include "system/random.h"
 #include "system/task.h"
 
@@ -261,10 +262,12 @@ static void commit_done(struct pool_job *job)
     struct commit_job *commit = CONTAINER_OF(job, struct commit_job, job);
     struct intake_peer *peer = commit->peer;
     struct message *message = commit->message;
+    note_set(message_id(message));
     if (commit->result == 0)
         accept_message(commit);
     else
         refuse(commit);
+    note_clear();
     message_unuse(message);
     free(commit);
     peer_unuse(peer);

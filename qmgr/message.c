@@ -485,6 +485,27 @@ void message_progress(struct message *message)
         write_defer(message);
 }
 
+/* What waits stays where it is; what is under way goes on, because its result has to be written. */
+static void close_waiting(struct message *message)
+{
+    for (size_t i = 0; i < message->recipient_count; i++) {
+        struct recipient *recipient = &message->recipients[i];
+        if (recipient->stage == STAGE_UNROUTED || recipient->stage == STAGE_QUEUED)
+            close_recipient(message, recipient);
+    }
+    schedule_wake(message->qmgr); /* its entries go */
+    message_use(message);
+    message_progress(message);
+    message_unuse(message);
+}
+
+void message_set_aside(struct message *message)
+{
+    message->is_corrupt = true;
+    if (message->is_committed)
+        close_waiting(message);
+}
+
 bool message_alter(struct message *message, enum store_alter_action action)
 {
     if (message->is_deleted || message->is_discarded || message->is_probe)
@@ -501,14 +522,6 @@ bool message_alter(struct message *message, enum store_alter_action action)
         return false;
     message->is_deleted = action == STORE_ALTER_DELETE;
     message->is_holding = action == STORE_ALTER_HOLD;
-    for (size_t i = 0; i < message->recipient_count; i++) {
-        struct recipient *recipient = &message->recipients[i];
-        if (recipient->stage == STAGE_UNROUTED || recipient->stage == STAGE_QUEUED)
-            close_recipient(message, recipient);
-    }
-    schedule_wake(message->qmgr); /* its entries go */
-    message_use(message);
-    message_progress(message);
-    message_unuse(message);
+    close_waiting(message);
     return true;
 }

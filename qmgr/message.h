@@ -73,6 +73,7 @@ struct message {
     bool is_writing;   /* a mark, defer or remove job runs */
     bool has_report_failed;
     bool is_corrupt;           /* an agent found that the content is not what was committed */
+    uint32_t reporter;         /* the process of bounce that was asked */
     size_t report_end;         /* the report under way covers recipients before this one */
     enum dsn_kind report_kind; /* and is on what */
     bool has_notes;            /* some recipient's has_note */
@@ -115,6 +116,8 @@ void message_settle(struct message *message);
 /* An operator's wish. What waits for an agent stays where it is; what is under way goes on, because
  * its result has to be written. False when the message is so already. */
 MUST_USE bool message_alter(struct message *message, enum store_alter_action action);
+/* It is poison: no further attempt, and out of the way. */
+void message_set_aside(struct message *message);
 /* Not accepted: forget it. */
 void message_discard(struct message *message);
 void message_use(struct message *message);

@@ -10,6 +10,7 @@
 #include "scan.h"
 #include "space.h"
 #include "system/clock.h"
+#include "system/note.h"
 #include "system/random.h"
 #include "warn.h"
 
@@ -50,6 +51,7 @@ struct write_job {
 static void write_work(struct pool_job *pool_job)
 {
     struct write_job *job = CONTAINER_OF(pool_job, struct write_job, job);
+    note_set(span_from_string(job->place.queue_id));
     errno = 0;
     if (job->kind == WRITE_REMOVE)
         job->result = store_remove(job->store, &job->place);
@@ -71,6 +73,7 @@ static void write_work(struct pool_job *pool_job)
     }
     job->error = errno;
     job->is_gone = job->result != 0 && store_is_gone(job->store, &job->place);
+    note_clear();
 }
 
 static void write_done(struct pool_job *pool_job);

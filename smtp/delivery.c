@@ -358,6 +358,7 @@ static void deliver_body(void *argument)
     const struct span lists[] = {delivery->nexthop, agent->settings->smtp_fallback_relay};
     size_t destination_count = 0;
 
+    task_note(delivery->queue_id);
     refuse_bad_addresses(delivery);
     for (size_t i = 0; i < ARRAY_LENGTH(lists); i++) {
         struct span rest = lists[i], destination;

@@ -406,6 +406,12 @@ void smtpd_drain(struct service *service)
         service_leave(service, EXIT_SUCCESS);
 }
 
+void smtpd_on_poison(struct service *service, const struct ipc_poison *poison)
+{
+    struct smtpd *smtpd = service->state;
+    smtpsession_refuse(&smtpd->sessions, poison->work);
+}
+
 void smtpd_end_sessions(struct service *service)
 {
     struct smtpd *smtpd = service->state;

@@ -7,6 +7,7 @@
 #include "maillog/delivery.h"
 #include "maillog/event.h"
 #include "system/file.h"
+#include "system/note.h"
 
 enum {
     MESSAGE_ARENA_BYTES = 16 << 20,
@@ -290,6 +291,14 @@ static void refuse_peer(struct agent *agent, const char *why)
     on_closed(agent->channel, why, agent);
 }
 
+static void deliver(struct agent *agent, struct ipc_deliver *delivery)
+{
+    note_set(delivery->queue_id);
+    if (!begin_message(agent, delivery))
+        refuse_peer(agent, "a delivery that is none");
+    note_clear();
+}
+
 static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
                        void *context)
 {
@@ -299,8 +308,8 @@ static void on_message(struct ipc_channel *channel, const struct ipc_delivery *d
         on_acknowledge(agent, delivery->message);
     else if (agent->messages.count >= agent->settings.capacity + CAPACITY_SLACK)
         refuse_peer(agent, "more deliveries than we said we take");
-    else if (!begin_message(agent, delivery->message))
-        refuse_peer(agent, "a delivery that is none");
+    else
+        deliver(agent, delivery->message);
 }
 
 #define WHO_DELIVERS                                                                               \

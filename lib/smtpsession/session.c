@@ -313,6 +313,39 @@ static bool is_in_list(struct span list, struct span name)
     return false;
 }
 
+/* What it works on is there to be seen should it be the last; and what has been the last of others
+ * is refused for a while. */
+static bool run_watched(struct smtpsession *session, const struct smtp_command *command)
+{
+    char note[32] = SESSION_REQUEST_NOTE;
+    size_t length = sizeof(SESSION_REQUEST_NOTE) - 1;
+    const struct span name = span_first(span_from_string(smtp_verb_name(command->verb)), 16);
+    if (session->service->refused_verbs & 1U << command->verb) {
+        session_reply(session, 451, 3, 0, "Error: command is not available for now");
+        return false;
+    }
+    memcpy(note + length, name.bytes, name.length);
+    length += name.length;
+    task_note(span_of(note, length));
+    const bool is_accepted = session_run_command(session, command);
+    task_note(span_empty());
+    return is_accepted;
+}
+
+void smtpsession_refuse(struct smtpsession_service *service, struct span note)
+{
+    const struct span prefix = SPAN(SESSION_REQUEST_NOTE);
+    if (!span_starts_with(note, prefix))
+        return;
+    const enum smtp_verb verb = smtp_verb_from_name(span_after(note, prefix.length));
+    if (verb == SMTP_VERB_UNKNOWN || verb == SMTP_VERB_QUIT)
+        return;
+    service->refused_verbs |= 1U << verb;
+    maillog_text(service->log, LOG_LEVEL_ERROR, span_empty(),
+                 "work on %s has killed smtpd twice; it is refused until the next reload",
+                 smtp_verb_name(verb));
+}
+
 static void run_one_command(struct smtpsession *session)
 {
     const struct smtpsession_settings *settings = &session->service->settings;
@@ -347,7 +380,7 @@ static void run_one_command(struct smtpsession *session)
     session->counts[command.verb].total++;
     if (session_is_junk_verb(command.verb) && session->junk_count++ > settings->junk_command_limit)
         session->error_count++;
-    if (session_run_command(session, &command))
+    if (run_watched(session, &command))
         session->counts[command.verb].accepted++;
     else
         session->error_count++;

@@ -147,6 +147,7 @@ struct smtpsession_service {
     struct limit_client *limits; /* NULL: nothing is counted */
     struct list sessions;
     struct loop_timer cut_timer; /* for those who wait too long, by settings that are new */
+    uint32_t refused_verbs;      /* bits by enum smtp_verb */
     bool is_stopping;
     /* Told after a session's end; may be NULL. */
     void (*on_session_end)(struct smtpsession_service *service);
@@ -166,6 +167,10 @@ bool smtpsession_start(struct smtpsession_service *service, int descriptor,
  * must live on. */
 void smtpsession_use_settings(struct smtpsession_service *service,
                               const struct smtpsession_settings *settings);
+/* How a session's task notes its command (system/note.h): this and the verb. */
+#define SESSION_REQUEST_NOTE "request "
+/* Commands so noted have killed processes: they get a temporary refusal from now on. */
+void smtpsession_refuse(struct smtpsession_service *service, struct span note);
 /* A client that there is no room for is told so; its socket is closed. */
 void smtpsession_turn_away(struct smtpsession_service *service, int descriptor,
                            const struct sockaddr_storage *peer);
