@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/ascii.h"
 #include "base/map.h"
@@ -128,23 +129,38 @@ static bool begins_with_type(struct span word, const char *type)
     return span_equals(before, span_from_string(type));
 }
 
-static bool add_table(struct opening *opening, struct span word, bool is_negated)
+enum table_use { TABLE_IS_UNUSABLE, TABLE_IS_KEPT, TABLE_IS_WALKED };
+
+static enum table_use table_use_of(struct span word)
 {
     /* Not those with expressions, whose match may take as long as it likes. */
     static const char *const kept[] = {"cidr", "inline", "static", "texthash"};
     static const char *const walked[] = {"hash", "btree"};
-    const struct table_options options = {.flags = TABLE_READ_ONCE};
-    bool is_kept = false, is_walked = false;
     for (size_t i = 0; i < ARRAY_LENGTH(kept); i++)
-        is_kept = is_kept || begins_with_type(word, kept[i]);
+        if (begins_with_type(word, kept[i]))
+            return TABLE_IS_KEPT;
     for (size_t i = 0; i < ARRAY_LENGTH(walked); i++)
-        is_walked = is_walked || begins_with_type(word, walked[i]);
-    if (!is_kept && !is_walked)
-        return fail(opening,
-                    "a list of clients is held in memory, which this type of table cannot be; use "
-                    "cidr, texthash, hash or another that lists its entries",
-                    word);
-    struct table *table = table_open(word, &options, opening->error);
+        if (begins_with_type(word, walked[i]))
+            return TABLE_IS_WALKED;
+    return TABLE_IS_UNUSABLE;
+}
+
+static struct table *open_table(struct opening *opening, struct span word)
+{
+    const struct table_options options = {.flags = TABLE_READ_ONCE};
+    if (table_use_of(word) == TABLE_IS_UNUSABLE) {
+        (void)fail(opening,
+                   "a list of clients is held in memory, which this type of table cannot be; use "
+                   "cidr, texthash, hash or another that lists its entries",
+                   word);
+        return NULL;
+    }
+    return table_open(word, &options, opening->error);
+}
+
+static bool add_table(struct opening *opening, struct span word, bool is_negated)
+{
+    struct table *table = open_table(opening, word);
     if (!table)
         return false;
     if (table_prepare(table) != TABLE_FOUND) {
@@ -152,7 +168,7 @@ static bool add_table(struct opening *opening, struct span word, bool is_negated
         table_close(&table);
         return false;
     }
-    if (is_walked) {
+    if (table_use_of(word) == TABLE_IS_WALKED) {
         const bool is_added = add_keys(opening, table, is_negated);
         table_close(&table);
         return is_added;
@@ -197,6 +213,11 @@ static bool add_plain(struct opening *opening, struct span word, bool is_negated
     return pattern->name.bytes || fail(opening, "memory is out", word);
 }
 
+static bool is_table(struct span word)
+{
+    return word.bytes[0] != '[' && span_find_byte(word, ':') < word.length;
+}
+
 static bool add_word(struct opening *opening, struct span word, bool is_negated, unsigned depth)
 {
     while (word.length && word.bytes[0] == '!') {
@@ -213,7 +234,7 @@ static bool add_word(struct opening *opening, struct span word, bool is_negated,
             pattern->is_negated = !pattern->is_negated;
         return true;
     }
-    if (word.bytes[0] != '[' && span_find_byte(word, ':') < word.length)
+    if (is_table(word))
         return add_table(opening, word, is_negated);
     return add_plain(opening, word, is_negated);
 }
@@ -247,6 +268,41 @@ struct client_list *client_list_open(struct span words, struct buffer *error)
     if (!add_words(&opening, words, 0))
         client_list_close(&list);
     return list;
+}
+
+static bool check_file(struct opening *opening, struct span word, struct span file)
+{
+    const char *path = arena_string(&opening->list->arena, file);
+    return (path && access(path, R_OK) == 0) ||
+           fail(opening, path ? strerror(errno) : "memory is out", word);
+}
+
+static bool check_word(struct opening *opening, struct span word)
+{
+    while (word.length && word.bytes[0] == '!')
+        word = span_after(word, 1);
+    if (word.length == 0)
+        return true; /* for the word behind it */
+    if (word.bytes[0] == '/')
+        return check_file(opening, word, word);
+    if (!is_table(word))
+        return add_plain(opening, word, false);
+    struct table *table = open_table(opening, word);
+    const bool is_good =
+        table && (span_is_empty(table_file(table)) || check_file(opening, word, table_file(table)));
+    table_close(&table);
+    return is_good;
+}
+
+bool client_list_check_word(struct span word, struct buffer *error)
+{
+    struct client_list list = {.first = NULL};
+    list.end = &list.first;
+    arena_init(&list.arena, LIST_MAX_BYTES, 0);
+    struct opening opening = {&list, error};
+    const bool is_good = check_word(&opening, word);
+    arena_destroy(&list.arena);
+    return is_good;
 }
 
 void client_list_close(struct client_list **list)

@@ -15,6 +15,9 @@ struct client_list;
 
 /* NULL with the reason in *error: a word that is none, a file or a table that cannot be read. */
 MUST_USE struct client_list *client_list_open(struct span words, struct buffer *error);
+/* Could this word be part of a list? Its files are looked for, not read. False with the reason in
+ * *error. */
+MUST_USE bool client_list_check_word(struct span word, struct buffer *error);
 void client_list_close(struct client_list **list);
 /* name: the client's, or "unknown". */
 MUST_USE bool client_list_has(const struct client_list *list, struct span name,

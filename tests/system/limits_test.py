@@ -199,10 +199,23 @@ def test_exceptions_by_name(limited, words, is_excepted):
 def test_an_exception_that_is_none(make_instance):
     one = make_instance("here", settings={"smtpd_client_event_limit_exceptions": "/no/such/file"})
     one.tolerate("smtpd_client_event_limit_exceptions")
-    done = one.run("posthouse", "start")
+    for command in ("check", "start"):
+        done = one.run("posthouse", command)
+        assert done.returncode != 0
+        assert re.search(r"main\.cf, line \d+: smtpd_client_event_limit_exceptions\b.*: /no/such/file: "
+                         r"No such file or directory", done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("words, complaint", [
+    ("192.0.2.1/24", "192.0.2.1/24: is no name, address, network, /file or type:table"),
+    ("regexp:/x", "regexp:/x: a list of clients is held in memory"),
+    ("cidr:/no/such/file", "/no/such/file: No such file or directory"),
+], ids=["network", "regexp", "cidr"])
+def test_lists_are_checked(make_instance, words, complaint):
+    one = make_instance("here", settings={"smtpd_greet_exceptions": f"127.0.0.1, {words}"})
+    done = one.run("posthouse", "check")
     assert done.returncode != 0
-    assert "smtpd_client_event_limit_exceptions: /no/such/file: No such file or directory" in \
-        done.stderr + one.log()
+    assert re.search(rf"main\.cf, line \d+: smtpd_greet_exceptions\b.*: {complaint}", done.stderr), done.stderr
 
 
 # ---- deaths and restarts
