@@ -111,6 +111,26 @@ def test_prefix_length(limited):
     first.leave()
 
 
+def test_behind_a_proxy(limited):
+    """Who speaks for others is not limited, and they are."""
+    one = limited(smtpd_client_connection_count_limit="1", smtpd_authorized_xclient_hosts="127.0.0.2")
+    proxies = [Client(one) for _ in range(4)]
+    for proxy in proxies:
+        assert proxy.say("EHLO proxy.example").startswith("250")
+    assert proxies[0].say("XCLIENT ADDR=192.0.2.7").startswith("220")
+    assert proxies[1].say("XCLIENT ADDR=192.0.2.7") == \
+        "421 4.7.0 mx.here.test Error: too many connections from 192.0.2.7"
+    assert proxies[2].say("XCLIENT ADDR=192.0.2.8").startswith("220")
+    proxies[0].leave()
+
+    def is_free():
+        proxy = Client(one)
+        proxy.say("EHLO proxy.example")
+        return proxy.say("XCLIENT ADDR=192.0.2.7").startswith("220")
+
+    wait_until(is_free, "what the first held is free")
+
+
 # ---- messages and recipients
 
 
