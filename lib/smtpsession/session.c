@@ -375,7 +375,7 @@ static void run_one_command(struct smtpsession *session)
         session->counts[command.verb].total++;
         return;
     }
-    if (command.verb == SMTP_VERB_UNKNOWN && is_in_list(settings->noop_commands, command.name))
+    if (is_in_list(settings->noop_commands, command.name))
         command.verb = SMTP_VERB_NOOP;
     session->counts[command.verb].total++;
     if (session_is_junk_verb(command.verb) && session->junk_count++ > settings->junk_command_limit)

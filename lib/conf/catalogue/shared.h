@@ -67,7 +67,7 @@
 #define CONF_SHARED_queue_minfree CONF_SIZE(queue_minfree, "0", 0, CONF_SIZE_MAX, \
     "Free bytes that intake leaves on the queue's file system; less than 1.5 times message_size_limit counts as that.")
 #define CONF_SHARED_header_size_limit CONF_SIZE(header_size_limit, "102400", 1024, 16 * 1024 * 1024, \
-    "Largest header block in bytes.")
+    "Longest header field in bytes; the rest of a longer one is left out.")
 #define CONF_SHARED_line_length_limit CONF_NUMBER(line_length_limit, "2048", 512, 1024 * 1024, \
     "Longest line in bytes that is handled in one piece.")
 #define CONF_SHARED_hopcount_limit CONF_NUMBER(hopcount_limit, "50", 1, CONF_NUMBER_MAX, \
