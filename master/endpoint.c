@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <stdio.h>
 
+#include "base/ascii.h"
 #include "base/number.h"
 
 struct resolution {
@@ -193,4 +194,16 @@ size_t endpoint_resolve(struct span name, const struct endpoint_rules *rules,
                        "inet_protocols leave none",
                        SPAN_PRINTF(name));
     return resolution.count;
+}
+
+bool endpoint_on_unix(struct span name, struct endpoint *endpoint)
+{
+    bool is_good = name.length > 0 && name.bytes[0] != '.';
+    for (size_t i = 0; i < name.length; i++)
+        is_good = is_good && (ascii_is_alnum(name.bytes[i]) || name.bytes[i] == '-' ||
+                              name.bytes[i] == '_' || name.bytes[i] == '.');
+    *endpoint = (struct endpoint){.length = 0};
+    const int length =
+        snprintf(endpoint->text, sizeof(endpoint->text), "public/%.*s", SPAN_PRINTF(name));
+    return is_good && length > 0 && (size_t)length < sizeof(endpoint->text);
 }

@@ -18,7 +18,7 @@ struct endpoint {
         struct sockaddr_in ipv4;
         struct sockaddr_in6 ipv6;
     } address;
-    socklen_t length;
+    socklen_t length; /* 0: not on the network, but a socket of that name, "public/lmtp" */
     /* It need not work: one of the addresses that "all" stands for. */
     bool is_optional;
 };
@@ -33,6 +33,9 @@ struct endpoint_rules {
 MUST_USE bool endpoint_parse(struct span name, struct span *host, struct span *port);
 /* A port number, or one of the names that mail uses: 0 when it is neither. */
 MUST_USE uint16_t endpoint_port(struct span port);
+/* The socket in public/ for a service of type unix; false where the name is not fit for a file
+ * there. */
+MUST_USE bool endpoint_on_unix(struct span name, struct endpoint *endpoint);
 /* Fills up to capacity endpoints: the count, or 0 and *error. */
 MUST_USE size_t endpoint_resolve(struct span name, const struct endpoint_rules *rules,
                                  struct endpoint *endpoints, size_t capacity,

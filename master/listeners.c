@@ -56,7 +56,7 @@ static bool add(struct listeners *listeners, const char *text, int descriptor, u
     return true;
 }
 
-int listeners_bind_unix(int directory, const char *name, unsigned mode)
+int listeners_bind_unix(int directory, const char *name, int type, unsigned mode)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     /* Through the descriptor: the path may be longer than an address may be. */
@@ -68,7 +68,7 @@ int listeners_bind_unix(int directory, const char *name, unsigned mode)
     }
     if (unlinkat(directory, name, 0) != 0 && errno != ENOENT)
         return -1;
-    const int descriptor = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const int descriptor = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (descriptor < 0)
         return -1;
     if (bind(descriptor, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
@@ -146,18 +146,16 @@ static void open_endpoint(struct listeners *listeners, const struct endpoint *en
         conf_notice_add(notices, CONF_NOTICE_ERROR, "out of memory");
 }
 
-static void open_public(struct listeners *listeners, const char *name, uint32_t generation,
-                        int directory, struct conf_notices *notices)
+/* Everybody may knock: a server of tools looks at who it is, one of mail takes mail for us only. */
+static void open_public(struct listeners *listeners, const char *text, int type,
+                        uint32_t generation, int directory, struct conf_notices *notices)
 {
-    char text[64];
-    (void)snprintf(text, sizeof(text), "public/%s", name);
     struct listener *known = find(listeners, text);
     if (known) {
         known->generation = generation;
         return;
     }
-    /* Everybody may knock; the server looks at who it is. */
-    const int descriptor = listeners_bind_unix(directory, name, 0666);
+    const int descriptor = listeners_bind_unix(directory, text + sizeof("public/") - 1, type, 0666);
     if (descriptor < 0)
         conf_notice_add(notices, CONF_NOTICE_ERROR, "cannot listen on %s: %s", text,
                         strerror(errno));
@@ -172,10 +170,16 @@ bool listeners_open(struct listeners *listeners, const struct plan *plan, uint32
     for (size_t i = 0; i < plan->service_count; i++) {
         const struct plan_service *service = plan->services[i];
         for (size_t j = 0; j < service->endpoint_count; j++)
-            open_endpoint(listeners, &service->endpoints[j], generation, notices);
-        if (service->program->public_socket)
-            open_public(listeners, service->program->public_socket, generation, public_directory,
-                        notices);
+            if (service->endpoints[j].length == 0)
+                open_public(listeners, service->endpoints[j].text, SOCK_STREAM, generation,
+                            public_directory, notices);
+            else
+                open_endpoint(listeners, &service->endpoints[j], generation, notices);
+        if (service->program->public_socket) {
+            char text[ENDPOINT_TEXT_BYTES];
+            (void)snprintf(text, sizeof(text), "public/%s", service->program->public_socket);
+            open_public(listeners, text, SOCK_SEQPACKET, generation, public_directory, notices);
+        }
     }
     if (notices->error_count == errors_before)
         return true;

@@ -38,8 +38,8 @@ void listeners_close(struct listeners *listeners);
 /* NULL when it is not there. */
 MUST_USE const struct listener *listeners_find(const struct listeners *listeners, const char *text);
 
-/* A listening SOCK_SEQPACKET socket in a directory, in place of one that is there: its descriptor,
- * or -1 and errno. */
-MUST_USE int listeners_bind_unix(int directory, const char *name, unsigned mode);
+/* A listening socket of that type in a directory, in place of one that is there: its descriptor, or
+ * -1 and errno. */
+MUST_USE int listeners_bind_unix(int directory, const char *name, int type, unsigned mode);
 
 #endif

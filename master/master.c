@@ -400,7 +400,8 @@ static bool watch_signals(struct master *master)
 
 static bool open_control(struct master *master, struct conf_notices *notices)
 {
-    const int listener = listeners_bind_unix(master->places.run, "master.sock", 0600);
+    const int listener =
+        listeners_bind_unix(master->places.run, "master.sock", SOCK_SEQPACKET, 0600);
     if (listener >= 0)
         master->control = control_create(master->loop, listener, on_command, master);
     if (!master->control)

@@ -198,7 +198,18 @@ static bool seal_settings(struct planning *planning, const struct conf_service *
     return is_ok;
 }
 
-static bool resolve_endpoints(struct planning *planning, struct plan_service *service)
+/* The tools' sockets have names of their own. */
+static bool is_tool_socket(struct span name)
+{
+    for (size_t i = 0; i < wiring_program_count; i++)
+        if (wiring_programs[i].public_socket &&
+            span_equals(name, span_from_string(wiring_programs[i].public_socket)))
+            return true;
+    return false;
+}
+
+static bool resolve_endpoints(struct planning *planning, const struct conf_service *conf,
+                              struct plan_service *service)
 {
     struct conf_error error;
     if (!(service->program->traits & WIRING_LISTENS))
@@ -208,6 +219,16 @@ static bool resolve_endpoints(struct planning *planning, struct plan_service *se
     if (!service->endpoints) {
         note_memory(planning);
         return false;
+    }
+    if (conf->type == CONF_SERVICE_UNIX) {
+        service->endpoint_count = !is_tool_socket(service->name) &&
+                                  endpoint_on_unix(service->name, &service->endpoints[0]);
+        if (service->endpoint_count == 0)
+            conf_notice_add(planning->notices, CONF_NOTICE_ERROR,
+                            "%.*s, line %u: \"%.*s\" cannot be the name of a socket in public/",
+                            SPAN_PRINTF(planning->plan->instance.master.file), conf->line,
+                            SPAN_PRINTF(service->name));
+        return service->endpoint_count > 0;
     }
     service->endpoint_count = endpoint_resolve(service->name, &planning->rules, service->endpoints,
                                                ENDPOINTS_PER_SERVICE, &error);
@@ -290,8 +311,8 @@ static void add_service(struct planning *planning, const struct conf_service *co
         conf->has_process_limit ? conf->process_limit : plan->settings.default_process_limit;
     service->path = find_program_file(planning, program);
     take_command(planning, conf, service);
-    (void)seal_settings(planning, conf, service); /* noted */
-    (void)resolve_endpoints(planning, service);   /* noted */
+    (void)seal_settings(planning, conf, service);     /* noted */
+    (void)resolve_endpoints(planning, conf, service); /* noted */
     if (!identity_choose(&plan->instance, conf, &plan->settings, program, &service->identity,
                          &error))
         conf_notice_add(planning->notices, CONF_NOTICE_ERROR, "%s", error.text);
@@ -363,8 +384,11 @@ static void add_services_of(struct planning *planning, const struct wiring_progr
             continue;
         if (only && service != only) {
             leave_out(planning, service, "one service of this program does the work of all");
-        } else if ((program->traits & WIRING_LISTENS) != 0 && service->type != CONF_SERVICE_INET) {
-            leave_out(planning, service, "this program listens on services of type inet only");
+        } else if ((program->traits & WIRING_LISTENS) != 0 && service->type != CONF_SERVICE_INET &&
+                   !(service->type == CONF_SERVICE_UNIX && !service->is_private)) {
+            leave_out(planning, service,
+                      "this program listens on services of type inet, and of type unix with n in "
+                      "the column private");
         } else if (!(program->traits & WIRING_LISTENS) && service->type == CONF_SERVICE_INET) {
             leave_out(planning, service, "this program does not listen on the network");
         } else if (!(program->traits & WIRING_ALWAYS) && is_disabled(planning, service)) {

@@ -1,8 +1,11 @@
 /* qmgr/flush - see flush.h. */
 #include "flush.h"
 
+#include <stdlib.h>
+
 #include "queuestore/walk.h"
 #include "scan.h"
+#include "schedule.h"
 #include "system/clock.h"
 #include "system/task.h"
 
@@ -91,4 +94,39 @@ void flush_site(struct qmgr *qmgr, struct span site)
             ;
     }
     walk_destroy(&walk);
+}
+
+/* A flush that a client of smtpd asked for. */
+struct requested_flush {
+    struct qmgr *qmgr;
+    size_t length;
+    uint8_t site[];
+};
+
+static void requested_flush_body(void *argument)
+{
+    struct requested_flush *request = argument;
+    struct qmgr *qmgr = request->qmgr;
+    flush_site(qmgr, span_of(request->site, request->length));
+    qmgr->is_flushing = false;
+    free(request);
+}
+
+struct outcome flush_site_on_request(struct qmgr *qmgr, struct span site)
+{
+    struct requested_flush *request = NULL;
+    /* Each reads the whole queue: strangers get one at a time. */
+    if (!qmgr->is_flushing)
+        request = malloc(sizeof(*request) + site.length);
+    if (!request)
+        return outcome_temporary(458, 3, 0, "busy");
+    *request = (struct requested_flush){.qmgr = qmgr, .length = site.length};
+    memcpy(request->site, site.bytes, site.length);
+    if (!task_start(qmgr->loop, "flush on request", requested_flush_body, request)) {
+        free(request);
+        return outcome_temporary(458, 3, 0, "out of memory");
+    }
+    qmgr->is_flushing = true;
+    schedule_forget_suspensions(qmgr, site);
+    return outcome_ok();
 }

@@ -9,5 +9,8 @@ bool flush_message(struct qmgr *qmgr, struct span queue_id);
 /* Tries every deferred message that still waits for a recipient of this domain, or whose last
  * attempt spoke with this host. Reads the queue page by page and lets what it found go first. */
 void flush_site(struct qmgr *qmgr, struct span site);
+/* Begins that for a client of smtpd (ETRN): temporary while another one's is under way. Not only
+ * from a task. */
+struct outcome flush_site_on_request(struct qmgr *qmgr, struct span site);
 
 #endif

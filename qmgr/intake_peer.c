@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "flush.h"
 #include "route.h"
 #include "scan.h"
 #include "schedule.h"
@@ -571,6 +572,17 @@ static void on_recipients(struct intake_peer *peer, const struct ipc_queue_recip
     peer->batched_bytes += grant->recipients.length - before;
 }
 
+/* For ETRN: one site, never a message of its choosing or all. */
+static void on_flush(struct intake_peer *peer, uint32_t request_id,
+                     const struct ipc_queue_flush *flush)
+{
+    const struct ipc_queue_flush_reply reply = {
+        .outcome = flush->site.length && !flush->queue_id.length
+                       ? flush_site_on_request(peer->qmgr, flush->site)
+                       : outcome_permanent(501, 5, 4, "no site")};
+    (void)ipc_channel_reply(peer->channel, request_id, IPC_QUEUE_FLUSH_REPLY, &reply);
+}
+
 static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
                        void *context)
 {
@@ -598,6 +610,10 @@ static void on_message(struct ipc_channel *channel, const struct ipc_delivery *d
         refill(peer);
         break;
     }
+    case IPC_QUEUE_FLUSH:
+        if (delivery->id)
+            on_flush(peer, delivery->id, delivery->message);
+        break;
     case IPC_QUEUE_CLAIM:
         if (delivery->id)
             on_claim(peer, delivery->id,
@@ -645,6 +661,7 @@ static const struct ipc_permission permissions[] = {
     {IPC_QUEUE_RECIPIENTS, INTAKES},
     {IPC_QUEUE_COMMIT, INTAKES},
     {IPC_QUEUE_ABANDON, INTAKES},
+    {IPC_QUEUE_FLUSH, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
     {IPC_QUEUE_CLAIM, PICKUP},
     {IPC_QUEUE_KNOWN, PICKUP},
     {IPC_QUEUE_SOURCE_GONE, PICKUP},

@@ -46,6 +46,8 @@ struct qmgr {
     int64_t drain_deadline_ms;
     bool is_space_known; /* peers have been told */
 
+    bool is_flushing; /* one site, because a client asked for it */
+
     /* Dropped files of messages that are in the queue. */
     struct map sources; /* struct source by queue id */
     bool are_sources_settled;

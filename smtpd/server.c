@@ -37,6 +37,7 @@ struct smtpd {
     struct limit_client limits;
     struct client_list *limit_exceptions;
     struct client_list *greet_exceptions;
+    struct client_list *flush_domains;       /* NULL where it cannot be held in memory */
     struct smtpsession_settings settings[2]; /* as usual, under stress */
     bool is_stressed;
     uint32_t reported_sessions; /* to limitd */
@@ -53,6 +54,15 @@ static struct client_list *open_list(struct service *service, const char *parame
         service_say(service, "%s: %.*s", parameter, SPAN_PRINTF(buffer_span(&error)));
     buffer_release(&error);
     return list;
+}
+
+/* relay_domains, the default, may be a table that addrd alone can ask: then ETRN serves nobody. */
+static void open_flush_domains(struct smtpd *smtpd, struct span words)
+{
+    struct buffer error;
+    buffer_init(&error, NULL, 4096);
+    smtpd->flush_domains = client_list_open(words, &error);
+    buffer_release(&error);
 }
 
 bool smtpd_prepare(struct service *service)
@@ -74,6 +84,7 @@ bool smtpd_prepare(struct service *service)
         open_list(service, "smtpd_greet_exceptions", conf->smtpd_greet_exceptions);
     if (!smtpd->limit_exceptions || !smtpd->greet_exceptions)
         return false;
+    open_flush_domains(smtpd, conf->fast_flush_domains);
     service->profile.descriptor_limit =
         DESCRIPTORS_BASE + (uint64_t)conf->smtpd_client_limit * DESCRIPTORS_PER_SESSION;
     return true;
@@ -260,6 +271,7 @@ static bool make_settings(struct smtpd *smtpd, const struct conf_smtpd *conf,
     settings->service_name = span_from_string(service->name);
     settings->limit_exceptions = smtpd->limit_exceptions;
     settings->greet_exceptions = smtpd->greet_exceptions;
+    settings->flush_domains = smtpd->flush_domains;
     return true;
 }
 

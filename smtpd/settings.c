@@ -121,6 +121,7 @@ bool smtpd_settings_make(const struct conf_smtpd *conf, struct arena *arena,
         .logs_client_port = conf->smtpd_client_port_logging,
         .looks_up_client = conf->smtpd_peername_lookup,
         .has_soft_bounce = conf->soft_bounce,
+        .speaks_lmtp = span_equals_ascii_nocase(conf->smtpd_protocol, SPAN("lmtp")),
         .has_smtputf8 = conf->smtputf8_enable,
         .has_strict_smtputf8 = conf->strict_smtputf8,
         .detects_smtputf8 = has_word(conf->smtputf8_autodetect_classes, SPAN("smtpd")) ||

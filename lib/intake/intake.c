@@ -555,3 +555,17 @@ struct outcome intake_commit(struct intake_message *message, const struct queue_
     intake_abandon(message);
     return outcome;
 }
+
+/* ---- what is in the queue already ---- */
+
+struct outcome intake_flush_site(struct intake *intake, struct span site, struct arena *arena,
+                                 int64_t deadline_ms)
+{
+    const struct ipc_queue_flush question = {.site = site};
+    struct ipc_queue_flush_reply reply;
+    if (!intake_channel(intake) ||
+        ipc_channel_call(intake_channel(intake), IPC_QUEUE_FLUSH, &question, IPC_QUEUE_FLUSH_REPLY,
+                         &reply, arena, deadline_ms) != IPC_CALL_OK)
+        return outcome_temporary(458, 3, 0, "no queue manager");
+    return reply.outcome;
+}

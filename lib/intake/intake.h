@@ -93,6 +93,10 @@ MUST_USE struct outcome intake_commit(struct intake_message *message,
                                       const struct queue_envelope *envelope,
                                       struct span header_block, struct span report_of,
                                       struct arena *arena, int64_t deadline_ms);
+/* Asks qmgr to try everything for that domain now, for a client that asks for it (ETRN). Only
+ * OUTCOME_OK means that it has begun. */
+MUST_USE struct outcome intake_flush_site(struct intake *intake, struct span site,
+                                          struct arena *arena, int64_t deadline_ms);
 /* Gives the id up; harmless after a commit. */
 void intake_abandon(struct intake_message *message);
 

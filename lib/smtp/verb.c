@@ -11,6 +11,7 @@ static const char *const verb_names[SMTP_VERB_COUNT] = {
     [SMTP_VERB_ETRN] = "ETRN",         [SMTP_VERB_AUTH] = "AUTH",
     [SMTP_VERB_STARTTLS] = "STARTTLS", [SMTP_VERB_BDAT] = "BDAT",
     [SMTP_VERB_XCLIENT] = "XCLIENT",   [SMTP_VERB_XFORWARD] = "XFORWARD",
+    [SMTP_VERB_LHLO] = "LHLO",
 };
 
 enum smtp_verb smtp_verb_from_name(struct span name)

@@ -24,6 +24,7 @@ enum smtp_verb {
     SMTP_VERB_BDAT,
     SMTP_VERB_XCLIENT,
     SMTP_VERB_XFORWARD,
+    SMTP_VERB_LHLO, /* RFC 2033 */
     SMTP_VERB_COUNT
 };
 

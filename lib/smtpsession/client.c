@@ -25,7 +25,9 @@ void session_judge_client(struct smtpsession *session)
 void session_identify_client(struct smtpsession *session)
 {
     struct smtpsession_service *service = session->service;
-    session->peer.name = SPAN("unknown");
+    /* Who comes through a Unix-domain socket is on this machine. */
+    session->peer.name =
+        session->address.family == IP_FAMILY_NONE ? SPAN("localhost") : SPAN("unknown");
     session->has_name = false;
     if (service->settings.looks_up_client && session->address.family != IP_FAMILY_NONE) {
         const struct span name = service->backend.find_client_name(

@@ -13,6 +13,7 @@ bool session_is_junk_verb(enum smtp_verb verb)
     switch (verb) {
     case SMTP_VERB_HELO:
     case SMTP_VERB_EHLO:
+    case SMTP_VERB_LHLO:
     case SMTP_VERB_RSET:
     case SMTP_VERB_NOOP:
     case SMTP_VERB_VRFY:
@@ -27,10 +28,11 @@ bool session_is_junk_verb(enum smtp_verb verb)
 
 bool session_is_last_in_group(const struct smtpsession *session, enum smtp_verb verb)
 {
-    if (session->protocol != SESSION_PROTOCOL_ESMTP)
+    if (session->protocol != SESSION_PROTOCOL_ESMTP && session->protocol != SESSION_PROTOCOL_LMTP)
         return true; /* pipelining was not offered yet */
     switch (verb) {
     case SMTP_VERB_EHLO:
+    case SMTP_VERB_LHLO:
     case SMTP_VERB_HELO:
     case SMTP_VERB_DATA:
     case SMTP_VERB_VRFY:
@@ -101,19 +103,19 @@ static void offer(struct buffer *reply, const struct smtpsession *session, const
     buffer_append_string(reply, argument);
 }
 
+/* EHLO, and LHLO of LMTP, which differs in its name only. */
 static bool run_ehlo(struct smtpsession *session, struct span argument)
 {
     const struct smtpsession_settings *settings = &session->service->settings;
-    if (argument.length == 0) {
-        session_reply_plain(session, 501, SPAN("Syntax: EHLO hostname"));
+    if (argument.length)
+        session_reset_transaction(session);
+    if (argument.length == 0 || !session_take_helo(session, argument)) {
+        session_reply_plain(session, 501,
+                            settings->speaks_lmtp ? SPAN("Syntax: LHLO hostname")
+                                                  : SPAN("Syntax: EHLO hostname"));
         return false;
     }
-    session_reset_transaction(session);
-    if (!session_take_helo(session, argument)) {
-        session_reply_plain(session, 501, SPAN("Syntax: EHLO hostname"));
-        return false;
-    }
-    session->protocol = SESSION_PROTOCOL_ESMTP;
+    session->protocol = settings->speaks_lmtp ? SESSION_PROTOCOL_LMTP : SESSION_PROTOCOL_ESMTP;
 
     struct buffer reply;
     char size[32] = "", limits[32];
@@ -126,6 +128,8 @@ static bool run_ehlo(struct smtpsession *session, struct span argument)
     offer(&reply, session, "SIZE", size);
     if (!settings->is_vrfy_disabled)
         offer(&reply, session, "VRFY", "");
+    if (!settings->speaks_lmtp)
+        offer(&reply, session, "ETRN", "");
     if (session->may_xclient)
         offer(&reply, session, "XCLIENT",
               " NAME ADDR PROTO HELO REVERSE_NAME PORT LOGIN DESTADDR DESTPORT");
@@ -171,13 +175,27 @@ static bool run_quit(struct smtpsession *session)
     return true;
 }
 
+/* The greeting of the other protocol: RFC 2033 section 4.1. */
+static bool refuse_greeting(struct smtpsession *session)
+{
+    if (session->service->settings.speaks_lmtp)
+        session_reply(session, 503, 5, 1, "Error: this is LMTP, say LHLO");
+    else
+        session_reply(session, 500, 5, 2, "Error: command not recognized");
+    return false;
+}
+
 bool session_run_command(struct smtpsession *session, const struct smtp_command *command)
 {
+    const bool speaks_lmtp = session->service->settings.speaks_lmtp;
     switch (command->verb) {
     case SMTP_VERB_HELO:
-        return run_helo(session, command->argument);
+        return speaks_lmtp ? refuse_greeting(session) : run_helo(session, command->argument);
     case SMTP_VERB_EHLO:
-        return run_ehlo(session, command->argument);
+    case SMTP_VERB_LHLO:
+        return speaks_lmtp == (command->verb == SMTP_VERB_LHLO)
+                   ? run_ehlo(session, command->argument)
+                   : refuse_greeting(session);
     case SMTP_VERB_MAIL:
         return session_mail(session, command->argument);
     case SMTP_VERB_RCPT:
@@ -204,8 +222,12 @@ bool session_run_command(struct smtpsession *session, const struct smtp_command 
         return session_xclient(session, command->argument);
     case SMTP_VERB_XFORWARD:
         return session_xforward(session, command->argument);
-    case SMTP_VERB_EXPN:
     case SMTP_VERB_ETRN:
+        if (!speaks_lmtp && session_offers(session, SPAN("ETRN")))
+            return session_etrn(session, command->argument);
+        session_reply(session, 502, 5, 1, "Error: command not implemented");
+        return false;
+    case SMTP_VERB_EXPN:
     case SMTP_VERB_STARTTLS:
         session_reply(session, 502, 5, 1, "Error: command not implemented");
         return false;

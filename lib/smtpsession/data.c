@@ -7,6 +7,8 @@ enum { MESSAGE_ID_MAX_BYTES = 1024 };
 
 struct span session_protocol_name(const struct smtpsession *session)
 {
+    if (session->service->settings.speaks_lmtp)
+        return SPAN("LMTP");
     return session->protocol == SESSION_PROTOCOL_ESMTP ? SPAN("ESMTP") : SPAN("SMTP");
 }
 
@@ -109,23 +111,36 @@ static void commit(struct smtpsession *session, struct reception *reception)
                       clock_deadline_after(settings->queue_timeout_ms));
 }
 
-/* sent_bytes: in all chunks of BDAT, or NULL. */
+static void reply_accepted(struct smtpsession *session, const uint64_t *sent_bytes)
+{
+    const struct span queue_id = session_queue_id(session);
+    if (sent_bytes)
+        session_reply(session, 250, 0, 0, "Ok: %llu bytes queued as %.*s",
+                      (unsigned long long)*sent_bytes, SPAN_PRINTF(queue_id));
+    else
+        session_reply(session, 250, 0, 0, "Ok: queued as %.*s", SPAN_PRINTF(queue_id));
+}
+
+/* sent_bytes: in all chunks of BDAT, or NULL. RFC 2033 section 4.2: in LMTP there is an answer for
+ * each accepted recipient; here they have one fate. */
 static bool answer(struct smtpsession *session, const struct reception *reception,
                    const uint64_t *sent_bytes)
 {
-    if (outcome_is_ok(&reception->outcome)) {
-        const struct span queue_id = session_queue_id(session);
+    const bool is_accepted = outcome_is_ok(&reception->outcome);
+    const uint32_t count =
+        session->service->settings.speaks_lmtp ? session->transaction.recipient_count : 1;
+    if (is_accepted) {
         session->error_count = 0;
         session->junk_count = 0;
-        if (sent_bytes)
-            session_reply(session, 250, 0, 0, "Ok: %llu bytes queued as %.*s",
-                          (unsigned long long)*sent_bytes, SPAN_PRINTF(queue_id));
-        else
-            session_reply(session, 250, 0, 0, "Ok: queued as %.*s", SPAN_PRINTF(queue_id));
-        return true;
     }
-    session_refuse(session, "END-OF-MESSAGE", &reception->outcome, NULL);
-    return false;
+    for (uint32_t i = 0; i < count; i++)
+        if (is_accepted)
+            reply_accepted(session, sent_bytes);
+        else if (i == 0)
+            session_refuse(session, "END-OF-MESSAGE", &reception->outcome, NULL);
+        else
+            session_reply_outcome(session, &reception->outcome);
+    return is_accepted;
 }
 
 /* When there is nobody to receive content, that was answered. */
@@ -133,8 +148,9 @@ static bool has_recipients(struct smtpsession *session)
 {
     if (session->transaction.recipient_count > 0)
         return true;
-    if (session->transaction.is_open)
-        session_reply(session, 554, 5, 1, "Error: no valid recipients");
+    if (session->transaction.is_open) /* RFC 2033 section 4.2 wants 503 */
+        session_reply(session, session->service->settings.speaks_lmtp ? 503 : 554, 5, 1,
+                      "Error: no valid recipients");
     else
         session_reply(session, 503, 5, 1, "Error: need RCPT command");
     return false;

@@ -151,8 +151,10 @@ static bool take_sender(struct smtpsession *session, struct span argument,
 
 bool session_mail(struct smtpsession *session, struct span argument)
 {
-    if (session->service->settings.is_helo_required && session->helo.length == 0) {
-        session_reply(session, 503, 5, 1, "Error: send HELO/EHLO first");
+    const struct smtpsession_settings *settings = &session->service->settings;
+    if ((settings->is_helo_required || settings->speaks_lmtp) && session->helo.length == 0) {
+        session_reply(session, 503, 5, 1, "Error: send %s first",
+                      settings->speaks_lmtp ? "LHLO" : "HELO/EHLO");
         return false;
     }
     if (session->transaction.is_open) {

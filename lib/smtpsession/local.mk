@@ -5,6 +5,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/smtpsession/commands.c \
 	lib/smtpsession/data.c \
 	lib/smtpsession/envelope.c \
+	lib/smtpsession/etrn.c \
 	lib/smtpsession/reception.c lib/smtpsession/reception.h \
 	lib/smtpsession/greet.c \
 	lib/smtpsession/limits.c \

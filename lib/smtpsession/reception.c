@@ -179,8 +179,9 @@ static void find_zone(struct reception *reception, struct arena *arena)
 /* What Received says: RFC 6531 section 4.3 has a keyword of its own. */
 static struct span received_protocol(const struct smtpsession *session)
 {
-    return session->transaction.parameters.has_smtputf8 ? SPAN("UTF8SMTP")
-                                                        : session_protocol_name(session);
+    if (session->transaction.parameters.has_smtputf8)
+        return session->service->settings.speaks_lmtp ? SPAN("UTF8LMTP") : SPAN("UTF8SMTP");
+    return session_protocol_name(session);
 }
 
 /* The Received field, on top of the header before anything has come. */

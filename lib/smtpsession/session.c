@@ -394,15 +394,16 @@ static void log_disconnect(struct smtpsession *session)
         enum smtp_verb verb;
         const char *name;
     } shown[] = {
-        {SMTP_VERB_HELO, "helo"},         {SMTP_VERB_EHLO, "ehlo"},
-        {SMTP_VERB_STARTTLS, "starttls"}, {SMTP_VERB_AUTH, "auth"},
-        {SMTP_VERB_MAIL, "mail"},         {SMTP_VERB_RCPT, "rcpt"},
-        {SMTP_VERB_DATA, "data"},         {SMTP_VERB_BDAT, "bdat"},
-        {SMTP_VERB_RSET, "rset"},         {SMTP_VERB_NOOP, "noop"},
-        {SMTP_VERB_VRFY, "vrfy"},         {SMTP_VERB_EXPN, "expn"},
-        {SMTP_VERB_ETRN, "etrn"},         {SMTP_VERB_HELP, "help"},
-        {SMTP_VERB_QUIT, "quit"},         {SMTP_VERB_XCLIENT, "xclient"},
-        {SMTP_VERB_XFORWARD, "xforward"}, {SMTP_VERB_UNKNOWN, "unknown"},
+        {SMTP_VERB_HELO, "helo"},       {SMTP_VERB_LHLO, "lhlo"},
+        {SMTP_VERB_EHLO, "ehlo"},       {SMTP_VERB_STARTTLS, "starttls"},
+        {SMTP_VERB_AUTH, "auth"},       {SMTP_VERB_MAIL, "mail"},
+        {SMTP_VERB_RCPT, "rcpt"},       {SMTP_VERB_DATA, "data"},
+        {SMTP_VERB_BDAT, "bdat"},       {SMTP_VERB_RSET, "rset"},
+        {SMTP_VERB_NOOP, "noop"},       {SMTP_VERB_VRFY, "vrfy"},
+        {SMTP_VERB_EXPN, "expn"},       {SMTP_VERB_ETRN, "etrn"},
+        {SMTP_VERB_HELP, "help"},       {SMTP_VERB_QUIT, "quit"},
+        {SMTP_VERB_XCLIENT, "xclient"}, {SMTP_VERB_XFORWARD, "xforward"},
+        {SMTP_VERB_UNKNOWN, "unknown"},
     };
     struct log_command_count counts[ARRAY_LENGTH(shown)];
     for (size_t i = 0; i < ARRAY_LENGTH(shown); i++) {

@@ -90,6 +90,7 @@ struct smtpsession_settings {
     bool logs_client_port;
     bool looks_up_client;
     bool has_soft_bounce;
+    bool speaks_lmtp;         /* RFC 2033 instead of SMTP */
     bool has_smtputf8;        /* RFC 6531 is offered, and addresses in UTF-8 are taken */
     bool has_strict_smtputf8; /* but only where MAIL said so */
     bool detects_smtputf8;    /* what needs it is sent on as if MAIL had said so */
@@ -109,6 +110,7 @@ struct smtpsession_settings {
     struct span verify_restrictions; /* in which reject_unverified_... may stand */
     struct smtpsession_unverified unverified_sender;
     struct smtpsession_unverified unverified_recipient;
+    const struct client_list *flush_domains; /* ETRN may ask for these; NULL: for none */
     struct span discarded_ehlo_keywords;
     struct span noop_commands;
     struct span forbidden_commands;

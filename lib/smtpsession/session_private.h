@@ -29,7 +29,12 @@ enum session_end {
 };
 
 /* RFC 3848 names only. */
-enum session_protocol { SESSION_PROTOCOL_NONE, SESSION_PROTOCOL_SMTP, SESSION_PROTOCOL_ESMTP };
+enum session_protocol {
+    SESSION_PROTOCOL_NONE,
+    SESSION_PROTOCOL_SMTP,
+    SESSION_PROTOCOL_ESMTP,
+    SESSION_PROTOCOL_LMTP
+};
 
 struct session_count {
     uint32_t accepted;
@@ -135,6 +140,9 @@ void session_judge_client(struct smtpsession *session);
 /* The header of a proxy in front of us, before anything else. False when the session is over for
  * want of one. */
 MUST_USE bool session_read_proxy_header(struct smtpsession *session);
+
+/* etrn.c */
+bool session_etrn(struct smtpsession *session, struct span argument);
 
 /* xclient.c */
 bool session_xclient(struct smtpsession *session, struct span argument);

@@ -214,6 +214,8 @@ static void test_plans(void **state)
          "2525 inet n - y - 1 smtpd\n2525 inet n - y - 1 smtpd -o syslog_name=x\n",
          HELPERS "2525=smtpd*1 bounce=bounce*1 limitd=limitd*1 pickup=pickup*1", 0},
         {"smtpd behind a Unix socket", "", "smtpd unix n - y - 1 smtpd\n",
+         HELPERS "smtpd=smtpd*1 bounce=bounce*1 limitd=limitd*1 pickup=pickup*1", 0},
+        {"smtpd behind a private socket", "", "smtpd unix y - y - 1 smtpd\n",
          HELPERS "bounce=bounce*1 limitd=limitd*1 pickup=pickup*1", 1},
         {"an agent on the network", "", "2525 inet n - y - 1 local\n",
          HELPERS "bounce=bounce*1 limitd=limitd*1 pickup=pickup*1", 1},

@@ -86,6 +86,12 @@ static void serve_queue(struct ipc_channel *channel, const struct ipc_delivery *
         const struct ipc_queue_want *want = delivery->message;
         for (uint32_t i = 0; i < want->count && harness->granted_count < 2 * want->count; i++)
             grant_one(harness);
+    } else if (delivery->type == IPC_QUEUE_FLUSH) {
+        const struct ipc_queue_flush *flush = delivery->message;
+        const struct ipc_queue_flush_reply reply = {
+            span_equals(flush->site, SPAN("busy.flush.test")) ? outcome_temporary(458, 3, 0, "busy")
+                                                              : outcome_ok()};
+        assert_true(ipc_channel_reply(channel, delivery->id, IPC_QUEUE_FLUSH_REPLY, &reply));
     } else if (delivery->type == IPC_QUEUE_ABANDON) {
         harness->abandoned_count++;
         grant_one(harness);
@@ -111,6 +117,7 @@ static const struct ipc_permission queue_permissions[] = {
     {IPC_QUEUE_RECIPIENTS, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
     {IPC_QUEUE_COMMIT, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
     {IPC_QUEUE_ABANDON, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
+    {IPC_QUEUE_FLUSH, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
     {0, 0},
 };
 static const struct ipc_channel_handlers queue_handlers = {serve_queue, note_queue_closed,
@@ -209,6 +216,11 @@ void harness_run(const char *main_text, void (*body)(struct harness *harness, vo
         fail_msg("%s", error.text);
     if (!smtpd_settings_make(&harness->conf, &harness->arena, &settings, &error))
         fail_msg("%s", error.text);
+    struct buffer reason;
+    buffer_init(&reason, &harness->arena, 4096);
+    harness->flush_domains = client_list_open(harness->conf.fast_flush_domains, &reason);
+    assert_non_null(harness->flush_domains);
+    settings.flush_domains = harness->flush_domains;
     maillog_init(&harness->log, HARNESS_LOG_BYTES, NULL, NULL);
     harness->loop = loop_create();
     assert_non_null(harness->loop);
@@ -227,6 +239,7 @@ void harness_run(const char *main_text, void (*body)(struct harness *harness, vo
     for (size_t i = 0; i < stored_file_count; i++)
         (void)close(stored_files[i].descriptor);
     stored_file_count = 0;
+    client_list_close(&harness->flush_domains);
     arena_destroy(&harness->arena);
     free(harness);
 }

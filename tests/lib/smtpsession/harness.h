@@ -25,6 +25,7 @@ struct harness {
     struct ipc_channel *qmgr; /* the other end */
     struct smtpsession_service service;
     struct conf_smtpd conf;
+    struct client_list *flush_domains;
     struct harness_message messages[HARNESS_MESSAGES_MAX];
     size_t message_count;
     size_t abandoned_count;
