@@ -250,9 +250,10 @@ static void run_list(struct postmap *postmap, char **names, size_t count)
 
 static void set_mode(struct postmap *postmap, enum postmap_mode mode)
 {
-    if (postmap->mode != POSTMAP_BUILD)
-        fatal("specify only one of -s -q or -d");
+    if (postmap->mode != POSTMAP_BUILD || postmap->is_incremental)
+        fatal("specify only one of -d -i -q or -s");
     postmap->mode = mode;
+    postmap->is_incremental = mode == POSTMAP_BUILD;
 }
 
 static void read_options(struct postmap *postmap, int argc, char **argv)
@@ -289,7 +290,7 @@ static void read_options(struct postmap *postmap, int argc, char **argv)
             postmap->build_flags |= TABLE_BUILD_KEEP_CASE;
             break;
         case 'i':
-            postmap->is_incremental = true;
+            set_mode(postmap, POSTMAP_BUILD);
             break;
         case 'N':
             postmap->table_flags |= TABLE_WITH_NUL;
