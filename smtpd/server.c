@@ -285,6 +285,7 @@ bool smtpd_begin(struct service *service)
         return false;
     const struct smtpsession_backend backend = {
         .context = smtpd,
+        .addr = &smtpd->addr,
         .find_client_name = find_client_name,
         .check_recipient = check_recipient,
         .verify_address = verify_address,

@@ -49,7 +49,7 @@ tools_postdrop_LDADD = $(posthouse_libs) $(DB_LIBS)
 
 sbin_PROGRAMS += tools/postconf
 tools_postconf_SOURCES = tools/postconf.c tools/postconf.h tools/postconf_edit.c \
-	tools/postconf_list.c tools/postconf_services.c
+	tools/postconf_list.c tools/postconf_services.c tools/postconf_show.c
 tools_postconf_LDADD = $(posthouse_libs) $(DB_LIBS)
 
 sbin_PROGRAMS += tools/postlog

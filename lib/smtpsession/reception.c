@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/ascii.h"
+#include "intake/recipients.h"
 #include "smtp/received.h"
 
 enum {
@@ -262,17 +263,25 @@ void reception_check_line_ends(struct smtpsession *session, struct reception *re
 /* Local clients' headers are completed; others' lose what is nobody else's business. */
 static void complete_header(struct smtpsession *session, struct reception *reception)
 {
-    const struct intake_header_rules *rules = &session->service->settings.header_rules;
+    const struct smtpsession_service *service = session->service;
+    const struct intake_header_rules *rules = &service->settings.header_rules;
     const struct session_transaction *transaction = &session->transaction;
+    const bool is_local = transaction->forwarded.has_source ? transaction->forwarded.is_source_local
+                                                            : session->is_local;
+    struct intake_address_rewriter rewriter = {
+        .client = service->backend.addr,
+        .is_remote = !is_local,
+        .deadline_ms = clock_deadline_after(service->settings.queue_timeout_ms)};
     const struct intake_header_facts facts = {
-        .is_local = transaction->forwarded.has_source ? transaction->forwarded.is_source_local
-                                                      : session->is_local,
+        .is_local = is_local,
         .queue_id = session_queue_id(session),
         .reverse_path = transaction->reverse_path.text,
         .full_name = span_empty(),
         .unix_time_s = (int64_t)(reception->arrival_us / 1000000),
         .offset_minutes = reception->offset_minutes,
         .zone_name = reception->zone_name,
+        .replace = rewriter.client && transaction->rewrites_headers ? intake_replace_address : NULL,
+        .context = &rewriter,
     };
     const struct span block = buffer_span(&reception->header);
     struct span fields = span_after(block, reception->received_bytes);
@@ -291,6 +300,8 @@ static void complete_header(struct smtpsession *session, struct reception *recep
         reception->facts.longest_line_bytes = seen.longest_line_bytes;
     buffer_release(&reception->header);
     reception->header = completed;
+    if (rewriter.has_failed)
+        fail(reception, outcome_temporary(451, 3, 0, "Temporary lookup failure"));
 }
 
 void reception_finish(struct smtpsession *session, struct reception *reception)

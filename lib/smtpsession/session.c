@@ -208,7 +208,7 @@ void session_reset_transaction(struct smtpsession *session)
     session_drop_chunks(transaction);
     *transaction = (struct session_transaction){.is_open = false};
     transaction->reverse_path =
-        (struct mailbox){span_empty(), span_empty(), span_empty(), false, false};
+        (struct mailbox){.local_part = span_empty(), .domain = span_empty(), .text = span_empty()};
     arena_reset(&session->transaction_arena);
 }
 

@@ -128,6 +128,7 @@ struct smtpsession_verdict {
  * lie in the arena. */
 struct smtpsession_backend {
     void *context;
+    struct addr_client *addr; /* for other names of addresses in the header; NULL: they have none */
     /* The name that the address has and that has the address; empty when there is none. */
     struct span (*find_client_name)(void *context, const struct ip_address *address,
                                     struct arena *arena);
