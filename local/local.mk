@@ -16,8 +16,19 @@ local_agent_sources = \
 	local/worker.c local/worker.h
 
 daemon_PROGRAMS += local/local local/virtual local/pipe
-local_local_SOURCES = local/local.c $(local_agent_sources) $(local_engine_sources)
-local_local_LDADD = $(posthouse_libs)
+local_local_SOURCES = local/local.c \
+	local/attributes.c local/attributes.h \
+	local/course.c local/course.h \
+	local/delivery.c local/delivery.h \
+	local/destinations.c local/destinations.h \
+	local/expansion.c local/expansion.h \
+	local/forwarder.c local/forwarder.h \
+	local/identity.c local/identity.h \
+	local/loops.c local/loops.h \
+	local/runner.c local/runner.h \
+	local/stages.c local/stages.h \
+	$(local_agent_sources) $(local_engine_sources)
+local_local_LDADD = $(posthouse_libs) $(DB_LIBS)
 local_virtual_SOURCES = local/virtual.c local/owner.c local/owner.h \
 	$(local_agent_sources) $(local_engine_sources)
 local_virtual_LDADD = $(posthouse_libs) $(DB_LIBS)
