@@ -7,8 +7,9 @@
 #include "mbox.h"
 
 enum {
-    FORWARD_TIMEOUT_MS = 300000,
-    RUN_GRACE_MS = 60000,
+    /* The dispatcher answers when it is done, however many wait before us; or it is gone, and with
+     * it the channel. To give up before would have things done twice. */
+    ANSWER_TIMEOUT_MS = 7 * 24 * 3600 * 1000,
     REASON_MAX_BYTES = 1024,
     FORWARD_PART_BYTES = 32768,
     TRANSPORT_MAX_BYTES = 255
@@ -84,11 +85,9 @@ static void run_command(struct course *course, struct span which)
     const struct ipc_run run = {.delivery = course->message->deliver.delivery,
                                 .index = course->recipient->index,
                                 .command = which};
-    const int64_t deadline_ms =
-        clock_deadline_after(course->delivery->settings->command_time_limit_ms + RUN_GRACE_MS);
     if (!channel || !which.bytes ||
         ipc_channel_call(channel, IPC_RUN, &run, IPC_RUN_REPLY, &reply, course->arena,
-                         deadline_ms) != IPC_CALL_OK)
+                         clock_deadline_after(ANSWER_TIMEOUT_MS)) != IPC_CALL_OK)
         reply.outcome = outcome_temporary(451, 3, 0, "cannot have the command run");
     course_add_outcome(course, reply.outcome);
 }
@@ -207,7 +206,7 @@ static void ask_to_forward(struct course *course, struct ipc_forward *forward, s
     forward->recipients = buffer_span(part);
     if (!channel || !buffer_ok(part) ||
         ipc_channel_call(channel, IPC_FORWARD, forward, IPC_FORWARD_REPLY, &reply, course->arena,
-                         clock_deadline_after(FORWARD_TIMEOUT_MS)) != IPC_CALL_OK) {
+                         clock_deadline_after(ANSWER_TIMEOUT_MS)) != IPC_CALL_OK) {
         course_add_outcome(course, outcome_temporary(451, 3, 0, "cannot forward the message now"));
         return;
     }

@@ -52,6 +52,11 @@ TESTS += tests/local/destinations_test
 tests_local_destinations_test_SOURCES = tests/local/destinations_test.c tests/test.h \
 	local/destinations.c local/destinations.h
 tests_local_destinations_test_LDADD = $(test_libs)
+check_PROGRAMS += tests/local/identity_test
+TESTS += tests/local/identity_test
+tests_local_identity_test_SOURCES = tests/local/identity_test.c tests/test.h \
+	local/identity.c local/identity.h
+tests_local_identity_test_LDADD = $(test_libs) $(DB_LIBS)
 check_PROGRAMS += tests/local/mbox_test
 TESTS += tests/local/mbox_test
 tests_local_mbox_test_SOURCES = tests/local/mbox_test.c tests/test.h $(local_engine_sources)

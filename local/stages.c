@@ -14,7 +14,8 @@ enum {
     ASK_TIMEOUT_MS = 60000,
     ASK_TRIES_MAX = 2,
     ADDRESSES_MAX_BYTES = 8 << 20,
-    RECORD_MAX_BYTES = 32768
+    RECORD_MAX_BYTES = 32768,
+    RUNS_PER_USER_MAX = 2 /* as Postfix's local_destination_concurrency_limit */
 };
 
 /* One recipient. In its message's arena. */
@@ -40,10 +41,12 @@ enum part_state { PART_COLLECTING, PART_RUNNING, PART_DONE };
 struct part {
     struct list_link link;       /* in the stage */
     struct list_link stage_link; /* in stages->parts while it runs */
+    struct list_link queue_link; /* in stages->queue: a command that waits for its turn */
     struct stage *stage;
     enum part_state state;
     bool is_forward;
     bool is_all;
+    struct span key;  /* of the user, for commands */
     struct span what; /* of a command, as the worker names it */
     struct outcome outcome;
     char queue_id[QUEUE_ID_MAX_BYTES + 1];
@@ -304,10 +307,15 @@ void stages_on_worker_gone(const struct ipc_channel *channel, void *context)
 
 /* ---- commands ---- */
 
+static void start_waiting_runs(struct stages *stages);
+
 static void end_run(struct part *part, struct outcome outcome)
 {
+    struct stages *stages = part->stage->stages;
     ipc_channel_destroy(&part->runner);
+    stages->run_count--;
     end_part(part, outcome);
+    start_waiting_runs(stages);
 }
 
 static void on_runner_closed(struct ipc_channel *channel, const char *reason, void *context)
@@ -365,17 +373,52 @@ static bool send_to_runner(struct part *part)
     return is_sent;
 }
 
-static void start_run(struct part *part, struct span key)
+static void start_run(struct part *part)
+{
+    struct stages *stages = part->stage->stages;
+    stages->run_count++;
+    part->runner = dispatch_hire(stages->commands, part->key, &runner_handlers, part);
+    if (!part->runner || !send_to_runner(part))
+        end_run(part, outcome_temporary(451, 3, 0, "cannot start a process for the command"));
+}
+
+/* Processes of commands are bounded, in all and for each user, as workers are. */
+static bool may_run(const struct stages *stages, const struct part *wanted)
+{
+    size_t count = 0;
+    LIST_FOR_EACH (&stages->parts, link) {
+        const struct part *part = CONTAINER_OF(link, struct part, stage_link);
+        count += part->runner && span_equals(part->key, wanted->key);
+    }
+    return stages->run_count < stages->settings->local_client_limit && count < RUNS_PER_USER_MAX;
+}
+
+/* The first that may; one that ends calls again. */
+static void start_waiting_runs(struct stages *stages)
+{
+    LIST_FOR_EACH (&stages->queue, link) {
+        struct part *part = CONTAINER_OF(link, struct part, queue_link);
+        if (!may_run(stages, part))
+            continue;
+        list_remove(&stages->queue, link);
+        start_run(part);
+        return;
+    }
+}
+
+static void queue_run(struct part *part, struct span key)
 {
     struct stages *stages = part->stage->stages;
     start_part(part);
+    part->key = arena_copy(&part->stage->recipient->message->arena, key);
     if (!stages->commands) {
         end_part(part, outcome_permanent(554, 7, 1, "mail to command is restricted"));
-        return;
+    } else if (!part->key.bytes) {
+        end_part(part, outcome_temporary(451, 3, 0, "out of memory"));
+    } else {
+        list_append(&stages->queue, &part->queue_link);
+        start_waiting_runs(stages);
     }
-    part->runner = dispatch_hire(stages->commands, key, &runner_handlers, part);
-    if (!part->runner || !send_to_runner(part))
-        end_run(part, outcome_temporary(451, 3, 0, "cannot start a process for the command"));
 }
 
 /* ---- forwarding ---- */
@@ -447,7 +490,7 @@ void stages_on_request(struct agent_recipient *recipient, struct span key,
     else if (part->state == PART_COLLECTING && is_forward)
         take_forward(part, forward);
     else if (part->state == PART_COLLECTING)
-        start_run(part, key);
+        queue_run(part, key);
 }
 
 void stages_init(struct stages *stages, struct loop *loop, const struct conf_local *settings,
@@ -458,6 +501,7 @@ void stages_init(struct stages *stages, struct loop *loop, const struct conf_loc
     stages->forwarder.settings = settings;
     stages->forwarder.log = log;
     list_init(&stages->parts);
+    list_init(&stages->queue);
     while (table_next_name(&names, &name))
         stages->table_count++;
 }

@@ -19,6 +19,8 @@ struct stages {
     struct forwarder forwarder;
     size_t table_count; /* in alias_maps */
     struct list parts;  /* under way */
+    struct list queue;  /* commands that wait */
+    size_t run_count;
 };
 
 void stages_init(struct stages *stages, struct loop *loop, const struct conf_local *settings,

@@ -469,3 +469,93 @@ def test_success_is_reported_as_expanded(people):
     people.wait_for_mail("bob")
     people.here.wait_for_empty_queue()
     assert len(people.mail("alice")) == 1
+
+
+# ---- trouble
+
+
+def workers_of(people):
+    """Process ids of local's processes: {pid: name}; only of this test, whose machine is its own."""
+    found = {}
+    for path in pathlib.Path("/proc").iterdir():
+        if path.name.isdigit():
+            try:
+                name = (path / "comm").read_text().strip()
+            except OSError:
+                continue
+            if name.startswith("local"):
+                found[int(path.name)] = name
+    return found
+
+
+@pytest.mark.parametrize("victim", ["local: u", "local: a", "local$"], ids=["users", "tables", "all"])
+def test_processes_that_are_killed(people, victim):
+    """Workers of users, workers of tables, or all of local die again and again: nothing is lost, and
+    what was forwarded or delivered comes once."""
+    people.start("list: alice, bob\n", local_client_limit="4")
+    people.write("carol", ".forward", "\\carol, alice@here.test\n")
+    people.here.tolerate(r"killed by signal 9|ended|has died")
+    sent = []
+    for number in range(60):
+        recipient = ("list", "carol", "bob")[number % 3]
+        message_id = f"{number}.{os.getpid()}@kill.test"
+        people.here.send(f"{recipient}@here.test", content=instance.small_message(message_id=message_id))
+        sent.append((recipient, f"<{message_id}>"))
+        for pid, name in workers_of(people).items():
+            if number % 2 and re.match(victim, name):
+                try:
+                    os.kill(pid, 9)
+                except ProcessLookupError:
+                    pass
+    people.here.flush()
+    people.here.wait_for_empty_queue(90)
+    wanted = {"alice": [i for r, i in sent if r in ("list", "carol")],
+              "bob": [i for r, i in sent if r in ("list", "bob")],
+              "carol": [i for r, i in sent if r == "carol"]}
+    for name, ids in wanted.items():
+        got = [message["Message-ID"] for message in people.mail(name)]
+        assert sorted(set(got)) == sorted(ids), name
+        assert len(got) == len(ids), (name, [i for i in set(got) if got.count(i) > 1])
+
+
+def test_a_large_list(people):
+    people.start(f"list: :include:{people.base}/list\n", relay_domains="far.test", relay_transport="discard")
+    (people.base / "list").write_text("".join(f"user{number}@far.test\n" for number in range(3000)) + "bob\n")
+    people.here.send("list@here.test")
+    people.wait_for_mail("bob")
+    people.here.wait_for_empty_queue()
+    instance.wait_until(lambda: len(set(re.findall(
+        r"to=<(user\d+@far\.test)>.*status=sent", people.here.log()))) == 3000, "all of the list is sent")
+
+
+def test_commands_of_one_user_take_turns(people):
+    out = people.home("bob") / "running"
+    people.write("bob", ".forward",
+                 f'"|echo + >> {out}; sleep 0.2; echo - >> {out}"\n')
+    people.start("")
+    for _ in range(8):
+        people.here.send("bob@here.test")
+    people.here.wait_for_empty_queue()
+    level = highest = 0
+    for line in out.read_text().split():
+        level += 1 if line == "+" else -1
+        highest = max(highest, level)
+    assert highest == 2 and level == 0
+
+
+def test_verification_delivers_nothing(people):
+    people.start("list: bob\n")
+    people.write("bob", ".forward", f'"|touch {people.home("bob")}/ran"\n')
+    people.here.sendmail("-bv", "-f", "alice@here.test", "bob@here.test", "list@here.test",
+                         "nobody-there@here.test")
+    [report] = people.wait_for_mail("alice")
+    assert "deliverable" in report.as_string() and "unknown user" in report.as_string()
+    people.here.wait_for_empty_queue()
+    assert not (people.home("bob") / "ran").exists() and not people.mail("bob")
+
+
+def test_commands_switched_off(people):
+    """No process without a filter is there."""
+    people.start('program: "|true"\n', allow_mail_to_commands="")
+    assert people.send("program@here.test")[1:] == ("5.7.1", "bounced", "mail to command is restricted")
+    assert "local: commands" not in workers_of(people).values()
