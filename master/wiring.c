@@ -60,6 +60,8 @@ const struct wiring_line wiring_lines[] = {
     {IPC_ROLE_BOUNCE,  IPC_ROLE_QMGR,    WIRING_SERVER_MAY_BE_NEWER},
     {IPC_ROLE_VERIFY,  IPC_ROLE_QMGR,    WIRING_SERVER_MAY_BE_NEWER},
     {IPC_ROLE_PICKUP,  IPC_ROLE_QMGR,    WIRING_SERVER_MAY_BE_NEWER},
+    {IPC_ROLE_LOCAL,   IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
+    {IPC_ROLE_LOCAL,   IPC_ROLE_QMGR,    WIRING_SERVER_MAY_BE_NEWER},
     /* The queue: where to, and out by whom. Agents of before a reload bring their results. */
     {IPC_ROLE_QMGR,    IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_QMGR,    IPC_ROLE_SMTP,    WIRING_CLIENT_MAY_BE_NEWER},

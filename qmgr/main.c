@@ -175,9 +175,14 @@ static void on_peer(struct service *service, const struct service_peer *peer, in
     case IPC_ROLE_ADDRD:
         route_attach(&qmgr, descriptor);
         break;
+    case IPC_ROLE_LOCAL: /* it makes mail of what it forwards, and is given mail */
+        if (peer->is_server)
+            intake_peer_attach(&qmgr, peer->role, descriptor);
+        else
+            agent_attach(&qmgr, peer, descriptor);
+        break;
     case IPC_ROLE_SMTP:
     case IPC_ROLE_LMTP:
-    case IPC_ROLE_LOCAL:
     case IPC_ROLE_VIRTUAL:
     case IPC_ROLE_ERROR:
     case IPC_ROLE_DISCARD:

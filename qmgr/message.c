@@ -273,6 +273,25 @@ void message_set_result(struct message *message, uint32_t index, const struct ou
     close_recipient(message, recipient);
 }
 
+void message_note_forward(struct message *message, uint32_t index, struct span queue_id)
+{
+    struct recipient *recipient = &message->recipients[index];
+    const struct span reason =
+        arena_format(&message->arena, "forwarded as %.*s", SPAN_PRINTF(queue_id));
+    if (recipient->stage != STAGE_IN_FLIGHT || message->envelope.flags & QUEUE_FLAG_VERIFY)
+        return;
+    recipient->outcome = outcome_ok();
+    recipient->outcome.reason = reason.bytes ? reason : span_empty();
+    recipient->last_attempt_us = clock_realtime_us();
+    recipient->is_expanded = true;
+    recipient->has_changed = true;
+    recipient->status =
+        warn_reports_success(message, index) ? QUEUE_STATUS_SUCCEEDED : QUEUE_STATUS_DELIVERED;
+    /* At once: a qmgr that comes after us must not ask for it again. */
+    if (!message->is_writing)
+        (void)write_marks(message);
+}
+
 static uint64_t since(uint64_t now_us, uint64_t then_us)
 {
     return now_us > then_us ? now_us - then_us : 0;

@@ -24,6 +24,7 @@ struct recipient {
     bool is_maybe_repeated; /* an earlier attempt may have succeeded unseen */
     bool has_changed;       /* status or outcome differ from what is on disk */
     bool is_expanded;       /* delivered means: to the addresses that it stands for */
+    bool is_redirected;     /* an agent has named another transport: once in a round */
     bool is_warned;         /* the sender was told of the delay */
     bool is_traced;         /* and of the first attempt, for sendmail -bv or -v */
     bool has_note;          /* that is not in the journal yet */
@@ -128,6 +129,9 @@ void message_unuse(struct message *message);
  * else tells the sender, who asked for it. */
 void message_set_result(struct message *message, uint32_t index, const struct outcome *outcome,
                         struct span remote, struct span diagnostic, bool will_report);
+/* The recipient under way has become another message, which is in the queue: its agent has yet to
+ * say so, and may be gone before. */
+void message_note_forward(struct message *message, uint32_t index, struct span queue_id);
 /* qmgr itself decided without an agent: also logs the delivery line. */
 void message_fail_locally(struct message *message, uint32_t index, const struct outcome *outcome);
 /* To be told to the agent when the state is written. */

@@ -5,6 +5,7 @@
 
 #include "agent.h"
 #include "scan.h"
+#include "schedule.h"
 
 enum { ORPHANS_MAX = 10000 };
 
@@ -34,6 +35,28 @@ void agent_acknowledge(struct qmgr *qmgr, struct span queue_id,
     }
 }
 
+/* local knows who the recipient is, and that another transport delivers to that one. Of a delivery
+ * that this round knows nothing of the word is passed over: local is asked again. */
+static void redirect(struct message *message, const struct ipc_recipient_result *result,
+                     bool is_known)
+{
+    struct recipient *recipient = &message->recipients[result->index];
+    struct outcome outcome = outcome_temporary(451, 4, 6, "mail transport loop");
+    if (!is_known)
+        return;
+    if (!recipient->is_redirected && !message->is_settling && !message->is_deleted &&
+        !message->is_holding) {
+        recipient->is_redirected = true;
+        recipient->stage = STAGE_QUEUED;
+        if (schedule_recipient(message, result->index, result->transport, result->nexthop)) {
+            schedule_message(message);
+            return;
+        }
+        outcome = outcome_temporary(451, 3, 0, "queue manager is out of memory");
+    }
+    message_fail_locally(message, result->index, &outcome);
+}
+
 /* Applies the records to recipients for which it is still open what became of them. */
 static void apply(struct message *message, struct span results, const struct entry *entry)
 {
@@ -51,7 +74,9 @@ static void apply(struct message *message, struct span results, const struct ent
                        (recipient->stage == STAGE_IN_FLIGHT && result.outcome.kind == OUTCOME_OK));
         for (size_t i = 0; entry && i < entry->count && !is_own; i++)
             is_own = entry->indexes[i] == result.index && recipient->stage == STAGE_IN_FLIGHT;
-        if (is_own) {
+        if (is_own && !span_is_empty(result.transport)) {
+            redirect(message, &result, entry != NULL);
+        } else if (is_own) {
             message->recipients[result.index].is_expanded = result.is_expanded;
             message_set_result(message, result.index, &result.outcome, result.remote,
                                result.diagnostic, result.will_report);

@@ -4,6 +4,8 @@
  * check. Kinds of rows, and the field each makes:
  *
  *   CONF_TEXT(name, default, min_bytes, max_bytes, meaning)       struct span name
+ *   CONF_RAW_TEXT(name, default, min_bytes, max_bytes, meaning)   the same: its $names are not
+ *                                                                 parameters and stay
  *   CONF_NETWORKS(name, default, meaning)                         struct span name
  *   CONF_CLIENTS(name, default, meaning)                          the same, names and words too
  *   CONF_TABLES(name, default, meaning)                           the same: type:name ...
@@ -46,6 +48,7 @@ enum conf_type {
 /* What a text consists of. */
 enum conf_content {
     CONF_CONTENT_ANY,
+    CONF_CONTENT_RAW,
     CONF_CONTENT_NETWORKS,
     CONF_CONTENT_CLIENTS,
     CONF_CONTENT_TABLES,
