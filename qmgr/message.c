@@ -11,6 +11,7 @@
 #include "route.h"
 #include "scan.h"
 #include "schedule.h"
+#include "space.h"
 #include "source.h"
 #include "system/clock.h"
 #include "warn.h"
@@ -402,7 +403,7 @@ static void expire(struct message *message)
     const uint64_t now_us = clock_realtime_us();
     bool has_expired = false;
     if (since(now_us, message->envelope.arrival_us) < (uint64_t)lifetime_ms * 1000U ||
-        !steady_is_trusted(&message->qmgr->steady, clock_boottime_ms()))
+        !space_trusts_clock(message->qmgr))
         return;
     for (size_t i = 0; i < message->recipient_count; i++) {
         struct recipient *recipient = &message->recipients[i];
