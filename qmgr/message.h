@@ -23,6 +23,7 @@ struct recipient {
     enum recipient_stage stage;
     bool is_maybe_repeated; /* an earlier attempt may have succeeded unseen */
     bool has_changed;       /* status or outcome differ from what is on disk */
+    bool was_handed_over;   /* to another transport, in this round */
     bool is_expanded;       /* delivered means: to the addresses that it stands for */
     bool is_warned;         /* the sender was told of the delay */
     bool is_traced;         /* and of the first attempt, for sendmail -bv or -v */

@@ -34,8 +34,40 @@ void agent_acknowledge(struct qmgr *qmgr, struct span queue_id,
     }
 }
 
+/* The recipient is no business of the delivery any more. */
+static void forget_index(struct entry *entry, uint32_t index)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < entry->count; i++)
+        if (entry->indexes[i] != index)
+            entry->indexes[kept++] = entry->indexes[i];
+    entry->count = kept;
+}
+
+/* An agent hands a recipient over to another transport; once in a round, or two of them could play
+ * ball. False: that is not to be. */
+static bool hand_over(struct message *message, const struct ipc_recipient_result *result,
+                      struct entry *entry)
+{
+    struct recipient *recipient = &message->recipients[result->index];
+    struct span transport, nexthop;
+    if (!entry || recipient->stage != STAGE_IN_FLIGHT || recipient->was_handed_over ||
+        !span_split_once(result->next_transport, ':', &transport, &nexthop) ||
+        span_is_empty(transport) || span_is_empty(nexthop))
+        return false;
+    recipient->was_handed_over = true;
+    recipient->stage = STAGE_QUEUED;
+    if (!schedule_recipient(message, result->index, transport, nexthop)) {
+        recipient->stage = STAGE_IN_FLIGHT;
+        return false;
+    }
+    forget_index(entry, result->index);
+    schedule_wake(message->qmgr);
+    return true;
+}
+
 /* Applies the records to recipients for which it is still open what became of them. */
-static void apply(struct message *message, struct span results, const struct entry *entry)
+static void apply(struct message *message, struct span results, struct entry *entry)
 {
     struct ipc_recipient_result result;
     while (results.length &&
@@ -51,6 +83,13 @@ static void apply(struct message *message, struct span results, const struct ent
                        (recipient->stage == STAGE_IN_FLIGHT && result.outcome.kind == OUTCOME_OK));
         for (size_t i = 0; entry && i < entry->count && !is_own; i++)
             is_own = entry->indexes[i] == result.index && recipient->stage == STAGE_IN_FLIGHT;
+        if (is_own && !span_is_empty(result.next_transport)) {
+            const struct outcome outcome =
+                outcome_temporary(451, 4, 6, "transports hand the mail to each other");
+            if (!hand_over(message, &result, entry))
+                message_fail_locally(message, result.index, &outcome);
+            continue;
+        }
         if (is_own) {
             message->recipients[result.index].is_expanded = result.is_expanded;
             message_set_result(message, result.index, &result.outcome, result.remote,

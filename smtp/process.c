@@ -89,6 +89,9 @@ void process_on_peer(struct service *service, const struct service_peer *peer, i
     case IPC_ROLE_DNSD:
         agent_attach_dnsd(service->state, descriptor);
         break;
+    case IPC_ROLE_ADDRD:
+        agent_attach_addrd(service->state, descriptor);
+        break;
     case IPC_ROLE_CONNECTD:
         agent_attach_connectd(service->state, descriptor);
         break;

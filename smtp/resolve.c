@@ -142,6 +142,29 @@ static bool resolve_mx_hosts(const struct resolve_context *context, const struct
     return false;
 }
 
+/* This machine is the domain's best mail exchanger. best_mx_transport: it takes the mail as if the
+ * domain were its own. */
+static bool fail_loop(const struct resolve_context *context, const struct nexthop *nexthop,
+                      struct arena *arena, struct failure *failure)
+{
+    const struct span transport = context->settings->best_mx_transport;
+    const bool has_nexthop = span_find_byte(transport, ':') + 1 < transport.length;
+    if (span_is_empty(transport))
+        return fail(
+            failure, OUTCOME_PERMANENT, 4, 6,
+            arena_format(arena, "mail for %.*s loops back to myself", SPAN_PRINTF(nexthop->host)));
+    (void)fail(failure, OUTCOME_TEMPORARY, 4, 6, SPAN("best_mx_transport has it"));
+    failure->next_transport =
+        has_nexthop
+            ? transport
+            : arena_format(arena, "%.*s:%.*s",
+                           SPAN_PRINTF(span_first(transport, span_find_byte(transport, ':'))),
+                           SPAN_PRINTF(nexthop->host));
+    if (!failure->next_transport.bytes)
+        failure->next_transport = span_empty();
+    return false;
+}
+
 static bool resolve_domain(const struct resolve_context *context, const struct nexthop *nexthop,
                            unsigned wanted, struct plan *plan, struct arena *arena,
                            struct failure *failure)
@@ -168,9 +191,7 @@ static bool resolve_domain(const struct resolve_context *context, const struct n
     /* On another port there may be another server. */
     if (nexthop->port == SMTP_PORT &&
         plan_cut_at_self(plan, context->own, context->own_count) == PLAN_SELF_IS_BEST)
-        return fail(
-            failure, OUTCOME_PERMANENT, 4, 6,
-            arena_format(arena, "mail for %.*s loops back to myself", SPAN_PRINTF(nexthop->host)));
+        return fail_loop(context, nexthop, arena, failure);
     return true;
 }
 
