@@ -63,6 +63,7 @@ struct agent {
     struct loop_timer drain_timer;
     struct ip_address *own; /* addresses at which this machine takes mail */
     size_t own_count;
+    struct span hosts_file; /* its text, where names are looked for in it; else empty */
     uint16_t default_port;
     bool speaks_lmtp;
     bool assumes_final; /* lmtp_assume_final */

@@ -309,7 +309,8 @@ static void try_nexthop(struct attempt *attempt, const struct nexthop *nexthop)
     struct delivery *delivery = attempt->delivery;
     struct agent *agent = delivery->agent;
     const struct conf_smtp *settings = agent->settings;
-    const struct resolve_context context = {&agent->dns, settings, agent->own, agent->own_count};
+    const struct resolve_context context = {&agent->dns, settings, agent->own, agent->own_count,
+                                            agent->hosts_file};
     struct failure failure;
     struct plan *plan = arena_alloc(&delivery->arena, sizeof(*plan));
 

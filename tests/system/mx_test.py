@@ -145,6 +145,16 @@ def test_transports_that_hand_over_to_each_other(make_instance, name_server):
     assert queue_id in one.queue()
 
 
+def test_names_in_etc_hosts(make_instance, postfix, workspace):
+    """smtp_host_lookup = native, and delivery without DNS; nobody answers on 127.0.0.9."""
+    peers.replace_file("/etc/hosts", "127.0.0.1 localhost\n127.0.0.2 written.test\n", workspace)
+    one = make_instance("here", settings={
+        "dns_servers": "127.0.0.9", "smtp_host_lookup": "native", "disable_dns_lookups": "yes",
+        "transport_maps": "inline:{ plain.test=smtp:written.test }"}).start()
+    queue_id = one.send("friend@plain.test")
+    one.wait_for_log(rf"{queue_id}: .*relay=written\.test\[127\.0\.0\.2\]:25, .*status=sent ")
+
+
 def test_a_domain_in_utf8(make_instance, name_server, postfix):
     """Postfix knows no SMTPUTF8 here, and need not."""
     one = make_instance("here").start()
