@@ -20,9 +20,10 @@ enum {
 
 /* A failure, and whose it is. */
 struct failure {
-    struct outcome outcome; /* the reason is the text for log and report; arena of the caller */
-    struct span diagnostic; /* the remote's own words; may be empty */
-    bool is_connected;      /* the remote was reached */
+    struct outcome outcome;     /* the reason is the text for log and report; arena of the caller */
+    struct span diagnostic;     /* the remote's own words; may be empty */
+    bool is_connected;          /* the remote was reached */
+    struct span next_transport; /* "transport:nexthop" is to have it instead; mostly empty */
 };
 
 /* What connections are made with. */
