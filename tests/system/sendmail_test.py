@@ -73,6 +73,18 @@ def test_recipients_of_a_message_sent_again(make_instance):
     assert one.messages("you@here.test") == []
 
 
+def test_aliases_and_other_names(make_instance):
+    one = here(make_instance, virtual_alias_maps="inline:{ {all@here.test = you@here.test, two@here.test} }",
+               canonical_maps="inline:{ {me@here.test = my.name@here.test} }")
+    one.start()
+    one.sendmail("-t", "-f", "me", content="To: all\nSubject: s\n\n\n")
+    for user in ("you@here.test", "two@here.test"):
+        [message] = one.wait_for_mail(user)
+        assert message["From"] == "my.name@here.test" and message["To"] == "all@here.test"
+        assert message["Return-Path"] == "<my.name@here.test>"
+    one.wait_for_log(r"to=<two@here.test>, orig_to=<all>")
+
+
 @pytest.mark.parametrize("arguments, content, body", [
     ((), "Subject: s\n\nfirst\n.\nsecond\n", "first\n"),
     (("-i",), "Subject: s\n\nfirst\n.\nsecond\n", "first\n.\nsecond\n"),
