@@ -47,6 +47,13 @@ tools_postdrop_SOURCES = tools/postdrop.c tools/tool.c tools/tool.h tools/tool_p
 	tools/tool_privilege.h
 tools_postdrop_LDADD = $(posthouse_libs) $(DB_LIBS)
 
+install-exec-hook: install-postdrop
+.PHONY: install-postdrop
+install-postdrop:
+	if test -z '$(DESTDIR)' && test "$$(id -u)" -eq 0 && getent group postdrop >/dev/null; then \
+		chgrp postdrop '$(sbindir)/postdrop' && chmod 2755 '$(sbindir)/postdrop'; \
+	fi
+
 sbin_PROGRAMS += tools/postconf
 tools_postconf_SOURCES = tools/postconf.c tools/postconf.h tools/postconf_edit.c \
 	tools/postconf_list.c tools/postconf_services.c
