@@ -326,7 +326,8 @@ static void alter_on_disk(struct loader *loader, struct alteration *alteration)
     pool_run(loader->qmgr->pool, alter_work, &job);
     if (alteration->result != STORE_ALTERED)
         return;
-    if (action == STORE_ALTER_RELEASE || action == STORE_ALTER_REQUEUE) {
+    if (action == STORE_ALTER_RELEASE || action == STORE_ALTER_REQUEUE ||
+        (action == STORE_ALTER_EXPIRE_RELEASE && !alteration->place.is_held)) {
         scan_expect(loader->qmgr, alteration->place.bucket, job.now_us);
         /* And although its next hop is left alone; failing that, when the bucket is read. */
         (void)loader_want(loader, span_from_string(alteration->place.queue_id), true);

@@ -24,5 +24,6 @@ qmgr_qmgr_SOURCES += qmgr/tool_peer.c qmgr/tool_peer.h
 qmgr_qmgr_SOURCES += qmgr/probe.c qmgr/probe.h
 qmgr_qmgr_SOURCES += qmgr/warn.c qmgr/warn.h
 qmgr_qmgr_SOURCES += qmgr/window.c qmgr/window.h
+qmgr_qmgr_SOURCES += qmgr/wish.c qmgr/wish.h
 qmgr_qmgr_SOURCES += qmgr/write.c qmgr/write.h
 qmgr_qmgr_LDADD = $(posthouse_libs)

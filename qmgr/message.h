@@ -61,17 +61,20 @@ struct message {
     uint64_t journal_end;
     uint32_t attempt_count;
     uint64_t active_us;
-    bool is_committed; /* on disk: may be delivered */
-    bool is_discarded; /* the commit failed: to be freed when nobody uses it */
-    bool is_routing;   /* addrd has been asked */
-    bool is_reporting; /* bounce has been asked */
-    bool is_reported;  /* and the report is in the queue already */
-    bool is_settling;  /* see message_settle() */
-    bool is_flushed;   /* tried even where the next hop is left alone */
-    bool is_deleted;   /* somebody asked for it: it goes without a report */
-    bool is_holding;   /* goes to hold when what is under way has ended */
-    bool is_requeued;  /* if it has to wait again, then not long */
-    bool is_writing;   /* a mark, defer or remove job runs */
+    bool is_committed;     /* on disk: may be delivered */
+    bool is_discarded;     /* the commit failed: to be freed when nobody uses it */
+    bool is_routing;       /* addrd has been asked */
+    bool is_reporting;     /* bounce has been asked */
+    bool is_reported;      /* and the report is in the queue already */
+    bool is_settling;      /* see message_settle() */
+    bool is_flushed;       /* tried even where the next hop is left alone */
+    bool is_deleted;       /* somebody asked for it: it goes without a report */
+    bool is_holding;       /* goes to hold when what is under way has ended */
+    bool has_hold_note;    /* is_holding has changed, and the journal does not say so yet */
+    bool has_expire_note;  /* the same of is_forced_expire */
+    bool is_forced_expire; /* it goes back to the sender when it cannot be delivered at once */
+    bool is_requeued;      /* if it has to wait again, then not long */
+    bool is_writing;       /* a mark, defer or remove job runs */
     bool has_report_failed;
     bool is_corrupt;           /* an agent found that the content is not what was committed */
     uint32_t reporter;         /* the process of bounce that was asked */
