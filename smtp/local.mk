@@ -8,6 +8,7 @@ smtp_parts = \
 	smtp/greeting.c smtp/greeting.h \
 	smtp/keep.c smtp/keep.h \
 	smtp/nexthop.c smtp/nexthop.h \
+	smtp/notice.c smtp/notice.h \
 	smtp/plan.c smtp/plan.h \
 	smtp/process.c smtp/process.h \
 	smtp/resolve.c smtp/resolve.h \

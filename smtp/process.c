@@ -3,6 +3,8 @@
 
 #include "conf/instance.h"
 #include "nexthop.h"
+#include "notice.h"
+#include "smtp/transcript.h"
 #include "system/file.h"
 
 enum {
@@ -77,6 +79,7 @@ bool process_begin(struct service *service)
 {
     struct agent *agent = service->state;
     agent_init(agent, service->loop, &service->log, agent->settings);
+    agent->connections.notified_troubles = smtp_trouble_from_words(agent->settings->notify_classes);
     return true;
 }
 
@@ -88,6 +91,9 @@ void process_on_peer(struct service *service, const struct service_peer *peer, i
         break;
     case IPC_ROLE_DNSD:
         agent_attach_dnsd(service->state, descriptor);
+        break;
+    case IPC_ROLE_BOUNCE:
+        notice_attach(&((struct agent *)service->state)->connections, descriptor);
         break;
     case IPC_ROLE_CONNECTD:
         agent_attach_connectd(service->state, descriptor);

@@ -4,6 +4,8 @@
  * check. Kinds of rows, and the field each makes:
  *
  *   CONF_TEXT(name, default, min_bytes, max_bytes, meaning)       struct span name
+ *   CONF_TEXT_NAMED("name", field, default, min, max, meaning)    the same where a name is no
+ *                                                                 identifier
  *   CONF_NETWORKS(name, default, meaning)                         struct span name
  *   CONF_CLIENTS(name, default, meaning)                          the same, names and words too
  *   CONF_TABLES(name, default, meaning)                           the same: type:name ...

@@ -6,6 +6,9 @@
 #define CONF_AT(field) .offset = offsetof(struct CONF_STRUCT, field)
 #define CONF_TEXT(name, default_text, min, max, meaning)                                           \
     CONF_ROW(name, TEXT, default_text, meaning, .minimum = min, .maximum = max, CONF_AT(name))
+#define CONF_TEXT_NAMED(parameter, field, default_text, min, max, meaning)                         \
+    {parameter,      default_text,   meaning,       .type = CONF_TYPE_TEXT,                        \
+     .minimum = min, .maximum = max, CONF_AT(field)},
 #define CONF_LISTED(name, kind, default_text, meaning)                                             \
     CONF_ROW(name, TEXT, default_text, meaning, .content = CONF_CONTENT_##kind,                    \
              .maximum = CONF_TEXT_MAX, CONF_AT(name))
