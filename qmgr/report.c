@@ -29,8 +29,9 @@ struct report_job {
 static bool is_wanted(const struct message *message, uint32_t index)
 {
     const uint8_t notify = message->envelope.recipients[index].notify;
+    /* A report asks for none itself; what becomes of one that fails (2bounce) bounce knows. */
     return message->report_kind != DSN_FAILURE || notify == 0 ||
-           (notify & QUEUE_NOTIFY_FAILURE) != 0;
+           (notify & QUEUE_NOTIFY_FAILURE) != 0 || message->envelope.origin == QUEUE_ORIGIN_BOUNCE;
 }
 
 /* RFC 3464 section 2.3.3. */

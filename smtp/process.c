@@ -7,7 +7,9 @@
 #include "conf/instance.h"
 #include "hosts_file.h"
 #include "nexthop.h"
+#include "notice.h"
 #include "resolve.h"
+#include "smtp/transcript.h"
 #include "system/file.h"
 
 enum {
@@ -106,6 +108,7 @@ bool process_begin(struct service *service)
 {
     struct agent *agent = service->state;
     agent_init(agent, service->loop, &service->log, agent->settings);
+    agent->connections.notified_troubles = smtp_trouble_from_words(agent->settings->notify_classes);
     return true;
 }
 
@@ -120,6 +123,9 @@ void process_on_peer(struct service *service, const struct service_peer *peer, i
         break;
     case IPC_ROLE_ADDRD:
         agent_attach_addrd(service->state, descriptor);
+        break;
+    case IPC_ROLE_BOUNCE:
+        notice_attach(&((struct agent *)service->state)->connections, descriptor);
         break;
     case IPC_ROLE_CONNECTD:
         agent_attach_connectd(service->state, descriptor);

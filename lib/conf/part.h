@@ -6,6 +6,8 @@
  *   CONF_TEXT(name, default, min_bytes, max_bytes, meaning)       struct span name
  *   CONF_RAW_TEXT(name, default, min_bytes, max_bytes, meaning)   the same: its $names are not
  *                                                                 parameters and stay
+ *   CONF_TEXT_NAMED("name", field, default, min, max, meaning)    the same where a name is no
+ *                                                                 identifier
  *   CONF_NETWORKS(name, default, meaning)                         struct span name
  *   CONF_CLIENTS(name, default, meaning)                          the same, names and words too
  *   CONF_TABLES(name, default, meaning)                           the same: type:name ...

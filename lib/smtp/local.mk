@@ -12,4 +12,5 @@ lib_libposthouse_a_SOURCES += \
 	lib/smtp/parameter.c lib/smtp/parameter.h \
 	lib/smtp/received.c lib/smtp/received.h \
 	lib/smtp/reply.c lib/smtp/reply.h \
+	lib/smtp/transcript.c lib/smtp/transcript.h \
 	lib/smtp/verb.c lib/smtp/verb.h

@@ -139,6 +139,7 @@ static void append_reply(struct smtpsession *session, uint16_t code,
     }
     session->last_reply_offset = session->stream.output.length;
     smtp_reply_append(&session->stream.output, code, status, text);
+    session_note_reply(session, code, status, text);
 }
 
 void session_reply(struct smtpsession *session, uint16_t code, uint16_t subject, uint16_t detail,
@@ -202,6 +203,8 @@ void session_consume_command(struct smtpsession *session)
 
 void session_reset_transaction(struct smtpsession *session)
 {
+    if (session->transaction.is_open)
+        session_forget_talk(session);
     struct session_transaction *transaction = &session->transaction;
     if (transaction->message.is_open)
         intake_abandon(&transaction->message);
@@ -353,6 +356,8 @@ static void run_one_command(struct smtpsession *session)
     if (!read_command(session, &command))
         return;
     session->stage = smtp_verb_name(command.verb);
+    session_note_command(session,
+                         span_first(stream_input(&session->stream), session->command_bytes - 2));
     if (command.verb == SMTP_VERB_UNKNOWN &&
         is_in_list(settings->forbidden_commands, command.name)) {
         struct span line = span_first(stream_input(&session->stream),
@@ -466,6 +471,7 @@ static void end_session(struct smtpsession *session)
 {
     struct smtpsession_service *service = session->service;
     session_client_left(session);
+    session_notify(session);
     session_reset_transaction(session);
     stream_close(&session->stream);
     arena_destroy(&session->transaction_arena);

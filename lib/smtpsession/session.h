@@ -107,6 +107,7 @@ struct smtpsession_settings {
     int64_t proxy_timeout_ms;
     struct host_list local_clients; /* whose headers are completed */
     struct intake_header_rules header_rules;
+    unsigned notified_troubles;      /* of enum smtp_trouble */
     struct span verify_restrictions; /* in which reject_unverified_... may stand */
     struct smtpsession_unverified unverified_sender;
     struct smtpsession_unverified unverified_recipient;
@@ -139,6 +140,8 @@ struct smtpsession_backend {
     /* Is mail for it taken? OK, permanent: no, temporary: nobody can say. */
     void (*verify_address)(void *context, struct span address, struct arena *arena,
                            struct outcome *outcome);
+    /* Tell the postmaster, if nothing is in the way. May be NULL. */
+    void (*notify)(void *context, struct span subject, struct span text);
 };
 
 struct smtpsession_service {

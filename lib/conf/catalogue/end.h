@@ -3,6 +3,7 @@
 #undef CONF_AT
 #undef CONF_TEXT
 #undef CONF_RAW_TEXT
+#undef CONF_TEXT_NAMED
 #undef CONF_LISTED
 #undef CONF_CLIENT_LIST
 #undef CONF_NETWORKS

@@ -9,6 +9,9 @@
 #define CONF_RAW_TEXT(name, default_text, min, max, meaning)                                       \
     CONF_ROW(name, TEXT, default_text, meaning, .content = CONF_CONTENT_RAW, .minimum = min,       \
              .maximum = max, CONF_AT(name))
+#define CONF_TEXT_NAMED(parameter, field, default_text, min, max, meaning)                         \
+    {parameter,      default_text,   meaning,       .type = CONF_TYPE_TEXT,                        \
+     .minimum = min, .maximum = max, CONF_AT(field)},
 #define CONF_LISTED(name, kind, default_text, meaning)                                             \
     CONF_ROW(name, TEXT, default_text, meaning, .content = CONF_CONTENT_##kind,                    \
              .maximum = CONF_TEXT_MAX, CONF_AT(name))

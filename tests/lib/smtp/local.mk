@@ -17,6 +17,10 @@ check_PROGRAMS += tests/lib/smtp/line_ends_test
 TESTS += tests/lib/smtp/line_ends_test
 tests_lib_smtp_line_ends_test_SOURCES = tests/lib/smtp/line_ends_test.c tests/test.h
 tests_lib_smtp_line_ends_test_LDADD = $(test_libs)
+check_PROGRAMS += tests/lib/smtp/transcript_test
+TESTS += tests/lib/smtp/transcript_test
+tests_lib_smtp_transcript_test_SOURCES = tests/lib/smtp/transcript_test.c tests/test.h
+tests_lib_smtp_transcript_test_LDADD = $(test_libs)
 endif
 fuzz_targets += tests/fuzz/smtp_command_fuzz tests/fuzz/smtp_reply_fuzz tests/fuzz/smtp_data_fuzz \
 	tests/fuzz/smtp_header_fuzz tests/fuzz/smtp_header_cut_fuzz \
