@@ -366,7 +366,8 @@ static void on_closed(struct ipc_channel *channel UNUSED, const char *reason UNU
 
 /* Whoever makes mail. */
 #define INTAKE_ROLES                                                                               \
-    (IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_BOUNCE) | IPC_ROLE_BIT(IPC_ROLE_LOCAL))
+    (IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_BOUNCE) | IPC_ROLE_BIT(IPC_ROLE_LOCAL) | \
+     IPC_ROLE_BIT(IPC_ROLE_PICKUP))
 
 static const struct ipc_permission permissions[] = {
     {IPC_ADDR_CHECK_RECIPIENT, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},

@@ -4,10 +4,17 @@
 #include <stdlib.h>
 
 #include "maillog/event.h"
+#include "notice.h"
+#include "system/clock.h"
 #include "system/file.h"
 #include "system/task.h"
 
-enum { REQUEST_ARENA_BYTES = 1 << 20 };
+enum {
+    REQUEST_ARENA_BYTES = 1 << 20,
+    /* On a full disk every client would make one. */
+    NOTICES_MAX = 30,
+    NOTICE_WINDOW_MS = 60 * 1000
+};
 
 struct client {
     struct bounce_clients *clients;
@@ -23,6 +30,8 @@ struct job {
     uint32_t id;
     struct arena arena;
     struct ipc_bounce message;
+    bool is_notice; /* then this, and nobody is answered */
+    struct ipc_session_notice notice;
 };
 
 static void start_waiting(struct bounce_clients *clients);
@@ -64,8 +73,14 @@ static void run_job(void *argument)
     struct job *job = argument;
     struct bounce_clients *clients = job->clients;
     struct span report_id = span_empty();
-    const struct outcome outcome = handle(job, &report_id);
-    answer(job, outcome, report_id);
+    if (job->is_notice) {
+        bounce_notice_write(clients->writer, job->notice.subject, job->notice.transcript,
+                            &job->arena);
+    } else {
+        task_note(job->message.queue_id);
+        const struct outcome outcome = handle(job, &report_id);
+        answer(job, outcome, report_id);
+    }
     end_job(job);
     clients->running_count--;
     start_waiting(clients);
@@ -110,11 +125,52 @@ static struct job *new_job(struct client *client, const struct ipc_delivery *del
     return job;
 }
 
+/* So many in a minute: what clients do wrong never keeps reports from being written. */
+static bool may_notify(struct bounce_clients *clients)
+{
+    const struct log_context context = {.log = &clients->service->log, .queue_id = span_empty()};
+    const int64_t now_ms = clock_monotonic_ms();
+    if (now_ms - clients->notice_window_ms >= NOTICE_WINDOW_MS) {
+        if (clients->dropped_notice_count > 0)
+            log_event(&context, LOG_LEVEL_WARNING, "bounce.notices_dropped",
+                      log_number("count", clients->dropped_notice_count),
+                      log_number("limit_per_minute", NOTICES_MAX));
+        clients->notice_window_ms = now_ms;
+        clients->notice_count = clients->dropped_notice_count = 0;
+    }
+    if (clients->notice_count++ < NOTICES_MAX)
+        return true;
+    clients->dropped_notice_count++;
+    return false;
+}
+
+static void take_notice(struct bounce_clients *clients, const struct ipc_session_notice *notice)
+{
+    struct job *job = may_notify(clients) ? calloc(1, sizeof(*job)) : NULL;
+    if (!job)
+        return;
+    job->clients = clients;
+    job->is_notice = true;
+    job->message.content = -1;
+    job->notice = *notice;
+    arena_init(&job->arena, REQUEST_ARENA_BYTES, 0);
+    if (ipc_copy_spans(IPC_SESSION_NOTICE, &job->notice, &job->arena)) {
+        list_append(&clients->waiting, &job->waiting_link);
+        start_waiting(clients);
+    } else {
+        end_job(job);
+    }
+}
+
 static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
                        void *context)
 {
     struct client *client = context;
     struct bounce_clients *clients = client->clients;
+    if (delivery->type == IPC_SESSION_NOTICE) {
+        take_notice(clients, delivery->message);
+        return;
+    }
     if (delivery->type != IPC_BOUNCE || delivery->id == 0)
         return;
     struct job *job = new_job(client, delivery);
@@ -151,6 +207,8 @@ static void on_closed(struct ipc_channel *channel, const char *reason, void *con
 
 static const struct ipc_permission permissions[] = {
     {IPC_BOUNCE, IPC_ROLE_BIT(IPC_ROLE_QMGR)},
+    {IPC_SESSION_NOTICE,
+     IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SMTP) | IPC_ROLE_BIT(IPC_ROLE_LMTP)},
     {0, 0},
 };
 static const struct ipc_channel_handlers handlers = {on_message, on_closed, permissions};
@@ -160,6 +218,7 @@ void bounce_clients_init(struct bounce_clients *clients, struct service *service
 {
     *clients = (struct bounce_clients){
         .service = service, .writer = writer, .running_limit = running_limit};
+    clients->notice_window_ms = clock_monotonic_ms();
     list_init(&clients->waiting);
 }
 

@@ -11,6 +11,9 @@ struct bounce_clients {
     struct list waiting; /* requests without a task */
     size_t running_count;
     size_t running_limit;
+    int64_t notice_window_ms; /* since then so many notices, and so many that were dropped */
+    unsigned notice_count;
+    unsigned dropped_notice_count;
 };
 
 void bounce_clients_init(struct bounce_clients *clients, struct service *service,

@@ -62,9 +62,7 @@ static void on_peer(struct service *service, const struct service_peer *peer, in
     struct bounce *bounce = service->state;
     if (peer->role == IPC_ROLE_ADDRD)
         attach_addrd(bounce, service->loop, descriptor);
-    else if (peer->role != IPC_ROLE_QMGR)
-        file_close(descriptor);
-    else if (peer->is_server)
+    else if (peer->role != IPC_ROLE_QMGR || peer->is_server)
         bounce_clients_add(&bounce->clients, peer, descriptor);
     else
         intake_attach(&bounce->intake, descriptor);

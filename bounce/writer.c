@@ -58,6 +58,10 @@ bool bounce_writer_init(struct bounce_writer *writer, const struct conf_bounce *
     return conf_templates_load(settings->bounce_template_file, arena, &writer->templates) &&
            complete_address(settings->bounce_notice_recipient, origin, arena,
                             &writer->postmaster_address) &&
+           complete_address(settings->double_bounce_notice_recipient, origin, arena,
+                            &writer->double_notice_address) &&
+           complete_address(settings->error_notice_recipient, origin, arena,
+                            &writer->error_notice_address) &&
            complete_address(settings->delay_notice_recipient, origin, arena,
                             &writer->delay_notice_address) &&
            complete_address(settings->double_bounce_sender, origin, arena,
@@ -310,7 +314,10 @@ static void set_for_postmaster(struct job *job)
     const bool is_delay = job->request->kind == DSN_DELAY;
     job->reverse_path = job->writer->double_bounce_address;
     job->report.is_postmaster_copy = true;
-    job->report.to = is_delay ? job->writer->delay_notice_address : job->writer->postmaster_address;
+    job->report.to = is_delay ? job->writer->delay_notice_address
+                     : span_is_empty(job->request->envelope.reverse_path)
+                         ? job->writer->double_notice_address
+                         : job->writer->postmaster_address;
     job->log_kind =
         is_delay ? LOG_NOTIFICATION_POSTMASTER_DELAY : LOG_NOTIFICATION_POSTMASTER_FAILURE;
 }

@@ -19,6 +19,8 @@ struct bounce_writer {
     struct maillog *log;
     struct dsn_templates templates;
     struct span postmaster_address;    /* bounce_notice_recipient, completed */
+    struct span double_notice_address; /* 2bounce_notice_recipient, completed */
+    struct span error_notice_address;  /* error_notice_recipient, completed */
     struct span delay_notice_address;  /* delay_notice_recipient, completed */
     struct span double_bounce_address; /* double_bounce_sender, completed */
 };

@@ -173,9 +173,9 @@ static void close_shared(struct commit_delivery *delivery)
 /* The name of one file among several: the file has been flushed, or could not be. */
 static void take_flush(struct commit_delivery *delivery, int error_number)
 {
-    const struct maildir *mailbox = delivery_mailbox(delivery);
     if (!delivery->is_written)
         return;
+    const struct maildir *mailbox = delivery_mailbox(delivery);
     if (error_number == 0 && mailbox->needs_directory_sync && fsync(mailbox->new) != 0)
         error_number = errno;
     delivery->is_written = error_number == 0;

@@ -60,6 +60,55 @@ static bool set_place(const struct deliverer_rules *rules, const struct agent_re
     return maildir_place_set_path(place, path) == MAILDIR_PATH_OK;
 }
 
+static void fill_request(const struct deliverer *deliverer, const struct agent_recipient *recipient,
+                         struct maildir_request *request)
+{
+    const struct agent_message *message = recipient->message;
+    const struct deliverer_rules *rules = &deliverer->rules;
+    *request = (struct maildir_request){
+        .content = &message->content,
+        .queue_id = message->deliver.queue_id,
+        .reverse_path = message->envelope.reverse_path,
+        .recipient = recipient->recipient,
+        /* Postfix writes X-Original-To always; where nothing was rewritten both are the same. A
+         * file that is to be shared names nobody. */
+        .original_recipient = !rules->has_delivered_to             ? span_empty()
+                              : span_is_empty(recipient->original) ? recipient->recipient
+                                                                   : recipient->original,
+        .host = rules->host,
+        .size_limit_bytes = rules->size_limit_bytes,
+        .quota = rules->quota,
+        .is_full_for_good = rules->is_full_for_good,
+        .has_delivered_to = rules->has_delivered_to,
+        .refuses_loops = rules->refuses_loops,
+        .is_maybe_repeated = message->deliver.is_maybe_repeated,
+    };
+}
+
+static void job_done(struct commit_delivery *delivery)
+{
+    struct deliverer_job *job = CONTAINER_OF(delivery, struct deliverer_job, delivery);
+    job->done(job);
+}
+
+bool deliverer_start(struct deliverer *deliverer, const struct agent_recipient *recipient,
+                     struct deliverer_job *job)
+{
+    struct maildir_request *request = &job->delivery.request;
+    fill_request(deliverer, recipient, request);
+    request->action = job->action;
+    request->has_delivered_to = job->has_delivered_to;
+    request->is_maybe_repeated = request->is_maybe_repeated || job->is_maybe_repeated;
+    request->place.base = job->base;
+    request->place.is_confined = job->is_confined;
+    request->place.owner = job->owner;
+    if (maildir_place_set_path(&request->place, job->path) != MAILDIR_PATH_OK)
+        return false;
+    job->delivery.done = job_done;
+    commit_deliver(deliverer->commit, &job->delivery);
+    return true;
+}
+
 /* NULL: the recipient is finished. */
 static struct delivery *make_delivery(const struct deliverer *deliverer,
                                       struct agent_recipient *recipient)
@@ -84,24 +133,7 @@ static struct delivery *make_delivery(const struct deliverer *deliverer,
     }
     delivery->recipient = recipient;
     delivery->delivery.done = on_done;
-    delivery->delivery.request = (struct maildir_request){
-        .content = &message->content,
-        .queue_id = message->deliver.queue_id,
-        .reverse_path = message->envelope.reverse_path,
-        .recipient = recipient->recipient,
-        /* Postfix writes X-Original-To always; where nothing was rewritten both are the same. A
-         * file that is to be shared names nobody. */
-        .original_recipient = !rules->has_delivered_to             ? span_empty()
-                              : span_is_empty(recipient->original) ? recipient->recipient
-                                                                   : recipient->original,
-        .host = rules->host,
-        .size_limit_bytes = rules->size_limit_bytes,
-        .quota = rules->quota,
-        .is_full_for_good = rules->is_full_for_good,
-        .has_delivered_to = rules->has_delivered_to,
-        .refuses_loops = rules->refuses_loops,
-        .is_maybe_repeated = message->deliver.is_maybe_repeated,
-    };
+    fill_request(deliverer, recipient, &delivery->delivery.request);
     if (!set_place(rules, recipient, &delivery->delivery.request.place)) {
         agent_finish(recipient,
                      outcome_temporary(451, 2, 0, "the table of mailboxes gives no usable path"));

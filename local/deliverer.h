@@ -35,6 +35,22 @@ MUST_USE bool deliverer_set_quota(struct deliverer_rules *rules, struct span quo
 /* The rules' texts must last. pool: NULL when everything is refused. NULL when memory is out. */
 MUST_USE struct deliverer *deliverer_create(struct loop *loop, struct pool *pool,
                                             const struct deliverer_rules *rules);
+/* One delivery to a place of the caller's choice. Everything pointed to lasts until done. */
+struct deliverer_job {
+    int base; /* directory that the path begins in */
+    struct span path;
+    bool is_confined;
+    uid_t owner;
+    unsigned action; /* tells deliveries of one recipient apart */
+    bool has_delivered_to;
+    bool is_maybe_repeated;          /* whatever qmgr says */
+    struct commit_delivery delivery; /* its result, when done is called */
+    void (*done)(struct deliverer_job *job);
+    void *context;
+};
+/* False: the path is none that could be a Maildir's. */
+MUST_USE bool deliverer_start(struct deliverer *deliverer, const struct agent_recipient *recipient,
+                              struct deliverer_job *job);
 void deliverer_destroy(struct deliverer **deliverer);
 
 /* For agent_settings.deliver, with the deliverer as context. */

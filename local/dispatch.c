@@ -25,19 +25,26 @@ struct worker {
     struct ipc_channel *channel;
     struct list errands;
     int64_t idle_since_ms;
+    unsigned question_count; /* that it has not answered */
+    bool is_to_go;
+    bool is_gone; /* its channel closed */
     uint8_t key[];
 };
 
 /* The recipients of one message that have one owner. */
+enum member_state { MEMBER_OPEN, MEMBER_TOLD /* in the result at hand */, MEMBER_DONE };
+
 struct errand {
     struct list_link link;
     struct worker *worker; /* NULL: waits until there may be one more */
     struct agent_message *message;
     struct agent_recipient **recipients;
+    uint8_t *states; /* enum member_state of each */
     size_t recipient_count;
     size_t pending_count;
     uint64_t number;
     unsigned try_count;
+    bool is_maybe_repeated;
     struct span key;
 };
 
@@ -56,18 +63,31 @@ static void start_errand(struct dispatch *dispatch, struct errand *errand);
 
 /* ---- errands ---- */
 
-static void fail_errand(struct errand *errand, struct outcome outcome)
+static void end_recipient(struct dispatch *dispatch, struct agent_recipient *recipient,
+                          const struct ipc_recipient_result *result)
 {
-    for (size_t i = 0; i < errand->recipient_count; i++)
-        if (!errand->recipients[i]->is_finished)
-            agent_finish(errand->recipients[i], outcome);
+    if (dispatch->settings.on_result)
+        dispatch->settings.on_result(recipient, result, dispatch->settings.context);
+    else
+        agent_finish_result(recipient, result);
 }
 
-static struct agent_recipient *errand_recipient(const struct errand *errand, uint32_t index)
+static void fail_errand(struct dispatch *dispatch, struct errand *errand, struct outcome outcome)
+{
+    const struct ipc_recipient_result result = {.outcome = outcome};
+    for (size_t i = 0; i < errand->recipient_count; i++)
+        if (errand->states[i] == MEMBER_OPEN)
+            end_recipient(dispatch, errand->recipients[i], &result);
+}
+
+static struct agent_recipient *errand_recipient(const struct errand *errand, uint32_t index,
+                                                enum member_state from, enum member_state to)
 {
     for (size_t i = 0; i < errand->recipient_count; i++)
-        if (errand->recipients[i]->index == index && !errand->recipients[i]->is_finished)
+        if (errand->states[i] == from && errand->recipients[i]->index == index) {
+            errand->states[i] = (uint8_t)to;
             return errand->recipients[i];
+        }
     return NULL;
 }
 
@@ -75,7 +95,7 @@ static bool put_recipients(const struct errand *errand, struct buffer *records)
 {
     for (size_t i = 0; i < errand->recipient_count; i++) {
         const struct agent_recipient *recipient = errand->recipients[i];
-        if (recipient->is_finished)
+        if (errand->states[i] != MEMBER_OPEN)
             continue; /* a worker had told of this one before it died */
         const struct ipc_deliver_recipient sent = {.index = recipient->index,
                                                    .recipient = recipient->recipient,
@@ -95,7 +115,8 @@ static bool send_errand(struct errand *errand)
     buffer_init(&records, NULL, RECORDS_LIMIT_BYTES);
     deliver.content = fcntl(message->content.descriptor, F_DUPFD_CLOEXEC, 0);
     deliver.delivery = errand->number;
-    deliver.is_maybe_repeated = deliver.is_maybe_repeated || errand->try_count > 1;
+    deliver.is_maybe_repeated =
+        deliver.is_maybe_repeated || errand->is_maybe_repeated || errand->try_count > 1;
     bool is_sent = false;
     if (deliver.content >= 0 && put_recipients(errand, &records)) {
         deliver.recipients = buffer_span(&records);
@@ -109,11 +130,19 @@ static bool send_errand(struct errand *errand)
 
 /* ---- workers ---- */
 
+/* From now on another one is made for its key. */
+static void forget_key(struct worker *worker)
+{
+    if (!worker->is_gone)
+        map_remove(&worker->dispatch->workers_by_key, &worker->node);
+    worker->is_gone = true;
+}
+
 static void free_worker(struct worker *worker)
 {
     struct dispatch *dispatch = worker->dispatch;
+    forget_key(worker);
     ipc_channel_destroy(&worker->channel);
-    map_remove(&dispatch->workers_by_key, &worker->node);
     list_remove(&dispatch->workers, &worker->link);
     free(worker);
 }
@@ -130,11 +159,12 @@ static void on_worker_closed(struct ipc_channel *channel, const char *reason, vo
     struct worker *worker = context;
     struct dispatch *dispatch = worker->dispatch;
     struct list errands;
-    (void)channel;
     (void)reason;
     list_init(&errands);
     while (!list_is_empty(&worker->errands))
         list_append(&errands, list_pop(&worker->errands));
+    if (dispatch->settings.on_worker_gone)
+        dispatch->settings.on_worker_gone(channel, dispatch->settings.context);
     free_worker(worker);
     while (!list_is_empty(&errands)) {
         struct errand *errand = CONTAINER_OF(list_pop(&errands), struct errand, link);
@@ -142,23 +172,35 @@ static void on_worker_closed(struct ipc_channel *channel, const char *reason, vo
         if (errand->try_count < TRIES_MAX)
             start_errand(dispatch, errand);
         else
-            fail_errand(errand, outcome_temporary(451, 3, 0, "the delivery process ended early"));
+            fail_errand(dispatch, errand,
+                        outcome_temporary(451, 3, 0, "the delivery process ended early"));
     }
     start_waiting(dispatch);
 }
 
-static void take_results(struct errand *errand, const struct ipc_deliver_result *result)
+/* True: all of the errand has been told. */
+static bool note_results(struct errand *errand, const struct ipc_deliver_result *result)
 {
     struct ipc_recipient_result one;
     struct span rest = result->results;
     if (result->is_corrupt)
         errand->message->is_corrupt = true;
+    while (rest.length > 0 && ipc_records_next(&rest, IPC_RECIPIENT_RESULT, &one) == PARSE_OK)
+        if (errand_recipient(errand, one.index, MEMBER_OPEN, MEMBER_TOLD))
+            errand->pending_count--; /* else repeated, or made up */
+    return errand->pending_count == 0;
+}
+
+static void take_results(struct dispatch *dispatch, const struct errand *errand,
+                         const struct ipc_deliver_result *result)
+{
+    struct ipc_recipient_result one;
+    struct span rest = result->results;
     while (rest.length > 0 && ipc_records_next(&rest, IPC_RECIPIENT_RESULT, &one) == PARSE_OK) {
-        struct agent_recipient *recipient = errand_recipient(errand, one.index);
-        if (!recipient)
-            continue; /* repeated, or made up */
-        errand->pending_count--;
-        agent_finish(recipient, one.outcome);
+        struct agent_recipient *recipient =
+            errand_recipient(errand, one.index, MEMBER_TOLD, MEMBER_DONE);
+        if (recipient)
+            end_recipient(dispatch, recipient, &one);
     }
 }
 
@@ -172,35 +214,63 @@ static struct errand *find_errand(const struct worker *worker, uint64_t number)
     return NULL;
 }
 
+static void take_request(struct worker *worker, struct ipc_channel *channel,
+                         const struct ipc_delivery *request)
+{
+    const struct dispatch_settings *settings = &worker->dispatch->settings;
+    const struct ipc_forward *forward = request->message;
+    const struct ipc_run *run = request->message;
+    const bool is_forward = request->type == IPC_FORWARD;
+    const struct errand *errand =
+        find_errand(worker, is_forward ? forward->delivery : run->delivery);
+    struct agent_recipient *recipient =
+        errand ? errand_recipient(errand, is_forward ? forward->index : run->index, MEMBER_OPEN,
+                                  MEMBER_OPEN)
+               : NULL;
+    if (settings->on_request && recipient && request->id != 0)
+        settings->on_request(recipient, worker->node.key, channel, request, settings->context);
+    else
+        worker->is_to_go = true; /* it asks for what is not its own */
+}
+
 static void on_worker_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
                               void *context)
 {
     struct worker *worker = context;
+    if (delivery->type == IPC_FORWARD || delivery->type == IPC_RUN) {
+        take_request(worker, channel, delivery);
+        if (worker->is_to_go)
+            on_worker_closed(channel, "a request for somebody else's mail", worker);
+        return;
+    }
     if (delivery->type != IPC_DELIVER_RESULT)
         return; /* its capacity is as we know it */
     const struct ipc_deliver_result *result = delivery->message;
     const struct ipc_deliver_acknowledge acknowledge = {
         .queue_id = result->queue_id, .delivery = result->delivery, .serial = result->serial};
+    struct dispatch *dispatch = worker->dispatch;
     struct errand *errand = find_errand(worker, result->delivery);
-    if (errand) {
-        take_results(errand, result);
-        if (errand->pending_count == 0)
-            list_remove(&worker->errands, &errand->link);
-    }
+    if (errand && note_results(errand, result))
+        list_remove(&worker->errands, &errand->link);
     (void)ipc_channel_send(channel, IPC_DELIVER_ACKNOWLEDGE,
                            &acknowledge); /* or it is told again */
-    if (list_is_empty(&worker->errands)) {
-        struct dispatch *dispatch = worker->dispatch;
+    const bool is_done = list_is_empty(&worker->errands);
+    const bool has_single_use = dispatch->settings.has_single_use;
+    if (is_done)
         worker->idle_since_ms = clock_monotonic_ms();
-        if (dispatch->settings.has_single_use)
-            free_worker(worker);
-        start_waiting(dispatch);
-    }
+    /* What follows may send this worker home to make room, unless it goes anyway. */
+    if (errand)
+        take_results(dispatch, errand, result);
+    if (is_done && has_single_use)
+        free_worker(worker);
+    start_waiting(dispatch);
 }
 
 static const struct ipc_permission worker_permissions[] = {
     {IPC_DELIVER_RESULT, IPC_ROLE_BIT(IPC_ROLE_WORKER)},
     {IPC_DELIVER_CAPACITY, IPC_ROLE_BIT(IPC_ROLE_WORKER)},
+    {IPC_FORWARD, IPC_ROLE_BIT(IPC_ROLE_WORKER)},
+    {IPC_RUN, IPC_ROLE_BIT(IPC_ROLE_WORKER)},
     {0, 0}};
 static const struct ipc_channel_handlers worker_handlers = {on_worker_message, on_worker_closed,
                                                             worker_permissions};
@@ -213,6 +283,11 @@ static void on_worker_reply(enum ipc_call_result result, void *reply, void *cont
     (void)context;
 }
 
+static bool is_idle(const struct worker *worker)
+{
+    return list_is_empty(&worker->errands) && worker->question_count == 0;
+}
+
 /* Sends the least recently used worker home if it has nothing to do. */
 static bool make_room(struct dispatch *dispatch)
 {
@@ -220,12 +295,19 @@ static bool make_room(struct dispatch *dispatch)
         return true;
     LIST_FOR_EACH (&dispatch->workers, link) {
         struct worker *worker = CONTAINER_OF(link, struct worker, link);
-        if (list_is_empty(&worker->errands)) {
+        if (is_idle(worker)) {
             free_worker(worker);
             return true;
         }
     }
     return false;
+}
+
+static bool hire(struct dispatch *dispatch, struct span key, int socket)
+{
+    const struct ipc_worker_want want = {.key = key, .socket = socket};
+    return ipc_channel_call_async(dispatch->root_part, IPC_WORKER_WANT, &want, IPC_WORKER_REPLY,
+                                  clock_deadline_after(WANT_TIMEOUT_MS), on_worker_reply, NULL);
 }
 
 static struct worker *create_worker(struct dispatch *dispatch, struct span key)
@@ -242,7 +324,6 @@ static struct worker *create_worker(struct dispatch *dispatch, struct span key)
     worker->node.key = span_of(worker->key, key.length);
     worker->dispatch = dispatch;
     list_init(&worker->errands);
-    const struct ipc_worker_want want = {.key = worker->node.key, .socket = ends[1]};
     worker->channel =
         ipc_channel_create(dispatch->loop, ends[0], IPC_ROLE_WORKER, &worker_handlers, worker);
     if (!worker->channel) {
@@ -250,8 +331,7 @@ static struct worker *create_worker(struct dispatch *dispatch, struct span key)
         free(worker);
         return NULL;
     }
-    if (!ipc_channel_call_async(dispatch->root_part, IPC_WORKER_WANT, &want, IPC_WORKER_REPLY,
-                                clock_deadline_after(WANT_TIMEOUT_MS), on_worker_reply, NULL) ||
+    if (!hire(dispatch, worker->node.key, ends[1]) ||
         !map_insert(&dispatch->workers_by_key, &worker->node)) {
         ipc_channel_destroy(&worker->channel);
         free(worker);
@@ -282,7 +362,8 @@ static void start_errand(struct dispatch *dispatch, struct errand *errand)
         list_remove(&worker->errands, &errand->link);
         errand->worker = NULL;
     }
-    fail_errand(errand, outcome_temporary(451, 3, 0, "cannot hand over to a delivery process"));
+    fail_errand(dispatch, errand,
+                outcome_temporary(451, 3, 0, "cannot hand over to a delivery process"));
 }
 
 static void tidy(void *context)
@@ -291,7 +372,7 @@ static void tidy(void *context)
     const int64_t now_ms = clock_monotonic_ms();
     LIST_FOR_EACH (&dispatch->workers, link) {
         struct worker *worker = CONTAINER_OF(link, struct worker, link);
-        if (list_is_empty(&worker->errands) && now_ms - worker->idle_since_ms >= IDLE_MS)
+        if (is_idle(worker) && now_ms - worker->idle_since_ms >= IDLE_MS)
             free_worker(worker);
     }
     loop_timer_set(&dispatch->tidy_timer, clock_deadline_after(TIDY_MS));
@@ -310,7 +391,8 @@ static struct errand *make_errand(struct dispatch *dispatch, struct agent_messag
     errand->key = arena_copy(&message->arena, key);
     errand->recipients =
         arena_alloc(&message->arena, message->recipient_count * sizeof(struct agent_recipient *));
-    return errand->key.bytes && errand->recipients ? errand : NULL;
+    errand->states = arena_alloc(&message->arena, message->recipient_count);
+    return errand->key.bytes && errand->recipients && errand->states ? errand : NULL;
 }
 
 /* Puts the recipient to those with the same owner. NULL: it was finished instead. */
@@ -347,11 +429,99 @@ static void sort_recipient(struct dispatch *dispatch, struct list *errands,
     errand->pending_count++;
 }
 
+void dispatch_send(struct dispatch *dispatch, struct agent_recipient *recipient, struct span key,
+                   bool is_maybe_repeated)
+{
+    struct errand *errand = make_errand(dispatch, recipient->message, key);
+    if (!errand) {
+        const struct ipc_recipient_result result = {
+            .outcome = outcome_temporary(451, 3, 0, "out of memory")};
+        end_recipient(dispatch, recipient, &result);
+        return;
+    }
+    errand->recipients[errand->recipient_count++] = recipient;
+    errand->pending_count = 1;
+    errand->is_maybe_repeated = is_maybe_repeated;
+    start_errand(dispatch, errand);
+}
+
+/* ---- questions ---- */
+
+struct question {
+    struct dispatch *dispatch;
+    struct span key; /* of the worker, which may be gone by then */
+    ipc_call_done *done;
+    void *context;
+    uint8_t bytes[];
+};
+
+static void on_answer(enum ipc_call_result result, void *reply, void *context)
+{
+    struct question *question = context;
+    struct map_node *node = map_find(&question->dispatch->workers_by_key, question->key);
+    if (node && result == IPC_CALL_OK) {
+        struct worker *worker = CONTAINER_OF(node, struct worker, node);
+        worker->question_count -= worker->question_count > 0;
+        worker->idle_since_ms = clock_monotonic_ms();
+    } else if (node && result == IPC_CALL_CLOSED) {
+        forget_key(CONTAINER_OF(node, struct worker, node));
+    }
+    question->done(result, reply, question->context);
+    free(question);
+}
+
+/* Workers that are asked are few, one for each table, and so beside the limit. */
+bool dispatch_ask(struct dispatch *dispatch, struct span key, const struct ipc_alias_ask *ask,
+                  int64_t deadline_ms, ipc_call_done *done, void *context)
+{
+    struct map_node *node = map_find(&dispatch->workers_by_key, key);
+    struct worker *worker =
+        node ? CONTAINER_OF(node, struct worker, node) : create_worker(dispatch, key);
+    struct question *question = worker ? calloc(1, sizeof(*question) + key.length) : NULL;
+    if (!question)
+        return false;
+    *question = (struct question){.dispatch = dispatch,
+                                  .key = span_of(question->bytes, key.length),
+                                  .done = done,
+                                  .context = context};
+    memcpy(question->bytes, key.bytes, key.length);
+    if (!ipc_channel_call_async(worker->channel, IPC_ALIAS_ASK, ask, IPC_ALIAS_ASK_REPLY,
+                                deadline_ms, on_answer, question)) {
+        free(question);
+        return false;
+    }
+    worker->question_count++;
+    list_remove(&dispatch->workers, &worker->link);
+    list_append(&dispatch->workers, &worker->link);
+    return true;
+}
+
+struct ipc_channel *dispatch_hire(struct dispatch *dispatch, struct span key,
+                                  const struct ipc_channel_handlers *handlers, void *context)
+{
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+        return NULL;
+    struct ipc_channel *channel =
+        ipc_channel_create(dispatch->loop, ends[0], IPC_ROLE_WORKER, handlers, context);
+    if (!channel) {
+        file_close(ends[1]);
+        return NULL;
+    }
+    if (!hire(dispatch, key, ends[1]))
+        ipc_channel_destroy(&channel);
+    return channel;
+}
+
 void dispatch_deliver(struct agent_message *message, void *context)
 {
     struct dispatch *dispatch = context;
     struct list errands;
     list_init(&errands);
+    for (size_t i = 0; dispatch->settings.route && i < message->recipient_count; i++)
+        dispatch->settings.route(&message->recipients[i], dispatch->settings.context);
+    if (dispatch->settings.route)
+        return;
     for (size_t i = 0; i < message->recipient_count; i++)
         sort_recipient(dispatch, &errands, &message->recipients[i]);
     while (!list_is_empty(&errands))
@@ -365,7 +535,7 @@ static void on_root_part_closed(struct ipc_channel *channel, const char *reason,
     struct dispatch *dispatch = context;
     (void)channel;
     (void)reason;
-    dispatch->settings.on_root_part_gone(dispatch->settings.context);
+    dispatch->settings.on_root_part_gone(dispatch->settings.root_part_context);
 }
 
 struct dispatch *dispatch_create(struct loop *loop, const struct dispatch_settings *settings)

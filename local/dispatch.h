@@ -19,8 +19,20 @@ struct dispatch_settings {
      */
     bool (*key)(const struct agent_recipient *recipient, struct buffer *key,
                 struct outcome *outcome, void *context);
+    /* In place of key: takes the recipient on, which comes back by dispatch_send() or ends with
+     * agent_finish(). Then these are there, too: what a worker says became of one, and what it asks
+     * (FORWARD, RUN) of one that it has. Both may be NULL otherwise. */
+    void (*route)(struct agent_recipient *recipient, void *context);
+    void (*on_result)(struct agent_recipient *recipient, const struct ipc_recipient_result *result,
+                      void *context);
+    void (*on_request)(struct agent_recipient *recipient, struct span key,
+                       struct ipc_channel *channel, const struct ipc_delivery *request,
+                       void *context);
+    /* A worker is gone, and with it its channel. May be NULL. */
+    void (*on_worker_gone)(const struct ipc_channel *channel, void *context);
     /* The root part is gone: no worker can be had any more. */
     void (*on_root_part_gone)(void *context);
+    void *root_part_context;
     void *context;
 };
 
@@ -31,5 +43,18 @@ MUST_USE struct dispatch *dispatch_create(struct loop *loop,
                                           const struct dispatch_settings *settings);
 /* For agent_settings.deliver, with the dispatch as context. */
 void dispatch_deliver(struct agent_message *message, void *dispatch);
+
+/* Gives a recipient to the worker of that key. is_maybe_repeated: whatever qmgr says. */
+void dispatch_send(struct dispatch *dispatch, struct agent_recipient *recipient, struct span key,
+                   bool is_maybe_repeated);
+/* Asks a worker. False: it cannot be asked, and done is never called. */
+MUST_USE bool dispatch_ask(struct dispatch *dispatch, struct span key,
+                           const struct ipc_alias_ask *question, int64_t deadline_ms,
+                           ipc_call_done *done, void *context);
+/* A process of the root part's that serves one thing: the channel to it, whose other end it gets.
+ * NULL: none can be had. */
+MUST_USE struct ipc_channel *dispatch_hire(struct dispatch *dispatch, struct span key,
+                                           const struct ipc_channel_handlers *handlers,
+                                           void *context);
 
 #endif

@@ -16,8 +16,19 @@ local_agent_sources = \
 	local/worker.c local/worker.h
 
 daemon_PROGRAMS += local/local local/virtual local/pipe
-local_local_SOURCES = local/local.c $(local_agent_sources) $(local_engine_sources)
-local_local_LDADD = $(posthouse_libs)
+local_local_SOURCES = local/local.c \
+	local/attributes.c local/attributes.h \
+	local/course.c local/course.h \
+	local/delivery.c local/delivery.h \
+	local/destinations.c local/destinations.h \
+	local/expansion.c local/expansion.h \
+	local/forwarder.c local/forwarder.h \
+	local/identity.c local/identity.h \
+	local/loops.c local/loops.h \
+	local/runner.c local/runner.h \
+	local/stages.c local/stages.h \
+	$(local_agent_sources) $(local_engine_sources)
+local_local_LDADD = $(posthouse_libs) $(DB_LIBS)
 local_virtual_SOURCES = local/virtual.c local/owner.c local/owner.h \
 	$(local_agent_sources) $(local_engine_sources)
 local_virtual_LDADD = $(posthouse_libs) $(DB_LIBS)
@@ -41,6 +52,11 @@ TESTS += tests/local/destinations_test
 tests_local_destinations_test_SOURCES = tests/local/destinations_test.c tests/test.h \
 	local/destinations.c local/destinations.h
 tests_local_destinations_test_LDADD = $(test_libs)
+check_PROGRAMS += tests/local/identity_test
+TESTS += tests/local/identity_test
+tests_local_identity_test_SOURCES = tests/local/identity_test.c tests/test.h \
+	local/identity.c local/identity.h
+tests_local_identity_test_LDADD = $(test_libs) $(DB_LIBS)
 check_PROGRAMS += tests/local/mbox_test
 TESTS += tests/local/mbox_test
 tests_local_mbox_test_SOURCES = tests/local/mbox_test.c tests/test.h $(local_engine_sources)

@@ -81,6 +81,7 @@ static bool begin(struct service *service)
                                                .has_single_use = true,
                                                .key = delivery_key,
                                                .on_root_part_gone = on_root_part_gone,
+                                               .root_part_context = service,
                                                .context = service};
     pipe->dispatch = dispatch_create(service->loop, &dispatch);
     const struct agent_settings agent = {.relay = span_from_string(service->name),

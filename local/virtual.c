@@ -195,6 +195,7 @@ static void *make_workers(struct service *service, struct virtual *virtual)
                                                .worker_limit = settings->virtual_client_limit,
                                                .key = recipient_key,
                                                .on_root_part_gone = on_root_part_gone,
+                                               .root_part_context = service,
                                                .context = service};
     return dispatch_create(service->loop, &dispatch);
 }

@@ -4,12 +4,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "system/file.h"
@@ -26,7 +31,6 @@ struct worker {
     struct loop *loop;
     struct pool *pool;
     struct agent *agent;
-    struct deliverer *deliverer;
     struct loop_timer leave_timer;
     struct worker_identity identity;
 };
@@ -53,6 +57,28 @@ static void set_process_name(const struct worker_program *program, struct span r
 
 /* ---- the worker ---- */
 
+/* A spool directory that only its group may write to: the user's mailbox is made with that group,
+ * which the worker then gives up. What is there already, or cannot be made, shows at the delivery.
+ */
+static void make_spool_file(const struct worker_identity *identity)
+{
+    char directory[WORKER_PATH_MAX_BYTES / 4];
+    struct stat status;
+    const size_t slash = span_find_last_byte(span_from_string(identity->spool_path), '/');
+    if (slash == 0 || slash >= sizeof(directory))
+        return;
+    memcpy(directory, identity->spool_path, slash);
+    directory[slash] = '\0';
+    if (stat(directory, &status) != 0 || (status.st_mode & S_IWOTH) ||
+        !(status.st_mode & S_IWGRP) || setresgid(status.st_gid, status.st_gid, 0) != 0)
+        return;
+    if (setresuid(identity->uid, identity->uid, 0) == 0)
+        file_close(
+            open(identity->spool_path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (setresuid(0, 0, 0) != 0 || setresgid(0, 0, 0) != 0)
+        _exit(1);
+}
+
 static bool become(const struct worker *worker, uid_t uid, gid_t gid, const char *user_name)
 {
     if (!worker->program->is_root)
@@ -70,6 +96,9 @@ static bool take_identity(struct worker *worker, struct span key)
     arena_init(&identity->arena, IDENTITY_ARENA_BYTES, 0);
     identity->rules.base = -1;
     program->identify(identity, key, program->context);
+    if (identity->is_unprivileged && !identity->rules.is_refusing)
+        return !program->is_root ||
+               become(worker, program->refusing_uid, program->refusing_gid, NULL);
     if (!identity->rules.is_refusing && identity->uid == 0)
         worker_refuse(identity, OUTCOME_TEMPORARY, 2, 0,
                       "mail for root is not delivered as root: give root an alias");
@@ -77,8 +106,12 @@ static bool take_identity(struct worker *worker, struct span key)
         worker_refuse(identity, OUTCOME_TEMPORARY, 2, 0,
                       "delivery to another user's mailbox needs a master that runs as root");
     if (!identity->rules.is_refusing) {
+        if (identity->spool_path && program->is_root)
+            make_spool_file(identity);
         if (!become(worker, identity->uid, identity->gid, identity->user_name))
             return false;
+        if (!identity->base_path)
+            return true;
         /* As the user: root might reach where its owner may not. */
         identity->rules.base = open(identity->base_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (identity->rules.base < 0)
@@ -89,19 +122,43 @@ static bool take_identity(struct worker *worker, struct span key)
     return !program->is_root || become(worker, program->refusing_uid, program->refusing_gid, NULL);
 }
 
+/* No filter, but nothing else either: what a command gets is what its user has. */
+static bool let_go(const int *kept, size_t kept_count)
+{
+    const struct rlimit no_core = {0, 0};
+    int first = STDERR_FILENO + 1;
+    for (size_t i = 0; i < kept_count; i++) {
+        if (kept[i] < first)
+            continue;
+        if (kept[i] > first && close_range((unsigned)first, (unsigned)kept[i] - 1, 0) != 0)
+            return false;
+        first = kept[i] + 1;
+    }
+    return close_range((unsigned)first, ~0U, 0) == 0 && setrlimit(RLIMIT_CORE, &no_core) == 0 &&
+           prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
+}
+
 static bool close_in(const struct worker *worker, int socket)
 {
     const struct worker_identity *identity = &worker->identity;
-    const struct sandbox_path path = {identity->base_path, SANDBOX_PATH_READ | SANDBOX_PATH_WRITE};
-    const int kept[] = {socket, identity->rules.base};
+    const struct sandbox_path base = {identity->base_path, SANDBOX_PATH_READ | SANDBOX_PATH_WRITE};
+    const bool is_refusing = identity->rules.is_refusing;
+    const bool has_base = identity->rules.base >= 0 && !is_refusing;
+    const bool is_low = has_base && identity->rules.base < socket;
+    const int kept[] = {is_low ? identity->rules.base : socket,
+                        is_low ? socket : identity->rules.base};
+    if (worker->program->runs_commands)
+        return let_go(kept, has_base ? 2 : 1);
     const struct sandbox_profile profile = {
         .promises = WORKER_PROMISES,
         .uid = SANDBOX_SAME_USER,
         .gid = SANDBOX_SAME_GROUP,
         .kept_fds = kept,
-        .kept_fd_count = identity->rules.is_refusing ? 1 : 2,
-        .paths = &path,
-        .path_count = identity->rules.is_refusing ? 0 : 1,
+        .kept_fd_count = has_base ? 2 : 1,
+        .paths = identity->path_count > 0 ? identity->paths : &base,
+        .path_count = is_refusing                ? 0
+                      : identity->path_count > 0 ? identity->path_count
+                                                 : has_base,
         .descriptor_limit = WORKER_DESCRIPTORS,
         .filter = worker->program->filter,
     };
@@ -125,24 +182,35 @@ static void on_dispatcher_gone(struct agent *agent, void *context)
     leave_when_done(context);
 }
 
+/* The Maildir engine by itself; everything refused is its work, too. */
+static void *begin_deliverer(const struct worker_place *place)
+{
+    return deliverer_create(place->loop, place->pool, &place->identity->rules);
+}
+
 static bool serve(struct worker *worker, int socket)
 {
+    const struct worker_program *program = worker->program;
     const bool is_refusing = worker->identity.rules.is_refusing;
+    const bool has_own = program->begin && !is_refusing;
     if (!(worker->loop = loop_create()) ||
-        (!is_refusing && !(worker->pool = pool_create(worker->loop, DELIVERER_THREADS))) ||
-        !(worker->deliverer =
-              deliverer_create(worker->loop, worker->pool, &worker->identity.rules)))
+        (!is_refusing && !program->runs_commands &&
+         !(worker->pool = pool_create(worker->loop, DELIVERER_THREADS))))
         return false;
-    const struct agent_settings settings = {.capacity = DELIVERER_CAPACITY,
-                                            .takes_verification = true,
-                                            .deliver = deliverer_deliver,
-                                            .context = worker->deliverer,
-                                            .on_closed = on_dispatcher_gone,
-                                            .on_closed_context = worker};
+    const struct worker_place place = {
+        .loop = worker->loop, .pool = worker->pool, .identity = &worker->identity};
+    const struct agent_settings settings = {
+        .capacity = DELIVERER_CAPACITY,
+        .takes_verification = true,
+        .deliver = has_own ? program->deliver : deliverer_deliver,
+        .context = has_own ? program->begin(&place) : begin_deliverer(&place),
+        .on_closed = on_dispatcher_gone,
+        .on_closed_context = worker,
+        .on_question = has_own ? program->on_question : NULL};
     loop_timer_init(&worker->leave_timer, worker->loop, leave_when_done, worker);
-    if (!(worker->agent = agent_create(worker->loop, &settings)))
+    if (!settings.context || !(worker->agent = agent_create(worker->loop, &settings)))
         return false;
-    agent_attach(worker->agent, socket, worker->program->role);
+    agent_attach(worker->agent, socket, program->role);
     return true;
 }
 
@@ -182,9 +250,22 @@ static void on_closed(struct ipc_channel *channel, const char *reason, void *con
     _exit(0); /* the dispatcher is gone, and with it what we are for */
 }
 
+/* The two capabilities that making workers takes; what a command's set-uid programs may have is not
+ * ours to take away. */
+static bool keep_only_user_changes(void)
+{
+    const uint32_t kept = 1U << CAP_SETUID | 1U << CAP_SETGID;
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    const struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {
+        {.effective = kept, .permitted = kept, .inheritable = 0}};
+    return syscall(SYS_capset, &header, data) == 0;
+}
+
 static bool close_root_part_in(const struct service *service, const struct worker_program *program,
                                int socket)
 {
+    if (program->runs_commands)
+        return let_go(&socket, 1) && (!program->is_root || keep_only_user_changes());
     static const struct sandbox_path everything = {"/", SANDBOX_PATH_READ | SANDBOX_PATH_WRITE};
     const struct sandbox_profile profile = {
         .promises = ROOT_PART_PROMISES,
@@ -221,12 +302,14 @@ static NORETURN void run_root_part(const struct service *service, struct worker_
     static const struct ipc_permission permissions[] = {
         {IPC_WORKER_WANT, IPC_ROLE_BIT(IPC_ROLE_LOCAL) | IPC_ROLE_BIT(IPC_ROLE_VIRTUAL)}, {0, 0}};
     static const struct ipc_channel_handlers handlers = {on_want, on_closed, permissions};
-    set_process_name(program, SPAN("root part"));
+    set_process_name(program, program->runs_commands ? SPAN("commands") : SPAN("root part"));
     warm_up_name_services();
     sandbox_warm_up_common();
-    program->filter = sandbox_filter_create(WORKER_PROMISES, false);
+    if (!program->runs_commands)
+        program->filter = sandbox_filter_create(WORKER_PROMISES, false);
     (void)signal(SIGCHLD, SIG_IGN); /* nobody waits for workers: their channels tell */
-    if (!program->filter || !close_root_part_in(service, program, socket))
+    if ((!program->filter && !program->runs_commands) ||
+        !close_root_part_in(service, program, socket))
         _exit(1);
     struct loop *loop = loop_create();
     if (!loop || !ipc_channel_create(loop, socket, program->role, &handlers, program))
@@ -237,7 +320,7 @@ static NORETURN void run_root_part(const struct service *service, struct worker_
 
 int worker_fork_root_part(struct service *service, const struct worker_program *program)
 {
-    static struct worker_program kept; /* the root part's own: it has one */
+    static struct worker_program kept; /* in each root part its own */
     int ends[2];
     kept = *program;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)

@@ -8,19 +8,31 @@
 #include "deliverer.h"
 #include "service/service.h"
 
-enum { WORKER_TEXT_MAX_BYTES = 512, WORKER_PATH_MAX_BYTES = 4096 };
+enum { WORKER_TEXT_MAX_BYTES = 512, WORKER_PATH_MAX_BYTES = 4096, WORKER_PATHS_MAX = 4 };
 
 /* Who a worker is to be. */
 struct worker_identity {
     uid_t uid;
     gid_t gid;
-    const char *user_name; /* its groups are taken from there; NULL: gid alone */
-    const char *base_path; /* directory that the mailboxes lie in */
+    const char *user_name;  /* its groups are taken from there; NULL: gid alone */
+    bool is_unprivileged;   /* it becomes the daemon's own user, whatever uid and gid say */
+    const char *base_path;  /* directory that the mailboxes lie in; NULL: none */
+    const char *spool_path; /* a mailbox file to be made there, as the directory's group permits */
+    struct sandbox_path paths[WORKER_PATHS_MAX]; /* that it may open; none: base_path */
+    size_t path_count;
     /* base is filled in later. Refusing: the worker becomes the daemon's own user and says so. */
     struct deliverer_rules rules;
     char text[WORKER_TEXT_MAX_BYTES]; /* for the refusal's reason */
     char path[WORKER_PATH_MAX_BYTES]; /* for base_path */
     struct arena arena;
+    void *context; /* identify's own */
+};
+
+/* What a worker has, to serve with. */
+struct worker_place {
+    struct loop *loop;
+    struct pool *pool; /* NULL when everything is refused */
+    const struct worker_identity *identity;
 };
 
 struct worker_program {
@@ -31,6 +43,15 @@ struct worker_program {
     /* Runs in the worker while it is still root, under the root part's filter. */
     void (*identify)(struct worker_identity *identity, struct span key, void *context);
     void *context;
+    /* After the sandbox is closed: what deliver and on_question get. NULL, all three: a deliverer's
+     * work. */
+    void *(*begin)(const struct worker_place *place);
+    void (*deliver)(struct agent_message *message, void *context);
+    void (*on_question)(struct ipc_channel *channel, const struct ipc_delivery *delivery,
+                        void *context);
+    /* Root part and workers have no filter, since programs that they run would have it, too. They
+     * keep nothing else that they do not need. */
+    bool runs_commands;
     struct sandbox_filter *filter; /* the root part's to fill in */
 };
 

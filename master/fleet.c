@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "queuefile/id.h"
+#include "system/clock.h"
 #include "system/file.h"
 
 enum { REPAIR_MS = 1000, PING_INTERVAL_MS = 5000, GENERATIONS_MAX = 8 };
@@ -173,10 +175,57 @@ static void give_listeners(struct fleet *fleet, struct process *process)
     }
 }
 
+/* ---- work that kills ---- */
+
+/* A message is qmgr's affair, a kind of request that of its servers. */
+static bool concerns(const struct poison *poison, const struct process *process)
+{
+    const enum ipc_role role = process->service->program->role;
+    return queue_id_is_valid(span_from_string(poison->work)) ? role == IPC_ROLE_QMGR
+                                                             : role == poison->role;
+}
+
+static void tell_poison(struct process *process, const struct poison *poison)
+{
+    const struct ipc_poison message = {.work = span_from_string(poison->work),
+                                       .role = poison->role,
+                                       .process_number = poison->process_number};
+    if (process_is_reachable(process))
+        (void)ipc_channel_send(process->control, IPC_POISON, &message);
+}
+
+static void on_work_failed(struct process *dead, struct span work, void *context)
+{
+    struct fleet *fleet = context;
+    const int64_t now_ms = clock_monotonic_ms();
+    const struct poison *poison =
+        poisons_count(&fleet->poisons, dead->service->program->role, dead->number, work, now_ms);
+    if (!poison || !poison_is_proven(poison, now_ms))
+        return;
+    FOR_EACH_GENERATION(fleet, generation)
+    FOR_EACH_PROCESS(generation, process)
+    if (process != dead && !generation->is_foreign && concerns(poison, process))
+        tell_poison(process, poison);
+}
+
+/* What killed those before it. Of messages that killed agents a new qmgr knows not whom it gave
+ * them to: it hears of them when they kill again. */
+static void warn_of_poison(struct fleet *fleet, struct process *process)
+{
+    const int64_t now_ms = clock_monotonic_ms();
+    LIST_FOR_EACH (&fleet->poisons.list, link) {
+        const struct poison *poison = LIST_ITEM(link, struct poison, link);
+        if (poison_is_proven(poison, now_ms) && concerns(poison, process) &&
+            poison->role == process->service->program->role)
+            tell_poison(process, poison);
+    }
+}
+
 static void on_started(struct process *process, void *context)
 {
     struct fleet *fleet = context;
     const struct generation *own = generation_of(fleet, process);
+    warn_of_poison(fleet, process);
     FOR_EACH_GENERATION(fleet, generation)
     FOR_EACH_PROCESS(generation, other)
     if (other != process && process_is_reachable(other)) {
@@ -429,6 +478,7 @@ struct fleet *fleet_create(const struct fleet_options *options)
         .is_verbose = options->is_verbose,
         .on_started = on_started,
         .on_peer_lost = on_peer_lost,
+        .on_work_failed = on_work_failed,
         .on_changed = on_changed,
         .context = fleet,
     };
@@ -436,6 +486,7 @@ struct fleet *fleet_create(const struct fleet_options *options)
     list_init(&fleet->generations);
     loop_timer_init(&fleet->ping_timer, options->loop, on_tick, fleet);
     list_init(&fleet->broken_pairs);
+    poisons_init(&fleet->poisons);
     loop_timer_init(&fleet->repair_timer, options->loop, on_repair, fleet);
     if (event_assign(&fleet->child_event, loop_event_base(options->loop), SIGCHLD,
                      EV_SIGNAL | EV_PERSIST, on_child, fleet) != 0 ||
@@ -457,6 +508,7 @@ void fleet_destroy(struct fleet **fleet)
     struct broken_pair *pair;
     while ((pair = LIST_ITEM(list_pop(&dying->broken_pairs), struct broken_pair, link)) != NULL)
         free(pair);
+    poisons_destroy(&dying->poisons);
     (void)event_del(&dying->child_event);
     loop_timer_release(&dying->repair_timer);
     loop_timer_release(&dying->ping_timer);

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "fleet.h"
+#include "poison.h"
 
 struct generation {
     struct list_link link;
@@ -29,6 +30,7 @@ struct fleet {
     bool is_stopping;
     struct loop_timer ping_timer;
     struct list broken_pairs;
+    struct poisons poisons;
     struct loop_timer repair_timer;
     int64_t last_tick_ms;
     struct event child_event;

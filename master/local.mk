@@ -12,6 +12,7 @@ master_parts = \
 	master/master.c master/master.h \
 	master/places.c master/places.h \
 	master/plan.c master/plan.h \
+	master/poison.c master/poison.h \
 	master/privilege.c master/privilege.h \
 	master/process.c master/process.h \
 	master/spawn.c master/spawn.h \

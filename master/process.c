@@ -142,6 +142,15 @@ static const struct ipc_channel_handlers control_handlers = {on_control_message,
 
 /* ---- actions ---- */
 
+/* Without a page nobody learns what it worked on when it died; it works all the same. */
+static void send_notes(struct process *process)
+{
+    note_page_destroy(&process->notes);
+    const struct ipc_notes notes = {.page = note_page_create(&process->notes)};
+    if (notes.page >= 0)
+        (void)ipc_channel_send(process->control, IPC_NOTES, &notes);
+}
+
 static bool send_start(struct process *process)
 {
     const struct plan_service *service = process->service;
@@ -184,7 +193,10 @@ static bool attach(struct process *process, int control, int errors)
     }
     process->control = ipc_channel_create(
         process->world->loop, control, process->service->program->role, &control_handlers, process);
-    return process->control && send_start(process);
+    if (!process->control)
+        return false;
+    send_notes(process);
+    return send_start(process);
 }
 
 static pid_t fork_child(struct process *process, int control, int errors)
@@ -205,7 +217,7 @@ static void start(struct process *process)
     process->number = ++process->world->last_process_number;
     process->pinged_ms = process->served_since_ms = 0;
     process->error_line_count = 0;
-    process->is_kill_expected = false;
+    process->is_kill_expected = process->has_hung = false;
     process->reason[0] = '\0';
     buffer_reset(&process->errors);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
@@ -365,6 +377,25 @@ static void describe_end(struct process *process, int wait_status, char *text, s
         (void)snprintf(text, size, "exit status %d", WEXITSTATUS(wait_status));
 }
 
+/* Deaths for which its work may be the reason; not those that somebody else wished. */
+static void consider_work(struct process *process, int wait_status)
+{
+    char text[NOTE_BYTES];
+    if (!WIFSIGNALED(wait_status) || !process->notes)
+        return;
+    const int number = WTERMSIG(wait_status);
+    const bool is_own = number == SIGSEGV || number == SIGBUS || number == SIGILL ||
+                        number == SIGFPE || number == SIGABRT || number == SIGSYS ||
+                        process->has_hung;
+    const struct span work = is_own ? note_page_read(process->notes, text) : span_empty();
+    if (work.length == 0)
+        return;
+    maillog_text(process->world->log, LOG_LEVEL_WARNING, span_empty(),
+                 "process %s pid %d died at work on %.*s", process->service->path,
+                 (int)process->pid, SPAN_PRINTF(work));
+    process->world->on_work_failed(process, work, process->world->context);
+}
+
 static void log_end(struct process *process, int wait_status)
 {
     struct maillog *log = process->world->log;
@@ -389,6 +420,7 @@ void process_reaped(struct process *process, int wait_status)
     describe_end(process, wait_status, reason, sizeof(reason));
     log_error_lines(process, true);
     log_end(process, wait_status);
+    consider_work(process, wait_status);
     ipc_channel_destroy(&process->control);
     process->pid = 0;
     process->number = 0;
@@ -414,6 +446,7 @@ void process_check_pulse(struct process *process, int64_t now_ms, bool forgives)
         maillog_text(process->world->log, LOG_LEVEL_WARNING, span_empty(),
                      "process %s pid %d gives %s: killed", process->service->path,
                      (int)process->pid, reason);
+        process->has_hung = true;
         process_handle(process, SUPERVISE_HUNG, reason);
     }
 }
@@ -489,6 +522,7 @@ void process_destroy(struct process **process)
     ASSERT(dying->pid == 0);
     ipc_channel_destroy(&dying->control);
     loop_timer_release(&dying->timer);
+    note_page_destroy(&dying->notes);
     buffer_release(&dying->errors);
     free(dying);
 }

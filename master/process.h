@@ -9,6 +9,7 @@
 #include "maillog/client.h"
 #include "plan.h"
 #include "supervise.h"
+#include "system/note.h"
 
 struct process;
 
@@ -25,6 +26,8 @@ struct process_world {
      * later, never within. */
     void (*on_changed)(struct process *process, enum supervise_event event, const char *reason,
                        void *context);
+    /* It broke down, and this is what it noted last. */
+    void (*on_work_failed)(struct process *process, struct span work, void *context);
     /* A channel of it to the process of that number has closed; is_server: it was the server. */
     void (*on_peer_lost)(struct process *process, uint32_t peer_number, bool is_server,
                          void *context);
@@ -54,7 +57,9 @@ struct process {
     int64_t pinged_ms;       /* the oldest ping without an answer; 0: none */
     uint32_t ping_serial;
     uint32_t failure_count;
-    bool is_kill_expected; /* its end by SIGKILL is no news */
+    struct note_page *notes; /* what it works on, by its own word; NULL: none */
+    bool has_hung;           /* it answered no ping */
+    bool is_kill_expected;   /* its end by SIGKILL is no news */
     struct event error_event;
     int error_pipe;
     size_t error_line_count;

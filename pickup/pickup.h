@@ -3,6 +3,7 @@
 #ifndef PICKUP_PICKUP_H
 #define PICKUP_PICKUP_H
 
+#include "addr/client.h"
 #include "base/map.h"
 #include "conf/pickup.h"
 #include "intake/header.h"
@@ -14,6 +15,8 @@ struct pickup {
     const struct conf_pickup *settings;
     struct intake_header_rules rules;
     struct intake intake;
+    struct ipc_channel *addrd;
+    struct addr_client addr;
     int maildrop;     /* the directory */
     int notice;       /* of inotify, or -1 */
     bool is_trusting; /* not root's instance: everything is one user's */

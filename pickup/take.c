@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "intake/recipients.h"
 #include "maillog/receive.h"
 #include "queuefile/drop.h"
 #include "smtp/content.h"
@@ -21,7 +22,8 @@
 enum {
     READ_BYTES = 2 * DROP_RECORD_MAX_BYTES,
     MESSAGE_ARENA_BYTES = 4 << 20,
-    RECIPIENT_ARENA_BYTES = 65536,
+    RECIPIENT_ARENA_BYTES = 16 << 20, /* a virtual alias may be a long list */
+    EXPAND_TIMEOUT_MS = 100 * 1000,
     HEADER_GROWTH_BYTES = 65536, /* what completion may add */
     MESSAGE_ID_MAX_BYTES = 1024,
     CALL_TIMEOUT_MAX_MS = 300 * 1000,
@@ -46,6 +48,8 @@ struct taking {
     struct buffer header; /* fields as they came */
     bool is_body;
     bool needs_smtputf8;
+    bool has_recipient; /* addrd was asked about the first */
+    bool rewrites_headers;
     uint64_t body_bytes;
     const char *fault; /* why the file cannot be taken, ever */
     struct outcome outcome;
@@ -169,21 +173,53 @@ static void take_header(struct taking *taking, const struct drop_header *header)
     taking->needs_smtputf8 |= taking->sender.needs_smtputf8;
 }
 
+/* The arena of the recipient goes. */
+static void keep_reason(struct taking *taking)
+{
+    const struct span reason = arena_copy(&taking->arena, taking->outcome.reason);
+    taking->outcome.reason = reason.bytes ? reason : span_empty();
+    taking->outcome.kind = OUTCOME_TEMPORARY;
+}
+
+/* Another sender, and whether the header's addresses have other names: said once. */
+static void take_expansion(struct taking *taking, const struct addr_expansion *expansion)
+{
+    taking->rewrites_headers = expansion->rewrites_headers;
+    if (!expansion->sender.length)
+        return;
+    const struct span sender = arena_copy(&taking->arena, expansion->sender);
+    struct mailbox mailbox;
+    if (sender.bytes && mailbox_parse(sender, ADDRESS_LENIENT | (unsigned)ADDRESS_ALLOW_UTF8,
+                                      &taking->arena, &mailbox) == PARSE_OK)
+        taking->sender = mailbox;
+}
+
 static void take_recipient(struct taking *taking, const struct queue_recipient *dropped)
 {
+    struct arena *arena = &taking->recipient_arena;
     struct queue_recipient recipient = *dropped;
+    struct addr_expansion expansion;
     struct mailbox completed;
-    if (!complete(taking, dropped->forward_path, &taking->recipient_arena, &completed)) {
+    if (!outcome_is_ok(&taking->outcome))
+        return;
+    if (!complete(taking, dropped->forward_path, arena, &completed)) {
         taking->fault = "a recipient is no address";
     } else {
+        const unsigned flags =
+            ADDR_EXPAND_COPIES | (taking->has_recipient ? 0U : (unsigned)ADDR_EXPAND_FIRST);
         recipient.forward_path = completed.text;
-        if (!span_equals(completed.text, dropped->forward_path))
-            recipient.original_recipient = dropped->forward_path;
+        recipient.original_recipient = dropped->forward_path;
         taking->needs_smtputf8 |= completed.needs_smtputf8;
-        if (!intake_add_recipient(&taking->message, &recipient))
-            taking->outcome = outcome_temporary(451, 3, 0, "a recipient cannot be kept");
+        taking->outcome = intake_expand_recipient(
+            &taking->message, &taking->pickup->addr, &recipient, taking->sender.text, flags, arena,
+            clock_deadline_after(EXPAND_TIMEOUT_MS), &expansion);
+        if (outcome_is_ok(&taking->outcome) && !taking->has_recipient)
+            take_expansion(taking, &expansion);
+        if (!outcome_is_ok(&taking->outcome))
+            keep_reason(taking);
+        taking->has_recipient = true;
     }
-    arena_reset(&taking->recipient_arena);
+    arena_reset(arena);
 }
 
 /* ---- text ---- */
@@ -303,6 +339,10 @@ static void log_message_id(const struct taking *taking, struct span block)
 static void make_header_block(struct taking *taking, struct buffer *block)
 {
     const struct conf_pickup *settings = taking->pickup->settings;
+    struct intake_address_rewriter rewriter = {
+        .client = &taking->pickup->addr,
+        .deadline_ms = clock_deadline_after(EXPAND_TIMEOUT_MS),
+    };
     struct intake_header_facts facts = {
         .is_local = true,
         .queue_id = taking->queue_id,
@@ -310,6 +350,10 @@ static void make_header_block(struct taking *taking, struct buffer *block)
         .full_name = taking->drop.full_name,
         .unix_time_s = (int64_t)(clock_realtime_us() / MICROSECONDS_PER_SECOND),
     };
+    if (taking->rewrites_headers) {
+        facts.replace = intake_replace_address;
+        facts.context = &rewriter;
+    }
     find_zone(facts.unix_time_s, &facts);
     buffer_append_format(block, "Received: by %.*s (%.*s, from userid %u)\r\n\tid %.*s; ",
                          SPAN_PRINTF(settings->myhostname), SPAN_PRINTF(settings->mail_name),
@@ -318,8 +362,13 @@ static void make_header_block(struct taking *taking, struct buffer *block)
     buffer_append_string(block, "\r\n");
     intake_header_append(&taking->pickup->rules, &facts, buffer_span(&taking->header),
                          &taking->arena, block);
-    if (buffer_ok(block))
+    if (rewriter.has_failed)
+        taking->outcome = outcome_temporary(451, 3, 0, "an address cannot be looked up");
+    if (buffer_ok(block) && outcome_is_ok(&taking->outcome)) {
+        maillog_pickup(&taking->pickup->service->log, taking->queue_id,
+                       (unsigned)taking->facts.st_uid, taking->drop.sender);
         log_message_id(taking, buffer_span(block));
+    }
     buffer_append_string(block, "\r\n");
 }
 
@@ -394,9 +443,11 @@ static void commit(struct taking *taking)
     if (taking->fault)
         return;
     buffer_init(&block, NULL, pickup->settings->header_size_limit + HEADER_GROWTH_BYTES);
-    maillog_pickup(&pickup->service->log, taking->queue_id, (unsigned)taking->facts.st_uid,
-                   taking->drop.sender);
     make_header_block(taking, &block);
+    if (!outcome_is_ok(&taking->outcome)) {
+        buffer_release(&block);
+        return;
+    }
     if (buffer_ok(&block)) {
         fill_envelope(taking, buffer_span(&block), &envelope);
         taking->outcome = intake_commit(&taking->message, &envelope, buffer_span(&block),

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "poison.h"
+
 enum { AGENT_RETURN_MS = 20 * 1000 };
 
 bool agent_serves(struct qmgr *qmgr, struct span transport)
@@ -42,6 +44,7 @@ static void detach(struct agent *agent)
     while ((link = list_pop(&agent->in_flight)) != NULL) {
         struct entry *entry = LIST_ITEM(link, struct entry, link);
         map_remove(&agent->qmgr->in_flight, &entry->node);
+        poison_note_loss(agent->qmgr, agent->process_number, message_id(entry->message));
         schedule_returned(entry);
     }
     ipc_channel_destroy(&agent->channel);

@@ -12,6 +12,7 @@
 #include "schedule.h"
 #include "source.h"
 #include "space.h"
+#include "system/note.h"
 #include "system/random.h"
 #include "system/task.h"
 
@@ -197,6 +198,8 @@ struct commit_job {
     struct queue_preamble preamble;
     struct span envelope; /* in the message's arena */
     char report_of[QUEUE_ID_MAX_BYTES + 1];
+    char forward_of[QUEUE_ID_MAX_BYTES + 1];
+    uint32_t forward_index;
     int descriptor;
     bool is_kept; /* in the active set */
     int result, error;
@@ -234,6 +237,15 @@ static void refuse(struct commit_job *commit)
     message_discard(commit->message);
 }
 
+/* The recipient is done, whether or not local lives to tell: another attempt would forward twice.
+ */
+static void note_forward(struct qmgr *qmgr, const struct commit_job *commit)
+{
+    struct message *original = message_find(qmgr, span_from_string(commit->forward_of));
+    if (original && commit->forward_index < original->recipient_count)
+        message_note_forward(original, commit->forward_index, message_id(commit->message));
+}
+
 static void accept_message(struct commit_job *commit)
 {
     struct message *message = commit->message;
@@ -247,6 +259,8 @@ static void accept_message(struct commit_job *commit)
     }
     if (commit->peer->role == IPC_ROLE_PICKUP)
         source_expect(qmgr, message, commit->peer);
+    if (commit->forward_of[0] && commit->peer->role == IPC_ROLE_LOCAL)
+        note_forward(qmgr, commit);
     message->preamble = commit->preamble;
     message->ready_descriptor = commit->delivery_descriptor;
     if (commit->is_kept) {
@@ -262,10 +276,12 @@ static void commit_done(struct pool_job *job)
     struct commit_job *commit = CONTAINER_OF(job, struct commit_job, job);
     struct intake_peer *peer = commit->peer;
     struct message *message = commit->message;
+    note_set(message_id(message));
     if (commit->result == 0)
         accept_message(commit);
     else
         refuse(commit);
+    note_clear();
     message_unuse(message);
     free(commit);
     peer_unuse(peer);
@@ -404,6 +420,9 @@ static void on_commit(struct intake_peer *peer, uint32_t request_id,
     commit->is_kept = qmgr_has_room(qmgr);
     if (queue_id_is_valid(request->report_of))
         memcpy(commit->report_of, request->report_of.bytes, request->report_of.length);
+    if (queue_id_is_valid(request->forward_of))
+        memcpy(commit->forward_of, request->forward_of.bytes, request->forward_of.length);
+    commit->forward_index = request->forward_index;
     forget_grant(peer, grant);
     refill(peer);
     message_use(commit->message);
@@ -652,7 +671,8 @@ static void on_closed(struct ipc_channel *channel, const char *reason, void *con
 }
 
 #define PICKUP IPC_ROLE_BIT(IPC_ROLE_PICKUP)
-#define INTAKES (IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_BOUNCE) | PICKUP)
+#define LOCAL IPC_ROLE_BIT(IPC_ROLE_LOCAL)
+#define INTAKES (IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_BOUNCE) | PICKUP | LOCAL)
 static const struct ipc_permission permissions[] = {
     {IPC_QUEUE_WANT, INTAKES},
     {IPC_QUEUE_RECIPIENTS, INTAKES},

@@ -46,7 +46,8 @@ static void page_work(void *argument)
 }
 
 /* What the journal says of each recipient's last attempt; NULL when memory is out. */
-static struct outcome *collect_reasons(struct walk_message *listed, uint64_t *next_attempt_us)
+static struct outcome *collect_reasons(struct walk_message *listed, uint64_t *next_attempt_us,
+                                       bool *is_forced_expire)
 {
     const size_t count = listed->message.preamble.recipient_count;
     struct outcome *outcomes = arena_alloc(&listed->arena, count * sizeof(*outcomes));
@@ -56,6 +57,7 @@ static struct outcome *collect_reasons(struct walk_message *listed, uint64_t *ne
     while (outcomes && queue_journal_next(&rest, &record)) {
         if (record.kind == QUEUE_RECORD_NEXT)
             *next_attempt_us = record.next_attempt_us;
+        *is_forced_expire |= record.kind == QUEUE_RECORD_EXPIRE;
         if (!record.has_outcome)
             continue;
         for (uint32_t i = 0; i < record.recipient_count; i++)
@@ -86,8 +88,9 @@ static void put_entry(const struct listing *listing, struct walk_message *listed
                       struct buffer *records)
 {
     uint64_t next_us;
+    bool is_forced_expire = false;
     const struct queue_envelope *envelope = &listed->message.decoded;
-    (void)collect_reasons(listed, &next_us);
+    (void)collect_reasons(listed, &next_us, &is_forced_expire);
     const bool is_active =
         message_find(listing->qmgr, span_from_string(listed->place.queue_id)) != NULL;
     const struct ipc_queue_entry entry = {
@@ -99,6 +102,7 @@ static void put_entry(const struct listing *listing, struct walk_message *listed
         .arrival_us = envelope->arrival_us,
         .size_bytes = envelope->facts.size_bytes,
         .sender = envelope->reverse_path,
+        .is_forced_expire = is_forced_expire,
         .next_attempt_s = next_us / 1000000U,
     };
     ipc_records_append(IPC_QUEUE_ENTRY, &entry, records);
@@ -109,7 +113,8 @@ static bool put_listed(struct listing *listing, struct walk_message *listed, str
 {
     const struct queue_envelope *envelope = &listed->message.decoded;
     uint64_t next_us;
-    struct outcome *outcomes = collect_reasons(listed, &next_us);
+    bool is_forced_expire = false;
+    struct outcome *outcomes = collect_reasons(listed, &next_us, &is_forced_expire);
     if (!listing->is_entry_written)
         put_entry(listing, listed, records);
     listing->is_entry_written = true;

@@ -5,9 +5,12 @@
 #include <stdlib.h>
 
 #include "agent.h"
+#include "poison.h"
 #include "scan.h"
 #include "schedule.h"
 #include "system/clock.h"
+#include "system/note.h"
+#include "system/task.h"
 
 enum {
     LOCKED_RETRY_MS = 5000,
@@ -107,7 +110,8 @@ void load_add(struct loader *loader, struct load_job *job, const struct store_pl
     if (message_find(loader->qmgr, queue_id) || find_locked(loader, queue_id))
         return;
     job->store = loader->store;
-    job->loads[job->count++] = (struct load){.place = *place, .haste = haste};
+    job->loads[job->count++] = (struct load){
+        .place = *place, .haste = haste, .is_poison = poison_is_known(loader->qmgr, queue_id)};
 }
 
 static void load_work(void *argument)
@@ -117,9 +121,18 @@ static void load_work(void *argument)
         struct load *load = &job->loads[i];
         arena_init(&load->arena, MESSAGE_ARENA_BYTES, 0);
         load->result = STORE_GONE;
-        if (!load->is_sought || store_find(job->store, &load->place))
-            load->result = store_load(job->store, &load->place, load->ignores_lock, true,
-                                      &load->arena, &load->message);
+        if (load->is_sought && !store_find(job->store, &load->place))
+            continue;
+        if (load->is_poison) {
+            load->result = store_set_aside(job->store, &load->place, "corrupt") == 0 ? STORE_CORRUPT
+                                                                                     : STORE_FAILED;
+            load->message.error = errno;
+            continue;
+        }
+        note_set(span_from_string(load->place.queue_id));
+        load->result = store_load(job->store, &load->place, load->ignores_lock, true, &load->arena,
+                                  &load->message);
+        note_clear();
     }
 }
 
@@ -152,6 +165,10 @@ static void complain(const struct loader *loader, const struct load *load)
 {
     struct maillog *log = &loader->qmgr->service->log;
     const struct span queue_id = span_from_string(load->place.queue_id);
+    if (load->is_poison && load->result == STORE_CORRUPT) {
+        poison_forget(loader->qmgr, queue_id); /* the alarm was given when it became known */
+        return;
+    }
     const char *verdict = queue_file_result_name(load->message.verdict);
     if (load->result == STORE_CORRUPT)
         maillog_text(log, LOG_LEVEL_ERROR, queue_id, "queue file is damaged (%s); moved to corrupt",
@@ -192,6 +209,7 @@ static bool take_load(struct loader *loader, struct load *load)
         message_adopt(loader->qmgr, &load->place, &load->arena, &load->message);
     if (!message)
         return true;
+    task_note(message_id(message));
     message_use(message);
     message->is_flushed = load->haste == LOAD_FLUSHED;
     result_apply_orphans(loader->qmgr, message);
@@ -200,6 +218,7 @@ static bool take_load(struct loader *loader, struct load *load)
     else
         message_activate(message);
     message_unuse(message);
+    task_note(span_empty());
     return false;
 }
 
@@ -237,6 +256,7 @@ static bool serve_wanted(struct loader *loader, struct load_job *job)
         struct message *message = message_find(loader->qmgr, queue_id);
         struct load load = {.haste = wanted->is_flushed ? LOAD_FLUSHED : LOAD_NOW,
                             .is_sought = true,
+                            .is_poison = poison_is_known(loader->qmgr, queue_id),
                             .ignores_lock = result_is_awaited(loader->qmgr, queue_id)};
         memcpy(load.place.queue_id, wanted->queue_id, sizeof(wanted->queue_id));
         free(wanted);
@@ -306,7 +326,8 @@ static void alter_on_disk(struct loader *loader, struct alteration *alteration)
     pool_run(loader->qmgr->pool, alter_work, &job);
     if (alteration->result != STORE_ALTERED)
         return;
-    if (action == STORE_ALTER_RELEASE || action == STORE_ALTER_REQUEUE) {
+    if (action == STORE_ALTER_RELEASE || action == STORE_ALTER_REQUEUE ||
+        (action == STORE_ALTER_EXPIRE_RELEASE && !alteration->place.is_held)) {
         scan_expect(loader->qmgr, alteration->place.bucket, job.now_us);
         /* And although its next hop is left alone; failing that, when the bucket is read. */
         (void)loader_want(loader, span_from_string(alteration->place.queue_id), true);

@@ -33,6 +33,7 @@ struct load {
     struct store_place place;
     enum load_haste haste;
     bool is_sought; /* wherever it lies */
+    bool is_poison; /* set aside unread */
     bool ignores_lock;
     enum store_load_result result;
     struct arena arena;

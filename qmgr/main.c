@@ -9,6 +9,7 @@
 #include "agent.h"
 #include "intake_peer.h"
 #include "probe.h"
+#include "poison.h"
 #include "report.h"
 #include "route.h"
 #include "scan.h"
@@ -136,6 +137,7 @@ static bool begin(struct service *service)
     list_init(&qmgr.bouncers);
     list_init(&qmgr.unreported);
     list_init(&qmgr.orphans);
+    poison_init(&qmgr);
     qmgr.next_delivery = clock_realtime_us(); /* never the number of an earlier qmgr's delivery */
     qmgr.pool = pool_create(service->loop, qmgr.settings->queue_threads);
     if (!qmgr.pool || !schedule_init(&qmgr) || scan_start(&qmgr) != 0) {
@@ -165,7 +167,7 @@ static void on_peer(struct service *service, const struct service_peer *peer, in
         if (peer->is_server)
             intake_peer_attach(&qmgr, peer->role, descriptor);
         else
-            report_attach(&qmgr, descriptor);
+            report_attach(&qmgr, peer->process_number, descriptor);
         break;
     case IPC_ROLE_VERIFY:
         probe_attach(&qmgr, descriptor);
@@ -173,9 +175,14 @@ static void on_peer(struct service *service, const struct service_peer *peer, in
     case IPC_ROLE_ADDRD:
         route_attach(&qmgr, descriptor);
         break;
+    case IPC_ROLE_LOCAL: /* it makes mail of what it forwards, and is given mail */
+        if (peer->is_server)
+            intake_peer_attach(&qmgr, peer->role, descriptor);
+        else
+            agent_attach(&qmgr, peer, descriptor);
+        break;
     case IPC_ROLE_SMTP:
     case IPC_ROLE_LMTP:
-    case IPC_ROLE_LOCAL:
     case IPC_ROLE_VIRTUAL:
     case IPC_ROLE_ERROR:
     case IPC_ROLE_DISCARD:
@@ -214,6 +221,12 @@ static void drain(struct service *service)
     leave_when_idle(service);
 }
 
+static void on_poison(struct service *service, const struct ipc_poison *poison)
+{
+    (void)service;
+    poison_take(&qmgr, poison);
+}
+
 int main(void)
 {
     static const struct service_definition definition = {
@@ -227,6 +240,7 @@ int main(void)
         .on_listener = on_listener,
         .on_peer = on_peer,
         .drain = drain,
+        .on_poison = on_poison,
     };
     return service_main(&definition);
 }

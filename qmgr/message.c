@@ -11,9 +11,11 @@
 #include "route.h"
 #include "scan.h"
 #include "schedule.h"
+#include "space.h"
 #include "source.h"
 #include "system/clock.h"
 #include "warn.h"
+#include "wish.h"
 #include "write.h"
 
 enum { MESSAGE_ARENA_BYTES = 256 << 20 };
@@ -121,6 +123,7 @@ static void read_journal(struct message *message, const struct store_message *lo
         }
         if (record.kind == QUEUE_RECORD_WARNED || record.kind == QUEUE_RECORD_REPORTED)
             warn_take_record(message, &record);
+        wish_take_record(message, &record);
         if (!record.has_outcome || record.first_recipient >= message->recipient_count)
             continue;
         for (uint32_t i = 0; i < record.recipient_count; i++) {
@@ -132,6 +135,24 @@ static void read_journal(struct message *message, const struct store_message *lo
             message->recipients[index].diagnostic = record.text;
             message->recipients[index].last_attempt_us = record.time_us;
         }
+    }
+}
+
+static void close_recipient(struct message *message, struct recipient *recipient)
+{
+    if (recipient->stage == STAGE_DONE)
+        return;
+    recipient->stage = STAGE_DONE;
+    message->open_count--;
+}
+
+/* No agent has them yet. */
+static void close_what_waits(struct message *message)
+{
+    for (size_t i = 0; i < message->recipient_count; i++) {
+        struct recipient *recipient = &message->recipients[i];
+        if (recipient->stage == STAGE_UNROUTED || recipient->stage == STAGE_QUEUED)
+            close_recipient(message, recipient);
     }
 }
 
@@ -164,6 +185,8 @@ struct message *message_adopt(struct qmgr *qmgr, const struct store_place *place
         }
     }
     read_journal(message, loaded);
+    if (message->is_holding)
+        close_what_waits(message);
     message->active_us = clock_realtime_us();
     return message;
 }
@@ -240,14 +263,6 @@ static struct span keep(struct message *message, struct span text)
     return kept.bytes ? kept : span_empty();
 }
 
-static void close_recipient(struct message *message, struct recipient *recipient)
-{
-    if (recipient->stage == STAGE_DONE)
-        return;
-    recipient->stage = STAGE_DONE;
-    message->open_count--;
-}
-
 void message_set_result(struct message *message, uint32_t index, const struct outcome *outcome,
                         struct span remote, struct span diagnostic, bool will_report)
 {
@@ -271,6 +286,25 @@ void message_set_result(struct message *message, uint32_t index, const struct ou
     else if (outcome->kind == OUTCOME_PERMANENT && !settings->soft_bounce)
         recipient->status = QUEUE_STATUS_FAILED;
     close_recipient(message, recipient);
+}
+
+void message_note_forward(struct message *message, uint32_t index, struct span queue_id)
+{
+    struct recipient *recipient = &message->recipients[index];
+    const struct span reason =
+        arena_format(&message->arena, "forwarded as %.*s", SPAN_PRINTF(queue_id));
+    if (recipient->stage != STAGE_IN_FLIGHT || message->envelope.flags & QUEUE_FLAG_VERIFY)
+        return;
+    recipient->outcome = outcome_ok();
+    recipient->outcome.reason = reason.bytes ? reason : span_empty();
+    recipient->last_attempt_us = clock_realtime_us();
+    recipient->is_expanded = true;
+    recipient->has_changed = true;
+    recipient->status =
+        warn_reports_success(message, index) ? QUEUE_STATUS_SUCCEEDED : QUEUE_STATUS_DELIVERED;
+    /* At once: a qmgr that comes after us must not ask for it again. */
+    if (!message->is_writing)
+        (void)write_marks(message);
 }
 
 static uint64_t since(uint64_t now_us, uint64_t then_us)
@@ -382,8 +416,9 @@ static void expire(struct message *message)
                                     : settings->bounce_queue_lifetime_ms;
     const uint64_t now_us = clock_realtime_us();
     bool has_expired = false;
-    if (since(now_us, message->envelope.arrival_us) < (uint64_t)lifetime_ms * 1000U ||
-        !steady_is_trusted(&message->qmgr->steady, clock_boottime_ms()))
+    if (!message->is_forced_expire &&
+        (since(now_us, message->envelope.arrival_us) < (uint64_t)lifetime_ms * 1000U ||
+         !space_trusts_clock(message->qmgr)))
         return;
     for (size_t i = 0; i < message->recipient_count; i++) {
         struct recipient *recipient = &message->recipients[i];
@@ -395,7 +430,7 @@ static void expire(struct message *message)
     }
     if (has_expired)
         maillog_expired(&message->qmgr->service->log, message_id(message),
-                        message->envelope.reverse_path, false);
+                        message->envelope.reverse_path, message->is_forced_expire);
 }
 
 static void mark_reported(struct message *message)
@@ -485,6 +520,41 @@ void message_progress(struct message *message)
         write_defer(message);
 }
 
+/* What waits stays where it is; what is under way goes on, because its result has to be written. */
+static void close_waiting(struct message *message)
+{
+    close_what_waits(message);
+    schedule_wake(message->qmgr); /* its entries go */
+    message_use(message);
+    message_progress(message);
+    message_unuse(message);
+}
+
+void message_set_aside(struct message *message)
+{
+    message->is_corrupt = true;
+    if (message->is_committed)
+        close_waiting(message);
+}
+
+static bool force_expire(struct message *message, bool releases)
+{
+    const bool is_new = !message->is_forced_expire;
+    const bool is_released = releases && message->is_holding;
+    message->is_forced_expire = true;
+    if (is_new)
+        wish_note(message, QUEUE_RECORD_EXPIRE);
+    if (is_released) {
+        message->is_holding = false;
+        message->is_requeued = true;
+        wish_note(message, QUEUE_RECORD_RELEASE);
+    }
+    message_use(message);
+    message_progress(message);
+    message_unuse(message);
+    return is_new || is_released;
+}
+
 bool message_alter(struct message *message, enum store_alter_action action)
 {
     if (message->is_deleted || message->is_discarded || message->is_probe)
@@ -492,23 +562,21 @@ bool message_alter(struct message *message, enum store_alter_action action)
     if (action == STORE_ALTER_RELEASE || action == STORE_ALTER_REQUEUE) {
         const bool was_holding = message->is_holding;
         message->is_holding = false;
+        if (was_holding)
+            wish_note(message, QUEUE_RECORD_RELEASE);
         message->is_flushed = true;
         message->is_requeued = was_holding || message->is_writing;
         schedule_wake(message->qmgr);
         return action == STORE_ALTER_REQUEUE || was_holding;
     }
+    if (action == STORE_ALTER_EXPIRE || action == STORE_ALTER_EXPIRE_RELEASE)
+        return force_expire(message, action == STORE_ALTER_EXPIRE_RELEASE);
     if (action == STORE_ALTER_HOLD && message->is_holding)
         return false;
     message->is_deleted = action == STORE_ALTER_DELETE;
     message->is_holding = action == STORE_ALTER_HOLD;
-    for (size_t i = 0; i < message->recipient_count; i++) {
-        struct recipient *recipient = &message->recipients[i];
-        if (recipient->stage == STAGE_UNROUTED || recipient->stage == STAGE_QUEUED)
-            close_recipient(message, recipient);
-    }
-    schedule_wake(message->qmgr); /* its entries go */
-    message_use(message);
-    message_progress(message);
-    message_unuse(message);
+    if (message->is_holding)
+        wish_note(message, QUEUE_RECORD_HOLD);
+    close_waiting(message);
     return true;
 }

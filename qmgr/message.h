@@ -24,6 +24,7 @@ struct recipient {
     bool is_maybe_repeated; /* an earlier attempt may have succeeded unseen */
     bool has_changed;       /* status or outcome differ from what is on disk */
     bool is_expanded;       /* delivered means: to the addresses that it stands for */
+    bool is_redirected;     /* an agent has named another transport: once in a round */
     bool is_warned;         /* the sender was told of the delay */
     bool is_traced;         /* and of the first attempt, for sendmail -bv or -v */
     bool has_note;          /* that is not in the journal yet */
@@ -60,19 +61,23 @@ struct message {
     uint64_t journal_end;
     uint32_t attempt_count;
     uint64_t active_us;
-    bool is_committed; /* on disk: may be delivered */
-    bool is_discarded; /* the commit failed: to be freed when nobody uses it */
-    bool is_routing;   /* addrd has been asked */
-    bool is_reporting; /* bounce has been asked */
-    bool is_reported;  /* and the report is in the queue already */
-    bool is_settling;  /* see message_settle() */
-    bool is_flushed;   /* tried even where the next hop is left alone */
-    bool is_deleted;   /* somebody asked for it: it goes without a report */
-    bool is_holding;   /* goes to hold when what is under way has ended */
-    bool is_requeued;  /* if it has to wait again, then not long */
-    bool is_writing;   /* a mark, defer or remove job runs */
+    bool is_committed;     /* on disk: may be delivered */
+    bool is_discarded;     /* the commit failed: to be freed when nobody uses it */
+    bool is_routing;       /* addrd has been asked */
+    bool is_reporting;     /* bounce has been asked */
+    bool is_reported;      /* and the report is in the queue already */
+    bool is_settling;      /* see message_settle() */
+    bool is_flushed;       /* tried even where the next hop is left alone */
+    bool is_deleted;       /* somebody asked for it: it goes without a report */
+    bool is_holding;       /* goes to hold when what is under way has ended */
+    bool has_hold_note;    /* is_holding has changed, and the journal does not say so yet */
+    bool has_expire_note;  /* the same of is_forced_expire */
+    bool is_forced_expire; /* it goes back to the sender when it cannot be delivered at once */
+    bool is_requeued;      /* if it has to wait again, then not long */
+    bool is_writing;       /* a mark, defer or remove job runs */
     bool has_report_failed;
     bool is_corrupt;           /* an agent found that the content is not what was committed */
+    uint32_t reporter;         /* the process of bounce that was asked */
     size_t report_end;         /* the report under way covers recipients before this one */
     enum dsn_kind report_kind; /* and is on what */
     bool has_notes;            /* some recipient's has_note */
@@ -115,6 +120,8 @@ void message_settle(struct message *message);
 /* An operator's wish. What waits for an agent stays where it is; what is under way goes on, because
  * its result has to be written. False when the message is so already. */
 MUST_USE bool message_alter(struct message *message, enum store_alter_action action);
+/* It is poison: no further attempt, and out of the way. */
+void message_set_aside(struct message *message);
 /* Not accepted: forget it. */
 void message_discard(struct message *message);
 void message_use(struct message *message);
@@ -125,6 +132,9 @@ void message_unuse(struct message *message);
  * else tells the sender, who asked for it. */
 void message_set_result(struct message *message, uint32_t index, const struct outcome *outcome,
                         struct span remote, struct span diagnostic, bool will_report);
+/* The recipient under way has become another message, which is in the queue: its agent has yet to
+ * say so, and may be gone before. */
+void message_note_forward(struct message *message, uint32_t index, struct span queue_id);
 /* qmgr itself decided without an agent: also logs the delivery line. */
 void message_fail_locally(struct message *message, uint32_t index, const struct outcome *outcome);
 /* To be told to the agent when the state is written. */

@@ -63,6 +63,9 @@ struct qmgr {
     struct list orphans;              /* results of deliveries that an earlier qmgr began */
     struct loop_hook dispatch_hook;
 
+    struct list losses;   /* who had what when it died: poison.c */
+    struct list poisoned; /* messages to be set aside unread */
+
     /* Who reports. */
     struct list bouncers;           /* struct bouncer */
     struct list unreported;         /* messages that wait for a bouncer */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "dsn/report.h"
+#include "poison.h"
 #include "scan.h"
 
 enum { REPORT_TIMEOUT_MS = 600 * 1000, REPORT_BATCH_BYTES = 49152, BOUNCER_WAIT_MS = 60 * 1000 };
@@ -13,6 +14,7 @@ struct bouncer {
     struct list_link link;
     struct qmgr *qmgr;
     struct ipc_channel *channel;
+    uint32_t process_number;
 };
 
 struct report_job {
@@ -27,8 +29,9 @@ struct report_job {
 static bool is_wanted(const struct message *message, uint32_t index)
 {
     const uint8_t notify = message->envelope.recipients[index].notify;
+    /* A report asks for none itself; what becomes of one that fails (2bounce) bounce knows. */
     return message->report_kind != DSN_FAILURE || notify == 0 ||
-           (notify & QUEUE_NOTIFY_FAILURE) != 0;
+           (notify & QUEUE_NOTIFY_FAILURE) != 0 || message->envelope.origin == QUEUE_ORIGIN_BOUNCE;
 }
 
 /* RFC 3464 section 2.3.3. */
@@ -108,6 +111,8 @@ static void on_reply(enum ipc_call_result result, void *reply, void *context)
     struct message *message = context;
     const struct ipc_bounce_reply *answer = reply;
     const bool is_done = result == IPC_CALL_OK && outcome_is_ok(&answer->outcome);
+    if (result == IPC_CALL_CLOSED)
+        poison_note_loss(message->qmgr, message->reporter, message_id(message));
     if (result == IPC_CALL_OK && answer->outcome.kind == OUTCOME_PERMANENT) {
         message->is_corrupt = true;
         maillog_text(&message->qmgr->service->log, LOG_LEVEL_ERROR, message_id(message),
@@ -142,6 +147,7 @@ static void ask(struct message *message, int descriptor)
                                             .recipients = buffer_span(&records),
                                             .kind = message->report_kind,
                                             .retry_until_us = retry_until_us(message)};
+        message->reporter = bouncer->process_number;
         message_use(message);
         is_asked =
             ipc_channel_call_async(bouncer->channel, IPC_BOUNCE, &question, IPC_BOUNCE_REPLY,
@@ -228,7 +234,7 @@ static void on_closed(struct ipc_channel *channel, const char *reason, void *con
 
 static const struct ipc_channel_handlers handlers = {NULL, on_closed, NULL};
 
-void report_attach(struct qmgr *qmgr, int descriptor)
+void report_attach(struct qmgr *qmgr, uint32_t process_number, int descriptor)
 {
     struct bouncer *bouncer = calloc(1, sizeof(*bouncer));
     struct list_link *link;
@@ -237,6 +243,7 @@ void report_attach(struct qmgr *qmgr, int descriptor)
         return;
     }
     bouncer->qmgr = qmgr;
+    bouncer->process_number = process_number;
     bouncer->channel =
         ipc_channel_create(qmgr->loop, descriptor, IPC_ROLE_BOUNCE, &handlers, bouncer);
     if (!bouncer->channel) {

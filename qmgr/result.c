@@ -5,6 +5,7 @@
 
 #include "agent.h"
 #include "scan.h"
+#include "schedule.h"
 
 enum { ORPHANS_MAX = 10000 };
 
@@ -34,8 +35,44 @@ void agent_acknowledge(struct qmgr *qmgr, struct span queue_id,
     }
 }
 
+/* The recipient is no business of the delivery any more: it may be under way elsewhere before this
+ * one is over. */
+static void forget_index(struct entry *entry, uint32_t index)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < entry->count; i++)
+        if (entry->indexes[i] != index)
+            entry->indexes[kept++] = entry->indexes[i];
+    entry->count = kept;
+}
+
+/* local knows who the recipient is, and that another transport delivers to that one; smtp that the
+ * best mail exchanger is this host. Of a delivery that this round knows nothing of the word is
+ * passed over: the agent is asked again. Once in a round, or two could play ball. */
+static void redirect(struct message *message, const struct ipc_recipient_result *result,
+                     struct entry *entry)
+{
+    struct recipient *recipient = &message->recipients[result->index];
+    struct outcome outcome = outcome_temporary(451, 4, 6, "mail transport loop");
+    if (!entry)
+        return;
+    if (!recipient->is_redirected && !message->is_settling && !message->is_deleted &&
+        !message->is_holding) {
+        recipient->is_redirected = true;
+        recipient->stage = STAGE_QUEUED;
+        if (schedule_recipient(message, result->index, result->transport, result->nexthop)) {
+            forget_index(entry, result->index);
+            schedule_message(message);
+            return;
+        }
+        recipient->stage = STAGE_IN_FLIGHT;
+        outcome = outcome_temporary(451, 3, 0, "queue manager is out of memory");
+    }
+    message_fail_locally(message, result->index, &outcome);
+}
+
 /* Applies the records to recipients for which it is still open what became of them. */
-static void apply(struct message *message, struct span results, const struct entry *entry)
+static void apply(struct message *message, struct span results, struct entry *entry)
 {
     struct ipc_recipient_result result;
     while (results.length &&
@@ -51,7 +88,9 @@ static void apply(struct message *message, struct span results, const struct ent
                        (recipient->stage == STAGE_IN_FLIGHT && result.outcome.kind == OUTCOME_OK));
         for (size_t i = 0; entry && i < entry->count && !is_own; i++)
             is_own = entry->indexes[i] == result.index && recipient->stage == STAGE_IN_FLIGHT;
-        if (is_own) {
+        if (is_own && !span_is_empty(result.transport)) {
+            redirect(message, &result, entry);
+        } else if (is_own) {
             message->recipients[result.index].is_expanded = result.is_expanded;
             message_set_result(message, result.index, &result.outcome, result.remote,
                                result.diagnostic, result.will_report);

@@ -512,11 +512,18 @@ void schedule_returned(struct entry *entry)
     struct message *message = entry->message;
     struct qmgr *qmgr = message->qmgr;
     size_t count = 0;
+    message_use(message);
     leave_flight(entry);
     for (size_t i = 0; i < entry->count; i++) {
         struct recipient *recipient = &message->recipients[entry->indexes[i]];
         if (recipient->stage != STAGE_IN_FLIGHT)
             continue;
+        if (queue_status_is_done((enum queue_status)recipient->status)) {
+            const struct outcome outcome = recipient->outcome; /* forwarded, as we know */
+            message_set_result(message, entry->indexes[i], &outcome, span_empty(), span_empty(),
+                               false);
+            continue;
+        }
         recipient->stage = STAGE_QUEUED;
         recipient->is_maybe_repeated = true;
         entry->indexes[count++] = entry->indexes[i];
@@ -537,4 +544,6 @@ void schedule_returned(struct entry *entry)
     }
     schedule_place(destination);
     schedule_wake(qmgr);
+    message_progress(message);
+    message_unuse(message);
 }

@@ -163,15 +163,17 @@ static enum reserve_wish next_wish(const struct space *space)
     return space->free_bytes >= needed ? RESERVE_MAKE : RESERVE_KEEP;
 }
 
-static void look_at_clock(struct qmgr *qmgr)
+bool space_trusts_clock(struct qmgr *qmgr)
 {
-    const int64_t jump_ms = steady_look(&qmgr->steady, clock_realtime_us(), clock_boottime_ms());
+    const int64_t boottime_ms = clock_boottime_ms();
+    const int64_t jump_ms = steady_look(&qmgr->steady, clock_realtime_us(), boottime_ms);
     if (jump_ms == 0)
-        return;
+        return steady_is_trusted(&qmgr->steady, boottime_ms);
     maillog_text(&qmgr->service->log, LOG_LEVEL_WARNING, span_empty(),
                  "the clock was set %s by %lld s; nothing expires for an hour",
                  jump_ms > 0 ? "forward" : "back", (long long)llabs(jump_ms / 1000));
     scan_clock_changed(qmgr);
+    return false;
 }
 
 static void each_second(void *context)
@@ -179,7 +181,7 @@ static void each_second(void *context)
     struct space *space = context;
     struct qmgr *qmgr = space->qmgr;
     struct space_job *job = calloc(1, sizeof(*job));
-    look_at_clock(qmgr);
+    (void)!space_trusts_clock(qmgr); /* a jump is noted, whether anybody asks or not */
     schedule_sweep(qmgr);
     report_give_up_waiting(qmgr);
     if (!job) {

@@ -11,6 +11,9 @@
 void space_start(struct qmgr *qmgr);
 /* Is that what a full disk, or a full quota, says? */
 bool space_is_short(int error);
+/* May an age be believed? Looks whether the clock was set a moment ago: by the next second's look a
+ * queue full of mail might have expired. */
+MUST_USE bool space_trusts_clock(struct qmgr *qmgr);
 /* Something of ours could not be written for want of room. */
 void space_spend_reserve(struct qmgr *qmgr);
 

@@ -1,8 +1,7 @@
 /* qmgr/steady - has the clock been set while we ran?
  * Ages of messages are differences of a clock that somebody may set: by hand, or by a time service
  * after a start with an empty battery. After such a jump nothing expires for a while: the jump may
- * be the mistake, and somebody may set the clock right. Pure. Callers: qmgr/space (each second),
- * qmgr/message. */
+ * be the mistake, and somebody may set the clock right. Pure. Callers: qmgr/space. */
 #ifndef QMGR_STEADY_H
 #define QMGR_STEADY_H
 

@@ -130,56 +130,112 @@ static void on_flush(struct tool_peer *peer, uint32_t id, const struct ipc_queue
     reply_flush(peer, id, &outcome);
 }
 
+/* One or many, one after the other. */
 struct tool_alteration {
     struct alteration alteration;
     struct tool_peer *peer;
+    bool is_batch;
+    enum store_alter_action action;
+    struct buffer queue_ids; /* of a batch */
+    struct span rest;
+    struct buffer results;
+    int error; /* of the last that failed */
 };
 
-static void on_altered(struct alteration *alteration)
+static void reply_altered(struct tool_alteration *asked)
 {
-    struct tool_alteration *asked = CONTAINER_OF(alteration, struct tool_alteration, alteration);
     struct tool_peer *peer = asked->peer;
-    const struct ipc_queue_alter_reply reply = {
-        .result = (uint32_t)alteration->result,
-        .reason = alteration->result == STORE_ALTER_FAILED
-                      ? span_from_string(strerror(alteration->error))
-                      : span_empty()};
-    if (peer->channel)
-        (void)ipc_channel_reply(peer->channel, peer->request_id, IPC_QUEUE_ALTER_REPLY, &reply);
+    const struct alteration *alteration = &asked->alteration;
+    const struct span reason =
+        asked->error ? span_from_string(strerror(asked->error)) : span_empty();
+    const struct ipc_queue_alter_reply one = {.result = (uint32_t)alteration->result,
+                                              .reason = reason};
+    const struct ipc_queue_alter_batch_reply many = {.results = buffer_span(&asked->results),
+                                                     .reason = reason};
+    if (peer->channel && asked->is_batch)
+        (void)ipc_channel_reply(peer->channel, peer->request_id, IPC_QUEUE_ALTER_BATCH_REPLY,
+                                &many);
+    else if (peer->channel)
+        (void)ipc_channel_reply(peer->channel, peer->request_id, IPC_QUEUE_ALTER_REPLY, &one);
+    buffer_release(&asked->queue_ids);
+    buffer_release(&asked->results);
     free(asked);
     end_request(peer);
 }
 
-static const char *why_not(const struct tool_peer *peer, const struct ipc_queue_alter *alter)
+static void on_altered(struct alteration *alteration);
+
+/* False at the end of the batch. */
+static bool alter_next(struct tool_alteration *asked)
+{
+    struct span queue_id;
+    while (span_next_word(&asked->rest, " ", &queue_id)) {
+        if (!queue_id_is_valid(queue_id)) {
+            buffer_append_byte(&asked->results, STORE_NOT_ALTERED);
+            continue;
+        }
+        asked->alteration = (struct alteration){.action = asked->action, .done = on_altered};
+        memcpy(asked->alteration.place.queue_id, queue_id.bytes, queue_id.length);
+        scan_alter(asked->peer->qmgr, &asked->alteration);
+        return true;
+    }
+    return false;
+}
+
+static void on_altered(struct alteration *alteration)
+{
+    struct tool_alteration *asked = CONTAINER_OF(alteration, struct tool_alteration, alteration);
+    if (alteration->result == STORE_ALTER_FAILED)
+        asked->error = alteration->error;
+    buffer_append_byte(&asked->results, (uint8_t)alteration->result);
+    if (!asked->peer->channel || !alter_next(asked))
+        reply_altered(asked);
+}
+
+static const char *why_not(const struct tool_peer *peer, uint32_t action)
 {
     if (!peer->is_superuser)
         return "permission denied";
-    if (alter->action < STORE_ALTER_DELETE || alter->action > STORE_ALTER_REQUEUE)
+    if (action < STORE_ALTER_DELETE || action > STORE_ALTER_EXPIRE_RELEASE)
         return "unknown action";
-    if (!queue_id_is_valid(alter->queue_id))
-        return "not a queue id";
     return peer->qmgr->has_lock ? NULL : "another queue manager still has the queue";
 }
 
-static void on_alter(struct tool_peer *peer, uint32_t id, const struct ipc_queue_alter *alter)
+static void refuse_alteration(struct tool_peer *peer, uint32_t id, bool is_batch,
+                              const char *reason)
 {
-    const char *reason = why_not(peer, alter);
+    const struct ipc_queue_alter_reply one = {.result = STORE_ALTER_FAILED,
+                                              .reason = span_from_string(reason)};
+    const struct ipc_queue_alter_batch_reply many = {.reason = span_from_string(reason)};
+    if (is_batch)
+        (void)ipc_channel_reply(peer->channel, id, IPC_QUEUE_ALTER_BATCH_REPLY, &many);
+    else
+        (void)ipc_channel_reply(peer->channel, id, IPC_QUEUE_ALTER_REPLY, &one);
+}
+
+static void on_alter(struct tool_peer *peer, uint32_t id, uint32_t action, struct span queue_ids,
+                     bool is_batch)
+{
+    const char *reason = why_not(peer, action);
     if (!id || peer->request_id)
         return;
+    if (!reason && !is_batch && !queue_id_is_valid(queue_ids))
+        reason = "not a queue id";
     struct tool_alteration *asked = reason ? NULL : calloc(1, sizeof(*asked));
     if (!asked) {
-        const struct ipc_queue_alter_reply reply = {
-            .result = STORE_ALTER_FAILED,
-            .reason = span_from_string(reason ? reason : "queue manager is out of memory")};
-        (void)ipc_channel_reply(peer->channel, id, IPC_QUEUE_ALTER_REPLY, &reply);
+        refuse_alteration(peer, id, is_batch, reason ? reason : "queue manager is out of memory");
         return;
     }
     asked->peer = peer;
-    asked->alteration.action = (enum store_alter_action)alter->action;
-    asked->alteration.done = on_altered;
-    memcpy(asked->alteration.place.queue_id, alter->queue_id.bytes, alter->queue_id.length);
+    asked->is_batch = is_batch;
+    asked->action = (enum store_alter_action)action;
+    buffer_init(&asked->queue_ids, NULL, IPC_RECORDS_MAX);
+    buffer_init(&asked->results, NULL, IPC_RECORDS_MAX);
+    buffer_append_span(&asked->queue_ids, queue_ids);
+    asked->rest = buffer_span(&asked->queue_ids);
     peer->request_id = id;
-    scan_alter(peer->qmgr, &asked->alteration);
+    if (!alter_next(asked))
+        reply_altered(asked);
 }
 
 static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
@@ -191,8 +247,13 @@ static void on_message(struct ipc_channel *channel, const struct ipc_delivery *d
         on_list(peer, delivery->id, ((const struct ipc_queue_list *)delivery->message)->is_first);
     else if (delivery->type == IPC_QUEUE_FLUSH)
         on_flush(peer, delivery->id, delivery->message);
-    else if (delivery->type == IPC_QUEUE_ALTER)
-        on_alter(peer, delivery->id, delivery->message);
+    else if (delivery->type == IPC_QUEUE_ALTER) {
+        const struct ipc_queue_alter *alter = delivery->message;
+        on_alter(peer, delivery->id, alter->action, alter->queue_id, false);
+    } else if (delivery->type == IPC_QUEUE_ALTER_BATCH) {
+        const struct ipc_queue_alter_batch *batch = delivery->message;
+        on_alter(peer, delivery->id, batch->action, batch->queue_ids, true);
+    }
 }
 
 static void on_closed(struct ipc_channel *channel, const char *reason, void *context)
@@ -208,6 +269,7 @@ static const struct ipc_permission permissions[] = {
     {IPC_QUEUE_LIST, IPC_ROLE_BIT(IPC_ROLE_TOOL)},
     {IPC_QUEUE_FLUSH, IPC_ROLE_BIT(IPC_ROLE_TOOL)},
     {IPC_QUEUE_ALTER, IPC_ROLE_BIT(IPC_ROLE_TOOL)},
+    {IPC_QUEUE_ALTER_BATCH, IPC_ROLE_BIT(IPC_ROLE_TOOL)},
     {0, 0},
 };
 static const struct ipc_channel_handlers handlers = {on_message, on_closed, permissions};

@@ -10,7 +10,9 @@
 #include "scan.h"
 #include "space.h"
 #include "system/clock.h"
+#include "system/note.h"
 #include "system/random.h"
+#include "wish.h"
 #include "warn.h"
 
 enum { JOURNAL_REASONS_BYTES = 8 << 20, JOURNAL_JOB_BYTES = JOURNAL_REASONS_BYTES + 65536 };
@@ -47,9 +49,22 @@ struct write_job {
     bool is_gone; /* somebody has taken the file away */
 };
 
+/* From now on the place says that it is held, and a release needs only to move it. */
+static void note_arrival(struct write_job *job)
+{
+    struct buffer journal;
+    buffer_init(&journal, NULL, 256);
+    wish_append_fulfilled(&journal);
+    if (store_mark(job->store, &job->place, &job->preamble, NULL, 0, buffer_span(&journal),
+                   &job->journal_end) != 0)
+        errno = 0; /* then it will be held once more after its release */
+    buffer_release(&journal);
+}
+
 static void write_work(struct pool_job *pool_job)
 {
     struct write_job *job = CONTAINER_OF(pool_job, struct write_job, job);
+    note_set(span_from_string(job->place.queue_id));
     errno = 0;
     if (job->kind == WRITE_REMOVE)
         job->result = store_remove(job->store, &job->place);
@@ -61,6 +76,8 @@ static void write_work(struct pool_job *pool_job)
     if (job->kind == WRITE_HOLD && job->result == 0 && !job->place.is_held) {
         job->result = store_set_aside(job->store, &job->place, "hold");
         job->place.is_held = job->result == 0;
+        if (job->place.is_held)
+            note_arrival(job);
     }
     /* On a full disk the marks wait in memory, but the message must still leave new/ in time. */
     if (job->kind == WRITE_DEFER) {
@@ -71,6 +88,7 @@ static void write_work(struct pool_job *pool_job)
     }
     job->error = errno;
     job->is_gone = job->result != 0 && store_is_gone(job->store, &job->place);
+    note_clear();
 }
 
 static void write_done(struct pool_job *pool_job);
@@ -121,6 +139,7 @@ static bool collect_changes(struct message *message, struct write_job *job)
 {
     size_t changed = 0;
     warn_append_records(message, &job->journal);
+    wish_append_records(message, &job->journal);
     job->has_notes = job->journal.length > 0;
     for (size_t i = 0; i < message->recipient_count; i++)
         changed += message->recipients[i].has_changed;
@@ -205,6 +224,8 @@ static void restore_changes(struct message *message, const struct write_job *job
         message->recipients[i].has_note =
             message->recipients[i].is_warned || message->recipients[i].is_traced;
     message->has_notes |= job->has_notes;
+    message->has_hold_note |= job->has_notes;
+    message->has_expire_note |= job->has_notes && message->is_forced_expire;
 }
 
 /* While it was put away an operator wished otherwise: the round has another end. */

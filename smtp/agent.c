@@ -238,6 +238,29 @@ void agent_attach_dnsd(struct agent *agent, int descriptor)
     dns_client_set_channel(&agent->dns, agent->dns_channel);
 }
 
+/* ---- addrd ---- */
+
+static void on_addrd_closed(struct ipc_channel *channel, const char *reason, void *context)
+{
+    struct agent *agent = context;
+    (void)channel;
+    (void)reason;
+    addr_client_set_channel(&agent->addr, NULL);
+    ipc_channel_destroy(&agent->addr_channel);
+}
+
+static const struct ipc_channel_handlers addrd_handlers = {NULL, on_addrd_closed, no_permissions};
+
+void agent_attach_addrd(struct agent *agent, int descriptor)
+{
+    addr_client_set_channel(&agent->addr, NULL);
+    if (agent->addr_channel)
+        ipc_channel_destroy(&agent->addr_channel);
+    agent->addr_channel =
+        ipc_channel_create(agent->loop, descriptor, IPC_ROLE_ADDRD, &addrd_handlers, agent);
+    addr_client_set_channel(&agent->addr, agent->addr_channel);
+}
+
 /* ---- connectd ---- */
 
 static void on_connectd_closed(struct ipc_channel *channel, const char *reason, void *context)

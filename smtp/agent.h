@@ -7,6 +7,7 @@
 #ifndef SMTP_AGENT_H
 #define SMTP_AGENT_H
 
+#include "addr/client.h"
 #include "base/buffer.h"
 #include "conf/smtp.h"
 #include "dns/client.h"
@@ -49,6 +50,8 @@ struct agent {
     const struct conf_smtp *settings;
     struct dns_client dns;
     struct ipc_channel *dns_channel;
+    struct addr_client addr;
+    struct ipc_channel *addr_channel;
     struct connect_client connector;
     struct ipc_channel *connector_channel;
     struct connection_context connections;
@@ -60,6 +63,7 @@ struct agent {
     struct loop_timer drain_timer;
     struct ip_address *own; /* addresses at which this machine takes mail */
     size_t own_count;
+    struct span hosts_file; /* its text, where names are looked for in it; else empty */
     uint16_t default_port;
     bool speaks_lmtp;
     bool assumes_final; /* lmtp_assume_final */
@@ -74,6 +78,7 @@ void agent_init(struct agent *agent, struct loop *loop, struct maillog *log,
 /* Each takes over a channel end in place of the one before. */
 void agent_attach_qmgr(struct agent *agent, int descriptor);
 void agent_attach_dnsd(struct agent *agent, int descriptor);
+void agent_attach_addrd(struct agent *agent, int descriptor);
 void agent_attach_connectd(struct agent *agent, int descriptor);
 /* Takes no further deliveries; calls on_idle when every one has ended, perhaps at once. */
 void agent_drain(struct agent *agent, void (*on_idle)(void *context), void *context);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "greeting.h"
+#include "notice.h"
 #include "system/task.h"
 
 enum {
@@ -106,6 +107,7 @@ void connection_write(struct connection *connection, const char *format, ...)
     va_end(arguments);
     ASSERT(length >= 0 && (size_t)length < sizeof(line)); /* addresses are shorter */
     stream_write(&connection->stream, span_of(line, (size_t)length));
+    notice_add_command(connection, span_of(line, (size_t)length));
 }
 
 /* A slow reader is waited for as long as it reads at all; or, with smtp_per_request_deadline, as
@@ -163,6 +165,7 @@ bool connection_read_reply(struct connection *connection, enum connection_stage 
             if (!parsed.lines.bytes)
                 parsed.lines = span_empty();
             *reply = parsed;
+            notice_add_reply(connection, &parsed);
             return true;
         case PARSE_NEED_MORE:
             break;
@@ -265,6 +268,7 @@ static enum stream_result connect_to(struct connection *connection,
 static void destroy(struct connection **connection_pointer)
 {
     struct connection *connection = *connection_pointer;
+    notice_finish(connection);
     stream_close(&connection->stream);
     arena_destroy(&connection->arena);
     arena_destroy(&connection->reply_arena);

@@ -20,9 +20,10 @@ enum {
 
 /* A failure, and whose it is. */
 struct failure {
-    struct outcome outcome; /* the reason is the text for log and report; arena of the caller */
-    struct span diagnostic; /* the remote's own words; may be empty */
-    bool is_connected;      /* the remote was reached */
+    struct outcome outcome;     /* the reason is the text for log and report; arena of the caller */
+    struct span diagnostic;     /* the remote's own words; may be empty */
+    bool is_connected;          /* the remote was reached */
+    struct span next_transport; /* "transport:nexthop" is to have it instead; mostly empty */
 };
 
 /* What connections are made with. */
@@ -31,6 +32,8 @@ struct connection_context {
     const struct conf_smtp *settings;
     struct connect_client *connector; /* for Unix sockets */
     bool speaks_lmtp;                 /* RFC 2033 */
+    struct ipc_channel *bounce;       /* smtp/notice: who tells the postmaster */
+    unsigned notified_troubles;       /* of what, enum smtp_trouble */
 };
 
 /* A domain that occurred in a recipient of this session. */
@@ -54,13 +57,14 @@ struct connection {
     int64_t opened_ms;
     struct ip_address address;
     uint16_t port;
-    struct span path;    /* of a Unix socket; else empty */
-    unsigned use_count;  /* transactions begun */
-    bool delays_dot;     /* a firewall wants the final dot in a packet of its own */
-    bool is_usable;      /* in step with the server, which has not said good-bye */
-    bool needs_reset;    /* a transaction was begun and not ended */
-    struct keep *keeper; /* smtp/keep, while it says good-bye */
-    char *destination;   /* smtp/keep: the next hop that it serves; heap */
+    struct span path;      /* of a Unix socket; else empty */
+    unsigned use_count;    /* transactions begun */
+    bool delays_dot;       /* a firewall wants the final dot in a packet of its own */
+    bool is_usable;        /* in step with the server, which has not said good-bye */
+    bool needs_reset;      /* a transaction was begun and not ended */
+    struct keep *keeper;   /* smtp/keep, while it says good-bye */
+    struct notice *notice; /* smtp/notice; NULL: nothing is kept */
+    char *destination;     /* smtp/keep: the next hop that it serves; heap */
     int64_t idle_until_ms;
 };
 

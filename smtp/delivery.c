@@ -177,28 +177,56 @@ static void put_away(struct attempt *attempt, struct connection *connection)
             keep_put(&delivery->agent->keep, &connection, attempt->destination);
 }
 
-/* A connection from an earlier delivery may have died unseen: false says that nothing has been
- * tried yet. */
-static bool try_kept_connection(struct attempt *attempt)
+/* Over a connection from an earlier delivery, which may have died unseen: false says that nothing
+ * has been tried yet. *wants_another: see transaction_run(). */
+static bool use_kept_connection(struct attempt *attempt, struct connection *connection,
+                                bool *wants_another)
 {
     struct delivery *delivery = attempt->delivery;
     bool was_lost_unused;
+    delivery->connected_us = clock_realtime_us();
+    *wants_another = transaction_run(delivery, connection, &was_lost_unused);
+    attempt->session_count += !was_lost_unused;
+    put_away(attempt, connection);
+    return !was_lost_unused;
+}
+
+/* One that served this next hop before needs no look-up. */
+static bool try_kept_connection(struct attempt *attempt)
+{
+    struct delivery *delivery = attempt->delivery;
+    bool wants_another;
     struct connection *connection = keep_take(&delivery->agent->keep, attempt->destination);
     if (!connection)
         return false;
-    delivery->connected_us = clock_realtime_us();
-    const bool wants_another = transaction_run(delivery, connection, &was_lost_unused);
-    if (!was_lost_unused) {
-        attempt->session_count++;
-        attempt->has_tried_kept = !wants_another;
-        attempt->kept_target = (struct plan_target){
-            .address = connection->address,
-            .port = connection->port,
-            .path = arena_copy(&delivery->arena, connection->path),
-        };
+    const struct plan_target target = {
+        .address = connection->address,
+        .port = connection->port,
+        .path = span_is_empty(connection->path) ? span_empty()
+                                                : arena_copy(&delivery->arena, connection->path),
+    };
+    const bool was_used = use_kept_connection(attempt, connection, &wants_another);
+    attempt->has_tried_kept = was_used && !wants_another;
+    attempt->kept_target = target;
+    return was_used;
+}
+
+/* Another transport is to deliver what is left: it will say what becomes of it. */
+static void hand_over(struct delivery *delivery, const struct failure *failure)
+{
+    struct span transport, nexthop;
+    (void)span_split_once(failure->next_transport, ':', &transport, &nexthop);
+    for (size_t i = 0; i < delivery->recipient_count; i++) {
+        struct delivery_recipient *recipient = &delivery->recipients[i];
+        if (recipient->is_done)
+            continue;
+        recipient->is_done = true;
+        const struct ipc_recipient_result result = {.index = recipient->index,
+                                                    .outcome = failure->outcome,
+                                                    .transport = transport,
+                                                    .nexthop = nexthop};
+        agent_report_add(delivery, &result);
     }
-    put_away(attempt, connection);
-    return !was_lost_unused;
 }
 
 /* A next hop or a host as a whole has failed. One that does not exist, after another that could
@@ -247,9 +275,11 @@ static bool try_target_once(struct attempt *attempt, const struct plan_target *t
 {
     struct delivery *delivery = attempt->delivery;
     struct failure failure;
-    bool was_lost_unused;
-    struct connection *connection =
-        connection_open(&delivery->agent->connections, target, &delivery->arena, &failure);
+    bool was_lost_unused, wants_another;
+    struct connection *connection = keep_take_target(&delivery->agent->keep, target);
+    if (connection && use_kept_connection(attempt, connection, &wants_another) && !wants_another)
+        return false;
+    connection = connection_open(&delivery->agent->connections, target, &delivery->arena, &failure);
     delivery->connected_us = clock_realtime_us();
     if (!connection) {
         char relay[CONNECTION_LABEL_MAX_BYTES];
@@ -259,7 +289,7 @@ static bool try_target_once(struct attempt *attempt, const struct plan_target *t
         return false;
     }
     attempt->session_count++;
-    const bool wants_another = transaction_run(delivery, connection, &was_lost_unused);
+    wants_another = transaction_run(delivery, connection, &was_lost_unused);
     note_silence(attempt);
     put_away(attempt, connection);
     return wants_another;
@@ -282,7 +312,8 @@ static void try_nexthop(struct attempt *attempt, const struct nexthop *nexthop)
     struct delivery *delivery = attempt->delivery;
     struct agent *agent = delivery->agent;
     const struct conf_smtp *settings = agent->settings;
-    const struct resolve_context context = {&agent->dns, settings, agent->own, agent->own_count};
+    const struct resolve_context context = {&agent->dns, settings, agent->own, agent->own_count,
+                                            agent->hosts_file};
     struct failure failure;
     struct plan *plan = arena_alloc(&delivery->arena, sizeof(*plan));
 
@@ -298,6 +329,10 @@ static void try_nexthop(struct attempt *attempt, const struct nexthop *nexthop)
         return;
     }
     if (!resolve_nexthop(&context, nexthop, plan, &delivery->arena, &failure)) {
+        if (!span_is_empty(failure.next_transport)) {
+            hand_over(delivery, &failure);
+            return;
+        }
         fail_attempt(attempt, &failure, "", span_empty());
         return;
     }
@@ -358,6 +393,7 @@ static void deliver_body(void *argument)
     const struct span lists[] = {delivery->nexthop, agent->settings->smtp_fallback_relay};
     size_t destination_count = 0;
 
+    task_note(delivery->queue_id);
     refuse_bad_addresses(delivery);
     for (size_t i = 0; i < ARRAY_LENGTH(lists); i++) {
         struct span rest = lists[i], destination;

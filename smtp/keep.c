@@ -68,12 +68,15 @@ static bool may_be_used_again(const struct keep *keep, const struct connection *
            (mail_max == 0 || connection->use_count < mail_max);
 }
 
-struct connection *keep_take(struct keep *keep, struct span destination)
+/* The one used last of those that answer the question; what cannot be used any more goes. */
+static struct connection *
+take(struct keep *keep, bool (*is_wanted)(const struct connection *connection, const void *wish),
+     const void *wish)
 {
     struct connection *found = NULL;
     LIST_FOR_EACH (&keep->idle, link) {
         struct connection *connection = connection_of(link);
-        if (!span_equals_ascii_nocase(span_from_string(connection->destination), destination))
+        if (!is_wanted(connection, wish))
             continue;
         if (may_be_used_again(keep, connection)) {
             found = connection;
@@ -86,6 +89,29 @@ struct connection *keep_take(struct keep *keep, struct span destination)
         list_remove(&keep->idle, &found->link);
     set_timer(keep);
     return found;
+}
+
+static bool serves_destination(const struct connection *connection, const void *wish)
+{
+    const struct span *destination = wish;
+    return span_equals_ascii_nocase(span_from_string(connection->destination), *destination);
+}
+
+static bool is_to_target(const struct connection *connection, const void *wish)
+{
+    const struct plan_target *target = wish;
+    return connection_is_to(connection, target) &&
+           span_equals_ascii_nocase(connection->host, target->host);
+}
+
+struct connection *keep_take(struct keep *keep, struct span destination)
+{
+    return take(keep, serves_destination, &destination);
+}
+
+struct connection *keep_take_target(struct keep *keep, const struct plan_target *target)
+{
+    return take(keep, is_to_target, target);
 }
 
 /* smtp_connection_cache_destinations: the next hop as it is written, or its domain; ".domain" for

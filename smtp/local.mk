@@ -6,8 +6,10 @@ smtp_parts = \
 	smtp/delivery.c smtp/delivery.h \
 	smtp/envelope.c smtp/envelope.h \
 	smtp/greeting.c smtp/greeting.h \
+	smtp/hosts_file.c smtp/hosts_file.h \
 	smtp/keep.c smtp/keep.h \
 	smtp/nexthop.c smtp/nexthop.h \
+	smtp/notice.c smtp/notice.h \
 	smtp/plan.c smtp/plan.h \
 	smtp/process.c smtp/process.h \
 	smtp/resolve.c smtp/resolve.h \

@@ -1,8 +1,15 @@
 /* smtp/process - see process.h. */
 #include "process.h"
 
+#include <errno.h>
+#include <fcntl.h>
+
 #include "conf/instance.h"
+#include "hosts_file.h"
 #include "nexthop.h"
+#include "notice.h"
+#include "resolve.h"
+#include "smtp/transcript.h"
 #include "system/file.h"
 
 enum {
@@ -53,12 +60,34 @@ static bool find_own_addresses(struct service *service, struct agent *agent)
     return true;
 }
 
+/* Names are looked for in hosts(5) where smtp_host_lookup says "native", and without DNS. */
+static bool needs_hosts_file(const struct conf_smtp *settings)
+{
+    struct span rest = settings->smtp_host_lookup, word;
+    while (span_next_word(&rest, ", \t\r\n", &word))
+        if (span_equals_ascii_nocase(word, SPAN("native")))
+            return true;
+    return resolve_is_without_dns(settings);
+}
+
+static bool read_hosts_file(struct service *service, struct agent *agent)
+{
+    if (!needs_hosts_file(agent->settings) ||
+        file_read_whole(AT_FDCWD, "/etc/hosts", HOSTS_FILE_MAX_BYTES, &service->arena,
+                        &agent->hosts_file) == 0 ||
+        errno == ENOENT)
+        return true;
+    service_say(service, "cannot read /etc/hosts: %s", strerror(errno));
+    return false;
+}
+
 bool process_prepare(struct service *service, const struct conf_smtp *settings)
 {
     struct agent *agent = arena_alloc(&service->arena, sizeof(*agent));
     ASSERT(agent);
     service->state = agent;
     agent->settings = settings;
+    agent->hosts_file = span_empty();
     if (!nexthop_parse_port(settings->smtp_tcp_port, &agent->default_port)) {
         service_say(service, "%s_tcp_port: \"%.*s\" is no port number",
                     service->definition->program, SPAN_PRINTF(settings->smtp_tcp_port));
@@ -68,6 +97,8 @@ bool process_prepare(struct service *service, const struct conf_smtp *settings)
         service_say(service, "cannot list this machine's addresses, or libcrypto is not usable");
         return false;
     }
+    if (!read_hosts_file(service, agent))
+        return false;
     service->profile.descriptor_limit =
         (uint64_t)settings->smtp_client_limit * DESCRIPTORS_PER_DELIVERY + DESCRIPTORS_BESIDE;
     return true;
@@ -77,6 +108,7 @@ bool process_begin(struct service *service)
 {
     struct agent *agent = service->state;
     agent_init(agent, service->loop, &service->log, agent->settings);
+    agent->connections.notified_troubles = smtp_trouble_from_words(agent->settings->notify_classes);
     return true;
 }
 
@@ -88,6 +120,12 @@ void process_on_peer(struct service *service, const struct service_peer *peer, i
         break;
     case IPC_ROLE_DNSD:
         agent_attach_dnsd(service->state, descriptor);
+        break;
+    case IPC_ROLE_ADDRD:
+        agent_attach_addrd(service->state, descriptor);
+        break;
+    case IPC_ROLE_BOUNCE:
+        notice_attach(&((struct agent *)service->state)->connections, descriptor);
         break;
     case IPC_ROLE_CONNECTD:
         agent_attach_connectd(service->state, descriptor);

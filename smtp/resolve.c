@@ -2,6 +2,7 @@
 #include "resolve.h"
 
 #include "dns/hosts.h"
+#include "hosts_file.h"
 #include "system/random.h"
 
 enum { LOOKUP_TIMEOUT_MS = 120000, SMTP_PORT = 25 };
@@ -92,13 +93,63 @@ static bool add_localhost(const struct nexthop *nexthop, unsigned wanted, struct
     return plan->count > 0;
 }
 
+bool resolve_is_without_dns(const struct conf_smtp *settings)
+{
+    return settings->disable_dns_lookups ||
+           span_equals_ascii_nocase(settings->smtp_dns_support_level, SPAN("disabled"));
+}
+
+/* In hosts(5), those of the families wanted. */
+static bool look_in_file(const struct resolve_context *context, struct span name, unsigned wanted,
+                         struct arena *arena, struct dns_addresses *result)
+{
+    struct ip_address found[HOSTS_FILE_ADDRESSES_MAX];
+    const size_t count = hosts_file_lookup(context->hosts_file, name, found);
+    struct dns_addresses addresses = {.status = DNS_FOUND};
+    addresses.list = arena_alloc(arena, HOSTS_FILE_ADDRESSES_MAX * sizeof(addresses.list[0]));
+    for (size_t i = 0; i < count && addresses.list; i++)
+        if (is_wanted(wanted, &found[i]))
+            addresses.list[addresses.count++] = found[i];
+    if (addresses.count == 0)
+        return false;
+    *result = addresses;
+    return true;
+}
+
+/* What the system does: what is written down comes before DNS. smtp_host_lookup = dns, native asks
+ * DNS first. */
+static bool has_file_first(const struct conf_smtp *settings)
+{
+    struct span rest = settings->smtp_host_lookup, word;
+    return resolve_is_without_dns(settings) || (span_next_word(&rest, ", \t\r\n", &word) &&
+                                                span_equals_ascii_nocase(word, SPAN("native")));
+}
+
+static void look_up_addresses(const struct resolve_context *context, const struct span *names,
+                              size_t count, unsigned wanted, struct arena *arena,
+                              struct dns_addresses *results)
+{
+    const int64_t deadline_ms = clock_deadline_after(LOOKUP_TIMEOUT_MS);
+    if (span_is_empty(context->hosts_file)) {
+        dns_lookup_addresses(context->dns, names, count, wanted, deadline_ms, arena, results);
+        return;
+    }
+    const bool is_file_first = has_file_first(context->settings);
+    for (size_t i = 0; i < count; i++) {
+        if (is_file_first && look_in_file(context, names[i], wanted, arena, &results[i]))
+            continue;
+        dns_lookup_addresses(context->dns, &names[i], 1, wanted, deadline_ms, arena, &results[i]);
+        if (!is_file_first && results[i].status != DNS_FOUND)
+            (void)look_in_file(context, names[i], wanted, arena, &results[i]);
+    }
+}
+
 static bool resolve_host(const struct resolve_context *context, const struct nexthop *nexthop,
                          unsigned wanted, struct plan *plan, struct arena *arena,
                          struct failure *failure)
 {
     struct dns_addresses addresses;
-    dns_lookup_addresses(context->dns, &nexthop->host, 1, wanted,
-                         clock_deadline_after(LOOKUP_TIMEOUT_MS), arena, &addresses);
+    look_up_addresses(context, &nexthop->host, 1, wanted, arena, &addresses);
     if (addresses.status != DNS_FOUND)
         return fail_lookup(failure, nexthop->host, addresses.type, addresses.status,
                            addresses.reason, arena);
@@ -121,8 +172,7 @@ static bool resolve_mx_hosts(const struct resolve_context *context, const struct
         return fail(failure, OUTCOME_TEMPORARY, 3, 0, SPAN("out of memory"));
     for (size_t i = 0; i < mx->host_count; i++)
         names[i] = mx->hosts[i].name;
-    dns_lookup_addresses(context->dns, names, mx->host_count, wanted,
-                         clock_deadline_after(LOOKUP_TIMEOUT_MS), arena, addresses);
+    look_up_addresses(context, names, mx->host_count, wanted, arena, addresses);
     for (size_t i = 0; i < mx->host_count; i++) {
         add_addresses(plan, names[i], mx->hosts[i].preference, nexthop->port, &addresses[i]);
         if (!worst || (addresses[i].status == DNS_TEMPORARY && worst->status != DNS_TEMPORARY)) {
@@ -139,6 +189,29 @@ static bool resolve_mx_hosts(const struct resolve_context *context, const struct
                       arena);
     if (must_defer && failure->outcome.kind == OUTCOME_PERMANENT)
         failure->outcome = outcome_make(OUTCOME_TEMPORARY, 0, 4, 4, failure->outcome.reason);
+    return false;
+}
+
+/* This machine is the domain's best mail exchanger. best_mx_transport: it takes the mail as if the
+ * domain were its own. */
+static bool fail_loop(const struct resolve_context *context, const struct nexthop *nexthop,
+                      struct arena *arena, struct failure *failure)
+{
+    const struct span transport = context->settings->best_mx_transport;
+    const bool has_nexthop = span_find_byte(transport, ':') + 1 < transport.length;
+    if (span_is_empty(transport))
+        return fail(
+            failure, OUTCOME_PERMANENT, 4, 6,
+            arena_format(arena, "mail for %.*s loops back to myself", SPAN_PRINTF(nexthop->host)));
+    (void)fail(failure, OUTCOME_TEMPORARY, 4, 6, SPAN("best_mx_transport has it"));
+    failure->next_transport =
+        has_nexthop
+            ? transport
+            : arena_format(arena, "%.*s:%.*s",
+                           SPAN_PRINTF(span_first(transport, span_find_byte(transport, ':'))),
+                           SPAN_PRINTF(nexthop->host));
+    if (!failure->next_transport.bytes)
+        failure->next_transport = span_empty();
     return false;
 }
 
@@ -168,9 +241,7 @@ static bool resolve_domain(const struct resolve_context *context, const struct n
     /* On another port there may be another server. */
     if (nexthop->port == SMTP_PORT &&
         plan_cut_at_self(plan, context->own, context->own_count) == PLAN_SELF_IS_BEST)
-        return fail(
-            failure, OUTCOME_PERMANENT, 4, 6,
-            arena_format(arena, "mail for %.*s loops back to myself", SPAN_PRINTF(nexthop->host)));
+        return fail_loop(context, nexthop, arena, failure);
     return true;
 }
 
@@ -196,8 +267,7 @@ bool resolve_nexthop(const struct resolve_context *context, const struct nexthop
         order(settings, plan);
         return true;
     }
-    if (nexthop->is_host || settings->disable_dns_lookups ||
-        span_equals_ascii_nocase(settings->smtp_dns_support_level, SPAN("disabled")))
+    if (nexthop->is_host || resolve_is_without_dns(settings))
         return resolve_host(context, nexthop, wanted, plan, arena, failure);
     return resolve_domain(context, nexthop, wanted, plan, arena, failure);
 }

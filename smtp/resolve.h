@@ -14,7 +14,11 @@ struct resolve_context {
     const struct conf_smtp *settings;
     const struct ip_address *own; /* addresses at which this machine takes mail */
     size_t own_count;
+    struct span hosts_file; /* the text of hosts(5), where it is looked at */
 };
+
+/* No MX records are asked for, and names are looked for as the system does. */
+MUST_USE bool resolve_is_without_dns(const struct conf_smtp *settings);
 
 /* Fills the plan, ordered, with at least one target. False with *failure: the next hop does not
  * exist or takes no mail (permanent), or cannot be looked up now; texts are the arena's. */

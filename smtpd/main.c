@@ -15,6 +15,7 @@ int main(void)
         .on_peer = smtpd_on_peer,
         .drain = smtpd_drain,
         .end_sessions = smtpd_end_sessions,
+        .on_poison = smtpd_on_poison,
     };
     return service_main(&definition);
 }

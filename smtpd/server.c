@@ -33,6 +33,7 @@ struct smtpd {
     struct ipc_channel *dnsd;
     struct ipc_channel *limitd;
     struct ipc_channel *verify;
+    struct ipc_channel *bounce;
     struct addr_client addr;
     struct dns_client dns;
     struct limit_client limits;
@@ -182,6 +183,15 @@ static void check_recipient(void *context, struct span sender, const struct mail
                                     check.outcome.reason);
 }
 
+static void notify(void *context, struct span subject, struct span text)
+{
+    const struct smtpd *smtpd = context;
+    const struct ipc_session_notice notice = {.subject = span_first(subject, IPC_ADDRESS_MAX),
+                                              .transcript = text};
+    if (smtpd->bounce)
+        (void)ipc_channel_send(smtpd->bounce, IPC_SESSION_NOTICE, &notice); /* or it is not told */
+}
+
 /* The answer comes when the probe has ended, or the time is over that clients are kept waiting. */
 static void verify_address(void *context, struct span address, struct arena *arena,
                            struct outcome *outcome)
@@ -295,9 +305,11 @@ bool smtpd_begin(struct service *service)
         return false;
     const struct smtpsession_backend backend = {
         .context = smtpd,
+        .addr = &smtpd->addr,
         .find_client_name = find_client_name,
         .check_recipient = check_recipient,
         .verify_address = verify_address,
+        .notify = notify,
     };
     intake_init(&smtpd->intake, service->loop, SPARE_GRANTS);
     smtpd->intake.duplicate_limit = smtpd->conf->duplicate_filter_limit;
@@ -343,6 +355,14 @@ static void on_dnsd_closed(struct ipc_channel *channel, const char *reason, void
     ipc_channel_destroy(&smtpd->dnsd);
 }
 
+static void on_bounce_closed(struct ipc_channel *channel, const char *reason, void *context)
+{
+    struct smtpd *smtpd = context;
+    (void)channel;
+    (void)reason;
+    ipc_channel_destroy(&smtpd->bounce);
+}
+
 static void on_verify_closed(struct ipc_channel *channel, const char *reason, void *context)
 {
     struct smtpd *smtpd = context;
@@ -373,6 +393,7 @@ static void on_limitd_message(struct ipc_channel *channel, const struct ipc_deli
 static const struct ipc_permission no_permissions[] = {{0, 0}};
 static const struct ipc_channel_handlers addrd_handlers = {NULL, on_addrd_closed, no_permissions};
 static const struct ipc_channel_handlers dnsd_handlers = {NULL, on_dnsd_closed, no_permissions};
+static const struct ipc_channel_handlers bounce_handlers = {NULL, on_bounce_closed, no_permissions};
 static const struct ipc_channel_handlers verify_handlers = {NULL, on_verify_closed, no_permissions};
 static const struct ipc_permission limitd_permissions[] = {
     {IPC_LIMIT_STRESS, IPC_ROLE_BIT(IPC_ROLE_LIMITD)}, {0, 0}};
@@ -408,6 +429,11 @@ void smtpd_on_peer(struct service *service, const struct service_peer *peer, int
         limit_client_set_channel(&smtpd->limits, smtpd->limitd);
         report_load(smtpd);
         break;
+    case IPC_ROLE_BOUNCE:
+        ipc_channel_destroy(&smtpd->bounce);
+        smtpd->bounce =
+            ipc_channel_create(service->loop, descriptor, IPC_ROLE_BOUNCE, &bounce_handlers, smtpd);
+        break;
     case IPC_ROLE_VERIFY:
         ipc_channel_destroy(&smtpd->verify);
         smtpd->verify =
@@ -426,6 +452,12 @@ void smtpd_drain(struct service *service)
     report_load(smtpd);
     if (list_is_empty(&smtpd->sessions.sessions))
         service_leave(service, EXIT_SUCCESS);
+}
+
+void smtpd_on_poison(struct service *service, const struct ipc_poison *poison)
+{
+    struct smtpd *smtpd = service->state;
+    smtpsession_refuse(&smtpd->sessions, poison->work);
 }
 
 void smtpd_end_sessions(struct service *service)

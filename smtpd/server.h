@@ -12,5 +12,6 @@ void smtpd_on_listener(struct service *service, struct span endpoint, int descri
 void smtpd_on_peer(struct service *service, const struct service_peer *peer, int descriptor);
 void smtpd_drain(struct service *service);
 void smtpd_end_sessions(struct service *service);
+void smtpd_on_poison(struct service *service, const struct ipc_poison *poison);
 
 #endif

@@ -1,6 +1,8 @@
 /* smtpd/settings - see settings.h. */
 #include "settings.h"
 
+#include "smtp/transcript.h"
+
 /* No client waits longer than this for qmgr: RFC 5321 section 4.5.3.2.6 gives ten minutes to the
  * answer after the last dot. */
 enum { QUEUE_TIMEOUT_MAX_MS = 300000 };
@@ -126,6 +128,7 @@ bool smtpd_settings_make(const struct conf_smtpd *conf, struct arena *arena,
         .has_strict_smtputf8 = conf->strict_smtputf8,
         .detects_smtputf8 = has_word(conf->smtputf8_autodetect_classes, SPAN("smtpd")) ||
                             has_word(conf->smtputf8_autodetect_classes, SPAN("all")),
+        .notified_troubles = smtp_trouble_from_words(conf->notify_classes),
         .verify_restrictions = conf->smtpd_verify_restrictions,
         .unverified_sender = {(uint16_t)conf->unverified_sender_reject_code,
                               (uint16_t)conf->unverified_sender_defer_code,

@@ -19,6 +19,7 @@ include tests/lib/smtpsession/local.mk
 include tests/lib/service/local.mk
 include tests/fuzz/local.mk
 include tests/master/local.mk
+include tests/poison/local.mk
 include tests/system/local.mk
 include tests/powercut/local.mk
 include tests/conformance/local.mk

@@ -38,8 +38,8 @@ uninstall-hook:
 
 sbin_PROGRAMS += tools/sendmail
 tools_sendmail_SOURCES = tools/sendmail.c tools/sendmail.h tools/sendmail_drop.c \
-	tools/sendmail_text.c tools/tool.c tools/tool.h
-tools_sendmail_LDADD = $(posthouse_libs)
+	tools/sendmail_session.c tools/sendmail_text.c tools/tool.c tools/tool.h
+tools_sendmail_LDADD = $(posthouse_libs) $(DB_LIBS)
 
 # setgid, for the group of setgid_group, where there is one and who installs may do that.
 sbin_PROGRAMS += tools/postdrop
@@ -47,9 +47,16 @@ tools_postdrop_SOURCES = tools/postdrop.c tools/tool.c tools/tool.h tools/tool_p
 	tools/tool_privilege.h
 tools_postdrop_LDADD = $(posthouse_libs) $(DB_LIBS)
 
+install-exec-hook: install-postdrop
+.PHONY: install-postdrop
+install-postdrop:
+	if test -z '$(DESTDIR)' && test "$$(id -u)" -eq 0 && getent group postdrop >/dev/null; then \
+		chgrp postdrop '$(sbindir)/postdrop' && chmod 2755 '$(sbindir)/postdrop'; \
+	fi
+
 sbin_PROGRAMS += tools/postconf
 tools_postconf_SOURCES = tools/postconf.c tools/postconf.h tools/postconf_edit.c \
-	tools/postconf_list.c tools/postconf_services.c
+	tools/postconf_list.c tools/postconf_services.c tools/postconf_show.c
 tools_postconf_LDADD = $(posthouse_libs) $(DB_LIBS)
 
 sbin_PROGRAMS += tools/postlog

@@ -46,11 +46,15 @@ void postconf_warn(const char *format, ...)
 
 static NORETURN void usage(void)
 {
-    postconf_fatal("usage: postconf [-c config_dir] [-C param_class] [-d (parameter defaults)] "
-                   "[-e (edit configuration)] [-f (fold lines)] [-F (master.cf fields)] "
-                   "[-h (no names)] [-H (no values)] [-m (map types)] [-M (master.cf)] "
+    postconf_fatal("usage: postconf [-a (server SASL types)] [-A (client SASL types)] "
+                   "[-b (bounce templates)] [-c config_dir] [-C param_class] "
+                   "[-d (parameter defaults)] [-e (edit configuration)] [-f (fold lines)] "
+                   "[-F (master.cf fields)] [-h (no names)] [-H (no values)] [-j (JSON)] "
+                   "[-l (lock types)] [-m (map types)] [-M (master.cf)] "
                    "[-n (non-default parameters)] [-o name=value (override parameter value)] "
-                   "[-p (main.cf, default)] [-P (master.cf parameters)] [-v (verbose)] "
+                   "[-p (main.cf, default)] [-P (master.cf parameters)] [-q (quiet)] "
+                   "[-t (bounce templates)] "
+                   "[-T compile-version|run-version|public-key-algorithms] [-v (verbose)] "
                    "[-x (expand parameter values)] [-X (exclude)] [-# (comment-out)] [name...]");
 }
 
@@ -60,6 +64,7 @@ static NORETURN void usage(void)
 struct options {
     char letters[32];
     const char *directory;
+    const char *mode; /* of -T */
     char **overrides; /* -o, within argv */
     size_t override_count;
     unsigned classes;
@@ -99,10 +104,10 @@ static void check_excluded(const struct options *options, char letter, const cha
 
 static void check_options(const struct options *options)
 {
-    static const char *const sets[] = {"den",  "eh", "eH", "ef", "ex", "eo", "eX", "e#",
-                                       "hH",   "dX", "d#", "hX", "h#", "HX", "H#", "fX",
-                                       "f#",   "nX", "n#", "xX", "x#", "oX", "o#", "X#",
-                                       "FMPp", "m#", "em", "mX", "Fm", "Mm", "Pm"};
+    static const char *const sets[] = {
+        "den", "eh", "eH", "ef", "ex", "eo", "eX", "e#", "hH", "dX", "d#", "hX",          "h#",
+        "HX",  "H#", "fX", "f#", "nX", "n#", "xX", "x#", "oX", "o#", "X#", "FMPpaAbltTm", "m#",
+        "em",  "je", "jX", "j#", "jf", "jh", "jH", "mX", "Fm", "Mm", "Pm"};
     check_excluded(options, 'M', "CdhHno");
     check_excluded(options, 'F', "Cdno#X");
     check_excluded(options, 'P', "Cdno#");
@@ -136,10 +141,14 @@ static unsigned parse_classes(const char *text)
 static void parse_options(struct options *options, int argc, char **argv)
 {
     options->classes = POSTCONF_BUILTIN | POSTCONF_SERVICE | POSTCONF_USER;
-    for (int letter; (letter = getopt(argc, argv, "c:C:defFhHmMno:pPvxX#")) != -1;) {
+    for (int letter; (letter = getopt(argc, argv, "aAbc:C:defFhHjlmMno:pPqtT:vxX#")) != -1;) {
         switch (letter) {
         case 'c':
             options->directory = optarg;
+            break;
+        case 'T':
+            options->mode = optarg;
+            add_option(options, 'T');
             break;
         case 'C':
             options->classes = parse_classes(optarg);
@@ -279,6 +288,14 @@ static char choose_kind(const struct options *options)
                                       : '\0';
 }
 
+static char choose_show(const struct options *options)
+{
+    for (const char *letter = "aAbltT"; *letter; letter++)
+        if (has_option(options, *letter))
+            return *letter;
+    return '\0';
+}
+
 static void write_output(const struct postconf *postconf)
 {
     const struct span text = buffer_span(&postconf->output);
@@ -299,6 +316,13 @@ static void run(struct postconf *postconf, struct options *options, char **argum
         postconf_list_tables(postconf);
         return;
     }
+    const char show = choose_show(options);
+    if (show) {
+        if (show == 'b' || show == 't')
+            read_configuration(postconf, options, false);
+        postconf_show(postconf, show, options->mode, arguments, argument_count);
+        return;
+    }
     if (action) {
         check_arguments(action, arguments, argument_count);
         if (kind)
@@ -312,7 +336,7 @@ static void run(struct postconf *postconf, struct options *options, char **argum
         postconf_list_services(postconf, kind, arguments, argument_count);
     else
         postconf_list(postconf, arguments, argument_count);
-    if (!postconf->shows_defaults)
+    if (!postconf->shows_defaults && !postconf->is_quiet)
         postconf_warn_of_usage(postconf, kind != '\0');
 }
 
@@ -333,9 +357,11 @@ int main(int argc, char **argv)
     postconf.shows_set_only = has_option(&options, 'n');
     postconf.expands = has_option(&options, 'x');
     postconf.is_verbose = has_option(&options, 'v');
+    postconf.is_quiet = has_option(&options, 'q');
     postconf.print_flags = (has_option(&options, 'f') ? CONF_PRINT_FOLDED : 0U) |
                            (has_option(&options, 'h') ? CONF_PRINT_VALUE_ONLY : 0U) |
-                           (has_option(&options, 'H') ? CONF_PRINT_NAME_ONLY : 0U);
+                           (has_option(&options, 'H') ? CONF_PRINT_NAME_ONLY : 0U) |
+                           (has_option(&options, 'j') ? CONF_PRINT_JSON : 0U);
     run(&postconf, &options, argv + optind, (size_t)(argc - optind));
     write_output(&postconf);
     buffer_release(&postconf.output);

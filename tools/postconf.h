@@ -24,6 +24,7 @@ struct postconf {
     bool shows_set_only; /* -n */
     bool expands;        /* -x */
     bool is_verbose;     /* -v */
+    bool is_quiet;       /* -q */
     struct buffer output;
 };
 
@@ -40,6 +41,9 @@ void postconf_list(struct postconf *postconf, char **names, size_t name_count);
 void postconf_list_services(struct postconf *postconf, char kind, char **patterns,
                             size_t pattern_count);
 void postconf_list_tables(struct postconf *postconf);
+/* -a, -A, -b, -l, -t and -T mode. */
+void postconf_show(struct postconf *postconf, char what, const char *mode, char **arguments,
+                   size_t argument_count);
 /* What conf/usage finds, as warnings. */
 void postconf_warn_of_usage(struct postconf *postconf, bool is_of_master_only);
 
@@ -62,9 +66,8 @@ struct postconf_pattern {
 void postconf_parse_pattern(struct postconf_pattern *pattern, struct span text);
 MUST_USE bool postconf_matches_service(const struct postconf_pattern *pattern,
                                        const struct conf_service *service);
-/* The fields of -F, in the order of columns; the last is the command. */
+/* conf_service_fields: of -F, in the order of columns; the last is the command. */
 enum { POSTCONF_FIELD_COUNT = CONF_COLUMN_COUNT + 1 };
-extern const char *const postconf_fields[POSTCONF_FIELD_COUNT];
 /* Its number, or fatal. */
 MUST_USE size_t postconf_find_field(struct span name);
 

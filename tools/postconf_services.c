@@ -2,9 +2,6 @@
  * parameters (-P). */
 #include "postconf.h"
 
-const char *const postconf_fields[POSTCONF_FIELD_COUNT] = {
-    "service", "type", "private", "unprivileged", "chroot", "wakeup", "process_limit", "command"};
-
 void postconf_parse_pattern(struct postconf_pattern *pattern, struct span text)
 {
     struct span rest;
@@ -27,7 +24,7 @@ bool postconf_matches_service(const struct postconf_pattern *pattern,
 size_t postconf_find_field(struct span name)
 {
     size_t i = 0;
-    while (i < POSTCONF_FIELD_COUNT && !span_equals(name, span_from_string(postconf_fields[i])))
+    while (i < POSTCONF_FIELD_COUNT && !span_equals(name, span_from_string(conf_service_fields[i])))
         i++;
     if (i == POSTCONF_FIELD_COUNT)
         postconf_fatal("invalid service attribute name: \"%.*s\"", SPAN_PRINTF(name));
@@ -68,7 +65,7 @@ static bool list_fields(struct postconf *postconf, const struct conf_service *se
 {
     bool is_shown = false;
     for (size_t i = 0; i < POSTCONF_FIELD_COUNT; i++) {
-        const struct span field = span_from_string(postconf_fields[i]);
+        const struct span field = span_from_string(conf_service_fields[i]);
         if (!matches(wanted, field))
             continue;
         const struct span name = name_of(postconf, service, field);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/utf8.h"
+#include "base/json.h"
 #include "conf/instance.h"
 #include "table/build.h"
 #include "table/names.h"
@@ -111,26 +111,6 @@ static void print_span(struct span span)
     (void)fwrite(span.bytes, 1, span.length, stdout); /* finish_output() looks for errors */
 }
 
-/* A JSON string (RFC 8259 section 7); bytes that are no UTF-8 as Latin-1. */
-static void print_json(struct span text)
-{
-    (void)putchar('"');
-    for (size_t i = 0; i < text.length;) {
-        const size_t length = utf8_character_length(span_after(text, i));
-        const uint8_t byte = text.bytes[i];
-        if (length > 1)
-            print_span(span_between(text, i, i + length));
-        else if (length == 0 || byte < ' ' || byte == 0x7f)
-            (void)printf("\\u%04x", byte);
-        else if (byte == '"' || byte == '\\')
-            (void)printf("\\%c", byte);
-        else
-            (void)putchar(byte);
-        i += length > 1 ? length : 1;
-    }
-    (void)putchar('"');
-}
-
 /* One entry on a line; without a key the value alone. */
 static void print_pair(const struct postmap *postmap, struct span key, const char *separator,
                        struct span value)
@@ -143,11 +123,15 @@ static void print_pair(const struct postmap *postmap, struct span key, const cha
         value = buffer_span(&decoded);
     }
     if (postmap->prints_json) {
-        (void)putchar('{');
-        print_json(key);
-        (void)fputs(": ", stdout);
-        print_json(value);
-        (void)putchar('}');
+        struct buffer json;
+        buffer_init(&json, NULL, 8 * (TABLE_VALUE_MAX_BYTES + TABLE_NAME_MAX_BYTES));
+        buffer_append_byte(&json, '{');
+        json_append_string(&json, key);
+        buffer_append_string(&json, ": ");
+        json_append_string(&json, value);
+        buffer_append_byte(&json, '}');
+        print_span(buffer_span(&json));
+        buffer_release(&json);
     } else {
         if (separator) {
             print_span(key);
@@ -266,9 +250,10 @@ static void run_list(struct postmap *postmap, char **names, size_t count)
 
 static void set_mode(struct postmap *postmap, enum postmap_mode mode)
 {
-    if (postmap->mode != POSTMAP_BUILD)
-        fatal("specify only one of -s -q or -d");
+    if (postmap->mode != POSTMAP_BUILD || postmap->is_incremental)
+        fatal("specify only one of -d -i -q or -s");
     postmap->mode = mode;
+    postmap->is_incremental = mode == POSTMAP_BUILD;
 }
 
 static void read_options(struct postmap *postmap, int argc, char **argv)
@@ -305,7 +290,7 @@ static void read_options(struct postmap *postmap, int argc, char **argv)
             postmap->build_flags |= TABLE_BUILD_KEEP_CASE;
             break;
         case 'i':
-            postmap->is_incremental = true;
+            set_mode(postmap, POSTMAP_BUILD);
             break;
         case 'N':
             postmap->table_flags |= TABLE_WITH_NUL;

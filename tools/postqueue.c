@@ -149,8 +149,14 @@ static int ask_qmgr(struct request *request, int descriptor)
 static void print_message(struct request *request, const struct walk_message *message)
 {
     const struct queue_envelope *envelope = &message->message.decoded;
+    struct span journal = message->message.journal;
+    struct queue_record wish;
+    bool is_forced_expire = false;
+    while (queue_journal_next(&journal, &wish))
+        is_forced_expire |= wish.kind == QUEUE_RECORD_EXPIRE;
     const struct ipc_queue_entry entry = {
         .queue_id = span_from_string(message->place.queue_id),
+        .is_forced_expire = is_forced_expire,
         .queue = message->is_held        ? SPAN("hold")
                  : message->place.bucket ? SPAN("deferred")
                                          : SPAN("incoming"),

@@ -1,6 +1,7 @@
-/* tools/postsuper - delete, hold, release and requeue messages. man/postsuper.1
- * Asks qmgr through public/qmgr, for it may have a message in memory. When the mail system is down
- * the files are renamed or removed here, under the queue's lock. Superuser only. */
+/* tools/postsuper - delete, hold, release, requeue and expire messages; look after the queue.
+ * man/postsuper.1 Asks qmgr through public/qmgr, for it may have a message in memory. When the mail
+ * system is down the files are renamed or removed here, under the queue's lock. Superuser only. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -19,7 +20,14 @@
 #include "tool.h"
 #include "tool_log.h"
 
-enum { CALL_TIMEOUT_MS = 100 * 1000, PAGE_ARENA_BYTES = 1 << 20, LINE_MAX_BYTES = 256 };
+enum {
+    CALL_TIMEOUT_MS = 100 * 1000,
+    PAGE_ARENA_BYTES = 1 << 20,
+    LINE_MAX_BYTES = 256,
+    FILE_ARENA_BYTES = 64 << 20,
+    BATCH_MAX_MESSAGES = 500,
+    BATCH_MAX_BYTES = BATCH_MAX_MESSAGES * (QUEUE_ID_MAX_BYTES + 1)
+};
 
 static const struct action {
     int option;
@@ -32,6 +40,8 @@ static const struct action {
     {'h', STORE_ALTER_HOLD, "placed on hold", "Placed on hold", "incoming active deferred"},
     {'H', STORE_ALTER_RELEASE, "released from hold", "Released from hold", "hold"},
     {'r', STORE_ALTER_REQUEUE, "requeued", "Requeued", "hold incoming active deferred"},
+    {'e', STORE_ALTER_EXPIRE, "expired", "Expired", "hold incoming active deferred"},
+    {'f', STORE_ALTER_EXPIRE_RELEASE, "expired", "Expired", "hold incoming active deferred"},
 };
 
 struct order {
@@ -52,6 +62,7 @@ struct request {
     size_t order_count;
     unsigned long long totals[ARRAY_LENGTH(actions)];
     bool has_failed;
+    bool purges, repairs; /* -p, -s */
     /* One of these two ways. */
     struct loop *loop;
     struct ipc_channel *channel;
@@ -106,19 +117,10 @@ static enum store_alter_result alter_directly(struct request *request,
     return result;
 }
 
-static void alter(struct request *request, const struct action *action, const char *id)
+static void tell(struct request *request, const struct action *action, const char *id,
+                 enum store_alter_result result, struct span reason)
 {
-    struct arena arena;
-    struct span reason = span_empty();
     char text[LINE_MAX_BYTES];
-    if (!queue_id_is_valid(span_from_string(id))) {
-        warn(request, id, "not a queue id");
-        return;
-    }
-    arena_init(&arena, PAGE_ARENA_BYTES, 0);
-    const enum store_alter_result result =
-        request->channel ? ask_qmgr(request, action->number, id, &arena, &reason)
-                         : alter_directly(request, action->number, id, &reason);
     if (result == STORE_ALTERED) {
         request->totals[action - actions]++;
         say(request, LOG_LEVEL_INFO, id, action->done);
@@ -128,6 +130,21 @@ static void alter(struct request *request, const struct action *action, const ch
         (void)snprintf(text, sizeof(text), "not %s: %.*s", action->done, SPAN_PRINTF(reason));
         warn(request, id, text);
     }
+}
+
+static void alter(struct request *request, const struct action *action, const char *id)
+{
+    struct arena arena;
+    struct span reason = span_empty();
+    if (!queue_id_is_valid(span_from_string(id))) {
+        warn(request, id, "not a queue id");
+        return;
+    }
+    arena_init(&arena, PAGE_ARENA_BYTES, 0);
+    const enum store_alter_result result =
+        request->channel ? ask_qmgr(request, action->number, id, &arena, &reason)
+                         : alter_directly(request, action->number, id, &reason);
+    tell(request, action, id, result, reason);
     arena_destroy(&arena);
 }
 
@@ -225,6 +242,36 @@ static void list_directly(struct request *request, const struct action *action, 
     walk_destroy(&walk);
 }
 
+/* As many as fit one question; how many these were. */
+static size_t alter_batch(struct request *request, const struct action *action,
+                          const struct ids *ids, size_t first)
+{
+    struct ipc_queue_alter_batch question = {.action = (uint32_t)action->number};
+    struct ipc_queue_alter_batch_reply reply = {.results = span_empty()};
+    struct arena arena;
+    struct buffer text;
+    size_t count = 0;
+    buffer_init(&text, NULL, BATCH_MAX_BYTES);
+    arena_init(&arena, PAGE_ARENA_BYTES, 0);
+    while (first + count < ids->count && count < BATCH_MAX_MESSAGES) {
+        buffer_append_format(&text, "%s ", ids->items[first + count]);
+        count++;
+    }
+    question.queue_ids = buffer_span(&text);
+    if (ipc_channel_call(request->channel, IPC_QUEUE_ALTER_BATCH, &question,
+                         IPC_QUEUE_ALTER_BATCH_REPLY, &reply, &arena,
+                         clock_deadline_after(CALL_TIMEOUT_MS)) != IPC_CALL_OK)
+        reply.reason = SPAN("the queue manager does not answer");
+    for (size_t i = 0; i < count; i++)
+        tell(request, action, ids->items[first + i],
+             i < reply.results.length ? (enum store_alter_result)reply.results.bytes[i]
+                                      : STORE_ALTER_FAILED,
+             reply.reason.bytes ? reply.reason : span_empty());
+    arena_destroy(&arena);
+    buffer_release(&text);
+    return count;
+}
+
 /* All ids first: what is released while the queue is read would be met again. */
 static void alter_all(struct request *request, const struct action *action)
 {
@@ -233,8 +280,11 @@ static void alter_all(struct request *request, const struct action *action)
         list_through_qmgr(request, action, &ids);
     else
         list_directly(request, action, &ids);
-    for (size_t i = 0; i < ids.count; i++)
-        alter(request, action, ids.items[i]);
+    for (size_t i = 0; i < ids.count;)
+        if (request->channel)
+            i += alter_batch(request, action, &ids, i);
+        else
+            alter(request, action, ids.items[i++]);
     free(ids.items);
 }
 
@@ -251,8 +301,97 @@ static void alter_input(struct request *request, const struct action *action)
     free(line);
 }
 
+/* ---- care of the directories ---- */
+
+/* What never was a message: with a qmgr that is its own, and it removes it when it starts. */
+static void purge(struct request *request)
+{
+    const int tmp = openat(request->store.queue, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = tmp < 0 ? NULL : fdopendir(tmp);
+    if (!directory) {
+        file_close(tmp);
+        warn(request, "tmp", strerror(errno));
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
+        if (queue_id_is_valid(span_from_string(entry->d_name)) &&
+            unlinkat(dirfd(directory), entry->d_name, 0) != 0)
+            warn(request, entry->d_name, strerror(errno));
+    (void)closedir(directory);
+}
+
+static void look_at_file(struct request *request, const struct store_place *place)
+{
+    struct store_message message;
+    struct arena arena;
+    arena_init(&arena, FILE_ARENA_BYTES, 0);
+    /* A file without preamble never was acknowledged, and is qmgr's to remove. */
+    const enum store_load_result result =
+        store_load(&request->store, place, true, false, &arena, &message);
+    if (result == STORE_CORRUPT && message.verdict != QUEUE_FILE_ABSENT) {
+        if (message.verdict == QUEUE_FILE_UNKNOWN_VERSION)
+            say(request, LOG_LEVEL_INFO, place->queue_id, "written by another release");
+        else if (store_set_aside(&request->store, place, "corrupt") == 0)
+            warn(request, place->queue_id, "the file is damaged; moved to corrupt");
+        else
+            warn(request, place->queue_id, strerror(errno));
+    } else if (result == STORE_FAILED) {
+        warn(request, place->queue_id, strerror(message.error));
+    }
+    arena_destroy(&arena);
+}
+
+static void look_at_directory(struct request *request, int parent, const char *name,
+                              uint32_t bucket, bool is_held)
+{
+    const int descriptor = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = descriptor < 0 ? NULL : fdopendir(descriptor);
+    if (!directory) {
+        file_close(descriptor);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        struct store_place place = {.bucket = bucket, .is_held = is_held};
+        const struct span id = span_from_string(entry->d_name);
+        if (entry->d_name[0] == '.')
+            continue;
+        if (!queue_id_is_valid(id)) {
+            warn(request, entry->d_name, "not a file of the queue");
+            continue;
+        }
+        memcpy(place.queue_id, id.bytes, id.length);
+        look_at_file(request, &place);
+    }
+    (void)closedir(directory);
+}
+
+/* Every file is what it should be, and lies where it should. */
+static void repair(struct request *request)
+{
+    const int deferred =
+        openat(request->store.queue, "deferred", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = deferred < 0 ? NULL : fdopendir(deferred);
+    uint32_t bucket;
+    look_at_directory(request, request->store.queue, "new", 0, false);
+    look_at_directory(request, request->store.queue, "hold", 0, true);
+    if (!directory) {
+        file_close(deferred);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
+        if (queue_bucket_parse(span_from_string(entry->d_name), &bucket) && bucket) {
+            look_at_directory(request, dirfd(directory), entry->d_name, bucket, false);
+            (void)unlinkat(dirfd(directory), entry->d_name, AT_REMOVEDIR); /* where empty */
+        }
+    (void)closedir(directory);
+}
+
 static void run(struct request *request)
 {
+    if (!request->channel && request->purges)
+        purge(request);
+    if (!request->channel && request->repairs)
+        repair(request);
     for (size_t i = 0; i < request->order_count; i++) {
         const struct order *order = &request->orders[i];
         if (strcmp(order->argument, "-") == 0)
@@ -334,8 +473,8 @@ static void fail(const char *reason)
 
 static int usage(void)
 {
-    fail("usage: postsuper [-v] [-c directory] [-d id|-|ALL] [-h id|-|ALL] [-H id|-|ALL] "
-         "[-r id|-|ALL] [queue...]");
+    fail("usage: postsuper [-psSv] [-c directory] [-d id|-|ALL] [-e id|-|ALL] [-f id|-|ALL] "
+         "[-h id|-|ALL] [-H id|-|ALL] [-r id|-|ALL] [queue...]");
     return EXIT_FAILURE;
 }
 
@@ -379,18 +518,24 @@ int main(int argc, char **argv)
     request.orders = calloc((size_t)argc, sizeof(*request.orders));
     if (!request.orders)
         return EXIT_FAILURE;
-    for (int option; (option = getopt(argc, argv, "c:d:h:H:r:v")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "c:d:e:f:h:H:pr:sSv")) != -1;) {
         const struct action *action = find_action(option);
         if (action)
             request.orders[request.order_count++] = (struct order){action, optarg};
         else if (option == 'c')
             directory = optarg;
+        else if (option == 'p')
+            request.purges = true;
+        else if (option == 's' || option == 'S')
+            request.repairs = true;
         else if (option != 'v')
             return usage();
     }
     request.queues = argv + optind;
-    if (request.order_count == 0 || !are_queues(request.queues))
+    if (!are_queues(request.queues))
         return usage();
+    if (request.order_count == 0 && !request.purges && !request.repairs)
+        request.purges = request.repairs = true; /* as before each start of Postfix */
     arena_init(&arena, CONF_INSTANCE_ARENA_BYTES, 0);
     if (!tool_load("postsuper", directory, &conf_part_tools, &arena, &request.settings) ||
         !tool_load("postsuper", directory, &conf_part_logd, &arena, &log_settings))

@@ -319,7 +319,7 @@ static int run(struct sendmail *sendmail, const struct options *options)
     case MODE_DAEMON:
         sendmail_exec(sendmail, "posthouse", "posthouse", start);
     case MODE_SESSION:
-        sendmail_die(EX_USAGE, "unsupported: -bs");
+        return sendmail_session(sendmail);
     case MODE_SUBMIT:
         break;
     }

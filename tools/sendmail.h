@@ -27,6 +27,9 @@ NORETURN void sendmail_die(int status, const char *format, ...) PRINTF_LIKE(2, 3
 /* sendmail_text.c: reads the message and hands it to postdrop. The exit status. */
 int sendmail_submit(struct sendmail *sendmail);
 
+/* sendmail_session.c: a session on standard input and output. The exit status. */
+int sendmail_session(struct sendmail *sendmail);
+
 /* sendmail_drop.c: a postdrop that reads from us. */
 struct sendmail_drop {
     int input;  /* what it reads */

@@ -234,6 +234,7 @@ static enum parse_result take_mailbox(struct span text, unsigned rules, struct a
             if (rules & ADDRESS_ALLOW_LOOSE_DOTS && parsed.domain.length > 1 &&
                 parsed.domain.bytes[parsed.domain.length - 1] == '.') {
                 parsed.domain.length--;
+                parsed.has_final_dot = true;
                 is_as_written = false;
             }
             result = address_domain_check(parsed.domain, rules);
@@ -302,7 +303,8 @@ static enum parse_result skip_source_route(struct span *text, unsigned rules)
 enum parse_result path_parse(struct span text, enum path_kind kind, unsigned rules,
                              struct arena *arena, struct mailbox *mailbox, struct span *rest)
 {
-    struct mailbox parsed = {span_empty(), span_empty(), span_empty(), false, false};
+    struct mailbox parsed = {
+        .local_part = span_empty(), .domain = span_empty(), .text = span_empty()};
     size_t consumed = 0;
     if (rules & ADDRESS_ALLOW_LEADING_SPACE)
         while (text.length && text.bytes[0] == ' ')

@@ -45,6 +45,7 @@ struct mailbox {
     struct span text;       /* local-part "@" domain, quoted only where it must be */
     bool is_address_literal;
     bool needs_smtputf8;
+    bool has_final_dot; /* of the domain as written, which is left out of domain: it is complete */
 };
 
 enum path_kind { PATH_REVERSE, PATH_FORWARD };

@@ -40,8 +40,8 @@ bool address_complete(const struct address_completion *rules, const struct mailb
         has_changed = true;
     }
     if (domain.length && !mailbox->is_address_literal && rules->append_dot_mydomain &&
-        rules->mydomain.length && span_find_byte(domain, '.') == domain.length &&
-        !(domain.bytes[0] == '[')) {
+        rules->mydomain.length && !mailbox->has_final_dot &&
+        span_find_byte(domain, '.') == domain.length && !(domain.bytes[0] == '[')) {
         domain = append_domain(domain, rules->mydomain, arena);
         if (!domain.bytes)
             return false;

@@ -7,6 +7,7 @@
 #include "maillog/delivery.h"
 #include "maillog/event.h"
 #include "system/file.h"
+#include "system/note.h"
 
 enum {
     MESSAGE_ARENA_BYTES = 16 << 20,
@@ -141,22 +142,30 @@ static void log_result(const struct agent_recipient *recipient, const struct out
         maillog_delivery(settings->log, message->deliver.queue_id, &delivery);
 }
 
-void agent_finish(struct agent_recipient *recipient, struct outcome outcome)
+static bool soften(const struct agent *agent, struct outcome *outcome)
+{
+    if (outcome->kind != OUTCOME_PERMANENT || !agent->settings.is_soft_bouncing)
+        return false;
+    outcome->kind = OUTCOME_TEMPORARY;
+    outcome->status.class = 4;
+    if (outcome->reply_code >= 500)
+        outcome->reply_code = (uint16_t)(outcome->reply_code - 100);
+    return true;
+}
+
+void agent_finish_result(struct agent_recipient *recipient,
+                         const struct ipc_recipient_result *given)
 {
     struct agent_message *message = recipient->message;
     struct agent *agent = message->agent;
+    struct ipc_recipient_result result = *given;
     ASSERT(!recipient->is_finished);
     recipient->is_finished = true;
-    const bool is_soft_bounce =
-        outcome.kind == OUTCOME_PERMANENT && agent->settings.is_soft_bouncing;
-    if (is_soft_bounce) {
-        outcome.kind = OUTCOME_TEMPORARY;
-        outcome.status.class = 4;
-        if (outcome.reply_code >= 500)
-            outcome.reply_code = (uint16_t)(outcome.reply_code - 100);
+    result.index = recipient->index;
+    if (span_is_empty(result.transport)) {
+        const bool is_soft_bounce = soften(agent, &result.outcome);
+        log_result(recipient, &result.outcome, is_soft_bounce);
     }
-    log_result(recipient, &outcome, is_soft_bounce);
-    const struct ipc_recipient_result result = {.index = recipient->index, .outcome = outcome};
     if (message->results.length > RESULTS_MAX_BYTES)
         pack_results(message);
     ipc_records_append(IPC_RECIPIENT_RESULT, &result, &message->results);
@@ -164,6 +173,17 @@ void agent_finish(struct agent_recipient *recipient, struct outcome outcome)
     message->pending_count--;
     agent->pending_count--;
     loop_hook_request(agent->loop, &agent->send_hook);
+}
+
+void agent_finish(struct agent_recipient *recipient, struct outcome outcome)
+{
+    const struct ipc_recipient_result result = {.outcome = outcome};
+    agent_finish_result(recipient, &result);
+}
+
+struct ipc_channel *agent_channel(const struct agent *agent)
+{
+    return agent->channel;
 }
 
 /* ---- what qmgr sends ---- */
@@ -187,7 +207,9 @@ static bool read_recipients(struct agent_message *message)
                                                           .index = recipient.index,
                                                           .recipient = recipient.recipient,
                                                           .original = recipient.original,
-                                                          .mailbox = recipient.mailbox};
+                                                          .mailbox = recipient.mailbox,
+                                                          .orcpt = recipient.orcpt,
+                                                          .notify = recipient.notify};
     }
     message->recipient_count = message->pending_count = count;
     return true;
@@ -290,24 +312,37 @@ static void refuse_peer(struct agent *agent, const char *why)
     on_closed(agent->channel, why, agent);
 }
 
+static void deliver(struct agent *agent, struct ipc_deliver *delivery)
+{
+    note_set(delivery->queue_id);
+    if (!begin_message(agent, delivery))
+        refuse_peer(agent, "a delivery that is none");
+    note_clear();
+}
+
 static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
                        void *context)
 {
     struct agent *agent = context;
-    (void)channel;
     if (delivery->type == IPC_DELIVER_ACKNOWLEDGE)
         on_acknowledge(agent, delivery->message);
+    else if (delivery->type == IPC_ALIAS_ASK && agent->settings.on_question)
+        agent->settings.on_question(channel, delivery, agent->settings.context);
+    else if (delivery->type != IPC_DELIVER)
+        refuse_peer(agent, "a question that is not for us");
     else if (agent->messages.count >= agent->settings.capacity + CAPACITY_SLACK)
         refuse_peer(agent, "more deliveries than we said we take");
-    else if (!begin_message(agent, delivery->message))
-        refuse_peer(agent, "a delivery that is none");
+    else
+        deliver(agent, delivery->message);
 }
 
 #define WHO_DELIVERS                                                                               \
     (IPC_ROLE_BIT(IPC_ROLE_QMGR) | IPC_ROLE_BIT(IPC_ROLE_LOCAL) | IPC_ROLE_BIT(IPC_ROLE_VIRTUAL) | \
      IPC_ROLE_BIT(IPC_ROLE_PIPE))
-static const struct ipc_permission permissions[] = {
-    {IPC_DELIVER, WHO_DELIVERS}, {IPC_DELIVER_ACKNOWLEDGE, WHO_DELIVERS}, {0, 0}};
+static const struct ipc_permission permissions[] = {{IPC_DELIVER, WHO_DELIVERS},
+                                                    {IPC_DELIVER_ACKNOWLEDGE, WHO_DELIVERS},
+                                                    {IPC_ALIAS_ASK, IPC_ROLE_BIT(IPC_ROLE_LOCAL)},
+                                                    {0, 0}};
 static const struct ipc_channel_handlers handlers = {on_message, on_closed, permissions};
 
 void agent_attach(struct agent *agent, int descriptor, enum ipc_role peer)

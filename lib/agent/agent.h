@@ -20,6 +20,8 @@ struct agent_recipient {
     struct span recipient;
     struct span original; /* empty: the same */
     struct span mailbox;  /* below virtual_mailbox_base; empty: none given */
+    struct span orcpt;    /* as received; empty: absent */
+    uint32_t notify;      /* QUEUE_NOTIFY_ */
     bool is_finished;
     void *context; /* the caller's */
 };
@@ -58,6 +60,9 @@ struct agent_settings {
     /* The channel closed; a new one may be attached. May be NULL. */
     void (*on_closed)(struct agent *agent, void *context);
     void *on_closed_context;
+    /* local's dispatcher may ask its workers (ALIAS_ASK). NULL: nothing is asked. */
+    void (*on_question)(struct ipc_channel *channel, const struct ipc_delivery *delivery,
+                        void *context);
 };
 
 /* Keeps a copy of the settings. NULL when memory is out. */
@@ -74,6 +79,12 @@ static inline bool agent_is_verification(const struct agent_message *message)
 }
 /* The outcome's reason is copied. The message may be gone afterwards. */
 void agent_finish(struct agent_recipient *recipient, struct outcome outcome);
+/* The same with more than an outcome. A result that names a transport is no attempt: the log line
+ * will be that transport's. The index is filled in. */
+void agent_finish_result(struct agent_recipient *recipient,
+                         const struct ipc_recipient_result *result);
+/* The channel of now, to ask the peer something; NULL: none. */
+struct ipc_channel *agent_channel(const struct agent *agent);
 
 /* Recipients under way, and messages that are under way or wait for an acknowledgement. */
 size_t agent_pending_count(const struct agent *agent);

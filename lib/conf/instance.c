@@ -130,11 +130,9 @@ bool conf_instance_find(const struct conf_instance *instance, const struct conf_
 {
     struct conf_place place = {instance, service, 0};
     definition->is_literal = false;
-    const bool is_found = conf_place_is_set(&place, name, &definition->text) ||
-                          conf_place_find(&place, name, definition);
-    if (is_found && conf_is_raw(name))
-        definition->is_literal = true;
-    return is_found;
+    if (conf_place_is_set(&place, name, &definition->text))
+        return true;
+    return conf_place_find(&place, name, definition);
 }
 
 bool conf_instance_expand(const struct conf_instance *instance, const struct conf_service *service,
@@ -167,7 +165,7 @@ bool conf_instance_value(const struct conf_instance *instance, const struct conf
 
     if (!conf_instance_find(instance, service, name, &definition))
         return true; /* nobody knows it: empty */
-    if (definition.is_literal) {
+    if (definition.is_literal || conf_is_raw(name)) {
         buffer_append_span(output, definition.text);
         return true;
     }

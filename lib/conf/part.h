@@ -4,7 +4,10 @@
  * check. Kinds of rows, and the field each makes:
  *
  *   CONF_TEXT(name, default, min_bytes, max_bytes, meaning)       struct span name
- *   CONF_RAW(name, default, meaning)                              the same; $name is not expanded
+ *   CONF_RAW_TEXT(name, default, min_bytes, max_bytes, meaning)   the same: its $names are not
+ *                                                                 parameters and stay
+ *   CONF_TEXT_NAMED("name", field, default, min, max, meaning)    the same where a name is no
+ *                                                                 identifier
  *   CONF_NETWORKS(name, default, meaning)                         struct span name
  *   CONF_CLIENTS(name, default, meaning)                          the same, names and words too
  *   CONF_TABLES(name, default, meaning)                           the same: type:name ...
@@ -47,7 +50,7 @@ enum conf_type {
 /* What a text consists of. */
 enum conf_content {
     CONF_CONTENT_ANY,
-    CONF_CONTENT_RAW, /* "$" is for the daemon */
+    CONF_CONTENT_RAW,
     CONF_CONTENT_NETWORKS,
     CONF_CONTENT_CLIENTS,
     CONF_CONTENT_TABLES,
@@ -112,7 +115,7 @@ MUST_USE const struct conf_part *conf_part_find(struct span program);
  */
 MUST_USE const struct conf_parameter *conf_parameter_find(struct span name, struct span *transport);
 
-/* Its text is not expanded by whoever reads main.cf. */
+/* Its $names are not parameters: only the daemon knows what they stand for. */
 MUST_USE bool conf_is_raw(struct span name);
 /* The row against which a value of that name is checked: of a family always the suffix's. */
 MUST_USE const struct conf_parameter *conf_parameter_for_value(struct span name);

@@ -2,6 +2,7 @@
 #include "conf/print.h"
 
 #include "base/ascii.h"
+#include "base/json.h"
 #include "conf/main_cf.h"
 
 /* Postfix lets a setting fill column 80, and a service not. */
@@ -49,8 +50,34 @@ static void print_words(struct line_printer *printer, struct span text)
         print_word(printer, word);
 }
 
+static void print_json_pair(const char *before, struct span name, struct span value,
+                            struct buffer *output)
+{
+    buffer_append_string(output, before);
+    json_append_string(output, name);
+    buffer_append_string(output, ": ");
+    json_append_string(output, value);
+}
+
+/* The value on one line, as it would be shown otherwise. */
+static void print_json_setting(struct span name, struct span value, struct buffer *output)
+{
+    struct buffer text;
+    struct line_printer printer = {.output = &text};
+
+    buffer_init(&text, NULL, CONF_LINE_MAX_BYTES);
+    print_words(&printer, value);
+    print_json_pair("{", name, buffer_span(&text), output);
+    buffer_append_string(output, "}\n");
+    buffer_release(&text);
+}
+
 void conf_print_setting(struct span name, struct span value, unsigned flags, struct buffer *output)
 {
+    if (flags & CONF_PRINT_JSON) {
+        print_json_setting(name, value, output);
+        return;
+    }
     struct line_printer printer = {.output = output,
                                    .width = flags & CONF_PRINT_FOLDED ? PRINT_SETTING_WIDTH : 0};
     if (!(flags & CONF_PRINT_VALUE_ONLY))
@@ -126,9 +153,31 @@ static void print_command(struct line_printer *printer, const struct conf_servic
     }
 }
 
+const char *const conf_service_fields[CONF_COLUMN_COUNT + 1] = {
+    "service", "type", "private", "unprivileged", "chroot", "wakeup", "process_limit", "command"};
+
+static void print_json_service(const struct conf_service *service,
+                               const struct conf_print_values *values, struct buffer *output)
+{
+    struct buffer command;
+
+    buffer_init(&command, NULL, CONF_LINE_MAX_BYTES);
+    conf_print_command(service, values, &command);
+    for (size_t i = 0; i <= CONF_COLUMN_COUNT; i++)
+        print_json_pair(i == 0 ? "{" : ", ", span_from_string(conf_service_fields[i]),
+                        i < CONF_COLUMN_COUNT ? service->columns[i] : buffer_span(&command),
+                        output);
+    buffer_append_string(output, "}\n");
+    buffer_release(&command);
+}
+
 void conf_print_service(const struct conf_service *service, unsigned flags,
                         const struct conf_print_values *values, struct buffer *output)
 {
+    if (flags & CONF_PRINT_JSON) {
+        print_json_service(service, values, output);
+        return;
+    }
     /* Where columns begin, if those before them are not too long. */
     static const size_t begins[CONF_COLUMN_COUNT + 1] = {0, 11, 17, 25, 33, 41, 49, 57};
     struct line_printer printer = {.output = output,
@@ -159,6 +208,14 @@ void conf_print_command_setting(struct span name, const struct conf_service *ser
 {
     struct line_printer printer = {.output = output,
                                    .width = flags & CONF_PRINT_FOLDED ? PRINT_SERVICE_WIDTH : 0};
+    if (flags & CONF_PRINT_JSON) {
+        struct buffer command;
+        buffer_init(&command, NULL, CONF_LINE_MAX_BYTES);
+        conf_print_command(service, values, &command);
+        print_json_setting(name, buffer_span(&command), output);
+        buffer_release(&command);
+        return;
+    }
     if (!(flags & CONF_PRINT_VALUE_ONLY))
         print_word(&printer, name);
     if (!(flags & (CONF_PRINT_VALUE_ONLY | CONF_PRINT_NAME_ONLY)))

@@ -8,7 +8,15 @@
 #include "base/buffer.h"
 #include "conf/master_cf.h"
 
-enum { CONF_PRINT_FOLDED = 1 << 0, CONF_PRINT_NAME_ONLY = 1 << 1, CONF_PRINT_VALUE_ONLY = 1 << 2 };
+enum {
+    CONF_PRINT_FOLDED = 1 << 0,
+    CONF_PRINT_NAME_ONLY = 1 << 1,
+    CONF_PRINT_VALUE_ONLY = 1 << 2,
+    CONF_PRINT_JSON = 1 << 3 /* an object {"name": "value"} a line */
+};
+
+/* The names of the columns of master.cf, the command last. */
+extern const char *const conf_service_fields[CONF_COLUMN_COUNT + 1];
 
 /* Replaces the value of a -o option before it is shown; NULL shows it as written. */
 struct conf_print_values {

@@ -28,9 +28,38 @@ static bool is_being_delivered(const struct store *store, const struct store_pla
     return is_locked;
 }
 
+enum { MESSAGE_ARENA_BYTES = 64 << 20, JOURNAL_RECORD_BYTES = 256 };
+
 static int release(const struct store *store, struct store_place *place, uint64_t now_us)
 {
     return store_defer(store, place, queue_bucket_of_time(now_us));
+}
+
+/* Appends the wish to the journal, once. 1: it is there already. */
+static int expire(const struct store *store, const struct store_place *place, uint64_t now_us)
+{
+    const struct queue_record wish = {.kind = QUEUE_RECORD_EXPIRE, .time_us = now_us};
+    struct store_message message;
+    struct queue_record record;
+    struct arena arena;
+    struct buffer journal;
+    bool is_there = false;
+    int result = -1;
+    arena_init(&arena, MESSAGE_ARENA_BYTES, 0);
+    buffer_init(&journal, NULL, JOURNAL_RECORD_BYTES);
+    if (store_load(store, place, true, false, &arena, &message) == STORE_LOADED) {
+        while (queue_journal_next(&message.journal, &record))
+            is_there |= record.kind == QUEUE_RECORD_EXPIRE;
+        queue_journal_append(&wish, &journal);
+        result = is_there ? 1
+                          : store_mark(store, place, &message.preamble, NULL, 0,
+                                       buffer_span(&journal), &message.journal_end);
+    } else {
+        errno = message.error ? message.error : EINVAL;
+    }
+    buffer_release(&journal);
+    arena_destroy(&arena);
+    return result;
 }
 
 enum store_alter_result store_alter(const struct store *store, enum store_alter_action action,
@@ -58,7 +87,17 @@ enum store_alter_result store_alter(const struct store *store, enum store_alter_
     case STORE_ALTER_REQUEUE:
         result = release(store, place, now_us);
         break;
+    case STORE_ALTER_EXPIRE:
+        result = expire(store, place, now_us);
+        break;
+    case STORE_ALTER_EXPIRE_RELEASE:
+        result = expire(store, place, now_us);
+        if (result >= 0 && place->is_held)
+            result = release(store, place, now_us);
+        break;
     }
+    if (result > 0)
+        return STORE_NOT_ALTERED;
     if (result == 0)
         return STORE_ALTERED;
     return errno == ENOENT ? STORE_NOT_ALTERED : STORE_ALTER_FAILED;

@@ -1,5 +1,5 @@
 /* queuestore/alter - what an operator does to one message by its id: delete, hold, release,
- * requeue. For messages that nobody has in memory; may run in a thread.
+ * requeue, have it returned. For messages that nobody has in memory; may run in a thread.
  * Callers: qmgr, for messages that it has not read; postsuper under the queue's lock. */
 #ifndef QUEUESTORE_ALTER_H
 #define QUEUESTORE_ALTER_H
@@ -9,9 +9,11 @@
 /* Numbers are those of QUEUE_ALTER in lib/ipc/schema.def. */
 enum store_alter_action {
     STORE_ALTER_DELETE = 1,
-    STORE_ALTER_HOLD = 2,    /* to hold/: not tried until it is released */
-    STORE_ALTER_RELEASE = 3, /* from hold/, due now */
-    STORE_ALTER_REQUEUE = 4  /* due now, held or not, its routes asked for anew */
+    STORE_ALTER_HOLD = 2,          /* to hold/: not tried until it is released */
+    STORE_ALTER_RELEASE = 3,       /* from hold/, due now */
+    STORE_ALTER_REQUEUE = 4,       /* due now, held or not, its routes asked for anew */
+    STORE_ALTER_EXPIRE = 5,        /* back to the sender if the next attempt does not deliver it */
+    STORE_ALTER_EXPIRE_RELEASE = 6 /* and released from hold/ */
 };
 
 enum store_alter_result {

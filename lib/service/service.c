@@ -14,6 +14,7 @@
 #include "base/number.h"
 #include "sandbox/probe.h"
 #include "system/file.h"
+#include "system/note.h"
 
 enum {
     CONTROL_DESCRIPTOR = 3,
@@ -184,6 +185,28 @@ static void on_peer(struct control *control, struct ipc_peer *peer)
         keep_for_later(control, &message, peer->service);
 }
 
+static void give_poison(struct service *service, struct span work, const struct service_peer *dead)
+{
+    const struct ipc_poison poison = {
+        .work = work, .role = dead->role, .process_number = dead->process_number};
+    if (service->definition->on_poison)
+        service->definition->on_poison(service, &poison);
+}
+
+static void on_poison(struct control *control, const struct ipc_poison *poison)
+{
+    const struct early_message message = {.type = IPC_POISON,
+                                          .descriptor = -1,
+                                          .peer = {.role = poison->role < IPC_ROLE_COUNT
+                                                               ? (enum ipc_role)poison->role
+                                                               : IPC_ROLE_NONE,
+                                                   .process_number = poison->process_number}};
+    if (control->is_serving)
+        give_poison(&control->service, poison->work, &message.peer);
+    else
+        keep_for_later(control, &message, poison->work);
+}
+
 static void give_early_messages(struct control *control)
 {
     struct list_link *link;
@@ -192,6 +215,8 @@ static void give_early_messages(struct control *control)
         message->peer.service = span_from_string(message->text);
         if (message->type == IPC_LISTENER)
             give_listener(&control->service, message->peer.service, message->descriptor);
+        else if (message->type == IPC_POISON)
+            give_poison(&control->service, message->peer.service, &message->peer);
         else
             give_peer(&control->service, &message->peer, message->descriptor);
         free(message->text);
@@ -258,6 +283,12 @@ static void on_control_message(struct ipc_channel *channel, const struct ipc_del
     case IPC_STOP:
         on_stop(&control->service, delivery->message);
         break;
+    case IPC_NOTES:
+        note_attach(((const struct ipc_notes *)delivery->message)->page);
+        break;
+    case IPC_POISON:
+        on_poison(control, delivery->message);
+        break;
 #ifdef POSTHOUSE_PROBE
     case IPC_PROBE: {
         const struct ipc_probe *probe = delivery->message;
@@ -284,13 +315,9 @@ static void on_control_closed(struct ipc_channel *channel, const char *reason, v
 
 #define FROM_MASTER IPC_ROLE_BIT(IPC_ROLE_MASTER)
 static const struct ipc_permission control_permissions[] = {
-    {IPC_START, FROM_MASTER},
-    {IPC_LISTENER, FROM_MASTER},
-    {IPC_PEER, FROM_MASTER},
-    {IPC_PING, FROM_MASTER},
-    {IPC_STOP, FROM_MASTER},
-    {IPC_PROBE, FROM_MASTER},
-    {0, 0},
+    {IPC_START, FROM_MASTER},  {IPC_LISTENER, FROM_MASTER}, {IPC_PEER, FROM_MASTER},
+    {IPC_PING, FROM_MASTER},   {IPC_STOP, FROM_MASTER},     {IPC_NOTES, FROM_MASTER},
+    {IPC_POISON, FROM_MASTER}, {IPC_PROBE, FROM_MASTER},    {0, 0},
 };
 static const struct ipc_channel_handlers control_handlers = {on_control_message, on_control_closed,
                                                              control_permissions};

@@ -42,6 +42,8 @@ struct service_definition {
     /* After drain, at once or, where a reload lets sessions go on, when the time for that is over:
      * sessions with clients end as soon as they can. NULL: there are none. */
     void (*end_sessions)(struct service *service);
+    /* What killed processes twice; see lib/ipc/schema.def. NULL: nothing is done about it. */
+    void (*on_poison)(struct service *service, const struct ipc_poison *poison);
 };
 
 struct service {

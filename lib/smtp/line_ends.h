@@ -1,7 +1,7 @@
 /* smtp/line_ends - text with whatever line ends in wire form: each line ends with CRLF (RFC 5321
  * section 2.3.8). LF and CRLF end a line; a CR that no LF follows becomes a space, so that nothing
  * downstream can take it for a line's end.
- * Pure; the result is the same however the text was split. Callers: pickup. */
+ * Pure; the result is the same however the text was split. Callers: pickup, sendmail -bs. */
 #ifndef SMTP_LINE_ENDS_H
 #define SMTP_LINE_ENDS_H
 

@@ -7,8 +7,10 @@ lib_libposthouse_a_SOURCES += \
 	lib/smtp/date.c lib/smtp/date.h \
 	lib/smtp/ehlo.c lib/smtp/ehlo.h \
 	lib/smtp/header.c lib/smtp/header.h \
+	lib/smtp/header_cut.c lib/smtp/header_cut.h \
 	lib/smtp/line_ends.c lib/smtp/line_ends.h \
 	lib/smtp/parameter.c lib/smtp/parameter.h \
 	lib/smtp/received.c lib/smtp/received.h \
 	lib/smtp/reply.c lib/smtp/reply.h \
+	lib/smtp/transcript.c lib/smtp/transcript.h \
 	lib/smtp/verb.c lib/smtp/verb.h

@@ -14,15 +14,18 @@ static void find_network(struct smtpsession *session)
     const unsigned all_bits = is_ipv4 ? 32 : 128;
     struct ip_address base = session->address;
     char text[IP_ADDRESS_TEXT_MAX_BYTES];
-    if (prefix_bits >= all_bits) {
-        session->network = session->peer.address;
-        return;
-    }
+    int length;
     for (unsigned bit = prefix_bits; bit < all_bits; bit++)
         base.bytes[bit / 8] = (uint8_t)(base.bytes[bit / 8] & ~(0x80U >> bit % 8));
     const struct span shown = ip_address_format(&base, text);
-    const int length = snprintf(session->network_text, sizeof(session->network_text), "%.*s/%u",
-                                SPAN_PRINTF(shown), prefix_bits);
+    /* A text of its own: it is what is held open until this client has left, whatever the address
+     * of the session becomes. */
+    if (prefix_bits < all_bits)
+        length = snprintf(session->network_text, sizeof(session->network_text), "%.*s/%u",
+                          SPAN_PRINTF(shown), prefix_bits);
+    else
+        length = snprintf(session->network_text, sizeof(session->network_text), "%.*s",
+                          SPAN_PRINTF(shown));
     session->network = span_of(session->network_text, (size_t)length);
 }
 
@@ -39,8 +42,10 @@ bool session_client_arrived(struct smtpsession *session)
     const struct smtpsession_limits *limits = &settings->limits;
     struct limit_answer answer;
     session_client_left(session);
+    /* Whoever may speak for others is counted as the one it speaks for. */
     session->is_limited =
-        service->limits && has_client_limits(limits) && session->address.family != IP_FAMILY_NONE &&
+        service->limits && has_client_limits(limits) && !session->may_xclient &&
+        session->address.family != IP_FAMILY_NONE &&
         !(settings->limit_exceptions &&
           client_list_has(settings->limit_exceptions, session->peer.name, &session->address));
     if (!session->is_limited)

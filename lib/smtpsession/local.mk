@@ -10,6 +10,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/smtpsession/reception.c lib/smtpsession/reception.h \
 	lib/smtpsession/greet.c \
 	lib/smtpsession/limits.c \
+	lib/smtpsession/notice.c \
 	lib/smtpsession/session.c lib/smtpsession/session.h \
 	lib/smtpsession/session_private.h \
 	lib/smtpsession/verify.c \

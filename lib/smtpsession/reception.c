@@ -4,13 +4,15 @@
 #include <time.h>
 
 #include "base/ascii.h"
+#include "intake/recipients.h"
 #include "smtp/received.h"
 
 enum {
     READS_BEFORE_YIELD = 8, /* a client that sends as fast as we read must let others have a turn */
     HEADER_FIRST_BYTES = 4096, /* room for most headers, at once */
     RECEIVED_MAX_BYTES = 4096,
-    ADDED_MAX_BYTES = 65536 /* what missing fields and completed addresses may add to a header */
+    HEADER_FIELDS_FACTOR = 8, /* all fields together may have so many times header_size_limit */
+    ADDED_MAX_BYTES = 65536   /* what missing fields and completed addresses may add to a header */
 };
 
 static void fail(struct reception *reception, struct outcome outcome)
@@ -29,7 +31,9 @@ static void write_body(struct smtpsession *session, struct reception *reception,
  * block; where the content has none, RFC 5322 section 2.1 wants it, and it is added. */
 static void split_header(struct smtpsession *session, struct reception *reception)
 {
-    const size_t header_end = reception->received_bytes + (size_t)reception->facts.header_bytes;
+    const size_t header_end =
+        reception->received_bytes +
+        (size_t)((int64_t)reception->facts.header_bytes - reception->cut.dropped_bytes);
     struct span rest = span_after(buffer_span(&reception->header), header_end);
     if (reception->facts.has_separator)
         rest = span_after(rest, 2);
@@ -37,6 +41,25 @@ static void split_header(struct smtpsession *session, struct reception *receptio
     reception->header.length = header_end;
     buffer_append_string(&reception->header, "\r\n");
     reception->is_body = true;
+}
+
+/* What belongs to the header, as far as is known, is cut where a field is too long. */
+static void take_header(const struct smtpsession_settings *settings, struct reception *reception,
+                        struct span content)
+{
+    const struct smtp_content_facts *facts = &reception->facts;
+    const uint64_t before_bytes = facts->size_bytes - content.length;
+    const uint64_t header_bytes = facts->is_header_done ? facts->header_bytes : facts->size_bytes;
+    const struct span fields = header_bytes > before_bytes
+                                   ? span_first(content, (size_t)(header_bytes - before_bytes))
+                                   : span_empty();
+    smtp_header_cut_append(&reception->cut, fields, &reception->header);
+    buffer_append_span(&reception->header, span_after(content, fields.length));
+    if ((int64_t)header_bytes - reception->cut.dropped_bytes >
+        (int64_t)settings->header_size_limit * HEADER_FIELDS_FACTOR)
+        fail(reception, outcome_permanent(552, 3, 4, "Error: message header too big"));
+    else if (!buffer_ok(&reception->header))
+        fail(reception, outcome_temporary(452, 3, 1, "Insufficient system resources"));
 }
 
 static void store_content(struct smtpsession *session, struct reception *reception,
@@ -58,16 +81,8 @@ static void store_content(struct smtpsession *session, struct reception *recepti
         write_body(session, reception, content);
         return;
     }
-    const struct smtp_content_facts *facts = &reception->facts;
-    const uint64_t header_bytes = facts->is_header_done ? facts->header_bytes : facts->size_bytes;
-    if (header_bytes > settings->header_size_limit) {
-        fail(reception, outcome_permanent(552, 3, 4, "Error: message header too big"));
-        return;
-    }
-    buffer_append_span(&reception->header, content);
-    if (!buffer_ok(&reception->header))
-        fail(reception, outcome_temporary(452, 3, 1, "Insufficient system resources"));
-    else if (facts->is_header_done)
+    take_header(settings, reception, content);
+    if (outcome_is_ok(&reception->outcome) && reception->facts.is_header_done)
         split_header(session, reception);
 }
 
@@ -211,8 +226,9 @@ void reception_begin(struct smtpsession *session, struct reception *reception)
     smtp_data_decoder_init(&reception->decoder, session->repairs);
     smtp_content_facts_init(&reception->facts);
     buffer_init(&reception->header, NULL,
-                session->service->settings.header_size_limit + RECEIVED_MAX_BYTES +
-                    LOOP_BLOCK_BYTES);
+                session->service->settings.header_size_limit * HEADER_FIELDS_FACTOR +
+                    RECEIVED_MAX_BYTES + LOOP_BLOCK_BYTES);
+    smtp_header_cut_init(&reception->cut, session->service->settings.header_size_limit);
     find_zone(reception, &session->transaction_arena);
     begin_header(session, reception);
 }
@@ -247,17 +263,25 @@ void reception_check_line_ends(struct smtpsession *session, struct reception *re
 /* Local clients' headers are completed; others' lose what is nobody else's business. */
 static void complete_header(struct smtpsession *session, struct reception *reception)
 {
-    const struct intake_header_rules *rules = &session->service->settings.header_rules;
+    const struct smtpsession_service *service = session->service;
+    const struct intake_header_rules *rules = &service->settings.header_rules;
     const struct session_transaction *transaction = &session->transaction;
+    const bool is_local = transaction->forwarded.has_source ? transaction->forwarded.is_source_local
+                                                            : session->is_local;
+    struct intake_address_rewriter rewriter = {
+        .client = service->backend.addr,
+        .is_remote = !is_local,
+        .deadline_ms = clock_deadline_after(service->settings.queue_timeout_ms)};
     const struct intake_header_facts facts = {
-        .is_local = transaction->forwarded.has_source ? transaction->forwarded.is_source_local
-                                                      : session->is_local,
+        .is_local = is_local,
         .queue_id = session_queue_id(session),
         .reverse_path = transaction->reverse_path.text,
         .full_name = span_empty(),
         .unix_time_s = (int64_t)(reception->arrival_us / 1000000),
         .offset_minutes = reception->offset_minutes,
         .zone_name = reception->zone_name,
+        .replace = rewriter.client && transaction->rewrites_headers ? intake_replace_address : NULL,
+        .context = &rewriter,
     };
     const struct span block = buffer_span(&reception->header);
     struct span fields = span_after(block, reception->received_bytes);
@@ -276,6 +300,8 @@ static void complete_header(struct smtpsession *session, struct reception *recep
         reception->facts.longest_line_bytes = seen.longest_line_bytes;
     buffer_release(&reception->header);
     reception->header = completed;
+    if (rewriter.has_failed)
+        fail(reception, outcome_temporary(451, 3, 0, "Temporary lookup failure"));
 }
 
 void reception_finish(struct smtpsession *session, struct reception *reception)

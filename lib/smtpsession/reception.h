@@ -6,12 +6,14 @@
 
 #include "smtp/content.h"
 #include "smtp/data.h"
+#include "smtp/header_cut.h"
 #include "smtpsession/session_private.h"
 
 struct reception {
     struct smtp_data_decoder decoder;
     struct smtp_content_facts facts;
     struct buffer header; /* Received, then all content until the header has ended */
+    struct smtp_header_cut cut;
     size_t received_bytes;
     uint64_t arrival_us;
     int offset_minutes; /* of local time, then */

@@ -161,6 +161,7 @@ static void append_reply(struct smtpsession *session, uint16_t code,
     const struct smtpsession_settings *settings = &session->service->settings;
     if (code >= 400 && (settings->reject_footer.length || settings->reject_footer_maps))
         add_footer(session, code, status, text);
+    session_note_reply(session, code, status, text);
 }
 
 void session_reply(struct smtpsession *session, uint16_t code, uint16_t subject, uint16_t detail,
@@ -225,13 +226,15 @@ void session_consume_command(struct smtpsession *session)
 
 void session_reset_transaction(struct smtpsession *session)
 {
+    if (session->transaction.is_open)
+        session_forget_talk(session);
     struct session_transaction *transaction = &session->transaction;
     if (transaction->message.is_open)
         intake_abandon(&transaction->message);
     session_drop_chunks(transaction);
     *transaction = (struct session_transaction){.is_open = false};
     transaction->reverse_path =
-        (struct mailbox){span_empty(), span_empty(), span_empty(), false, false};
+        (struct mailbox){.local_part = span_empty(), .domain = span_empty(), .text = span_empty()};
     arena_reset(&session->transaction_arena);
 }
 
@@ -350,6 +353,39 @@ static bool is_in_list(struct span list, struct span name)
     return false;
 }
 
+/* What it works on is there to be seen should it be the last; and what has been the last of others
+ * is refused for a while. */
+static bool run_watched(struct smtpsession *session, const struct smtp_command *command)
+{
+    char note[32] = SESSION_REQUEST_NOTE;
+    size_t length = sizeof(SESSION_REQUEST_NOTE) - 1;
+    const struct span name = span_first(span_from_string(smtp_verb_name(command->verb)), 16);
+    if (session->service->refused_verbs & 1U << command->verb) {
+        session_reply(session, 451, 3, 0, "Error: command is not available for now");
+        return false;
+    }
+    memcpy(note + length, name.bytes, name.length);
+    length += name.length;
+    task_note(span_of(note, length));
+    const bool is_accepted = session_run_command(session, command);
+    task_note(span_empty());
+    return is_accepted;
+}
+
+void smtpsession_refuse(struct smtpsession_service *service, struct span note)
+{
+    const struct span prefix = SPAN(SESSION_REQUEST_NOTE);
+    if (!span_starts_with(note, prefix))
+        return;
+    const enum smtp_verb verb = smtp_verb_from_name(span_after(note, prefix.length));
+    if (verb == SMTP_VERB_UNKNOWN || verb == SMTP_VERB_QUIT)
+        return;
+    service->refused_verbs |= 1U << verb;
+    maillog_text(service->log, LOG_LEVEL_ERROR, span_empty(),
+                 "work on %s has killed smtpd twice; it is refused until the next reload",
+                 smtp_verb_name(verb));
+}
+
 static void run_one_command(struct smtpsession *session)
 {
     const struct smtpsession_settings *settings = &session->service->settings;
@@ -357,6 +393,8 @@ static void run_one_command(struct smtpsession *session)
     if (!read_command(session, &command))
         return;
     session->stage = smtp_verb_name(command.verb);
+    session_note_command(session,
+                         span_first(stream_input(&session->stream), session->command_bytes - 2));
     if (command.verb == SMTP_VERB_UNKNOWN &&
         is_in_list(settings->forbidden_commands, command.name)) {
         struct span line = span_first(stream_input(&session->stream),
@@ -379,12 +417,12 @@ static void run_one_command(struct smtpsession *session)
         session->counts[command.verb].total++;
         return;
     }
-    if (command.verb == SMTP_VERB_UNKNOWN && is_in_list(settings->noop_commands, command.name))
+    if (is_in_list(settings->noop_commands, command.name))
         command.verb = SMTP_VERB_NOOP;
     session->counts[command.verb].total++;
     if (session_is_junk_verb(command.verb) && session->junk_count++ > settings->junk_command_limit)
         session->error_count++;
-    if (session_run_command(session, &command))
+    if (run_watched(session, &command))
         session->counts[command.verb].accepted++;
     else
         session->error_count++;
@@ -470,6 +508,7 @@ static void end_session(struct smtpsession *session)
 {
     struct smtpsession_service *service = session->service;
     session_client_left(session);
+    session_notify(session);
     session_reset_transaction(session);
     stream_close(&session->stream);
     buffer_release(&session->filtered_command);

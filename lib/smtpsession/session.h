@@ -108,6 +108,7 @@ struct smtpsession_settings {
     int64_t proxy_timeout_ms;
     struct host_list local_clients; /* whose headers are completed */
     struct intake_header_rules header_rules;
+    unsigned notified_troubles;      /* of enum smtp_trouble */
     struct span verify_restrictions; /* in which reject_unverified_... may stand */
     struct smtpsession_unverified unverified_sender;
     struct smtpsession_unverified unverified_recipient;
@@ -135,6 +136,7 @@ struct smtpsession_verdict {
  * lie in the arena. */
 struct smtpsession_backend {
     void *context;
+    struct addr_client *addr; /* for other names of addresses in the header; NULL: they have none */
     /* The name that the address has and that has the address; empty when there is none. */
     struct span (*find_client_name)(void *context, const struct ip_address *address,
                                     struct arena *arena);
@@ -145,6 +147,8 @@ struct smtpsession_backend {
     /* Is mail for it taken? OK, permanent: no, temporary: nobody can say. */
     void (*verify_address)(void *context, struct span address, struct arena *arena,
                            struct outcome *outcome);
+    /* Tell the postmaster, if nothing is in the way. May be NULL. */
+    void (*notify)(void *context, struct span subject, struct span text);
 };
 
 struct smtpsession_service {
@@ -156,6 +160,7 @@ struct smtpsession_service {
     struct limit_client *limits; /* NULL: nothing is counted */
     struct list sessions;
     struct loop_timer cut_timer; /* for those who wait too long, by settings that are new */
+    uint32_t refused_verbs;      /* bits by enum smtp_verb */
     bool is_stopping;
     /* Told after a session's end; may be NULL. */
     void (*on_session_end)(struct smtpsession_service *service);
@@ -175,6 +180,10 @@ bool smtpsession_start(struct smtpsession_service *service, int descriptor,
  * must live on. */
 void smtpsession_use_settings(struct smtpsession_service *service,
                               const struct smtpsession_settings *settings);
+/* How a session's task notes its command (system/note.h): this and the verb. */
+#define SESSION_REQUEST_NOTE "request "
+/* Commands so noted have killed processes: they get a temporary refusal from now on. */
+void smtpsession_refuse(struct smtpsession_service *service, struct span note);
 /* A client that there is no room for is told so; its socket is closed. */
 void smtpsession_turn_away(struct smtpsession_service *service, int descriptor,
                            const struct sockaddr_storage *peer);

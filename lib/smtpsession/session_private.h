@@ -105,7 +105,8 @@ struct smtpsession {
     struct span helo;
     uint8_t *helo_bytes; /* where that lies */
     enum session_end end;
-    const char *stage; /* the last command, for the log */
+    struct smtp_transcript *transcript; /* NULL: none is kept */
+    const char *stage;                  /* the last command, for the log */
     uint64_t data_bytes;
     uint32_t error_count;
     uint32_t junk_count;
@@ -188,6 +189,15 @@ MUST_USE bool session_is_last_in_group(const struct smtpsession *session, enum s
 bool session_mail(struct smtpsession *session, struct span argument);
 bool session_rcpt(struct smtpsession *session, struct span argument);
 bool session_vrfy(struct smtpsession *session, struct span argument);
+
+/* notice.c: what was heard (without CR LF), what was said last, and at the end: is the postmaster
+ * to be told? */
+void session_note_command(struct smtpsession *session, struct span line);
+void session_note_reply(struct smtpsession *session, uint16_t code,
+                        const struct enhanced_status *status, struct span text);
+/* A transaction is over: what went well so far is of no interest. */
+void session_forget_talk(struct smtpsession *session);
+void session_notify(struct smtpsession *session);
 
 /* verify.c: false when an address is not verified and has to be; *about is which. recipient is NULL
  * where it stands for others: that it exists is known here. */

@@ -130,12 +130,15 @@ static void on_turn_end(struct loop_hook *hook)
 
 static bool start_threads(struct pool *pool, size_t thread_count)
 {
+    static const int breakdowns[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
     sigset_t all, saved;
     pthread_attr_t attributes;
     if (pthread_attr_init(&attributes) != 0)
         return false;
     (void)pthread_attr_setstacksize(&attributes, POOL_THREAD_STACK_BYTES);
     (void)sigfillset(&all);
+    for (size_t i = 0; i < ARRAY_LENGTH(breakdowns); i++)
+        (void)sigdelset(&all, breakdowns[i]); /* system/note.c wants to hear of them */
     (void)sigdelset(&all, SIGSYS); /* the sandbox answers a refused call in place; blocked: kills */
     (void)pthread_sigmask(SIG_SETMASK, &all, &saved);
     while (pool->thread_count < thread_count &&

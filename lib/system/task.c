@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <ucontext.h>
 
+#include "system/note.h"
 #include "system/task_stack.h"
 
 #ifdef POSTHOUSE_SANITIZERS
@@ -48,6 +49,7 @@ struct task {
     enum task_state state;
     bool has_timed_out;
     bool is_cancelled;
+    char note[NOTE_BYTES];
 };
 
 /* The event loop's side of the switch: one loop per process runs tasks. */
@@ -209,8 +211,12 @@ static void run_task(struct task *task)
 {
     task->state = TASK_STATE_RUNNING;
     running = task;
+    if (task->note[0])
+        note_set(span_from_string(task->note));
     enter_coroutine(task->coroutine);
     running = NULL;
+    if (task->note[0])
+        note_clear();
     if (task->coroutine->is_finished) {
         loop_timer_release(&task->timer);
         list_remove(&all_tasks, &task->all_link);
@@ -236,6 +242,18 @@ void task_run_ready(struct loop *loop)
     /* Those made ready meanwhile wait for the next turn, so that events get theirs. */
     for (size_t count = ready->count; count > 0 && !list_is_empty(ready); count--)
         run_task(LIST_ITEM(list_pop(ready), struct task, link));
+}
+
+void task_note(struct span text)
+{
+    ASSERT(running);
+    const size_t length = text.length < NOTE_BYTES - 1 ? text.length : NOTE_BYTES - 1;
+    memcpy(running->note, text.bytes, length);
+    running->note[length] = '\0';
+    if (length)
+        note_set(text);
+    else
+        note_clear();
 }
 
 struct task *task_current(void)

@@ -4,6 +4,7 @@
 #ifndef SYSTEM_TASK_H
 #define SYSTEM_TASK_H
 
+#include "base/span.h"
 #include <stdbool.h>
 
 #include "base/compiler.h"
@@ -21,6 +22,8 @@ struct task;
  * parked tasks. NULL when memory is out. The task's memory goes when the body returns. */
 MUST_USE struct task *task_start(struct loop *loop, const char *name, void (*body)(void *argument),
                                  void *argument);
+/* From a task: what it works on from now on (system/note.h); empty: nothing in particular. */
+void task_note(struct span text);
 /* The running task, NULL outside of tasks. */
 struct task *task_current(void);
 struct loop *task_loop(const struct task *task);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "table/clients.h"
 #include "table/names.h"
 #include "table/table.h"
 
@@ -69,6 +70,17 @@ static void check_match_word(const struct table_setting *setting, struct span wo
         check_table(setting, word);
 }
 
+static void check_client(const struct table_setting *setting, struct span word)
+{
+    struct buffer error;
+    buffer_init(&error, NULL, CHECK_ERROR_MAX_BYTES);
+    if (!client_list_check_word(word, &error))
+        conf_notice_add(setting->notices, CONF_NOTICE_ERROR, "%.*s %.*s: %.*s",
+                        SPAN_PRINTF(setting->origin), SPAN_PRINTF(setting->name),
+                        SPAN_PRINTF(buffer_span(&error)));
+    buffer_release(&error);
+}
+
 void table_check_setting(void *context UNUSED, const struct conf_parameter *parameter,
                          struct span name, struct span value, struct span origin,
                          struct conf_notices *notices)
@@ -76,11 +88,14 @@ void table_check_setting(void *context UNUSED, const struct conf_parameter *para
     const struct table_setting setting = {name, origin, notices};
     struct span rest = value, word;
 
-    if (parameter->content != CONF_CONTENT_TABLES && parameter->content != CONF_CONTENT_MATCH_LIST)
+    if (parameter->content != CONF_CONTENT_TABLES &&
+        parameter->content != CONF_CONTENT_MATCH_LIST && parameter->content != CONF_CONTENT_CLIENTS)
         return;
     while (table_next_name(&rest, &word)) {
         if (parameter->content == CONF_CONTENT_TABLES)
             check_table(&setting, word);
+        else if (parameter->content == CONF_CONTENT_CLIENTS)
+            check_client(&setting, word);
         else
             check_match_word(&setting, word);
     }

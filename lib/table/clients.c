@@ -2,31 +2,24 @@
 #include "table/clients.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/ascii.h"
 #include "base/map.h"
-#include "system/file.h"
 #include "system/random.h"
 #include "table/names.h"
 
-enum {
-    LIST_MAX_BYTES = 64 * 1024 * 1024,
-    FILE_MAX_BYTES = 16 * 1024 * 1024,
-    FILE_DEPTH_MAX = 10,
-    SHOWN_BYTES = 200
-};
+enum { LIST_MAX_BYTES = 64 * 1024 * 1024, SHOWN_BYTES = 200 };
 
-enum pattern_kind { PATTERN_NAME, PATTERN_NETWORKS, PATTERN_KEYS, PATTERN_TABLE };
+enum pattern_kind { PATTERN_HOST, PATTERN_KEYS, PATTERN_TABLE };
 
 struct pattern {
     struct pattern *next;
     enum pattern_kind kind;
     bool is_negated;
-    struct span name;
-    struct ip_network_list networks;
-    struct map keys; /* of a table that lists its entries */
+    struct host_list host; /* one word */
+    struct map keys;       /* of a table that lists its entries */
     struct table *table;
 };
 
@@ -40,8 +33,6 @@ struct opening {
     struct client_list *list;
     struct buffer *error;
 };
-
-static bool add_words(struct opening *opening, struct span words, unsigned depth);
 
 static bool fail(struct opening *opening, const char *what, struct span word)
 {
@@ -63,24 +54,6 @@ static struct pattern *add_pattern(struct opening *opening, enum pattern_kind ki
     *list->end = pattern;
     list->end = &pattern->next;
     return pattern;
-}
-
-/* Every line of a file that is no comment; "!" before the file's name turns all of it around. */
-static bool add_file(struct opening *opening, struct span word, unsigned depth)
-{
-    struct span text, line;
-    const char *path = arena_string(&opening->list->arena, word);
-    if (depth >= FILE_DEPTH_MAX)
-        return fail(opening, "files name one another", word);
-    if (!path || file_read_whole(AT_FDCWD, path, FILE_MAX_BYTES, &opening->list->arena, &text) != 0)
-        return fail(opening, path ? strerror(errno) : "memory is out", word);
-    while (text.length) {
-        (void)span_split_once(text, '\n', &line, &text);
-        line = span_trim_spaces(line);
-        if (line.length && line.bytes[0] != '#' && !add_words(opening, line, depth + 1))
-            return false;
-    }
-    return true;
 }
 
 struct key_taking {
@@ -128,23 +101,38 @@ static bool begins_with_type(struct span word, const char *type)
     return span_equals(before, span_from_string(type));
 }
 
-static bool add_table(struct opening *opening, struct span word, bool is_negated)
+enum table_use { TABLE_IS_UNUSABLE, TABLE_IS_KEPT, TABLE_IS_WALKED };
+
+static enum table_use table_use_of(struct span word)
 {
     /* Not those with expressions, whose match may take as long as it likes. */
-    static const char *const kept[] = {"cidr", "inline", "static", "texthash"};
+    static const char *const kept[] = {"inline", "static", "texthash"};
     static const char *const walked[] = {"hash", "btree"};
-    const struct table_options options = {.flags = TABLE_READ_ONCE};
-    bool is_kept = false, is_walked = false;
     for (size_t i = 0; i < ARRAY_LENGTH(kept); i++)
-        is_kept = is_kept || begins_with_type(word, kept[i]);
+        if (begins_with_type(word, kept[i]))
+            return TABLE_IS_KEPT;
     for (size_t i = 0; i < ARRAY_LENGTH(walked); i++)
-        is_walked = is_walked || begins_with_type(word, walked[i]);
-    if (!is_kept && !is_walked)
-        return fail(opening,
-                    "a list of clients is held in memory, which this type of table cannot be; use "
-                    "cidr, texthash, hash or another that lists its entries",
-                    word);
-    struct table *table = table_open(word, &options, opening->error);
+        if (begins_with_type(word, walked[i]))
+            return TABLE_IS_WALKED;
+    return TABLE_IS_UNUSABLE;
+}
+
+static struct table *open_table(struct opening *opening, struct span word)
+{
+    const struct table_options options = {.flags = TABLE_READ_ONCE};
+    if (table_use_of(word) == TABLE_IS_UNUSABLE) {
+        (void)fail(opening,
+                   "a list of clients is held in memory, which this type of table cannot be; use "
+                   "cidr, texthash, hash or another that lists its entries",
+                   word);
+        return NULL;
+    }
+    return table_open(word, &options, opening->error);
+}
+
+static bool add_table(struct opening *opening, struct span word, bool is_negated)
+{
+    struct table *table = open_table(opening, word);
     if (!table)
         return false;
     if (table_prepare(table) != TABLE_FOUND) {
@@ -152,7 +140,7 @@ static bool add_table(struct opening *opening, struct span word, bool is_negated
         table_close(&table);
         return false;
     }
-    if (is_walked) {
+    if (table_use_of(word) == TABLE_IS_WALKED) {
         const bool is_added = add_keys(opening, table, is_negated);
         table_close(&table);
         return is_added;
@@ -177,27 +165,25 @@ static bool is_name(struct span word)
     return has_letter;
 }
 
-static bool add_plain(struct opening *opening, struct span word, bool is_negated)
+static bool add_host(struct opening *opening, struct span word, bool is_negated)
 {
-    struct client_list *list = opening->list;
-    struct ip_network_list networks;
-    struct span bad_word;
-    if (ip_network_list_parse(word, &list->arena, &networks, &bad_word) == PARSE_OK) {
-        struct pattern *pattern = add_pattern(opening, PATTERN_NETWORKS, is_negated);
-        if (pattern)
-            pattern->networks = networks;
-        return pattern != NULL;
-    }
-    if (!is_name(word))
-        return fail(opening, "is no name, address, network, /file or type:table", word);
-    struct pattern *pattern = add_pattern(opening, PATTERN_NAME, is_negated);
+    struct arena *arena = &opening->list->arena;
+    const struct span kept = arena_copy(arena, word);
+    struct pattern *pattern = add_pattern(opening, PATTERN_HOST, is_negated);
     if (!pattern)
         return false;
-    pattern->name = arena_copy(&list->arena, word);
-    return pattern->name.bytes || fail(opening, "memory is out", word);
+    if (!kept.bytes || !host_list_parse(kept, arena, &pattern->host))
+        return fail(opening, "memory is out", word);
+    return (pattern->host.count == 1 && pattern->host.patterns[0].is_network) || is_name(word) ||
+           fail(opening, "is no name, address, network, /file or type:table", word);
 }
 
-static bool add_word(struct opening *opening, struct span word, bool is_negated, unsigned depth)
+static bool is_table(struct span word)
+{
+    return word.bytes[0] != '[' && span_find_byte(word, ':') < word.length;
+}
+
+static bool add_word(struct opening *opening, struct span word, bool is_negated)
 {
     while (word.length && word.bytes[0] == '!') {
         is_negated = !is_negated;
@@ -205,20 +191,11 @@ static bool add_word(struct opening *opening, struct span word, bool is_negated,
     }
     if (word.length == 0)
         return fail(opening, "no pattern after '!'", SPAN("!"));
-    if (word.bytes[0] == '/') {
-        struct pattern **begin = opening->list->end;
-        if (!add_file(opening, word, depth))
-            return false;
-        for (struct pattern *pattern = *begin; is_negated && pattern; pattern = pattern->next)
-            pattern->is_negated = !pattern->is_negated;
-        return true;
-    }
-    if (word.bytes[0] != '[' && span_find_byte(word, ':') < word.length)
-        return add_table(opening, word, is_negated);
-    return add_plain(opening, word, is_negated);
+    return is_table(word) ? add_table(opening, word, is_negated)
+                          : add_host(opening, word, is_negated);
 }
 
-static bool add_words(struct opening *opening, struct span words, unsigned depth)
+static bool add_words(struct opening *opening, struct span words)
 {
     struct span word;
     bool is_negated = false;
@@ -227,7 +204,7 @@ static bool add_words(struct opening *opening, struct span words, unsigned depth
             is_negated = !is_negated;
             continue;
         }
-        if (!add_word(opening, word, is_negated, depth))
+        if (!add_word(opening, word, is_negated))
             return false;
         is_negated = false;
     }
@@ -244,9 +221,42 @@ struct client_list *client_list_open(struct span words, struct buffer *error)
     list->end = &list->first;
     arena_init(&list->arena, LIST_MAX_BYTES, 0);
     struct opening opening = {list, error};
-    if (!add_words(&opening, words, 0))
+    if (!add_words(&opening, words))
         client_list_close(&list);
     return list;
+}
+
+static bool check_file(struct opening *opening, struct span word, struct span file)
+{
+    const char *path = arena_string(&opening->list->arena, file);
+    return (path && access(path, R_OK) == 0) ||
+           fail(opening, path ? strerror(errno) : "memory is out", word);
+}
+
+static bool check_word(struct opening *opening, struct span word)
+{
+    while (word.length && word.bytes[0] == '!')
+        word = span_after(word, 1);
+    if (word.length == 0)
+        return true; /* for the word behind it */
+    if (!is_table(word))
+        return add_host(opening, word, false);
+    struct table *table = open_table(opening, word);
+    const bool is_good =
+        table && (span_is_empty(table_file(table)) || check_file(opening, word, table_file(table)));
+    table_close(&table);
+    return is_good;
+}
+
+bool client_list_check_word(struct span word, struct buffer *error)
+{
+    struct client_list list = {.first = NULL};
+    list.end = &list.first;
+    arena_init(&list.arena, LIST_MAX_BYTES, 0);
+    struct opening opening = {&list, error};
+    const bool is_good = check_word(&opening, word);
+    arena_destroy(&list.arena);
+    return is_good;
 }
 
 void client_list_close(struct client_list **list)
@@ -261,13 +271,6 @@ void client_list_close(struct client_list **list)
     }
     arena_destroy(&closed->arena);
     free(closed);
-}
-
-static bool name_matches(struct span pattern, struct span name)
-{
-    if (pattern.bytes[0] == '.')
-        return name.length > pattern.length && span_ends_with_ascii_nocase(name, pattern);
-    return span_equals_ascii_nocase(pattern, name);
 }
 
 /* Is the text a key? Lower case, as keys are kept. */
@@ -309,11 +312,8 @@ bool client_list_has(const struct client_list *list, struct span name,
     for (const struct pattern *pattern = list->first; pattern; pattern = pattern->next) {
         bool matches = false;
         switch (pattern->kind) {
-        case PATTERN_NAME:
-            matches = name_matches(pattern->name, name);
-            break;
-        case PATTERN_NETWORKS:
-            matches = ip_network_list_has(&pattern->networks, address);
+        case PATTERN_HOST:
+            matches = host_list_has(&pattern->host, address, name);
             break;
         case PATTERN_KEYS:
         case PATTERN_TABLE:

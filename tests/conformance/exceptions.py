@@ -7,6 +7,7 @@ import dataclasses
 class Deviation:
     is_later: bool
     reason: str
+    is_own_form: bool = False
 
 
 def later(feature):
@@ -17,3 +18,8 @@ def later(feature):
 def contradicts(where, why):
     """We do otherwise on purpose: where is the rule that we follow instead."""
     return Deviation(False, f"{where}: {why}")
+
+
+def own_form(what):
+    """It is about output, options or texts that are the other program's own."""
+    return Deviation(False, what, True)

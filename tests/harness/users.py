@@ -1,7 +1,7 @@
 """tests/harness/users - users of the system for the daemon "local", in a mount namespace of the test's
 own only.
 
-Callers: tests/kill, tests/faults."""
+Callers: tests/kill, tests/faults, tests/system."""
 
 import os
 import pathlib
@@ -25,6 +25,10 @@ class SystemUsers:
         self.addresses = [f"{name}@{domain}" for name in self.homes]
         self.settings = {"mydestination": domain, "home_mailbox": "Maildir/", "alias_maps": "",
                          "local_recipient_maps": f"inline:{{ {', '.join(name + '=x' for name in self.homes)} }}"}
+
+    def close(self):
+        """Only where the mount namespace goes on to be used."""
+        subprocess.run(["umount", "--lazy", "/etc/passwd"], check=True)
 
     def maildir_of(self, instance):
         """A function for Mailboxes: these users' and the instance's own."""

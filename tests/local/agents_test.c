@@ -465,7 +465,8 @@ static void start_local(struct fixture *fixture, char mailbox[64], const char **
     *home = entry->pw_dir;
     (void)snprintf(mailbox, 64, ".posthouse-test-%ld", (long)getpid());
     (void)snprintf(settings, sizeof(settings),
-                   "home_mailbox = %s/\nrecipient_delimiter = +\nmyhostname = mail.example.org\n",
+                   "home_mailbox = %s/\nrecipient_delimiter = +\nmyhostname = mail.example.org\n"
+                   "alias_maps =\n",
                    mailbox);
     start(fixture, "local/local", IPC_ROLE_LOCAL, &conf_part_local, settings);
 }

@@ -53,13 +53,13 @@ static void test_who_may_not(void **state)
     static const struct {
         enum ipc_role client, server;
     } pairs[] = {
-        {IPC_ROLE_SMTPD, IPC_ROLE_LOCAL},    {IPC_ROLE_SMTPD, IPC_ROLE_SMTP},
-        {IPC_ROLE_SMTPD, IPC_ROLE_BOUNCE},   {IPC_ROLE_SMTPD, IPC_ROLE_SMTPD},
-        {IPC_ROLE_SMTP, IPC_ROLE_QMGR},      {IPC_ROLE_SMTP, IPC_ROLE_LOCAL},
-        {IPC_ROLE_LOGD, IPC_ROLE_QMGR},      {IPC_ROLE_DNSD, IPC_ROLE_QMGR},
-        {IPC_ROLE_BOUNCE, IPC_ROLE_SMTP},    {IPC_ROLE_LOCAL, IPC_ROLE_VIRTUAL},
-        {IPC_ROLE_VIRTUAL, IPC_ROLE_QMGR},   {IPC_ROLE_MASTER, IPC_ROLE_QMGR},
-        {IPC_ROLE_SMTPD, IPC_ROLE_CONNECTD}, {IPC_ROLE_CONNECTD, IPC_ROLE_QMGR},
+        {IPC_ROLE_SMTPD, IPC_ROLE_LOCAL},   {IPC_ROLE_SMTPD, IPC_ROLE_SMTP},
+        {IPC_ROLE_SMTPD, IPC_ROLE_SMTPD},   {IPC_ROLE_SMTP, IPC_ROLE_QMGR},
+        {IPC_ROLE_SMTP, IPC_ROLE_LOCAL},    {IPC_ROLE_LOGD, IPC_ROLE_QMGR},
+        {IPC_ROLE_DNSD, IPC_ROLE_QMGR},     {IPC_ROLE_BOUNCE, IPC_ROLE_SMTP},
+        {IPC_ROLE_LOCAL, IPC_ROLE_VIRTUAL}, {IPC_ROLE_VIRTUAL, IPC_ROLE_QMGR},
+        {IPC_ROLE_MASTER, IPC_ROLE_QMGR},   {IPC_ROLE_SMTPD, IPC_ROLE_CONNECTD},
+        {IPC_ROLE_CONNECTD, IPC_ROLE_QMGR},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(pairs); i++)
         if (wiring_between(pairs[i].client, pairs[i].server))

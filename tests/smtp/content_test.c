@@ -9,6 +9,9 @@
 static struct world world;
 
 #define HELLO "S 220 h0 ESMTP\nC EHLO client.test\nS 250-h0\nS 250 PIPELINING\n"
+#define HELLO_OF_ONE_DOMAIN                                                                        \
+    "S 220 h0 ESMTP\nC EHLO client.test\nS 250-PIPELINING\nS 250 LIMITS RCPTDOMAINMAX=1\n"
+#define ACCEPT_ANY "C MAIL\nS 250 ok\nC RCPT\nS 250 ok\nC DATA\nS 354 go\nD\nS 250 2.0.0 Ok\n"
 #define ENVELOPE_OK                                                                                \
     "C MAIL FROM:<s@client.test>\nS 250 ok\nC RCPT TO:<a@d.test>\nS 250 ok\nC DATA\nS 354 go\nD\n"
 #define ACCEPT ENVELOPE_OK "S 250 2.0.0 Ok\n"
@@ -285,6 +288,60 @@ static void test_connection_is_used_again(void **state)
     assert_int_equal(world.servers[1].connection_count, 1);
 }
 
+/* Domains with one mail exchanger share connections to it, as far as the server lets them. */
+static void test_domains_share_connections(void **state)
+{
+    (void)state;
+    static const char *const domains[] = {"a.test", "b.test", "c.test"};
+    start("smtp_connection_cache_time_limit = 1s\n");
+    struct world_order order = usual_order();
+    world.mx = "10 h0.test";
+    world.servers[0].script = HELLO ACCEPT ACCEPT ACCEPT;
+    for (size_t i = 0; i < ARRAY_LENGTH(domains); i++) {
+        order.nexthop = domains[i];
+        world_deliver(&world, &order);
+        while (!world.is_over)
+            world_run(&world, 10);
+        assert_outcome("shared", OUTCOME_OK, "250");
+    }
+    assert_true(world_wait(&world));
+    assert_string_equal(world.complaint, "");
+    assert_int_equal(world.servers[0].connection_count, 1);
+    /* One domain in a session, says the next server: the second needs a connection of its own. */
+    world.servers[0].script = HELLO_OF_ONE_DOMAIN ACCEPT_ANY "=\n" HELLO_OF_ONE_DOMAIN ACCEPT_ANY;
+    static const char *const recipients[] = {"a@one.test", "b@two.test"};
+    for (size_t i = 0; i < ARRAY_LENGTH(recipients); i++) {
+        order.nexthop = domains[i];
+        order.recipients = recipients[i];
+        world_deliver(&world, &order);
+        while (!world.is_over)
+            world_run(&world, 10);
+        assert_outcome("not shared", OUTCOME_OK, "250");
+    }
+    assert_true(world_wait(&world));
+    assert_string_equal(world.complaint, "");
+    assert_int_equal(world.servers[0].connection_count, 3);
+}
+
+/* A list of next hops whose connections are kept although no others are. */
+static void test_kept_destinations(void **state)
+{
+    (void)state;
+    start("smtp_connection_cache_time_limit = 1s\nsmtp_connection_cache_on_demand = no\n"
+          "smtp_connection_cache_destinations = [127.0.1.0], .kept.test\n");
+    struct world_order order = usual_order();
+    world.mx = "10 h1.test";
+    world.servers[0].script = world.servers[1].script = HELLO ACCEPT;
+    deliver("by name", &order);
+    assert_true(world.has_connection);
+    order.nexthop = "a.kept.test";
+    deliver("by domain", &order);
+    assert_true(world.has_connection);
+    order.nexthop = "kept.test";
+    deliver("not it", &order);
+    assert_false(world.has_connection);
+}
+
 /* The server left while the connection was kept: nobody's mail is put off for that. */
 static void test_kept_connection_is_lost(void **state)
 {
@@ -515,6 +572,8 @@ int main(void)
         cmocka_unit_test_teardown(test_parameters, tear_down),
         cmocka_unit_test_teardown(test_many_recipients, tear_down),
         cmocka_unit_test_teardown(test_connection_is_used_again, tear_down),
+        cmocka_unit_test_teardown(test_domains_share_connections, tear_down),
+        cmocka_unit_test_teardown(test_kept_destinations, tear_down),
         cmocka_unit_test_teardown(test_kept_connection_is_lost, tear_down),
         cmocka_unit_test_teardown(test_kept_connection_refuses, tear_down),
         cmocka_unit_test_teardown(test_results_are_kept, tear_down),

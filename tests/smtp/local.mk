@@ -2,7 +2,7 @@
 if HAVE_CMOCKA
 smtp_tests = tests/smtp/content_test tests/smtp/downgrade_test \
 	tests/smtp/extensions_test tests/smtp/lmtp_test tests/smtp/mirror_test \
-	tests/smtp/wire_test \
+	tests/smtp/wire_test tests/smtp/hosts_file_test \
 	tests/smtp/plan_test tests/smtp/smtp_test
 check_PROGRAMS += $(smtp_tests)
 TESTS += $(smtp_tests)
@@ -20,6 +20,9 @@ tests_smtp_extensions_test_LDADD = $(test_libs)
 tests_smtp_lmtp_test_SOURCES = tests/smtp/lmtp_test.c $(smtp_world)
 tests_smtp_lmtp_test_LDADD = $(test_libs)
 tests_smtp_mirror_test_SOURCES = tests/smtp/mirror_test.c smtp/mirror.c smtp/mirror.h tests/test.h
+tests_smtp_hosts_file_test_SOURCES = tests/smtp/hosts_file_test.c smtp/hosts_file.c \
+	smtp/hosts_file.h tests/test.h
+tests_smtp_hosts_file_test_LDADD = $(test_libs)
 tests_smtp_wire_test_SOURCES = tests/smtp/wire_test.c smtp/wire.c smtp/wire.h tests/test.h
 tests_smtp_wire_test_LDADD = $(test_libs)
 tests_smtp_mirror_test_LDADD = $(test_libs)
@@ -33,3 +36,8 @@ tests_fuzz_smtp_downgrade_fuzz_SOURCES = tests/fuzz/smtp_downgrade_fuzz.c smtp/d
 	smtp/downgrade.h $(fuzz_main)
 tests_fuzz_smtp_downgrade_fuzz_LDADD = $(posthouse_libs)
 tests_fuzz_smtp_downgrade_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+fuzz_targets += tests/fuzz/smtp_hosts_file_fuzz
+tests_fuzz_smtp_hosts_file_fuzz_SOURCES = tests/fuzz/smtp_hosts_file_fuzz.c smtp/hosts_file.c \
+	smtp/hosts_file.h $(fuzz_main)
+tests_fuzz_smtp_hosts_file_fuzz_LDADD = $(posthouse_libs)
+tests_fuzz_smtp_hosts_file_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)

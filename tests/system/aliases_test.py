@@ -162,6 +162,35 @@ def test_sender_and_recipient_have_canonical_names(make_instance):
     one.wait_for_log(rf"{queue_id}: to=<friend@here\.test>, orig_to=<nick@here\.test>, relay=virtual, ")
 
 
+def test_addresses_in_the_header(make_instance):
+    """For local clients; what strangers wrote stays, unless a domain completes it."""
+    one = with_aliases(make_instance, "a@alias.test you@here.test\n", **{
+        "canonical_maps": "inline:{ nick@here.test=Nick.Name@here.test }", "masquerade_domains": "corp.example",
+        "local_header_rewrite_clients": "permit_mynetworks"})
+    content = (b"From: Nick <nick@here.test>\r\nTo: \"A, B\" <a@host.corp.example>, you@here.test\r\n"
+               b"Subject: nick@here.test\r\nMessage-ID: <1@x.test>\r\nDate: Sun, 22 Nov 2026 10:00:00 +0000\r\n\r\nText\r\n")
+    one.send("you@here.test", content)
+    [mail] = one.wait_for_mail("you@here.test")
+    assert mail["From"] == "Nick <Nick.Name@here.test>"
+    assert mail["To"] == '"A, B" <a@corp.example>, you@here.test'
+    assert mail["Subject"] == "nick@here.test"
+    one.set(local_header_rewrite_clients="")
+    one.reload()
+    one.send("friend@here.test", content)
+    [mail] = one.wait_for_mail("friend@here.test")
+    assert mail["From"] == "Nick <nick@here.test>"
+    one.set(canonical_maps="fail:x", canonical_classes="header_sender", local_header_rewrite_clients="permit_mynetworks")
+    one.reload()
+    with one.client() as client:
+        client.ehlo()
+        client.mail("s@client.example")
+        assert client.rcpt("you@here.test")[0] == 250
+        code, text = client.data(content)
+    assert code == 451 and b"Temporary lookup failure" in text
+    one.wait_for_empty_queue()
+    assert len(one.messages("you@here.test")) == 1
+
+
 def test_who_has_moved_and_who_was_never_here(make_instance):
     one = with_aliases(make_instance, "a@alias.test you@here.test\n", **{
         "relocated_maps": "inline:{ {old@here.test=old@new.example} }",

@@ -111,6 +111,26 @@ def test_prefix_length(limited):
     first.leave()
 
 
+def test_behind_a_proxy(limited):
+    """Who speaks for others is not limited, and they are."""
+    one = limited(smtpd_client_connection_count_limit="1", smtpd_authorized_xclient_hosts="127.0.0.2")
+    proxies = [Client(one) for _ in range(4)]
+    for proxy in proxies:
+        assert proxy.say("EHLO proxy.example").startswith("250")
+    assert proxies[0].say("XCLIENT ADDR=192.0.2.7").startswith("220")
+    assert proxies[1].say("XCLIENT ADDR=192.0.2.7") == \
+        "421 4.7.0 mx.here.test Error: too many connections from 192.0.2.7"
+    assert proxies[2].say("XCLIENT ADDR=192.0.2.8").startswith("220")
+    proxies[0].leave()
+
+    def is_free():
+        proxy = Client(one)
+        proxy.say("EHLO proxy.example")
+        return proxy.say("XCLIENT ADDR=192.0.2.7").startswith("220")
+
+    wait_until(is_free, "what the first held is free")
+
+
 # ---- messages and recipients
 
 
@@ -199,10 +219,23 @@ def test_exceptions_by_name(limited, words, is_excepted):
 def test_an_exception_that_is_none(make_instance):
     one = make_instance("here", settings={"smtpd_client_event_limit_exceptions": "/no/such/file"})
     one.tolerate("smtpd_client_event_limit_exceptions")
-    done = one.run("posthouse", "start")
+    for command in ("check", "start"):
+        done = one.run("posthouse", command)
+        assert done.returncode != 0
+        assert re.search(r"main\.cf, line \d+: smtpd_client_event_limit_exceptions\b.*: /no/such/file: "
+                         r"No such file or directory", done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("words, complaint", [
+    ("192.0.2.1/24", "192.0.2.1/24: is no name, address, network, /file or type:table"),
+    ("regexp:/x", "regexp:/x: a list of clients is held in memory"),
+    ("cidr:/no/such/file", "/no/such/file: No such file or directory"),
+], ids=["network", "regexp", "cidr"])
+def test_lists_are_checked(make_instance, words, complaint):
+    one = make_instance("here", settings={"smtpd_greet_exceptions": f"127.0.0.1, {words}"})
+    done = one.run("posthouse", "check")
     assert done.returncode != 0
-    assert "smtpd_client_event_limit_exceptions: /no/such/file: No such file or directory" in \
-        done.stderr + one.log()
+    assert re.search(rf"main\.cf, line \d+: smtpd_greet_exceptions\b.*: {complaint}", done.stderr), done.stderr
 
 
 # ---- deaths and restarts
@@ -459,3 +492,130 @@ def test_greet_hangup(screened):
 def test_greet_exceptions(screened):
     one = screened(smtpd_greet_exceptions="$mynetworks", smtpd_greet_wait="60s")
     assert Client(one).greeting == "220 mx.here.test ESMTP Posthouse"
+
+
+# ---- a session's limits
+
+
+def trickle(client, count):
+    """Byte by byte, until the server has had enough of it; its last words, or none."""
+    client.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    client.connection.settimeout(0.1)
+    for _ in range(count):
+        client.connection.sendall(b"x")
+        try:
+            return client.connection.recv(1000).decode()
+        except TimeoutError:
+            pass
+    client.connection.settimeout(30)
+    return ""
+
+
+@pytest.mark.parametrize("is_stressed", [False, True], ids=["set", "by-stress"])
+def test_smtpd_per_request_deadline(make_instance, is_stressed):
+    one = make_instance("here", settings={"smtpd_timeout": "1s"})
+    if is_stressed:
+        one.services = one.services.replace(" smtpd\n", " smtpd -o stress=yes\n", 1)
+        one.write_configuration()
+    else:
+        one.set(smtpd_per_request_deadline="yes")
+    one.start()
+    client = Client(one)
+    client.open("you@here.test")
+    assert client.say("DATA").startswith("354")
+    assert trickle(client, 300) == "421 4.4.2 mx.here.test Error: timeout exceeded\r\n"
+    one.wait_for_log(r"timeout after DATA \(\d+ bytes\) from unknown\[127\.0\.0\.2\]$")
+
+
+@pytest.mark.parametrize("settings", [{}, {"smtpd_per_request_deadline": "yes", "smtpd_min_data_rate": "1"}],
+                         ids=["no-deadline", "fast-enough"])
+def test_a_slow_line_is_no_trickle(make_instance, settings):
+    one = make_instance("here", settings=dict(settings, smtpd_timeout="1s")).start()
+    client = Client(one)
+    client.open("you@here.test")
+    assert client.say("DATA").startswith("354")
+    assert trickle(client, 25) == ""
+    assert client.say("\r\n.").startswith("250 2.0.0 Ok: queued as ")
+
+
+def test_a_command_has_one_deadline(make_instance):
+    one = make_instance("here", settings={"smtpd_timeout": "1s"}).start()
+    assert trickle(Client(one), 300).startswith("421 4.4.2 ")
+
+
+def test_smtpd_junk_command_limit(make_instance):
+    one = make_instance("here", settings={"smtpd_junk_command_limit": "3", "smtpd_hard_error_limit": "2",
+                                          "smtpd_error_sleep_time": "0"}).start()
+    client = Client(one)
+    for _ in range(4):
+        assert client.say("NOOP").startswith("250")
+    assert client.say("RSET").startswith("250")      # the first error
+    assert client.say("VRFY you@here.test")[0] == "2"  # the second
+    assert client.reply() == "421 4.7.0 mx.here.test Error: too many errors"
+
+
+def test_accepted_mail_sets_error_counts_back(make_instance):
+    one = make_instance("here", settings={"smtpd_junk_command_limit": "2", "smtpd_hard_error_limit": "3",
+                                          "smtpd_error_sleep_time": "0"}).start()
+    client = Client(one)
+    for _ in range(4):
+        for command in ("NONSENSE", "NONSENSE"):
+            assert client.say(command).startswith("500")
+        client.open("you@here.test")
+        assert client.say("DATA").startswith("354")
+        assert client.say(small_message() + b".\r\n").startswith("250")
+
+
+def test_smtpd_recipient_overshoot_limit(make_instance):
+    one = make_instance("here", settings={
+        "smtpd_recipient_limit": "2", "smtpd_recipient_overshoot_limit": "2", "smtpd_hard_error_limit": "2",
+        "smtpd_error_sleep_time": "0", "virtual_mailbox_maps": "static:x/"}).start()
+    client = Client(one)
+    answers = client.open(*(f"user{i}@here.test" for i in range(6)))
+    assert [answer[:9] for answer in answers] == ["250 2.1.5"] * 2 + ["452 4.5.3"] * 4
+    assert client.reply().startswith("421 4.7.0")  # the third and fourth too many were errors
+
+
+def test_line_length_limit(make_instance):
+    one = make_instance("here", settings={"line_length_limit": "512"}).start()
+    client = Client(one)
+    assert client.say("NOOP " + "x" * 505).startswith("250")
+    assert client.say("NOOP " + "x" * 506) == "500 5.5.2 Error: line too long"
+    client.open("you@here.test")
+    assert client.say("DATA").startswith("354")
+    assert client.say(b"Subject: x\r\n\r\n" + b"y" * 5000 + b"\r\n.\r\n").startswith("250")
+    [message] = one.wait_for_mail("you@here.test")
+    assert message.get_content() == "y" * 5000 + "\n"
+
+
+def test_header_size_limit(make_instance):
+    one = make_instance("here", settings={"header_size_limit": "1024"}).start()
+    one.send("you@here.test", b"Subject: " + b"s" * 2000 + b"\r\nX-Folded: f\r\n" + b" f\r\n" * 500 +
+             b"X-Short: kept\r\n\r\n" + b"b" * 2000 + b"\r\n")
+    [message] = one.wait_for_mail("you@here.test")
+    assert message["Subject"] == "s" * (1024 - len("Subject: "))
+    assert message["X-Folded"].count("f") in range(250, 260)
+    assert message["X-Short"] == "kept"
+    assert message.get_content() == "b" * 2000 + "\n"
+    client = Client(one)
+    client.open("you@here.test")
+    assert client.say("DATA").startswith("354")
+    assert client.say(b"X-Many: 0123456789\r\n" * 500 + b"\r\n.\r\n") == \
+        "552 5.3.4 Error: message header too big"
+
+
+def test_hopcount_limit(make_instance):
+    one = make_instance("here", settings={"hopcount_limit": "3"}).start()
+    received = b"Received: from a by b; Sun, 22 Nov 2026 10:00:00 +0000\r\n"
+    one.send("you@here.test", received + small_message())
+    client = Client(one)
+    client.open("you@here.test")
+    assert client.say("DATA").startswith("354")
+    assert client.say(received * 2 + small_message() + b".\r\n") == "554 5.4.0 Error: too many hops"
+
+
+def test_smtpd_noop_commands(make_instance):
+    one = make_instance("here", settings={"smtpd_noop_commands": "FROBNICATE, vrfy"}).start()
+    client = Client(one)
+    assert client.say("FROBNICATE it") == "250 2.0.0 Ok"
+    assert client.say("VRFY unknown@here.test") == "250 2.0.0 Ok"

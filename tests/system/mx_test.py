@@ -22,6 +22,12 @@ RECORDS = [
     "nomx.test. 60 IN A 127.0.0.2",
     "nullmx.test. 60 IN MX 0 .",
     "alldead.test. 60 IN MX 10 dead.deadfirst.test.",
+    "mine.test. 60 IN MX 10 me.mine.test.",
+    "mine.test. 60 IN MX 20 mx.plain.test.",
+    "me.mine.test. 60 IN A 127.0.0.1",
+    "backup.test. 60 IN MX 10 mx.plain.test.",
+    "backup.test. 60 IN MX 20 me.mine.test.",
+    "xn--bcher-kva.test. 60 IN MX 10 mx.plain.test.",
 ]
 
 
@@ -35,7 +41,7 @@ def name_server(workspace):
 @pytest.fixture(scope="module")
 def postfix(workspace):
     users = [f"friend@{domain}.test" for domain in
-             ("plain", "deadfirst", "vanished", "nomx")]
+             ("plain", "deadfirst", "vanished", "nomx", "backup", "xn--bcher-kva")]
     with peers.Postfix(workspace / "postfix", "127.0.0.2", 25, users=users) as one:
         yield one
 
@@ -45,7 +51,7 @@ def sender(make_instance, name_server):
     return make_instance("here").start()
 
 
-@pytest.mark.parametrize("domain", ["plain", "deadfirst", "vanished", "nomx"])
+@pytest.mark.parametrize("domain", ["plain", "deadfirst", "vanished", "nomx", "backup"])
 def test_relay_to_postfix(sender, postfix, domain):
     user = f"friend@{domain}.test"
     queue_id = sender.send(user, small_message(recipients=[user], subject=domain))
@@ -53,7 +59,7 @@ def test_relay_to_postfix(sender, postfix, domain):
     message = email.message_from_bytes(postfix.messages(user)[0].read_bytes())
     assert message["Subject"] == domain
     mx = {"plain": "mx.plain.test", "deadfirst": "live.deadfirst.test", "vanished": "mx.plain.test",
-          "nomx": "nomx.test"}[domain]
+          "nomx": "nomx.test", "backup": "mx.plain.test"}[domain]
     sender.wait_for_log(rf"{queue_id}: to=<{user}>, relay={mx}\[127\.0\.0\.2\]:25, .*dsn=2\.0\.0, "
                         r"status=sent \(250 2\.0\.0 Ok: \d+ bytes queued as \w+\)")
     if domain == "deadfirst":
@@ -110,3 +116,57 @@ def test_from_postfix_to_us(sender, postfix, workspace):
         [message] = sender.wait_for_mail("you@here.test")
         assert message["Subject"] == "from Postfix"
         wait_until(out.queue_is_empty, "Postfix's queue is empty")
+
+
+def test_mail_that_would_loop(sender, postfix):
+    """RFC 5321 section 5.1: this machine is the best exchanger of a domain that it does not know."""
+    queue_id = sender.send("friend@mine.test", sender="you@here.test")
+    sender.wait_for_log(rf"{queue_id}: .*relay=none, .*dsn=5\.4\.6, status=bounced \(mail for mine\.test "
+                        r"loops back to myself\)")
+
+
+def test_best_mx_transport_takes_such_mail(make_instance, name_server, recording_sink):
+    one = make_instance("here", settings={
+        "best_mx_transport": f"relay:[127.0.0.1]:{recording_sink.port}"}).start()
+    queue_id = one.send(["friend@mine.test", "other@mine.test"])
+    wait_until(lambda: recording_sink.messages, "the sink got it")
+    assert sorted(recording_sink.recipients()) == ["friend@mine.test", "other@mine.test"]
+    one.wait_for_log(rf"{queue_id}: to=<friend@mine\.test>, relay=127\.0\.0\.1\[127\.0\.0\.1\]:"
+                     rf"{recording_sink.port}, .*status=sent ")
+    one.wait_for_empty_queue()
+
+
+def test_transports_that_hand_over_to_each_other(make_instance, name_server):
+    """The second of them hands nothing on: the mail waits, and the reason is in the log."""
+    one = make_instance("here", settings={"best_mx_transport": "relay"}).start()
+    queue_id = one.send("friend@mine.test")
+    one.wait_for_log(rf"{queue_id}: to=<friend@mine\.test>, .*status=deferred \(transports hand the mail to "
+                     r"each other\)")
+    assert queue_id in one.queue()
+
+
+def test_names_in_etc_hosts(make_instance, postfix, workspace):
+    """smtp_host_lookup = native, and delivery without DNS; nobody answers on 127.0.0.9."""
+    peers.replace_file("/etc/hosts", "127.0.0.1 localhost\n127.0.0.2 written.test\n", workspace)
+    one = make_instance("here", settings={
+        "dns_servers": "127.0.0.9", "smtp_host_lookup": "native", "disable_dns_lookups": "yes",
+        "transport_maps": "inline:{ plain.test=smtp:written.test }"}).start()
+    queue_id = one.send("friend@plain.test")
+    one.wait_for_log(rf"{queue_id}: .*relay=written\.test\[127\.0\.0\.2\]:25, .*status=sent ")
+
+
+def test_a_domain_in_utf8(make_instance, name_server, postfix):
+    """Postfix knows no SMTPUTF8 here, and need not."""
+    one = make_instance("here").start()
+    user = "friend@xn--bcher-kva.test"
+    with one.client() as client:
+        client.ehlo()
+        if not client.has_extn("smtputf8"):
+            pytest.skip("smtpd does not offer SMTPUTF8")
+        assert client.mail("sender@client.example", ["SMTPUTF8"])[0] == 250
+        client.command_encoding = "utf-8"
+        assert client.rcpt("friend@b\u00fccher.test")[0] == 250
+        assert client.rcpt("friend@plain.test")[0] == 250
+        assert client.data(small_message())[0] == 250
+    wait_until(lambda: postfix.messages(user), f"Postfix delivered it\n{one.log()[-3000:]}")
+    one.wait_for_empty_queue()

@@ -2,6 +2,7 @@
 edit. Needs an unpacked Postfix (tests/system/peers.sh); nothing is started."""
 
 import concurrent.futures
+import json
 import os
 import subprocess
 
@@ -181,3 +182,26 @@ def test_edits_at_the_same_time(pair):
 def test_table_types(pair):
     status, lines, _ = pair.run(0, ["-m"])
     assert status == 0 and {"hash", "inline", "static", "texthash"} <= set(lines)
+
+
+def test_json(here):
+    lines = here.run("postconf", "-j", "myhostname", "inet_protocols", check=True).stdout.splitlines()
+    assert [json.loads(line) for line in lines] == [{"myhostname": "mx.here.test"}, {"inet_protocols": "ipv4"}]
+    services = [json.loads(line) for line in here.run("postconf", "-jM", check=True).stdout.splitlines()]
+    [qmgr] = [service for service in services if service["service"] == "qmgr"]
+    assert qmgr["type"] == "unix" and qmgr["process_limit"] == "1" and qmgr["command"] == "qmgr"
+    [line] = here.run("postconf", "-jF", "qmgr/unix/command", check=True).stdout.splitlines()
+    assert json.loads(line) == {"qmgr/unix/command": "qmgr"}
+
+
+def test_what_else_is_shown(here):
+    shown = here.run("postconf", "-t", check=True).stdout
+    assert "failure_template = <<EOF" in shown and "$myhostname" in shown
+    expanded = here.run("postconf", "-b", check=True).stdout
+    assert "mx.here.test" in expanded and "$myhostname" not in expanded
+    assert here.run("postconf", "-l", check=True).stdout.split() == ["flock", "fcntl", "dotlock"]
+    assert here.run("postconf", "-T", "run-version", check=True).stdout.startswith("OpenSSL ")
+    assert here.run("postconf", "-a").returncode == 0
+    (here.etc / "main.cf").open("a").write("nobody_uses_this = 1\n")
+    assert "unused parameter" in here.run("postconf", "-n").stderr
+    assert "unused parameter" not in here.run("postconf", "-qn").stderr

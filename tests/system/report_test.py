@@ -1,13 +1,20 @@
 """Reports that bounce writes, as senders, postmasters and list managers read them: failures, late mail,
 the operator's own words."""
 
+import collections
 import email
+import os
+import random
 import re
+import signal
+import smtplib
+import time
 
 import pytest
 
 from harness import reports, sink as sinks
 from harness.instance import wait_until
+from harness.processes import processes_of
 
 FAST = {"minimal_backoff_time": "1s", "maximal_backoff_time": "1s", "queue_run_delay": "1s"}
 USERS = ["you@here.test", "friend@here.test", "postmaster@here.test"]
@@ -224,3 +231,97 @@ def test_what_is_returned(make_instance, options, settings, expected):
         [found] = reports_to(one, "friend@here.test")
         assert found[-1] == expected
         assert ("The body." in one.messages("friend@here.test")[0].read_text()) == (expected == "message/rfc822")
+
+
+@pytest.mark.parametrize("program", ["bounce", "qmgr"])
+def test_reports_survive_kills(make_instance, program):
+    """Of each message its sender hears of the failure, the success and the delay, whenever who writes
+    reports, or who asks for them, is killed; and twice only of what a kill was in the middle of."""
+    count, kills = 40, 6
+    with sinks.Sink(script={"RCPT fail@far.test": "550 5.1.1 nobody", "RCPT slow@far.test": "450 4.2.0 not now"},
+                    delay_s=0.005) as far:
+        one = make_instance("here", users=USERS, settings={
+            **FAST, **to_sink(far, "far.test"), "delay_warning_time": "1s",
+            "service_throttle_time": "1s"}).start()
+        chance = random.Random(program)
+        wanted = {(f"M{number}", action) for number in range(count) for action in ("failed", "relayed", "delayed")}
+        for number in range(count):
+            try:
+                send(one, {"fail@far.test": [], "ok@far.test": ["NOTIFY=SUCCESS"], "slow@far.test": []},
+                     options=[f"ENVID=M{number}"])
+            except (AssertionError, OSError, smtplib.SMTPException):    # qmgr was away: not accepted
+                wanted -= {(f"M{number}", action) for action in ("failed", "relayed", "delayed")}
+            if number % (count // kills) == 0:
+                time.sleep(chance.uniform(0, 0.3))
+                for pid in processes_of(one.programs)[program][:1]:
+                    os.kill(pid, signal.SIGKILL)
+
+        def told():
+            found = collections.Counter()
+            for path in one.messages("friend@here.test"):
+                _, _, message, recipients, _ = reports.check(path.read_bytes())
+                found.update((message["Original-Envelope-Id"], fields["Action"])
+                             for fields in recipients.values())
+            return found
+
+        assert len(wanted) >= 3 * count // 2, "too little was accepted"
+        wait_until(lambda: wanted <= set(told()), "every report", 90, 1)
+        found = told()
+        doubled = [key for key, number in found.items() if number > 1]
+        # A message that was not acknowledged may have been accepted nevertheless: it is no more than one.
+        assert len(doubled) <= 3 * kills, doubled
+        assert all(number <= 2 for number in found.values())
+
+
+def test_internationalized_reports(make_instance):
+    """RFC 6533: where an address or the message needs UTF-8 the report is in the form that says so."""
+    with sinks.Sink(script={"RCPT": "550 5.1.1 nobody"},
+                    extensions=("PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES")) as other:
+        one = make_instance("here", users=USERS, settings=to_sink(other, "other.test")).start()
+        with one.client() as client:
+            client.ehlo()
+            if "smtputf8" not in client.esmtp_features:
+                pytest.skip("built without libidn2")
+            client.command_encoding = "utf-8"
+            assert client.mail("friend@here.test", ["SMTPUTF8", "BODY=8BITMIME", "RET=HDRS"])[0] == 250
+            assert client.rcpt("jörg@other.test")[0] == 250
+            assert client.data("Subject: Grüße\r\n\r\nÄpfel\r\n".encode())[0] == 250
+        [(subject, text, _, recipients, returned)] = reports_to(one, "friend@here.test")
+        assert subject == "Undelivered Mail Returned to Sender"
+        assert "<jörg@other.test>" in text
+        assert recipients["jörg@other.test"]["Final-Recipient"] == "utf-8; jörg@other.test"
+        assert returned == "message/global-headers"
+
+
+def status_reports(one, *arguments):
+    """What sendmail's caller hears: {recipient: (action, status)}, from one report."""
+    before = len(one.messages("friend@here.test"))
+    one.sendmail("-f", "friend@here.test", *arguments)
+    mails = one.wait_for_mail("friend@here.test", before + 1)
+    [path] = [path for path, mail in zip(one.messages("friend@here.test"), mails)
+              if mail["Subject"] == "Mail Delivery Status Report"]
+    _, _, message, recipients, _ = reports.check(path.read_bytes())
+    assert message["X-Posthouse-Sender"] == "rfc822; friend@here.test"
+    path.unlink()
+    return {address: (fields["Action"], fields["Status"][0]) for address, fields in recipients.items()}
+
+
+def test_verification_and_first_attempts(make_instance):
+    """sendmail -bv delivers nothing and says what would become of it; -v delivers and says what did."""
+    with sinks.Sink(script={"RCPT bad@far.test": "550 5.1.1 nobody", "RCPT slow@far.test": "450 4.2.0 not now"}) as far:
+        one = make_instance("here", users=USERS, settings={**FAST, **to_sink(far, "far.test")}).start()
+        assert status_reports(one, "-bv", "good@far.test", "bad@far.test", "slow@far.test", "you@here.test") == {
+            "good@far.test": ("deliverable", "2"), "bad@far.test": ("undeliverable", "5"),
+            "slow@far.test": ("undeliverable", "4"), "you@here.test": ("deliverable", "2")}
+        one.wait_for_empty_queue()
+        assert far.messages == [] and one.messages("you@here.test") == []
+        assert one.messages("friend@here.test") == []
+        one.wait_for_log(r"to=<bad@far.test>.*status=undeliverable")
+        assert status_reports(one, "-v", "good@far.test", "slow@far.test", "you@here.test") == {
+            "good@far.test": ("relayed", "2"), "slow@far.test": ("delayed", "4"),
+            "you@here.test": ("delivered", "2")}
+        assert far.recipients() == ["good@far.test"]
+        assert len(one.messages("you@here.test")) == 1
+        seen = attempts(far, "slow@far.test")
+        wait_until(lambda: attempts(far, "slow@far.test") >= seen + 2, "further attempts")
+        assert one.messages("friend@here.test") == []

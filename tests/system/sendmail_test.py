@@ -73,6 +73,18 @@ def test_recipients_of_a_message_sent_again(make_instance):
     assert one.messages("you@here.test") == []
 
 
+def test_aliases_and_other_names(make_instance):
+    one = here(make_instance, virtual_alias_maps="inline:{ {all@here.test = you@here.test, two@here.test} }",
+               canonical_maps="inline:{ {me@here.test = my.name@here.test} }")
+    one.start()
+    one.sendmail("-t", "-f", "me", content="To: all\nSubject: s\n\n\n")
+    for user in ("you@here.test", "two@here.test"):
+        [message] = one.wait_for_mail(user)
+        assert message["From"] == "my.name@here.test" and message["To"] == "all@here.test"
+        assert message["Return-Path"] == "<my.name@here.test>"
+    one.wait_for_log(r"to=<two@here.test>, orig_to=<all>")
+
+
 @pytest.mark.parametrize("arguments, content, body", [
     ((), "Subject: s\n\nfirst\n.\nsecond\n", "first\n"),
     (("-i",), "Subject: s\n\nfirst\n.\nsecond\n", "first\n.\nsecond\n"),
@@ -119,6 +131,24 @@ def test_dsn_wishes_reach_the_queue(make_instance):
     text = one.run("postcat", "-e", "-q", queue_id, check=True).stdout
     assert "envid: an+20id+3D1\n" in text and "notify_flags: 12\n" in text, text
     assert "origin: pickup\n" in text and "sender: me@here.test\n" in text, text
+
+
+def test_a_session(make_instance):
+    one = here(make_instance)
+    one.start()
+    done = one.sendmail("-bs", content=(
+        b"EHLO script\r\nMAIL FROM:<me@here.test>\r\nRCPT TO:<you@here.test>\r\nRCPT TO:<two>\r\n"
+        b"DATA\r\nSubject: by smtp\r\n\r\n..dot\r\n.\r\nMAIL FROM:<>\r\nRCPT TO:<you>\r\nDATA\r\n"
+        b"Subject: second\r\n\r\n.\r\nQUIT\r\n"))
+    replies = done.stdout.decode().splitlines()
+    assert replies[0].startswith("220 mx.here.test") and replies[-1].startswith("221 "), replies
+    assert sum("queued as" in reply for reply in replies) == 2, replies
+    first, second = sorted(one.wait_for_mail("you@here.test", 2), key=lambda message: message["Subject"])
+    assert first.get_payload() == ".dot\n" and "localhost" in str(first.get_all("Received"))
+    assert second["Return-Path"] == "<>"
+    one.wait_for_mail("two@here.test")
+    done = one.sendmail("-bs", content=b"HELO script\nMAIL FROM:<me>\nRCPT TO:<two>\nDATA\nSubject: unix\n\n.\n")
+    one.wait_for_mail("two@here.test", 2)
 
 
 def test_aliases_and_the_queue_by_other_names(make_instance):

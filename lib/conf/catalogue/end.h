@@ -2,9 +2,10 @@
 #undef CONF_ROW
 #undef CONF_AT
 #undef CONF_TEXT
+#undef CONF_RAW_TEXT
+#undef CONF_TEXT_NAMED
 #undef CONF_LISTED
 #undef CONF_CLIENT_LIST
-#undef CONF_RAW
 #undef CONF_NETWORKS
 #undef CONF_CLIENTS
 #undef CONF_TABLES

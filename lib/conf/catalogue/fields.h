@@ -2,7 +2,9 @@
  * part, before its .def file. */
 #include "conf/catalogue/shared.h"
 #define CONF_TEXT(name, default_text, minimum, maximum, meaning) struct span name;
-#define CONF_RAW(name, default_text, meaning) struct span name;
+#define CONF_RAW_TEXT(name, default_text, minimum, maximum, meaning) struct span name;
+#define CONF_TEXT_NAMED(parameter, field, default_text, minimum, maximum, meaning)                 \
+    struct span field;
 #define CONF_NETWORKS(name, default_text, meaning) struct span name;
 #define CONF_CLIENTS(name, default_text, meaning) struct span name;
 #define CONF_TABLES(name, default_text, meaning) struct span name;

@@ -6,6 +6,12 @@
 #define CONF_AT(field) .offset = offsetof(struct CONF_STRUCT, field)
 #define CONF_TEXT(name, default_text, min, max, meaning)                                           \
     CONF_ROW(name, TEXT, default_text, meaning, .minimum = min, .maximum = max, CONF_AT(name))
+#define CONF_RAW_TEXT(name, default_text, min, max, meaning)                                       \
+    CONF_ROW(name, TEXT, default_text, meaning, .content = CONF_CONTENT_RAW, .minimum = min,       \
+             .maximum = max, CONF_AT(name))
+#define CONF_TEXT_NAMED(parameter, field, default_text, min, max, meaning)                         \
+    {parameter,      default_text,   meaning,       .type = CONF_TYPE_TEXT,                        \
+     .minimum = min, .maximum = max, CONF_AT(field)},
 #define CONF_LISTED(name, kind, default_text, meaning)                                             \
     CONF_ROW(name, TEXT, default_text, meaning, .content = CONF_CONTENT_##kind,                    \
              .maximum = CONF_TEXT_MAX, CONF_AT(name))
@@ -17,7 +23,6 @@
     CONF_CLIENT_LIST(name, NETWORKS, default_text, meaning)
 #define CONF_CLIENTS(name, default_text, meaning)                                                  \
     CONF_CLIENT_LIST(name, CLIENTS, default_text, meaning)
-#define CONF_RAW(name, default_text, meaning) CONF_LISTED(name, RAW, default_text, meaning)
 #define CONF_TABLES(name, default_text, meaning) CONF_LISTED(name, TABLES, default_text, meaning)
 #define CONF_MATCH_LIST(name, default_text, meaning)                                               \
     CONF_LISTED(name, MATCH_LIST, default_text, meaning)

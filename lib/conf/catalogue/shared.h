@@ -25,6 +25,10 @@
     "Characters that separate a user's name from an address extension (user+extension).")
 
 /* Addresses that are not complete. */
+#define CONF_SHARED_propagate_unmatched_extensions CONF_TEXT(propagate_unmatched_extensions, \
+    "canonical, virtual", 0, 4096, "Tables whose results keep the address extension.")
+#define CONF_SHARED_owner_request_special CONF_BOOL(owner_request_special, "yes", \
+    "Take owner-list and list-request for names without an extension, where - is in recipient_delimiter; and mail for list has owner-list, if there is one, for its sender.")
 #define CONF_SHARED_append_at_myorigin CONF_BOOL(append_at_myorigin, "yes", \
     "Complete addresses without a domain with @$myorigin.")
 #define CONF_SHARED_append_dot_mydomain CONF_BOOL(append_dot_mydomain, "${{$compatibility_level} <level {1} ? {yes} : {no}}", \
@@ -67,7 +71,7 @@
 #define CONF_SHARED_queue_minfree CONF_SIZE(queue_minfree, "0", 0, CONF_SIZE_MAX, \
     "Free bytes that intake leaves on the queue's file system; less than 1.5 times message_size_limit counts as that.")
 #define CONF_SHARED_header_size_limit CONF_SIZE(header_size_limit, "102400", 1024, 16 * 1024 * 1024, \
-    "Largest header block in bytes.")
+    "Longest header field in bytes; the rest of a longer one is left out.")
 #define CONF_SHARED_line_length_limit CONF_NUMBER(line_length_limit, "2048", 512, 1024 * 1024, \
     "Longest line in bytes that is handled in one piece.")
 #define CONF_SHARED_hopcount_limit CONF_NUMBER(hopcount_limit, "50", 1, CONF_NUMBER_MAX, \

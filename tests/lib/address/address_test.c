@@ -225,6 +225,7 @@ static void test_completion(void **state)
         {"user@host", true, true, false, "user@host.domain.example"},
         {"user@host", true, false, false, "user@host"},
         {"user@host.x", true, true, false, "user@host.x"},
+        {"user@host.", true, true, false, "user@host"},
         {"user@[192.0.2.1]", true, true, false, "user@[192.0.2.1]"},
         {"\"a b\"", true, true, false, "\"a b\"@origin.example"},
         {"a%b", true, true, false, "a%b@origin.example"},

@@ -230,8 +230,12 @@ void harness_run(const char *main_text, void (*body)(struct harness *harness, vo
     harness->loop = loop_create();
     assert_non_null(harness->loop);
     begin_queue(harness);
-    const struct smtpsession_backend backend = {harness, name_client, check_recipient,
-                                                verify_address};
+    const struct smtpsession_backend backend = {
+        .context = harness,
+        .find_client_name = name_client,
+        .check_recipient = check_recipient,
+        .verify_address = verify_address,
+    };
     smtpsession_service_init(&harness->service, harness->loop, &harness->log, &harness->intake,
                              &settings, &backend);
     assert_non_null(task_start(harness->loop, "test", run_body, harness));

@@ -128,7 +128,7 @@ check 'MAIL_CONFIG' 0 'bar' env MAIL_CONFIG=config "$postmap" -q foo table
 check 'usage' 1 '' "$postmap" -X
 check 'no table' 1 '' "$postmap"
 check 'two modes' 1 '' "$postmap" -q a -d b hash:table
-said 'two modes' 'specify only one of -s -q or -d'
+said 'two modes' 'specify only one of -d -i -q or -s'
 
 cat >message <<'END'
 From: a@b

@@ -1,0 +1,96 @@
+/* smtp/notice - see notice.h. */
+#include "notice.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "smtp/transcript.h"
+
+enum { COMMAND_MAX_BYTES = 4096 };
+
+struct notice {
+    struct smtp_transcript transcript;
+    struct buffer command; /* what is not whole yet; heap */
+};
+
+static void on_closed(struct ipc_channel *channel, const char *reason, void *context)
+{
+    struct connection_context *connections = context;
+    (void)channel;
+    (void)reason;
+    ipc_channel_destroy(&connections->bounce);
+}
+
+void notice_attach(struct connection_context *context, int descriptor)
+{
+    static const struct ipc_permission permissions[] = {{0, 0}};
+    static const struct ipc_channel_handlers handlers = {NULL, on_closed, permissions};
+    ipc_channel_destroy(&context->bounce);
+    context->bounce =
+        ipc_channel_create(context->loop, descriptor, IPC_ROLE_BOUNCE, &handlers, context);
+}
+
+/* NULL: nobody wants to know. */
+static struct notice *notice_of(struct connection *connection)
+{
+    if (!connection->notice && connection->context->notified_troubles &&
+        (connection->notice = malloc(sizeof(*connection->notice)))) {
+        smtp_transcript_init(&connection->notice->transcript);
+        buffer_init(&connection->notice->command, NULL, COMMAND_MAX_BYTES);
+    }
+    return connection->notice;
+}
+
+void notice_add_command(struct connection *connection, struct span piece)
+{
+    struct notice *notice = notice_of(connection);
+    if (!notice)
+        return;
+    buffer_append_span(&notice->command, piece);
+    if (!span_ends_with(piece, SPAN("\n")))
+        return;
+    /* RFC 4954 section 4: what follows the mechanism is a secret. */
+    const struct span line = buffer_span(&notice->command);
+    smtp_transcript_add(&notice->transcript, false,
+                        span_starts_with_ascii_nocase(line, SPAN("AUTH ")) ? SPAN("AUTH ...")
+                                                                           : line);
+    buffer_reset(&notice->command);
+}
+
+void notice_add_reply(struct connection *connection, const struct smtp_reply *reply)
+{
+    struct notice *notice = notice_of(connection);
+    if (!notice)
+        return;
+    smtp_transcript_add(&notice->transcript, true, reply->lines);
+    notice->transcript.troubles |= smtp_trouble_of_remote(reply->code);
+}
+
+static void tell(const struct connection *connection, const struct smtp_transcript *transcript)
+{
+    const struct connection_context *context = connection->context;
+    char subject[IPC_NAME_MAX];
+    const int length = snprintf(subject, sizeof(subject), "%.*s %s client: errors from %.200s",
+                                SPAN_PRINTF(span_first(connection->settings->mail_name, 40)),
+                                context->speaks_lmtp ? "LMTP" : "SMTP", connection->label);
+    const struct ipc_session_notice message = {
+        .subject = span_of(subject, length > 0 ? (size_t)length : 0),
+        .transcript = buffer_span(&transcript->text)};
+    if (context->bounce && length > 0 && (size_t)length < sizeof(subject) &&
+        buffer_ok(&transcript->text))
+        (void)ipc_channel_send(context->bounce, IPC_SESSION_NOTICE,
+                               &message); /* or it is not told */
+}
+
+void notice_finish(struct connection *connection)
+{
+    struct notice *notice = connection->notice;
+    connection->notice = NULL;
+    if (!notice)
+        return;
+    if (notice->transcript.troubles & connection->context->notified_troubles)
+        tell(connection, &notice->transcript);
+    smtp_transcript_release(&notice->transcript);
+    buffer_release(&notice->command);
+    free(notice);
+}

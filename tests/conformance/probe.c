@@ -1,0 +1,165 @@
+/* tests/conformance/probe - asks our parsers and rewriting for the conformance runners.
+ * probe MAIN_CF reads lines "COMMAND TEXT" and writes one line for each:
+ *   mailbox TEXT    ok, or no              an SMTP mailbox, RFC 5321 to the letter
+ *   header TEXT     ok, or no              an address in a header, comments and white space
+ * included scan TEXT       LOCAL@DOMAIN, ...      the addresses in a header field values TEXT the
+ * same               in what a table says quote TEXT      LOCAL@DOMAIN           split at the last
+ * @, quoted where it must be unquote TEXT    the same without quotes idn TEXT        ASCII form, or
+ * (error) complete TEXT   as $myorigin and $mydomain complete it, or no remote TEXT     as
+ * remote_header_rewrite_domain does sender TEXT     the envelope sender, rewritten; or later
+ *   generic TEXT    by smtp_generic_maps; or later */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../../addrd/rewriter.h"
+#include "address/idn.h"
+#include "address/scan.h"
+#include "conf/instance.h"
+
+enum { PROBE_ARENA_BYTES = 8 << 20, PROBE_LINE_BYTES = 65536 };
+
+static void print(struct span text)
+{
+    (void)fwrite(text.bytes, 1, text.length, stdout);
+}
+
+static void scan(struct span text, enum address_scan_style style, struct arena *arena)
+{
+    struct address_found found;
+    size_t position = 0;
+    const char *separator = "";
+
+    while (address_scan_next(text, style, &position, arena, &found) == PARSE_OK) {
+        (void)fputs(separator, stdout);
+        print(found.local_part);
+        (void)fputs(found.has_at ? "@" : "", stdout);
+        print(found.domain);
+        separator = ", ";
+    }
+}
+
+static void quote(struct span text, struct arena *arena)
+{
+    struct mailbox mailbox;
+    const size_t at = span_find_last_byte(text, '@');
+    if (mailbox_set(&mailbox, span_first(text, at), span_after(text, at + 1), arena))
+        print(mailbox.text);
+    else
+        (void)fputs("no", stdout);
+}
+
+static bool is_header_address(struct span text, struct arena *arena)
+{
+    struct address_found found;
+    size_t position = 0;
+
+    if (address_scan_next(text, ADDRESS_SCAN_HEADER, &position, arena, &found) != PARSE_OK ||
+        !found.has_at)
+        return false;
+    return address_scan_next(text, ADDRESS_SCAN_HEADER, &position, arena, &found) ==
+           PARSE_NEED_MORE;
+}
+
+static void complete(struct resolver *resolver, struct span remote_domain, struct span text,
+                     struct arena *arena)
+{
+    struct search search = {.resolver = resolver, .arena = arena};
+    struct mailbox mailbox;
+    if (mailbox_parse(text, ADDRESS_LENIENT | ADDRESS_ALLOW_UTF8, arena, &mailbox) == PARSE_OK &&
+        rewriter_complete(&search, remote_domain, &mailbox))
+        print(mailbox.text);
+    else
+        (void)fputs("no", stdout);
+}
+
+static void rewrite(struct resolver *resolver, enum addr_rewriting kind, struct span text,
+                    struct arena *arena)
+{
+    struct span rewritten;
+    const struct outcome outcome = rewriter_rewrite(resolver, kind, text, arena, &rewritten);
+    if (outcome_is_ok(&outcome))
+        print(rewritten);
+    else
+        (void)fputs("later", stdout);
+}
+
+static void answer(struct resolver *resolver, struct span command, struct span text,
+                   struct arena *arena)
+{
+    const struct span remote = resolver->settings->remote_header_rewrite_domain;
+    struct mailbox mailbox;
+    struct span ascii;
+
+    if (span_equals(command, SPAN("mailbox")))
+        (void)fputs(mailbox_parse(text, 0, arena, &mailbox) == PARSE_OK ? "ok" : "no", stdout);
+    else if (span_equals(command, SPAN("header")))
+        (void)fputs(is_header_address(text, arena) ? "ok" : "no", stdout);
+    else if (span_equals(command, SPAN("scan")))
+        scan(text, ADDRESS_SCAN_HEADER, arena);
+    else if (span_equals(command, SPAN("values")))
+        scan(text, ADDRESS_SCAN_VALUE, arena);
+    else if (span_equals(command, SPAN("quote")))
+        quote(text, arena);
+    else if (span_equals(command, SPAN("idn")) &&
+             address_domain_check(text, ADDRESS_ALLOW_UTF8) == PARSE_OK &&
+             address_domain_to_ascii(text, arena, &ascii) == PARSE_OK)
+        print(ascii);
+    else if (span_equals(command, SPAN("idn")))
+        (void)fputs("(error)", stdout);
+    else if (span_equals(command, SPAN("complete")))
+        complete(resolver, span_empty(), text, arena);
+    else if (span_equals(command, SPAN("remote")))
+        complete(resolver, remote, text, arena);
+    else if (span_equals(command, SPAN("sender")))
+        rewrite(resolver, ADDR_REWRITE_ENVELOPE_SENDER, text, arena);
+    else if (span_equals(command, SPAN("generic")))
+        rewrite(resolver, ADDR_REWRITE_GENERIC, text, arena);
+    else
+        (void)fputs("what?", stdout);
+    (void)putchar('\n');
+    (void)fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+    static char text[PROBE_LINE_BYTES];
+    struct conf_addrd settings;
+    struct conf_error error;
+    struct arena settings_arena;
+    struct resolver resolver = {.settings = &settings};
+    FILE *file = argc == 2 ? fopen(argv[1], "r") : NULL;
+    size_t length = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
+
+    if (!file)
+        return 2;
+    (void)fclose(file);
+    text[length] = '\0';
+    arena_init(&settings_arena, PROBE_ARENA_BYTES, 0);
+    if (!conf_test_settings(&conf_part_addrd, text, &settings_arena, &settings, &error) ||
+        !addr_tables_open(&resolver.tables, &settings, NULL)) {
+        (void)fprintf(stderr, "%s\n", error.text);
+        return 2;
+    }
+    for (char *line = NULL; (line = fgets(text, sizeof(text), stdin)) != NULL;) {
+        struct span command, rest;
+        struct arena arena;
+        arena_init(&arena, PROBE_ARENA_BYTES, 0);
+        struct span whole = span_from_string(line);
+        if (whole.length && whole.bytes[whole.length - 1] == '\n')
+            whole.length--;
+        (void)span_split_once(whole, ' ', &command, &rest);
+        /* Two bytes that no line can hold otherwise. */
+        uint8_t *bytes = arena_alloc(&arena, rest.length + 1);
+        size_t kept = 0;
+        for (size_t i = 0; bytes && i < rest.length; i++) {
+            const bool is_escape = rest.bytes[i] == '\x01' && i + 1 < rest.length;
+            bytes[kept++] = is_escape ? (uint8_t)(rest.bytes[++i] - 'A') : rest.bytes[i];
+        }
+        if (bytes)
+            answer(&resolver, command, span_of(bytes, kept), &arena);
+        arena_destroy(&arena);
+    }
+    addr_tables_close(&resolver.tables);
+    arena_destroy(&settings_arena);
+    return 0;
+}

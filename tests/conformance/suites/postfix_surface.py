@@ -1,0 +1,210 @@
+"""Suite postfix-surface: tables, table building and rewriting, as Postfix's own tests have them."""
+
+import re
+import shlex
+import shutil
+import tempfile
+
+from cases import FAILS, LATER, OWN_FORM, PASSES, Case, Ours, compare, play
+
+ELSEWHERE = {
+    "bounce": (OWN_FORM, "the words of reports are ours; bounce_template_file takes others"),
+    "cleanup/bug": (LATER, "milter"), "cleanup/cleanup_milter": (LATER, "milter"),
+    "global/config_known_tcp_ports": (LATER, "known_tcp_ports"),
+    "global/delivered_hdr": (OWN_FORM, "a function's verdicts without its input"),
+    "global/fold_addr_test": (OWN_FORM, "case folding beyond ASCII, which our tables leave alone"),
+    "global/header_body_checks": (LATER, "header_checks"), "global/server_acl": (LATER, "postscreen"),
+    "smtpd": (LATER, "policy"), "util/dict_debug_test": (LATER, "debug: tables"),
+    "util/dict_inline_file": (LATER, "inline: with files"), "util/dict_static_file": (LATER, "static: with files"),
+    "util/dict_pcre_file": (LATER, "pcre: with files"), "util/dict_regexp_file": (LATER, "regexp: with files"),
+    "util/dict_utf8_test": (OWN_FORM, "writes to a table while asking it"),
+    "util/sane_basename": (OWN_FORM, "a C library function"),
+    "util/miss_endif_pcre": (OWN_FORM, "its table is not in the suite"),
+    "util/dict_inline_pcre": (OWN_FORM, "its table is not in the suite"),
+}
+
+
+def read(directory, name):
+    return (directory / name).read_bytes().decode(errors="surrogateescape")
+
+
+# ---- tables
+
+def pattern_table(directory, ours, kind):
+    """Every "get" of the reference, and how many lines of the table draw a warning."""
+    work = tempfile.mkdtemp(dir=ours.work.name)
+    shutil.copyfile(directory / f"util/dict_{kind}.map", f"{work}/map")
+    reference = read(directory, f"util/dict_{kind}.ref")
+    for key, answer in re.findall(r"^> get (.*)\n(.*)", reference, flags=re.M):
+        output, status = ours.tool("postmap", "-q", key, f"{kind}:map", directory=work)
+        values = [line for line in output.splitlines() if not re.match(r"\S*postmap: warning: ", line)]
+        expected = [] if answer.endswith(": not found") else [answer.partition("=")[2]]
+        yield compare(f"dict_{kind} get {key}", (values, status), (expected, 0 if expected else 1))
+    output, _ = ours.tool("postmap", "-q", "x", f"{kind}:map", directory=work)
+    lines = {kind_of: set(re.findall(r"map, line (\d+): ", text)) for kind_of, text in
+             (("ours", output.replace(f"dict_{kind}.map", "map")),
+              ("theirs", reference.replace(f"dict_{kind}.map", "map")))}
+    yield compare(f"dict_{kind} lines with a warning", lines["ours"], lines["theirs"])
+
+
+def dict_inline(directory, ours):
+    reference = read(directory, "util/dict_inline.ref")
+    for bad in re.findall(r'error: .*?"(inline:\{.*?)"; need', reference):
+        output, status = ours.tool("postmap", "-q", "foo", bad)
+        yield compare(f"dict_inline {bad}", (status, "need \"inline:{name=value...}\"" in output), (1, True))
+    for name in ("inline:{ foo=XX, { bar = lotsa stuff }}", "inline:{foo=XX,{bar=lotsa stuff}}"):
+        answers = [ours.tool("postmap", "-q", key, name) for key in ("foo", "bar", "baz")]
+        yield compare(f"dict_inline {name}", answers, [("XX\n", 0), ("lotsa stuff\n", 0), ("", 1)])
+
+
+def dict_static(directory, ours):
+    reference = read(directory, "util/dict_static.ref")
+    for bad in re.findall(r'error: bad static:name syntax: .*? in "(.*)"$', reference, flags=re.M):
+        output, status = ours.tool("postmap", "-q", "foo", f"static:{bad}")
+        words = re.search(r"bad static:name syntax: (missing '}'|syntax error after '}')", output)
+        yield compare(f"dict_static {bad}", (status, bool(words)), (1, True))
+    for name, value in (("static:fooxx", "fooxx"), ("static:{ foo xx }", "foo xx")):
+        yield compare(f"dict_static {name}", ours.tool("postmap", "-q", "bar", name), (f"{value}\n", 0))
+
+
+def dict_thash(directory, ours):
+    """Both halves of the reference: a text that postmap complains about, and one that it takes."""
+    work = tempfile.mkdtemp(dir=ours.work.name)
+    reference = read(directory, "util/dict_thash.ref").splitlines()
+    shutil.copyfile(directory / "util/dict_thash.in", f"{work}/dict_thash.in")
+    output, _ = ours.tool("postmap", "-s", "texthash:dict_thash.in", directory=work)
+    for line in reference:
+        yield Case(f"dict_thash {line[:70]}", PASSES) if line in output.splitlines() else \
+            Case(f"dict_thash {line[:70]}", FAILS, f"not said: {output!r}")
+    shutil.copyfile(directory / "util/dict_thash.map", f"{work}/map")
+    output, status = ours.tool("postmap", "-s", "texthash:map", directory=work)
+    pairs = [line.split(None, 1) for line in read(directory, "util/dict_thash.map").splitlines()
+             if not line.startswith(('"', "#")) and len(line.split(None, 1)) == 2]
+    said = {tuple(line.split("\t", 1)) for line in output.splitlines() if "\t" in line}
+    yield compare("dict_thash map", ({(key.lower(), value) for key, value in pairs} <= said, status), (True, 0))
+
+
+# ---- postmap and postalias
+
+def postmap(directory, ours):
+    work = tempfile.mkdtemp(dir=ours.work.name)
+    inputs = re.findall(r"^echo ('.*?') \|", read(directory, "postmap/quote_test.in"), flags=re.M)
+    output = ""
+    for line in inputs:
+        output += ours.tool("postmap", "-i", "hash:quote_test_map", stdin=f"{shlex.split(line)[0]}\n", directory=work)[0]
+    listing, _ = ours.tool("postmap", "-s", "hash:quote_test_map", directory=work)
+    actual = re.sub(r"^\S*postmap: ", "postmap: ", output, flags=re.M) + "".join(
+        sorted(listing.splitlines(keepends=True)))
+    yield compare("postmap quote_test", actual, read(directory, "postmap/quote_test.ref"))
+    for name in ("abc", "ghi", "uABC"):
+        for which in (1, 2):
+            path = directory / f"postmap/map-{name}{which}.ref"
+            if path.exists():
+                yield Case(f"postmap map-{name}{which}", OWN_FORM, "its command is not in the suite")
+    yield Case("postmap lmdb_abb", OWN_FORM, "its command is not in the suite")
+    program = ours.alias("postalias", "postmap")
+    for line in re.findall(r"^\$\{VALGRIND\} \./postalias (.*?) && exit 1", read(
+            directory, "postalias/mode_conflict_test.in"), flags=re.M):
+        output, status = ours.tool(program, *line.split())
+        yield compare(f"postalias {line}", (output, status),
+                      ("postalias: fatal: specify only one of -d -i -q or -s\n", 1))
+    for name in ("ghi1", "ghi2", "uABC2"):
+        yield Case(f"postalias map-{name}", OWN_FORM, "its command is not in the suite")
+
+
+# ---- addresses
+
+def mail_addr_find(directory, ours):
+    """Answers by the address that is found; a form of the key that only that function knows is left."""
+    table = ""
+    for line in read(directory, "global/mail_addr_find.in").splitlines():
+        if line.startswith("maps "):
+            table = line[5:]
+        match = re.match(r"test (\w+):(\w+(?:-first)?):(\w+):(\S+?):(.*)", line)
+        if not match:
+            continue
+        form, query_form, form_out, strategy, rest = match.groups()
+        query, *expected = rest.split(":")
+        if (strategy != "default" or "internal" in (form, query_form, form_out) or
+                query_form == "external-first"):
+            yield Case(f"mail_addr_find {line[5:]}", OWN_FORM, "an option of that function")
+            continue
+        settings = {"smtp_generic_maps": table, "mydestination": "localhost.localdomain", "recipient_delimiter": "+",
+                    "propagate_unmatched_extensions": "", "myorigin": "localhost.localdomain"}
+        [found] = ours.probe([f"generic {query}"], settings.items())
+        wanted = expected[0] if expected and expected[0] else query
+        if wanted.startswith("@"):
+            wanted = query.rpartition("@")[0] + wanted
+        yield compare(f"mail_addr_find {line[5:]}", found, wanted)
+
+
+def rewrite_clnt(directory, ours):
+    settings = {"myorigin": "MYORIGIN", "mydomain": "MYDOMAIN", "append_dot_mydomain": "yes",
+                "append_at_myorigin": "yes", "remote_header_rewrite_domain": "INVALID_DOMAIN"}
+    for rule, address, result in re.findall(r"^rule +(\S+)\naddress +(.*)\nresult +(.*)$",
+                                            read(directory, "global/rewrite_clnt.ref"), flags=re.M):
+        command = "complete" if rule == "local" else "remote"
+        [answer] = ours.probe([f"{command} {address}"], settings.items())
+        name = f"rewrite_clnt {rule} {address}"
+        if re.search(r'^""|@$|@a\.$', result) or not re.search(r"\w@?\w", address) or address.startswith(("!", "%")):
+            yield Case(name, OWN_FORM, "an address without user or site, which is refused or left alone here")
+        else:
+            yield compare(name, answer.rstrip("."), result)
+
+
+def masquerade(directory, ours):
+    for block in read(directory, "cleanup/cleanup_masq.ref").split("----------\n")[1:]:
+        fields = dict(re.findall(r"^(\w+): *(.*)$", block, flags=re.M))
+        settings = {"masquerade_domains": fields["masq_list"], "masquerade_exceptions": fields["exceptions"],
+                    "masquerade_classes": "envelope_sender"}
+        [answer] = ours.probe([f"sender {fields['address']}"], settings.items())
+        if fields["errs"] == "0":
+            expected = fields["result"]
+        else:   # asked for by an address that no domain is about: the table is not reached here
+            expected = answer if answer in ("later", fields["result"]) else "later"
+        yield compare(f"cleanup_masq {fields['masq_list']} {fields['exceptions']} {fields['address']}", answer, expected)
+
+
+def generic(directory, ours):
+    text = read(directory, "smtp/smtp_map11.in")
+    table = re.search(r"^maps (inline:.*?)\n\n", text, flags=re.M | re.S).group(1).replace("\n", " ")
+    settings = {"smtp_generic_maps": table, "recipient_delimiter": "+", "propagate_unmatched_extensions": "generic",
+                "myorigin": "localdomain"}
+    for form, query, expected in re.findall(r"^(external|tree|internal) (.*?)(?::(.*))?$", text, flags=re.M):
+        if form != "external":
+            yield Case(f"smtp_map11 {form} {query}", OWN_FORM, "another form of the same address")
+            continue
+        yield compare(f"smtp_map11 {query}", ours.probe([f"generic {query}"], settings.items())[0], expected or query)
+
+
+def strip_addr(directory, ours):
+    rows = re.findall(r"^unknown: wanted: +(\S.*?) -> (\S.*?)(?: ([-+]\S+))?$",
+                      read(directory, "global/strip_addr.ref"), flags=re.M)
+    for address, bare, extension in rows:
+        delimiter = "+" if "+" in address else "-"
+        if "@" not in address:
+            yield Case(f"strip_addr {address}", OWN_FORM, "an address without a site")
+            continue
+        settings = {"smtp_generic_maps": f"inline:{{{bare}=found@x}}", "recipient_delimiter": delimiter,
+                    "propagate_unmatched_extensions": "generic" if extension else ""}
+        yield compare(f"strip_addr {address} {extension}",
+                      ours.probe([f"generic {address}"], settings.items())[0], f"found{extension}@x")
+
+
+def cases(directory, ours):
+    for kind in ("regexp", "pcre"):
+        yield from pattern_table(directory, ours, kind)
+    for group in (dict_inline, dict_static, dict_thash, postmap, mail_addr_find, rewrite_clnt, masquerade,
+                  generic, strip_addr):
+        yield from group(directory, ours)
+    for prefix, (kind, detail) in ELSEWHERE.items():
+        for path in sorted(directory.glob(f"{prefix}*/*" if (directory / prefix).is_dir() else f"{prefix}*")):
+            if path.suffix.startswith(".ref") or ".ref" in path.name:
+                yield Case(str(path.relative_to(directory)), kind, detail)
+
+
+EXCEPTIONS = {}
+
+
+def run(directory, workbench):
+    yield from play(cases(directory, Ours(workbench.build)), EXCEPTIONS)

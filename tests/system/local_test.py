@@ -1,0 +1,561 @@
+"""local: aliases, .forward files, mailboxes and commands of the users of this system, as root, with
+users in a passwd file of the test's own."""
+
+import email
+import os
+import pathlib
+import re
+import shutil
+import stat
+import subprocess
+
+import pytest
+from harness import instance, peers
+
+pytestmark = pytest.mark.own_machine
+
+FIRST_UID = 57300
+USERS = ("alice", "bob", "carol", "eve")
+
+
+class People:
+    """System users with home directories, and an instance that they are local to."""
+
+    def __init__(self, workspace, make_instance):
+        self.workspace = workspace
+        self.make_instance = make_instance
+        self.base = pathlib.Path(workspace) / "people"
+        shutil.rmtree(self.base, ignore_errors=True)
+        self.base.mkdir(mode=0o755)
+        self.spool = self.base / "spool"
+        self.spool.mkdir()
+        self.spool.chmod(0o1777)
+        lines = []
+        for number, name in enumerate(USERS):
+            home = self.home(name)
+            home.mkdir(mode=0o755)
+            os.chown(home, FIRST_UID + number, FIRST_UID + number)
+            lines.append(f"{name}:x:{FIRST_UID + number}:{FIRST_UID + number}::{home}:/bin/sh\n")
+        original = pathlib.Path(workspace) / "passwd-before"
+        if not original.exists():
+            original.write_text(pathlib.Path("/etc/passwd").read_text())
+        peers.replace_file("/etc/passwd", original.read_text() + "".join(lines), workspace)
+        self.here = None
+
+    def home(self, name):
+        return self.base / name
+
+    def uid(self, name):
+        return FIRST_UID + USERS.index(name)
+
+    def start(self, aliases=None, **settings):
+        values = {"mydestination": "here.test", "virtual_mailbox_domains": "", "myorigin": "here.test",
+                  "recipient_delimiter": "+", "local_recipient_maps": "",
+                  "minimal_backoff_time": "1s", "maximal_backoff_time": "2s", "queue_run_delay": "1s"}
+        if aliases is not None:
+            values["alias_maps"] = f"hash:{self.aliases(aliases)}"
+        values.update(settings)
+        self.here = self.make_instance("here", settings=values).start()
+        return self.here
+
+    def aliases(self, text, name="aliases", owner=0):
+        """A table of aliases, built by postalias."""
+        path = self.base / name
+        path.write_text(text)
+        path.chmod(0o644)
+        maker = self.here or self.make_instance("maker", uid_base=59800)
+        maker.run("postalias", f"hash:{path}", check=True)
+        for file in (path, path.with_suffix(".db") if path.suffix else pathlib.Path(f"{path}.db")):
+            os.chown(file, owner, owner)
+        return path
+
+    def write(self, name, path, text, mode=0o644, owner=None):
+        """A file in a user's home directory."""
+        file = self.home(name) / path
+        file.write_text(text)
+        file.chmod(mode)
+        uid = self.uid(name) if owner is None else owner
+        os.chown(file, uid, uid)
+        return file
+
+    def mail(self, name, folder="Maildir"):
+        box = self.home(name) / folder
+        files = [path for part in ("new", "cur") if (box / part).is_dir() for path in (box / part).iterdir()]
+        for path in files:
+            assert path.stat().st_uid == self.uid(name)
+        return [email.message_from_bytes(path.read_bytes()) for path in files]
+
+    def wait_for_mail(self, name, count=1, folder="Maildir"):
+        instance.wait_until(lambda: len(self.mail(name, folder)) >= count, f"{count} messages for {name}")
+        return self.mail(name, folder)
+
+    def log_of(self, queue_id, address):
+        """What became of the recipient: (relay, dsn, status, text)."""
+        match = self.here.wait_for_log(
+            rf"{queue_id}: to=<{re.escape(address)}>,.* relay=(\S+), .*dsn=(\S+), status=(\S+) \((.*)\)$")
+        return match.groups()
+
+    def send(self, recipient, **arguments):
+        """Sends, and says what became of it."""
+        queue_id = self.here.send(recipient, **arguments)
+        return self.log_of(queue_id, recipient)
+
+
+@pytest.fixture
+def people(workspace, make_instance):
+    return People(workspace, make_instance)
+
+
+# ---- aliases
+
+
+def test_alias_to_addresses_commands_files_and_include(people):
+    out = people.base / "out"
+    out.mkdir()
+    out.chmod(0o777)
+    (people.base / "list").write_text("# people\nbob@here.test\ncarol, bob\n")
+    people.start(f"""team: alice, :include:{people.base}/list
+program: "|cat > {out}/command; id -un >> {out}/command"
+archive: {out}/box
+many: alice, {out}/many, "|cat > {out}/many-command"
+nothing: /dev/null
+""")
+    relay, dsn, status, text = people.send("team@here.test")
+    assert (relay, dsn, status) == ("local", "2.0.0", "sent") and text.startswith("forwarded as ")
+    for name in ("alice", "bob", "carol"):
+        [message] = people.wait_for_mail(name)
+        assert message.get_all("Delivered-To") == [f"{name}@here.test", "team@here.test"]
+        assert message["X-Original-To"] == "team@here.test"
+    people.here.wait_for_empty_queue()
+    assert len(people.mail("bob")) == 1
+
+    relay, dsn, status, text = people.send("program@here.test")
+    assert (dsn, status) == ("2.0.0", "sent") and text.startswith("delivered to command: cat > ")
+    lines = (out / "command").read_text().splitlines()
+    assert lines[0].startswith("From sender@client.example  ") and lines[-1] == "nobody"
+    assert "Delivered-To: program@here.test" in lines
+
+    assert people.send("archive@here.test")[2:] == ("sent", f"delivered to file: {out}/box")
+    people.send("archive@here.test")
+    text = (out / "box").read_text()
+    assert len(re.findall(r"^From sender@client\.example  ", text, re.MULTILINE)) == 2
+    assert (out / "box").stat().st_uid == 65534 and stat.S_IMODE((out / "box").stat().st_mode) == 0o600
+
+    text = people.send("many@here.test")[3]
+    assert f"delivered to file: {out}/many; delivered to command: " in text and "forwarded as" in text
+    people.wait_for_mail("alice", 2)
+    assert people.send("nothing@here.test")[2:] == ("sent", "delivered to file: /dev/null")
+
+
+def test_alias_of_a_user_and_of_others(people):
+    people.start("alice: \\alice, bob\nbob: bob\nroot: alice\n")
+    people.send("root@here.test")
+    people.wait_for_mail("alice")
+    [message] = people.wait_for_mail("bob")
+    assert message.get_all("Delivered-To") == ["bob@here.test", "alice@here.test", "root@here.test"]
+    people.here.wait_for_empty_queue()
+    assert len(people.mail("alice")) == 1 and len(people.mail("bob")) == 1
+
+
+def test_loops_end(people):
+    people.start("a: b\nb: c\nc: a\n")
+    people.here.send("a@here.test", sender="alice@here.test")
+    people.here.wait_for_log(r"dsn=5\.4\.6, status=bounced \(mail forwarding loop for a@here\.test\)")
+    [report] = people.wait_for_mail("alice")
+    assert "mail forwarding loop" in report.as_string()
+    people.here.wait_for_empty_queue()
+
+
+def test_owner_of_a_list(people):
+    people.start("list: bob@here.test, nobody-there@here.test\nowner-list: alice\n")
+    people.here.send("list@here.test", sender="carol@here.test")
+    [message] = people.wait_for_mail("bob")
+    assert message["Return-Path"] == "<owner-list@here.test>"
+    [report] = people.wait_for_mail("alice")
+    assert report.get_content_type() == "multipart/report"
+    people.here.wait_for_empty_queue()
+    assert not people.mail("carol")
+
+
+def test_a_table_of_somebody_elses(people):
+    """Commands run as the table's owner, and a table that says nothing passes on to the next."""
+    out = people.home("eve") / "out"
+    people.start("bob: carol\n", alias_maps="")
+    table = people.aliases(f'eves: "|id -un > {out}"\n', "eves", owner=people.uid("eve"))
+    first = people.aliases("bob: carol\n", "first")
+    people.here.set(alias_maps=f"hash:{first}, hash:{table}")
+    people.here.reload()
+    assert people.send("eves@here.test")[2] == "sent"
+    assert out.read_text() == "eve\n"
+    people.send("bob@here.test")
+    people.wait_for_mail("carol")
+    people.send("alice@here.test")
+    people.wait_for_mail("alice")
+
+
+def test_restrictions(people):
+    out = people.base / "out"
+    out.mkdir(mode=0o777)
+    out.chmod(0o777)
+    eves = people.write("eve", "list", f'"|touch {out}/eve", {out}/eve-file\n')
+    world = people.write("eve", "world", "bob\n", mode=0o666)
+    roots = people.base / "roots-list"
+    roots.write_text(f'"|touch {out}/root"\n')
+    people.start(f"""command: "|touch {out}/never"
+file: {out}/never
+eves: :include:{eves}
+world: :include:{world}
+relative: :include:list
+roots: :include:{roots}
+endless: :include:{people.base}/endless
+""", allow_mail_to_commands="forward", allow_mail_to_files="forward")
+    (people.base / "endless").write_text(f":include:{people.base}/endless\nbob\n")
+    assert people.send("command@here.test")[1:] == ("5.7.1", "bounced", "mail to command is restricted")
+    assert people.send("file@here.test")[1:] == ("5.7.1", "bounced", "mail to file is restricted")
+    assert people.send("roots@here.test")[1:] == ("5.7.1", "bounced", "mail to command is restricted")
+    for name in ("eves", "world", "relative"):
+        assert people.send(f"{name}@here.test")[1:3] == ("4.3.5", "deferred"), name
+    people.send("endless@here.test")
+    people.wait_for_mail("bob")
+    assert not list(out.iterdir())
+
+
+# ---- .forward
+
+
+def test_forward_file(people):
+    out = people.home("alice") / "out"
+    people.start("")
+    people.write("alice", ".forward", f'\\alice, bob@here.test\n# nothing\n"|env > {out}; cat >> {out}"\n')
+    text = people.send("alice+lists@here.test")[3]
+    assert "delivered to command: " in text and "delivered to maildir" in text and "forwarded as" in text
+    people.wait_for_mail("alice")
+    [message] = people.wait_for_mail("bob")
+    assert message.get_all("Delivered-To") == ["bob@here.test", "alice+lists@here.test"]
+    said = dict(line.split("=", 1) for line in out.read_text().split("\n\n")[0].splitlines() if "=" in line)
+    assert {name: said.get(name) for name in (
+        "USER", "LOGNAME", "HOME", "SHELL", "LOCAL", "EXTENSION", "DOMAIN", "RECIPIENT",
+        "ORIGINAL_RECIPIENT", "SENDER", "CLIENT_ADDRESS", "CLIENT_HELO", "CLIENT_PROTOCOL")} == {
+            "USER": "alice", "LOGNAME": "alice", "HOME": str(people.home("alice")), "SHELL": "/bin/sh",
+            "LOCAL": "alice+lists", "EXTENSION": "lists", "DOMAIN": "here.test",
+            "RECIPIENT": "alice+lists@here.test", "ORIGINAL_RECIPIENT": "alice+lists@here.test",
+            "SENDER": "sender@client.example", "CLIENT_ADDRESS": "127.0.0.1",
+            "CLIENT_HELO": "client.example", "CLIENT_PROTOCOL": "ESMTP"}
+
+    # One of its own for an extension.
+    people.write("alice", ".forward+work", "carol@here.test\n")
+    people.send("alice+work@here.test")
+    people.wait_for_mail("carol")
+    assert len(people.mail("alice")) == 1
+
+
+@pytest.mark.parametrize("trouble", ["owner", "writable", "link", "directory", "fifo", "empty"])
+def test_forward_file_that_is_not_followed(people, trouble):
+    path = people.home("alice") / ".forward"
+    out = people.base / "out"
+    out.mkdir()
+    out.chmod(0o777)
+    text = f'"|touch {out}/ran", bob\n'
+    if trouble == "owner":
+        people.write("alice", ".forward", text, owner=people.uid("eve"))
+    elif trouble == "writable":
+        people.write("alice", ".forward", text, mode=0o666)
+    elif trouble == "link":
+        path.symlink_to(people.write("eve", "forward", text))
+    elif trouble == "directory":
+        path.mkdir()
+    elif trouble == "fifo":
+        os.mkfifo(path)
+        os.chown(path, people.uid("alice"), people.uid("alice"))
+    else:
+        people.write("alice", ".forward", "# nobody\n")
+    people.start("")
+    assert people.send("alice@here.test")[2:] == ("sent", "delivered to maildir")
+    if trouble != "empty":
+        people.here.wait_for_log(r"local\.note: .*\.forward is passed over: ")
+    people.here.wait_for_empty_queue()
+    assert not list(out.iterdir()) and not people.mail("bob")
+
+
+def test_forward_loop_between_users(people):
+    people.start("")
+    people.write("alice", ".forward", "bob@here.test\n")
+    people.write("bob", ".forward", "alice@here.test\n")
+    people.here.send("alice@here.test", sender="carol@here.test")
+    [report] = people.wait_for_mail("carol")
+    assert "mail forwarding loop for alice@here.test" in report.as_string()
+    people.here.wait_for_empty_queue()
+
+
+# ---- commands
+
+
+def test_exit_statuses_and_output(people):
+    people.start("")
+    for script, dsn, status, text in (
+            ("exit 67", "5.1.1", "bounced", "user unknown"),
+            ("exit 75", "4.3.0", "deferred", "temporary failure"),
+            ("echo full up; exit 75", "4.3.0", "deferred", "temporary failure. Command output: full up"),
+            ("echo 5.2.2 no room; exit 1", "5.2.2", "bounced", "no room"),
+            ("echo 4.2.2 later; exit 77", "4.2.2", "deferred", "later"),
+            ("exit 3", "5.3.0", "bounced", 'Command died with status 3: "exit 3"'),
+            ("kill -9 $$", "4.3.0", "deferred", 'Command died with signal 9: "kill -9 $$"')):
+        people.write("bob", ".forward", f'"|{script}"\n')
+        assert people.send("bob@here.test")[1:] == (dsn, status, text)
+
+
+def test_a_command_that_hangs(people):
+    people.start("", command_time_limit="1s")
+    people.write("bob", ".forward", f'"|sleep 1000 & echo $! > {people.home("bob")}/child; wait"\n')
+    assert people.send("bob@here.test")[1:3] == ("4.3.0", "deferred")
+    child = int((people.home("bob") / "child").read_text())
+    instance.wait_until(lambda: not pathlib.Path(f"/proc/{child}").exists() or
+                        " Z " in pathlib.Path(f"/proc/{child}/stat").read_text(), "the child is gone")
+
+
+def test_what_a_command_has(people):
+    """No descriptor but three, no privilege, the user's groups, none of our environment."""
+    out = people.home("bob") / "out"
+    people.write("bob", ".forward", f'"|(id; ls /proc/self/fd; grep -E \'Seccomp:|NoNewPrivs:|CapEff:\' /proc/self/status) > {out}"\n')
+    people.start("")
+    assert people.send("bob@here.test")[2] == "sent"
+    text = out.read_text()
+    uid = people.uid("bob")
+    assert f"uid={uid}(bob) gid={uid}" in text
+    assert re.findall(r"^\d+$", text, re.MULTILINE) == ["0", "1", "2", "3"]
+    assert "NoNewPrivs:\t0" in text and "Seccomp:\t0" in text and "CapEff:\t0000000000000000" in text
+
+
+def test_hostile_values_in_the_environment(people):
+    out = people.home("bob") / "out"
+    people.write("bob", ".forward", f'"|env > {out}"\n')
+    people.start("")
+    people.here.send("bob+`x`$y|z@here.test", sender="a`b|c$d@client.example")
+    instance.wait_until(out.exists, "the command ran")
+    people.here.wait_for_empty_queue()
+    text = out.read_text()
+    assert "SENDER=a_b_c_d@client.example" in text
+    assert "EXTENSION=_x__y_z\n" in text
+
+
+def test_mailbox_command(people):
+    out = people.base / "out"
+    out.mkdir()
+    out.chmod(0o777)
+    people.start("", mailbox_command=f"cat > {out}/$USER-$EXTENSION",
+                 mailbox_command_maps="inline:{ carol=/bin/false }")
+    assert people.send("bob+x@here.test")[3].startswith("delivered to command: cat > ")
+    assert "Delivered-To: bob+x@here.test" in (out / "bob-x").read_text()
+    assert (out / "bob-x").stat().st_uid == people.uid("bob")
+    assert people.send("carol@here.test")[2:] == ("bounced", 'Command died with status 1: "/bin/false"')
+    assert people.send("nobody-there@here.test")[1:] == ("5.1.1", "bounced", 'unknown user: "nobody-there"')
+
+
+@pytest.mark.skipif(not shutil.which("procmail"), reason="needs procmail")
+def test_procmail(people):
+    people.write("bob", ".procmailrc", "MAILDIR=$HOME\n:0\n* ^Subject: a letter\nletters/\n")
+    people.start("", mailbox_command='procmail -a "$EXTENSION"')
+    people.here.send("bob@here.test")
+    people.wait_for_mail("bob", folder="letters")
+
+
+# ---- mailboxes
+
+
+def test_mailbox_file_in_the_spool(people):
+    people.start("", home_mailbox="", mail_spool_directory=people.spool)
+    for _ in range(2):
+        assert people.send("bob@here.test")[2:] == ("sent", "delivered to mailbox")
+    box = people.spool / "bob"
+    assert len(re.findall(r"^From sender@client\.example  ", box.read_text(), re.MULTILINE)) == 2
+    assert box.stat().st_uid == people.uid("bob") and stat.S_IMODE(box.stat().st_mode) == 0o600
+    # A link, and a file of somebody else's.
+    target = people.write("alice", "target", "")
+    (people.spool / "alice").symlink_to(target)
+    assert people.send("alice@here.test")[2] == "deferred"
+    (people.spool / "carol").write_text("")
+    os.chown(people.spool / "carol", people.uid("eve"), people.uid("eve"))
+    assert people.send("carol@here.test")[2] == "deferred"
+    assert target.read_text() == "" and (people.spool / "carol").read_text() == ""
+
+
+def test_spool_that_only_its_group_writes_to(people):
+    """As Debian's /var/mail: root, group mail, 2775."""
+    people.spool.chmod(0o2775)
+    os.chown(people.spool, 0, 8)
+    people.start("", home_mailbox="", mail_spool_directory=people.spool)
+    assert people.send("bob@here.test")[2:] == ("sent", "delivered to mailbox")
+    status = (people.spool / "bob").stat()
+    assert (status.st_uid, status.st_gid) == (people.uid("bob"), 8)
+
+
+def test_home_mailbox_file(people):
+    people.start("", home_mailbox="mbox")
+    people.send("bob@here.test", content=b"Subject: x\r\n\r\nFrom here on\r\n")
+    instance.wait_until((people.home("bob") / "mbox").exists, "the mailbox is there")
+    people.here.wait_for_empty_queue()
+    assert "\n>From here on\n\n" in (people.home("bob") / "mbox").read_text()
+
+
+def test_extension_folders(people):
+    people.start("", extension_folders="existing")
+    people.send("bob+lists@here.test")
+    people.wait_for_mail("bob")
+    people.here.set(extension_folders="create")
+    people.here.reload()
+    people.send("bob+lists@here.test")
+    people.wait_for_mail("bob", folder="Maildir/.lists")
+    people.send("bob+.hidden@here.test")
+    people.wait_for_mail("bob", 2)
+
+
+def test_quota(people):
+    people.start("", mailbox_quota="2000S", mailbox_quota_code="552")
+    assert people.send("bob@here.test")[2] == "sent"
+    large = b"Subject: x\r\n\r\n" + b"x\r\n" * 2000
+    assert people.send("bob@here.test", content=large)[1:] == (
+        "5.2.2", "bounced", "maildir delivery failed: mailbox is full")
+
+
+# ---- other transports, and nobody
+
+
+def test_mailbox_transport_and_fallback(people, recording_sink):
+    sink = f"smtp:[127.0.0.1]:{recording_sink.port}"
+    people.start("list: alice, bob\nalice: alice, carol\n", mailbox_transport_maps=f"inline:{{ alice={sink} }}",
+                 fallback_transport=sink)
+
+    def recipients():
+        return sorted(recipient for message in recording_sink.messages for recipient in message.recipients)
+    people.here.send("alice@here.test")
+    people.wait_for_mail("carol")
+    instance.wait_until(lambda: recipients() == ["alice@here.test"], "the sink has alice's")
+    people.here.send("nobody-there@here.test")
+    instance.wait_until(lambda: recipients() == ["alice@here.test", "nobody-there@here.test"], "the sink has both")
+    assert people.send("bob@here.test")[2:] == ("sent", "delivered to maildir")
+    people.here.wait_for_empty_queue()
+    assert not people.mail("alice")
+
+
+def test_a_transport_that_leads_back(people):
+    people.start("", mailbox_transport="local")
+    assert people.log_of(people.here.send("bob@here.test"), "bob@here.test")[1:3] == ("4.4.6", "deferred")
+
+
+def test_luser_relay(people):
+    people.start("", luser_relay="bob+$local@here.test")
+    people.send("nobody-there@here.test")
+    [message] = people.wait_for_mail("bob")
+    assert message.get_all("Delivered-To") == ["bob+nobody-there@here.test", "nobody-there@here.test"]
+
+
+def test_postmaster_without_alias(people):
+    people.start("")
+    assert people.send("postmaster@here.test")[2:] == ("sent", "discarded")
+
+
+# ---- reports
+
+
+def test_success_is_reported_as_expanded(people):
+    people.start("list: bob\n")
+    with people.here.client() as client:
+        client.ehlo()
+        assert client.mail("alice@here.test", ["RET=HDRS", "ENVID=abc"])[0] == 250
+        assert client.rcpt("list@here.test", ["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;list@here.test"])[0] == 250
+        assert client.data(instance.small_message())[0] == 250
+    [report] = people.wait_for_mail("alice")
+    assert "Action: expanded" in report.as_string()
+    people.wait_for_mail("bob")
+    people.here.wait_for_empty_queue()
+    assert len(people.mail("alice")) == 1
+
+
+# ---- trouble
+
+
+def workers_of(people):
+    """Process ids of local's processes: {pid: name}; only of this test, whose machine is its own."""
+    found = {}
+    for path in pathlib.Path("/proc").iterdir():
+        if path.name.isdigit():
+            try:
+                name = (path / "comm").read_text().strip()
+            except OSError:
+                continue
+            if name.startswith("local"):
+                found[int(path.name)] = name
+    return found
+
+
+@pytest.mark.parametrize("victim", ["local: u", "local: a", "local$"], ids=["users", "tables", "all"])
+def test_processes_that_are_killed(people, victim):
+    """Workers of users, workers of tables, or all of local die again and again: nothing is lost, and
+    what was forwarded or delivered comes once."""
+    people.start("list: alice, bob\n", local_client_limit="4")
+    people.write("carol", ".forward", "\\carol, alice@here.test\n")
+    people.here.tolerate(r"killed by signal 9|ended|has died")
+    sent = []
+    for number in range(60):
+        recipient = ("list", "carol", "bob")[number % 3]
+        message_id = f"{number}.{os.getpid()}@kill.test"
+        people.here.send(f"{recipient}@here.test", content=instance.small_message(message_id=message_id))
+        sent.append((recipient, f"<{message_id}>"))
+        for pid, name in workers_of(people).items():
+            if number % 2 and re.match(victim, name):
+                try:
+                    os.kill(pid, 9)
+                except ProcessLookupError:
+                    pass
+    people.here.flush()
+    people.here.wait_for_empty_queue(90)
+    wanted = {"alice": [i for r, i in sent if r in ("list", "carol")],
+              "bob": [i for r, i in sent if r in ("list", "bob")],
+              "carol": [i for r, i in sent if r == "carol"]}
+    for name, ids in wanted.items():
+        got = [message["Message-ID"] for message in people.mail(name)]
+        assert sorted(set(got)) == sorted(ids), name
+        assert len(got) == len(ids), (name, [i for i in set(got) if got.count(i) > 1])
+
+
+def test_a_large_list(people):
+    people.start(f"list: :include:{people.base}/list\n", relay_domains="far.test", relay_transport="discard")
+    (people.base / "list").write_text("".join(f"user{number}@far.test\n" for number in range(3000)) + "bob\n")
+    people.here.send("list@here.test")
+    people.wait_for_mail("bob")
+    people.here.wait_for_empty_queue()
+    instance.wait_until(lambda: len(set(re.findall(
+        r"to=<(user\d+@far\.test)>.*status=sent", people.here.log()))) == 3000, "all of the list is sent")
+
+
+def test_commands_of_one_user_take_turns(people):
+    out = people.home("bob") / "running"
+    people.write("bob", ".forward",
+                 f'"|echo + >> {out}; sleep 0.2; echo - >> {out}"\n')
+    people.start("")
+    for _ in range(8):
+        people.here.send("bob@here.test")
+    people.here.wait_for_empty_queue()
+    level = highest = 0
+    for line in out.read_text().split():
+        level += 1 if line == "+" else -1
+        highest = max(highest, level)
+    assert highest == 2 and level == 0
+
+
+def test_verification_delivers_nothing(people):
+    people.start("list: bob\n")
+    people.write("bob", ".forward", f'"|touch {people.home("bob")}/ran"\n')
+    people.here.sendmail("-bv", "-f", "alice@here.test", "bob@here.test", "list@here.test",
+                         "nobody-there@here.test")
+    [report] = people.wait_for_mail("alice")
+    assert "deliverable" in report.as_string() and "unknown user" in report.as_string()
+    people.here.wait_for_empty_queue()
+    assert not (people.home("bob") / "ran").exists() and not people.mail("bob")
+
+
+def test_commands_switched_off(people):
+    """No process without a filter is there."""
+    people.start('program: "|true"\n', allow_mail_to_commands="")
+    assert people.send("program@here.test")[1:] == ("5.7.1", "bounced", "mail to command is restricted")
+    assert "local: commands" not in workers_of(people).values()

@@ -1,0 +1,125 @@
+"""postsuper: forced expiry, wishes that outlive the queue manager, many messages, and a broken queue."""
+
+import os
+import re
+import signal
+import socket
+
+from harness.instance import wait_until
+from harness.processes import running
+
+
+def away(make_instance, **settings):
+    return make_instance("here", users=["you@here.test"],
+                         settings={"relayhost": "[127.0.0.1]:1", "myorigin": "here.test", **settings})
+
+
+def places(one, queue_id):
+    return [str(path.relative_to(one.queue_directory).parts[0])
+            for path in one.queue_directory.rglob(queue_id)]
+
+
+def wait_for_place(one, queue_id, place):
+    wait_until(lambda: places(one, queue_id) == [place], f"{queue_id} in {place}, not {places(one, queue_id)}")
+
+
+def test_expire(make_instance):
+    one = away(make_instance)
+    one.start()
+    queue_id = one.send("out@away.test", sender="you@here.test")
+    wait_for_place(one, queue_id, "deferred")
+    done = one.run("postsuper", "-e", queue_id, check=True)
+    assert done.stderr.endswith(f"postsuper: {queue_id}: expired\npostsuper: Expired: 1 message\n"), done
+    wait_until(lambda: re.match(rf"{queue_id}# ", one.queue()[queue_id]), "its mark")
+    assert '"forced_expire": true' in one.run("postqueue", "-j", check=True).stdout
+    assert "expired" not in one.run("postsuper", "-e", queue_id, check=True).stderr
+    os.kill(running(one.programs, "qmgr")[0], signal.SIGKILL)
+    one.tolerate("killed by signal 9")
+    wait_until(lambda: one.run("postqueue", "-i", queue_id).returncode == 0, "the next one answers")
+    one.wait_for_log(rf"{queue_id}: from=<you@here.test>, status=force-expired, returned to sender$")
+    one.wait_for_mail("you@here.test")
+    one.wait_for_empty_queue()
+
+
+def test_expire_what_is_held(make_instance):
+    one = away(make_instance)
+    one.start()
+    first, second = (one.send("out@away.test", sender="you@here.test") for _ in range(2))
+    for queue_id in (first, second):
+        wait_for_place(one, queue_id, "deferred")
+    one.run("postsuper", "-h", "ALL", check=True)
+    one.run("postsuper", "-e", first, check=True)
+    one.flush()
+    assert places(one, first) == ["hold"]
+    one.run("postsuper", "-f", "-", stdin=f"{first}\n{second}\n", check=True)
+    one.wait_for_mail("you@here.test", 2)
+    one.wait_for_empty_queue()
+
+
+def test_expire_while_the_system_is_down(make_instance):
+    one = away(make_instance)
+    one.start()
+    queue_id = one.send("out@away.test", sender="you@here.test")
+    wait_for_place(one, queue_id, "deferred")
+    one.stop()
+    one.run("postsuper", "-f", "ALL", check=True)
+    one.start()
+    one.flush()
+    one.wait_for_mail("you@here.test")
+
+
+def test_a_hold_outlives_the_queue_manager(make_instance):
+    """The message is at an agent when it is to be held, and qmgr dies before the agent is done."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        one = away(make_instance, relayhost=f"[127.0.0.1]:{server.getsockname()[1]}")
+        one.start()
+        held = one.send("first@slow.test")
+        peer, _ = server.accept()
+        one.run("postsuper", "-h", held, check=True)
+        assert places(one, held) == ["new"]
+        os.kill(running(one.programs, "qmgr")[0], signal.SIGKILL)
+        one.tolerate("killed by signal 9")
+        peer.sendall(b"421 4.3.0 not now\r\n")
+        peer.close()
+        wait_for_place(one, held, "hold")
+        one.run("postsuper", "-H", held, check=True)
+        server.settimeout(30)
+        peer, _ = server.accept()
+        peer.sendall(b"421 4.3.0 not now\r\n")
+        peer.close()
+        wait_for_place(one, held, "deferred")
+
+
+def test_many(make_instance):
+    one = away(make_instance)
+    one.start()
+    with one.client() as client:
+        for number in range(1200):
+            client.sendmail("a@away.test", "b@away.test", f"Subject: {number}\r\n\r\n")
+    wait_until(lambda: len(list(one.queue_directory.glob("deferred/*/*"))) == 1200, "all are put off", 100)
+    done = one.run("postsuper", "-h", "ALL", "deferred", check=True)
+    assert done.stderr.endswith("Placed on hold: 1200 messages\n"), done.stderr[-200:]
+    done = one.run("postsuper", "-d", "ALL", check=True)
+    assert done.stderr.endswith("Deleted: 1200 messages\n"), done.stderr[-200:]
+    one.wait_for_empty_queue()
+
+
+def test_a_broken_queue(make_instance):
+    one = away(make_instance)
+    one.start()
+    good, bad = one.send("out@away.test"), one.send("out@away.test")
+    for queue_id in (good, bad):
+        wait_for_place(one, queue_id, "deferred")
+    one.stop()
+    one.run("postsuper", "-p", "-s", check=True)
+    assert places(one, good) == places(one, bad) == ["deferred"]
+    [path] = one.queue_directory.rglob(bad)
+    with open(path, "r+b") as file:
+        file.seek(20)
+        file.write(b"\xff" * 400)
+    left = one.queue_directory / "tmp" / (good[:-1] + ("0" if good[-1] != "0" else "1"))
+    left.write_text("never acknowledged")
+    done = one.run("postsuper", "-p", "-S")
+    assert done.returncode == 1 and f"{bad}: the file is damaged; moved to corrupt" in done.stderr, done
+    assert places(one, bad) == ["corrupt"] and places(one, good) == ["deferred"] and not left.exists()
+    one.run("postsuper", check=True)
