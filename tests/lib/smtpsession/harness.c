@@ -225,8 +225,8 @@ void harness_run(const char *main_text, void (*body)(struct harness *harness, vo
     harness->loop = loop_create();
     assert_non_null(harness->loop);
     begin_queue(harness);
-    const struct smtpsession_backend backend = {harness, name_client, check_recipient,
-                                                verify_address, NULL};
+    const struct smtpsession_backend backend = {harness,         NULL,           name_client,
+                                                check_recipient, verify_address, NULL};
     smtpsession_service_init(&harness->service, harness->loop, &harness->log, &harness->intake,
                              &settings, &backend);
     assert_non_null(task_start(harness->loop, "test", run_body, harness));
