@@ -17,6 +17,9 @@ enum {
     DESCRIPTORS_BASE = 256,
     DESCRIPTORS_PER_SESSION = 3,
     SPARE_GRANTS = 8,
+    /* How long a client waits in the kernel's queue for room before it is told that there is none.
+     */
+    PATIENCE_MS = 5000,
     NAME_LOOKUP_TIMEOUT_MS = 30000,
     ADDRESS_CHECK_TIMEOUT_MS = 100000,
     VERIFY_GRACE_MS = 5000
@@ -41,6 +44,7 @@ struct smtpd {
     struct client_list *flush_domains;       /* NULL where it cannot be held in memory */
     struct smtpsession_settings settings[2]; /* as usual, under stress */
     bool is_stressed;
+    int64_t full_since_ms;      /* no process of the service has room since then; CLOCK_NEVER */
     uint32_t reported_sessions; /* to limitd */
 };
 
@@ -205,8 +209,12 @@ static void verify_address(void *context, struct span address, struct arena *are
 
 /* ---- stress ---- */
 
-static void set_stress(struct smtpd *smtpd, bool is_stressed)
+static void set_stress(struct smtpd *smtpd, bool is_stressed, bool is_full)
 {
+    if (!is_full)
+        smtpd->full_since_ms = CLOCK_NEVER;
+    else if (smtpd->full_since_ms == CLOCK_NEVER)
+        smtpd->full_since_ms = clock_monotonic_ms();
     if (is_stressed == smtpd->is_stressed)
         return;
     smtpd->is_stressed = is_stressed;
@@ -230,8 +238,8 @@ static void watch_load(struct smtpd *smtpd)
 {
     const uint64_t count = smtpd->sessions.sessions.count;
     const uint64_t capacity = smtpd->conf->smtpd_client_limit;
-    if (!smtpd->limitd) /* nobody else can tell */
-        set_stress(smtpd, limit_load_is_stressed(smtpd->is_stressed, count, capacity));
+    if (!smtpd->limitd) /* nobody else can tell; and nobody can tell that all are full */
+        set_stress(smtpd, limit_load_is_stressed(smtpd->is_stressed, count, capacity), false);
     else if (!smtpd->service->is_draining &&
              limit_load_is_news(smtpd->reported_sessions, count, capacity))
         report_load(smtpd);
@@ -251,6 +259,13 @@ static void on_connection(void *context, int descriptor, const struct sockaddr_s
     /* One that could not begin was told so. */
     (void)smtpsession_start(&smtpd->sessions, descriptor, peer);
     watch_load(smtpd);
+}
+
+static bool turns_away(void *context)
+{
+    const struct smtpd *smtpd = context;
+    return smtpd->full_since_ms != CLOCK_NEVER &&
+           clock_monotonic_ms() - smtpd->full_since_ms >= PATIENCE_MS;
 }
 
 static void on_surplus(void *context, int descriptor, const struct sockaddr_storage *peer)
@@ -311,7 +326,9 @@ bool smtpd_begin(struct service *service)
     smtpd->sessions.owner = smtpd;
     smtpd->sessions.on_session_end = on_session_end;
     listeners_init(&smtpd->listeners, service->loop, on_connection, has_room, smtpd);
+    smtpd->listeners.turns_away = turns_away;
     smtpd->listeners.on_surplus = on_surplus;
+    smtpd->full_since_ms = CLOCK_NEVER;
     return true;
 }
 
@@ -368,6 +385,7 @@ static void on_limitd_closed(struct ipc_channel *channel, const char *reason, vo
     (void)reason;
     limit_client_set_channel(&smtpd->limits, NULL);
     ipc_channel_destroy(&smtpd->limitd);
+    watch_load(smtpd);
 }
 
 static void on_limitd_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
@@ -376,7 +394,7 @@ static void on_limitd_message(struct ipc_channel *channel, const struct ipc_deli
     struct smtpd *smtpd = context;
     const struct ipc_limit_stress *message = delivery->message;
     (void)channel;
-    set_stress(smtpd, message->is_stressed);
+    set_stress(smtpd, message->is_stressed, message->is_full);
 }
 
 /* These say nothing unasked. */
