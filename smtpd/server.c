@@ -11,6 +11,7 @@
 #include "maillog/event.h"
 #include "settings.h"
 #include "system/file.h"
+#include "tables.h"
 
 enum {
     /* Beside what a session needs: its socket, its queue file, and the grant that replaces it. */
@@ -41,6 +42,7 @@ struct smtpd {
     struct limit_client limits;
     struct client_list *limit_exceptions;
     struct client_list *greet_exceptions;
+    struct smtpd_tables tables;
     struct client_list *flush_domains;       /* NULL where it cannot be held in memory */
     struct smtpsession_settings settings[2]; /* as usual, under stress */
     bool is_stressed;
@@ -90,6 +92,11 @@ bool smtpd_prepare(struct service *service)
     if (!smtpd->limit_exceptions || !smtpd->greet_exceptions)
         return false;
     open_flush_domains(smtpd, conf->fast_flush_domains);
+    struct conf_error error;
+    if (!smtpd_tables_open(conf, &smtpd->tables, &error)) {
+        service_say(service, "%s", error.text);
+        return false;
+    }
     service->profile.descriptor_limit =
         DESCRIPTORS_BASE + (uint64_t)conf->smtpd_client_limit * DESCRIPTORS_PER_SESSION;
     return true;
@@ -297,6 +304,9 @@ static bool make_settings(struct smtpd *smtpd, const struct conf_smtpd *conf,
     settings->limit_exceptions = smtpd->limit_exceptions;
     settings->greet_exceptions = smtpd->greet_exceptions;
     settings->flush_domains = smtpd->flush_domains;
+    settings->command_filter = smtpd->tables.command_filter;
+    settings->ehlo_discard_maps = smtpd->tables.ehlo_discard_maps;
+    settings->reject_footer_maps = smtpd->tables.reject_footer_maps;
     return true;
 }
 

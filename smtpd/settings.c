@@ -144,6 +144,8 @@ bool smtpd_settings_make(const struct conf_smtpd *conf, struct arena *arena,
         .replaces_bare_cr = conf->cleanup_replace_stray_cr_lf,
         .filters_characters =
             conf->message_strip_characters.length || conf->message_reject_characters.length,
+        .reject_footer = conf->smtpd_reject_footer,
+        .opens_at_mail = !conf->smtpd_delay_open_until_valid_rcpt,
         .noop_commands = conf->smtpd_noop_commands,
         .forbidden_commands = conf->smtpd_forbidden_commands,
     };

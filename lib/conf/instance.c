@@ -157,14 +157,6 @@ struct span conf_instance_origin(const struct conf_instance *instance,
     return text.bytes ? text : SPAN("configuration:");
 }
 
-/* Its names are those of one delivery, of which only the daemon knows. */
-static bool is_raw(struct span name)
-{
-    struct span transport;
-    const struct conf_parameter *parameter = conf_parameter_find(name, &transport);
-    return parameter && parameter->content == CONF_CONTENT_RAW;
-}
-
 bool conf_instance_value(const struct conf_instance *instance, const struct conf_service *service,
                          struct span name, struct buffer *output, struct conf_error *error)
 {
@@ -173,7 +165,7 @@ bool conf_instance_value(const struct conf_instance *instance, const struct conf
 
     if (!conf_instance_find(instance, service, name, &definition))
         return true; /* nobody knows it: empty */
-    if (definition.is_literal || is_raw(name)) {
+    if (definition.is_literal || conf_is_raw(name)) {
         buffer_append_span(output, definition.text);
         return true;
     }

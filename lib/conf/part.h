@@ -115,6 +115,8 @@ MUST_USE const struct conf_part *conf_part_find(struct span program);
  */
 MUST_USE const struct conf_parameter *conf_parameter_find(struct span name, struct span *transport);
 
+/* Its $names are not parameters: only the daemon knows what they stand for. */
+MUST_USE bool conf_is_raw(struct span name);
 /* The row against which a value of that name is checked: of a family always the suffix's. */
 MUST_USE const struct conf_parameter *conf_parameter_for_value(struct span name);
 

@@ -276,6 +276,13 @@ const struct conf_parameter *conf_parameter_find(struct span name, struct span *
     return found;
 }
 
+bool conf_is_raw(struct span name)
+{
+    struct span transport;
+    const struct conf_parameter *parameter = conf_parameter_find(name, &transport);
+    return parameter && parameter->content == CONF_CONTENT_RAW;
+}
+
 const struct conf_parameter *conf_parameter_for_value(struct span name)
 {
     struct span transport;

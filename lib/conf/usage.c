@@ -90,7 +90,8 @@ static void walk_text(struct text_walk *walk, const struct conf_service *service
 {
     walk->service = service;
     walk->line = line;
-    conf_for_each_reference(value, walk->visit, walk->context);
+    if (!conf_is_raw(name))
+        conf_for_each_reference(value, walk->visit, walk->context);
     walk_classes(walk, name, value);
 }
 

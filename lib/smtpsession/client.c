@@ -14,6 +14,7 @@ void session_judge_client(struct smtpsession *session)
     session->is_local = host_list_has(&settings->local_clients, address, name);
     session->may_xclient = host_list_has(&settings->xclient_hosts, address, name);
     session->may_xforward = host_list_has(&settings->xforward_hosts, address, name);
+    session_find_discarded_keywords(session);
     session->takes_bare_lf =
         settings->takes_bare_lf || host_list_has(&settings->bare_lf_clients, address, name);
     session->repairs = 0;

@@ -85,7 +85,7 @@ static bool run_helo(struct smtpsession *session, struct span argument)
 
 bool session_offers(const struct smtpsession *session, struct span keyword)
 {
-    struct span discarded = session->service->settings.discarded_ehlo_keywords;
+    struct span discarded = session->discarded_keywords;
     struct span word;
     while (span_next_word(&discarded, ", \t", &word))
         if (span_equals_ascii_nocase(word, keyword))

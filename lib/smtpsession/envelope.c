@@ -149,6 +149,38 @@ static bool take_sender(struct smtpsession *session, struct span argument,
     return true;
 }
 
+static void log_client(struct smtpsession *session)
+{
+    const struct session_forwarded *forwarded = &session->transaction.forwarded;
+    char address_text[IP_ADDRESS_TEXT_MAX_BYTES];
+    const struct log_peer peer = {
+        .name = forwarded->name,
+        .address = ip_address_format(&forwarded->address, address_text),
+        .port = session->service->settings.logs_client_port ? forwarded->port : 0,
+    };
+    const struct log_origin origin = {forwarded->ident, forwarded->has_client ? &peer : NULL};
+    maillog_client(session->service->log, session_queue_id(session), &session->peer,
+                   session->sasl.method.length ? &session->sasl : NULL, &origin);
+}
+
+/* The first accepted recipient takes a queue id, so that the log can name the message. */
+static bool begin_message(struct smtpsession *session, const char *stage,
+                          const struct mailbox *recipient)
+{
+    const struct smtpsession_service *service = session->service;
+    struct session_transaction *transaction = &session->transaction;
+    struct outcome outcome;
+    if (transaction->message.is_open)
+        return true;
+    if (!intake_begin(service->intake, &transaction->message,
+                      clock_deadline_after(service->settings.queue_timeout_ms), &outcome)) {
+        session_refuse(session, stage, &outcome, recipient);
+        return false;
+    }
+    log_client(session);
+    return true;
+}
+
 bool session_mail(struct smtpsession *session, struct span argument)
 {
     const struct smtpsession_settings *settings = &session->service->settings;
@@ -171,6 +203,10 @@ bool session_mail(struct smtpsession *session, struct span argument)
     }
     session->transaction.parameters = parameters;
     session->transaction.is_open = true;
+    if (settings->opens_at_mail && !begin_message(session, "MAIL", NULL)) {
+        session_reset_transaction(session);
+        return false;
+    }
     session_reply(session, 250, 1, 0, "Ok");
     return true;
 }
@@ -213,37 +249,6 @@ static bool check_recipient(struct smtpsession *session, const char *stage,
     return false;
 }
 
-static void log_client(struct smtpsession *session)
-{
-    const struct session_forwarded *forwarded = &session->transaction.forwarded;
-    char address_text[IP_ADDRESS_TEXT_MAX_BYTES];
-    const struct log_peer peer = {
-        .name = forwarded->name,
-        .address = ip_address_format(&forwarded->address, address_text),
-        .port = session->service->settings.logs_client_port ? forwarded->port : 0,
-    };
-    const struct log_origin origin = {forwarded->ident, forwarded->has_client ? &peer : NULL};
-    maillog_client(session->service->log, session_queue_id(session), &session->peer,
-                   session->sasl.method.length ? &session->sasl : NULL, &origin);
-}
-
-/* The first accepted recipient takes a queue id, so that the log can name the message. */
-static bool begin_message(struct smtpsession *session, const struct mailbox *recipient)
-{
-    const struct smtpsession_service *service = session->service;
-    struct session_transaction *transaction = &session->transaction;
-    struct outcome outcome;
-    if (transaction->message.is_open)
-        return true;
-    if (!intake_begin(service->intake, &transaction->message,
-                      clock_deadline_after(service->settings.queue_timeout_ms), &outcome)) {
-        session_refuse(session, "RCPT", &outcome, recipient);
-        return false;
-    }
-    log_client(session);
-    return true;
-}
-
 /* What is said once for all recipients. */
 static bool keep_message_facts(struct session_transaction *transaction,
                                const struct smtpsession_verdict *verdict, struct arena *arena)
@@ -262,7 +267,7 @@ static bool accept_recipient(struct smtpsession *session, const struct mailbox *
     struct smtpsession_verdict verdict;
 
     if (!check_recipient(session, "RCPT", recipient, scratch, &verdict) ||
-        !begin_message(session, recipient))
+        !begin_message(session, "RCPT", recipient))
         return false;
     if (transaction->recipient_count == 0 &&
         !keep_message_facts(transaction, &verdict, &session->transaction_arena))

@@ -6,6 +6,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/smtpsession/data.c \
 	lib/smtpsession/envelope.c \
 	lib/smtpsession/etrn.c \
+	lib/smtpsession/lookups.c \
 	lib/smtpsession/reception.c lib/smtpsession/reception.h \
 	lib/smtpsession/greet.c \
 	lib/smtpsession/limits.c \

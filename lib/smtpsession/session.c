@@ -124,6 +124,24 @@ static void delay_after_errors(struct smtpsession *session)
     session->cut_ms = CLOCK_NEVER;
 }
 
+/* The answer that was just written, once more, with a footer; the log gets the one without. */
+static void add_footer(struct smtpsession *session, uint16_t code,
+                       const struct enhanced_status *status, struct span text)
+{
+    struct buffer *output = &session->stream.output;
+    struct buffer longer;
+    struct span reply = span_after(buffer_span(output), session->last_reply_offset);
+    reply = span_first(reply, span_find(reply, SPAN("\r\n")));
+    buffer_init(&longer, NULL, STREAM_OUTPUT_MAX_BYTES);
+    session->plain_reply = arena_copy(&session->transaction_arena, reply);
+    const struct span footed = session_add_footer(session, session->plain_reply, text, &longer);
+    if (session->plain_reply.bytes && footed.length > text.length) {
+        output->length = session->last_reply_offset;
+        smtp_reply_append(output, code, status, footed);
+    }
+    buffer_release(&longer);
+}
+
 static void append_reply(struct smtpsession *session, uint16_t code,
                          const struct enhanced_status *status, struct span text)
 {
@@ -138,7 +156,11 @@ static void append_reply(struct smtpsession *session, uint16_t code,
         }
     }
     session->last_reply_offset = session->stream.output.length;
+    session->plain_reply = span_empty();
     smtp_reply_append(&session->stream.output, code, status, text);
+    const struct smtpsession_settings *settings = &session->service->settings;
+    if (code >= 400 && (settings->reject_footer.length || settings->reject_footer_maps))
+        add_footer(session, code, status, text);
     session_note_reply(session, code, status, text);
 }
 
@@ -177,7 +199,8 @@ void session_refuse(struct smtpsession *session, const char *stage, const struct
     session_reply_outcome(session, outcome);
     /* What the client is told, word for word. */
     struct span text = span_after(buffer_span(&session->stream.output), session->last_reply_offset);
-    text = span_first(text, span_find_byte(text, '\r'));
+    text = session->plain_reply.length ? session->plain_reply
+                                       : span_first(text, span_find_byte(text, '\r'));
     const struct session_transaction *transaction = &session->transaction;
     const struct log_refusal refusal = {
         .action = "reject",
@@ -254,6 +277,18 @@ static const char *name_of_bad_byte(struct span input)
     return "bad byte";
 }
 
+/* The tables may have another command for the one that came. */
+static void replace_command(struct smtpsession *session, struct smtp_command *command)
+{
+    const size_t line_bytes = session->command_bytes - (command->has_bare_lf ? 1 : 2);
+    size_t consumed;
+    if (!session_filter_command(session, span_first(stream_input(&session->stream), line_bytes)))
+        return;
+    if (smtp_command_parse(buffer_span(&session->filtered_command), SIZE_MAX, false, command,
+                           &consumed) != PARSE_OK)
+        *command = (struct smtp_command){SMTP_VERB_UNKNOWN, span_empty(), span_empty(), false};
+}
+
 /* One command line into *command, whose spans point into the input until it is consumed. False when
  * there is none: session->end says why, or an error was answered. */
 static bool read_command(struct smtpsession *session, struct smtp_command *command)
@@ -266,7 +301,9 @@ static bool read_command(struct smtpsession *session, struct smtp_command *comma
                                    command, &session->command_bytes)) {
         case PARSE_OK:
             session->has_bare_lf = session->has_bare_lf || command->has_bare_lf;
-            return true;
+            if (settings->command_filter)
+                replace_command(session, command);
+            return session->end == SESSION_GOES_ON;
         case PARSE_NEED_MORE:
             if (deadline_ms == 0)
                 deadline_ms = clock_deadline_after(settings->timeout_ms);
@@ -474,6 +511,7 @@ static void end_session(struct smtpsession *session)
     session_notify(session);
     session_reset_transaction(session);
     stream_close(&session->stream);
+    buffer_release(&session->filtered_command);
     arena_destroy(&session->transaction_arena);
     arena_destroy(&session->arena);
     list_remove(&service->sessions, &session->link);
@@ -568,6 +606,7 @@ bool smtpsession_start(struct smtpsession_service *service, int descriptor,
     }
     session->service = service;
     session->stage = "CONNECT";
+    buffer_init(&session->filtered_command, NULL, LOOP_BLOCK_BYTES);
     arena_init(&session->arena, SESSION_ARENA_BYTES, 0);
     arena_init(&session->transaction_arena,
                SESSION_TRANSACTION_BASE_BYTES +

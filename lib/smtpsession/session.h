@@ -22,6 +22,7 @@
 #include "maillog/receive.h"
 #include "system/loop.h"
 #include "table/clients.h"
+#include "table/list.h"
 
 /* What happens to a client that talks before it is greeted. */
 enum smtpsession_greet_action {
@@ -111,6 +112,12 @@ struct smtpsession_settings {
     struct span verify_restrictions; /* in which reject_unverified_... may stand */
     struct smtpsession_unverified unverified_sender;
     struct smtpsession_unverified unverified_recipient;
+    struct table_list *command_filter; /* NULL: none, as below */
+    struct table_list
+        *ehlo_discard_maps; /* by client address, instead of discarded_ehlo_keywords */
+    struct table_list *reject_footer_maps;
+    struct span reject_footer;
+    bool opens_at_mail; /* the queue id is taken then, not at the first recipient */
     const struct client_list *flush_domains; /* ETRN may ask for these; NULL: for none */
     struct span discarded_ehlo_keywords;
     struct span noop_commands;

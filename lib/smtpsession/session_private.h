@@ -81,7 +81,10 @@ struct smtpsession {
     struct ip_address address;
     char address_text[IP_ADDRESS_TEXT_MAX_BYTES];
     uint16_t port;
-    bool has_name; /* confirmed by DNS */
+    struct span plain_reply;        /* the last answer without its footer; empty: it has none */
+    struct span discarded_keywords; /* of EHLO, for this client */
+    struct buffer filtered_command; /* in place of what it sent; heap */
+    bool has_name;                  /* confirmed by DNS */
     bool is_trusted;
     bool is_unwelcome; /* it talked before it was greeted: no recipient is accepted */
     bool is_limited;   /* counted by limitd */
@@ -141,6 +144,16 @@ void session_judge_client(struct smtpsession *session);
 /* The header of a proxy in front of us, before anything else. False when the session is over for
  * want of one. */
 MUST_USE bool session_read_proxy_header(struct smtpsession *session);
+
+/* lookups.c: the command line that stands for this one, with its CRLF. False: the line as it is; or
+ * session->end is set, where nobody can say. */
+MUST_USE bool session_filter_command(struct smtpsession *session, struct span line);
+/* Sets session->discarded_keywords. */
+void session_find_discarded_keywords(struct smtpsession *session);
+/* A refusal with what the settings want behind it: text, or a longer one in *output. reply: the
+ * whole answer without CRLF. */
+struct span session_add_footer(struct smtpsession *session, struct span reply, struct span text,
+                               struct buffer *output);
 
 /* etrn.c */
 bool session_etrn(struct smtpsession *session, struct span argument);

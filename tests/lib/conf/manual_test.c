@@ -131,7 +131,9 @@ static void describe_type(struct buffer *text, const struct conf_parameter *para
 {
     switch (parameter->type) {
     case CONF_TYPE_TEXT:
-        if (parameter->content == CONF_CONTENT_NETWORKS)
+        if (parameter->content == CONF_CONTENT_RAW)
+            buffer_append_string(text, "A text in which $name is not expanded.");
+        else if (parameter->content == CONF_CONTENT_NETWORKS)
             buffer_append_string(text, "A list of networks, files and cidr: tables.");
         else if (parameter->content == CONF_CONTENT_CLIENTS)
             buffer_append_string(text, "A list of names, networks, files and cidr: tables.");

@@ -184,6 +184,29 @@ static void test_headers(void **state)
                 &is_local);
 }
 
+/* ---- when a message begins ---- */
+
+static void refuse_only(struct harness *harness, void *argument)
+{
+    (void)argument;
+    struct harness_client client;
+    harness_greet(harness, &client, "127.0.0.1");
+    harness_send(&client, SPAN("MAIL FROM:<a@client.example>\r\nRCPT TO:<unknown@here.test>\r\n"));
+    harness_expect(&client, "MAIL", "250 2.1.0");
+    harness_expect(&client, "RCPT", "550 5.1.1");
+    harness_quit(&client);
+    harness_wait_for_end(harness);
+    assert_int_equal(harness->abandoned_count, 1);
+    harness_expect_log(harness, ": client=unknown[127.0.0.1]");
+    assert_false(harness_has_logged(harness, "NOQUEUE: reject: RCPT"));
+}
+
+static void test_queue_id_at_mail(void **state)
+{
+    (void)state;
+    harness_run("smtpd_delay_open_until_valid_rcpt = no\n", refuse_only, NULL);
+}
+
 /* ---- proxies ---- */
 
 static void forward(struct harness *harness, void *argument)
@@ -321,9 +344,9 @@ static void test_proxy_protocol(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_utf8),           cmocka_unit_test(test_unclean_content),
-        cmocka_unit_test(test_headers),        cmocka_unit_test(test_proxies),
-        cmocka_unit_test(test_proxy_protocol),
+        cmocka_unit_test(test_utf8),    cmocka_unit_test(test_unclean_content),
+        cmocka_unit_test(test_headers), cmocka_unit_test(test_queue_id_at_mail),
+        cmocka_unit_test(test_proxies), cmocka_unit_test(test_proxy_protocol),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -221,12 +221,21 @@ void harness_run(const char *main_text, void (*body)(struct harness *harness, vo
     harness->flush_domains = client_list_open(harness->conf.fast_flush_domains, &reason);
     assert_non_null(harness->flush_domains);
     settings.flush_domains = harness->flush_domains;
+    if (!smtpd_tables_open(&harness->conf, &harness->tables, &error))
+        fail_msg("%s", error.text);
+    settings.command_filter = harness->tables.command_filter;
+    settings.ehlo_discard_maps = harness->tables.ehlo_discard_maps;
+    settings.reject_footer_maps = harness->tables.reject_footer_maps;
     maillog_init(&harness->log, HARNESS_LOG_BYTES, NULL, NULL);
     harness->loop = loop_create();
     assert_non_null(harness->loop);
     begin_queue(harness);
-    const struct smtpsession_backend backend = {harness,         NULL,           name_client,
-                                                check_recipient, verify_address, NULL};
+    const struct smtpsession_backend backend = {
+        .context = harness,
+        .find_client_name = name_client,
+        .check_recipient = check_recipient,
+        .verify_address = verify_address,
+    };
     smtpsession_service_init(&harness->service, harness->loop, &harness->log, &harness->intake,
                              &settings, &backend);
     assert_non_null(task_start(harness->loop, "test", run_body, harness));
@@ -240,6 +249,7 @@ void harness_run(const char *main_text, void (*body)(struct harness *harness, vo
         (void)close(stored_files[i].descriptor);
     stored_file_count = 0;
     client_list_close(&harness->flush_domains);
+    smtpd_tables_close(&harness->tables);
     arena_destroy(&harness->arena);
     free(harness);
 }
