@@ -144,13 +144,23 @@ static unsigned expand_flags(const struct conf_smtpd *conf, bool is_first)
            (is_first && conf->smtpd_reject_unlisted_sender ? ADDR_EXPAND_CHECK_SENDER : 0U);
 }
 
+/* The final dot of a domain says that $mydomain is not missing behind it. */
+static struct span as_written(const struct mailbox *recipient, struct arena *arena)
+{
+    const struct span dotted = recipient->has_final_dot
+                                   ? arena_format(arena, "%.*s.", SPAN_PRINTF(recipient->text))
+                                   : recipient->text;
+    return dotted.bytes ? dotted : recipient->text;
+}
+
 static void check_recipient(void *context, struct span sender, const struct mailbox *recipient,
                             bool is_first, struct arena *arena, struct smtpsession_verdict *verdict)
 {
     struct smtpd *smtpd = context;
     const struct conf_smtpd *conf = smtpd->conf;
     struct addr_check check;
-    addr_check_recipient(&smtpd->addr, recipient->text, sender, expand_flags(conf, is_first),
+    const struct span text = as_written(recipient, arena);
+    addr_check_recipient(&smtpd->addr, text, sender, expand_flags(conf, is_first),
                          clock_deadline_after(ADDRESS_CHECK_TIMEOUT_MS), arena, &check);
     *verdict = (struct smtpsession_verdict){
         .outcome = check.outcome,
