@@ -137,10 +137,20 @@ static uint16_t unknown_recipient_code(const struct conf_smtpd *conf, enum addr_
     return (uint16_t)code;
 }
 
+static bool overrides(const struct conf_smtpd *conf, struct span option)
+{
+    struct span rest = conf->receive_override_options, word;
+    while (span_next_word(&rest, ", \t\r\n", &word))
+        if (span_equals_ascii_nocase(word, option))
+            return true;
+    return false;
+}
+
 /* What is said once for all recipients comes with the first. */
 static unsigned expand_flags(const struct conf_smtpd *conf, bool is_first)
 {
     return ADDR_EXPAND_COPIES | (is_first ? ADDR_EXPAND_FIRST : 0U) |
+           (overrides(conf, SPAN("no_address_mappings")) ? ADDR_EXPAND_NOTHING : 0U) |
            (is_first && conf->smtpd_reject_unlisted_sender ? ADDR_EXPAND_CHECK_SENDER : 0U);
 }
 
@@ -176,7 +186,8 @@ static void check_recipient(void *context, struct span sender, const struct mail
     if (check.outcome.kind != OUTCOME_PERMANENT || check.outcome.reply_code != 550 ||
         !verdict->is_ours)
         return;
-    if (!conf->smtpd_reject_unlisted_recipient) {
+    if (!conf->smtpd_reject_unlisted_recipient ||
+        overrides(conf, SPAN("no_unknown_recipient_checks"))) {
         verdict->outcome = outcome_ok();
         return;
     }
