@@ -148,11 +148,30 @@ static uint16_t unknown_recipient_code(const struct conf_smtpd *conf, enum addr_
     return (uint16_t)code;
 }
 
+static bool overrides(const struct conf_smtpd *conf, struct span option)
+{
+    struct span rest = conf->receive_override_options, word;
+    while (span_next_word(&rest, ", \t\r\n", &word))
+        if (span_equals_ascii_nocase(word, option))
+            return true;
+    return false;
+}
+
 /* What is said once for all recipients comes with the first. */
 static unsigned expand_flags(const struct conf_smtpd *conf, bool is_first)
 {
     return ADDR_EXPAND_COPIES | (is_first ? ADDR_EXPAND_FIRST : 0U) |
+           (overrides(conf, SPAN("no_address_mappings")) ? ADDR_EXPAND_NOTHING : 0U) |
            (is_first && conf->smtpd_reject_unlisted_sender ? ADDR_EXPAND_CHECK_SENDER : 0U);
+}
+
+/* The final dot of a domain says that $mydomain is not missing behind it. */
+static struct span as_written(const struct mailbox *recipient, struct arena *arena)
+{
+    const struct span dotted = recipient->has_final_dot
+                                   ? arena_format(arena, "%.*s.", SPAN_PRINTF(recipient->text))
+                                   : recipient->text;
+    return dotted.bytes ? dotted : recipient->text;
 }
 
 static void check_recipient(void *context, struct span sender, const struct mailbox *recipient,
@@ -161,7 +180,8 @@ static void check_recipient(void *context, struct span sender, const struct mail
     struct smtpd *smtpd = context;
     const struct conf_smtpd *conf = smtpd->conf;
     struct addr_check check;
-    addr_check_recipient(&smtpd->addr, recipient->text, sender, expand_flags(conf, is_first),
+    const struct span text = as_written(recipient, arena);
+    addr_check_recipient(&smtpd->addr, text, sender, expand_flags(conf, is_first),
                          clock_deadline_after(ADDRESS_CHECK_TIMEOUT_MS), arena, &check);
     *verdict = (struct smtpsession_verdict){
         .outcome = check.outcome,
@@ -177,7 +197,8 @@ static void check_recipient(void *context, struct span sender, const struct mail
     if (check.outcome.kind != OUTCOME_PERMANENT || check.outcome.reply_code != 550 ||
         !verdict->is_ours)
         return;
-    if (!conf->smtpd_reject_unlisted_recipient) {
+    if (!conf->smtpd_reject_unlisted_recipient ||
+        overrides(conf, SPAN("no_unknown_recipient_checks"))) {
         verdict->outcome = outcome_ok();
         return;
     }
