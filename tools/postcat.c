@@ -277,6 +277,10 @@ static void put_record(const struct queue_file *file, const struct queue_record 
         (void)fputs(", relay=", stdout);
         put_text(record->remote);
     }
+    if (record->next_hop.length) {
+        (void)fputs(", next_hop=", stdout);
+        put_text(record->next_hop);
+    }
     if (record->text.length) {
         (void)fputs(", text=", stdout);
         put_text(record->text);

@@ -230,6 +230,27 @@ def test_who_may_submit(make_instance):
     one.wait_for_mail("you@here.test")
 
 
+@needs_root
+def test_who_may_look_and_flush(make_instance):
+    one = here(make_instance, authorized_mailq_users="root", authorized_flush_users="!nobody, static:anyone")
+    one.start()
+    done = one.sendmail("-bp", user=65534, check=False)
+    assert done.returncode == 77 and b"User nobody(65534) is not allowed to view the mail queue" in done.stderr
+    done = one.sendmail("-q", user=65534, check=False)
+    assert done.returncode == 77 and b"is not allowed to flush" in done.stderr
+    one.sendmail("-q", user=USER)
+    one.sendmail("-bp")
+    own = one.directory / "postqueue"     # of the same power as what a user could write
+    own.write_bytes(pathlib.Path(one.programs.command("postqueue")).read_bytes())
+    own.chmod(0o755)
+    done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", own, "-c", one.etc,
+                           "-f"], capture_output=True, check=False)
+    assert done.returncode == 77, done
+    one.set(authorized_mailq_users=None, authorized_flush_users=None)
+    one.reload()
+    one.sendmail("-bp", user=65534)
+
+
 def test_limits(make_instance):
     one = here(make_instance, message_size_limit="20000")
     one.start()
