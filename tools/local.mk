@@ -65,7 +65,7 @@ tools_postlog_SOURCES = tools/postlog.c tools/tool.c tools/tool.h tools/tool_log
 tools_postlog_LDADD = $(posthouse_libs)
 
 sbin_PROGRAMS += tools/postcat
-tools_postcat_SOURCES = tools/postcat.c tools/tool.c tools/tool.h
+tools_postcat_SOURCES = tools/postcat.c tools/drop_text.c tools/drop_text.h tools/tool.c tools/tool.h
 tools_postcat_LDADD = $(posthouse_libs)
 
 sbin_PROGRAMS += tools/postsuper

@@ -151,6 +151,22 @@ def test_a_session(make_instance):
     one.wait_for_mail("two@here.test", 2)
 
 
+def test_postcat_of_what_was_dropped(make_instance):
+    one = here(make_instance)
+    one.start()
+    one.stop()
+    one.sendmail("-f", "me", "-F", "A. Sender", "you", "two@here.test", content="Subject: s\n\nbody\n")
+    [name] = dropped(one)
+    shown = one.run("postcat", "-q", name, check=True).stdout
+    for line in ("sender: me", "sender_fullname: A. Sender", "recipient: you", "recipient: two@here.test",
+                 "Subject: s", "body"):
+        assert f"\n{line}\n" in shown, (line, shown)
+    assert one.run("postcat", "-bq", name, check=True).stdout == "body\n"
+    assert one.run("postcat", "-hq", name, check=True).stdout == "Subject: s\n"
+    assert one.run("postcat", "-bh", one.queue_directory / "maildrop" / name, check=True).stdout == \
+        "Subject: s\n\nbody\n"
+
+
 def test_aliases_and_the_queue_by_other_names(make_instance):
     one = here(make_instance)
     aliases = one.directory / "aliases"
