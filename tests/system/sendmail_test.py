@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -199,6 +200,41 @@ def test_while_the_system_is_down(make_instance):
     one.wait_for_mail("you@here.test", 5)
     one.wait_for_empty_queue()
     assert dropped(one) == []
+
+
+def run_as_program(one, argv, content):
+    return subprocess.run(argv, input=content, text=True, capture_output=True, check=True, timeout=60,
+                          env={**os.environ, "MAIL_CONFIG": str(one.etc), "HOME": str(one.directory),
+                               "EMAIL": "me@here.test"})
+
+
+@pytest.mark.skipif(not shutil.which("mutt"), reason="needs mutt")
+def test_mutt(make_instance):
+    one = here(make_instance)
+    one.start()
+    attached = one.directory / "attached.txt"
+    attached.write_text("attached text\n")
+    run_as_program(one, ["mutt", "-n", "-F", "/dev/null", "-e", f"set sendmail='{one.programs.command('sendmail')} "
+                         "-oem -oi' use_envelope_from=yes from=me@here.test copy=no", "-s", "by mutt",
+                         "-a", str(attached), "-c", "two@here.test", "--", "you@here.test"], ".\nhello\n")
+    [message] = one.wait_for_mail("you@here.test")
+    assert message["Subject"] == "by mutt"
+    assert message["Return-Path"] == "<me@here.test>"
+    parts = [part.get_content() for part in message.walk() if part.get_content_maintype() == "text"]
+    assert parts == [".\nhello\n", "attached text\n"], parts
+    one.wait_for_mail("two@here.test")
+
+
+@pytest.mark.skipif(not shutil.which("s-nail"), reason="needs s-nail")
+def test_mailx(make_instance):
+    one = here(make_instance)
+    one.start()
+    run_as_program(one, ["s-nail", "-:/", "-S", f"mta={one.programs.command('sendmail')}", "-r", "me@here.test",
+                         "-s", "by mail", "-b", "two@here.test", "you@here.test"], "hello\n")
+    [message] = one.wait_for_mail("you@here.test")
+    assert message["Subject"] == "by mail" and message.get_content() == "hello\n"
+    [message] = one.wait_for_mail("two@here.test")
+    assert message["Bcc"] is None
 
 
 @needs_root
