@@ -96,6 +96,12 @@
     "bounce|2bounce|data|delay|policy|protocol|resource|software", \
     "Classes of trouble that the postmaster is told of.")
 
+/* Commands. */
+#define CONF_SHARED_authorized_flush_users CONF_MATCH_LIST(authorized_flush_users, "static:anyone", \
+    "Users who may flush the queue, beside root.")
+#define CONF_SHARED_authorized_mailq_users CONF_MATCH_LIST(authorized_mailq_users, "static:anyone", \
+    "Users who may look at the queue, beside root.")
+
 /* Recipients in the envelope. */
 #define CONF_SHARED_enable_original_recipient CONF_BOOL(enable_original_recipient, "yes", \
     "Keep with each recipient who was meant before addresses were rewritten.")
