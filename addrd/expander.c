@@ -271,6 +271,12 @@ void expander_expand(struct resolver *resolver, const struct mailbox *recipient,
     const struct mailbox rewritten = item.address;
     if (put_item(&work, &item) && !work.search.has_failed && expand_all(&work, 0))
         expansion->is_known = true;
+    if (flags & ADDR_EXPAND_NOTHING) {
+        work.items[0].address = *recipient; /* whether it exists is all that counts */
+        work.count = work.count ? 1 : 0;
+        work.is_over_limit = false;
+        flags = 0;
+    }
     if (flags & ADDR_EXPAND_COPIES)
         add_copies_of(&work, tables->recipient_copies, &rewritten);
     if ((flags & ADDR_EXPAND_FIRST) && !work.search.has_failed)

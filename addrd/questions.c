@@ -118,7 +118,8 @@ static void answer_check(struct question *question)
         .recipient = check.recipient,
         .new_sender = expansion.sender,
         .sender_outcome = shortened(check.sender_outcome),
-        .rewrites_headers = rewriter_is_needed(questions->resolver)};
+        .rewrites_headers =
+            !(asked->flags & ADDR_EXPAND_NOTHING) && rewriter_is_needed(questions->resolver)};
     if (check.outcome.kind != OUTCOME_TEMPORARY && expansion.count > 0 &&
         !is_plain(&expansion, check.recipient)) {
         put_expansion(questions, &expansion, 0, &records, &message.fingerprint);
@@ -145,6 +146,7 @@ static void answer_expand(struct question *question)
     struct ipc_addr_expand_reply message = {.outcome = shortened(expansion.outcome),
                                             .new_sender = expansion.sender,
                                             .rewrites_headers =
+                                                !(asked->flags & ADDR_EXPAND_NOTHING) &&
                                                 rewriter_is_needed(questions->resolver)};
     if (outcome_is_ok(&expansion.outcome) && !is_plain(&expansion, asked->recipient)) {
         put_expansion(questions, &expansion, asked->skipped, &records, &message.fingerprint);

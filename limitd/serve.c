@@ -161,9 +161,8 @@ static void on_release(struct limit_peer *peer, const struct ipc_limit_release *
 
 /* ---- load ---- */
 
-static void tell_members(struct limit_server *server, const struct service_load *service)
+static void log_stress(const struct limit_server *server, const struct service_load *service)
 {
-    const struct ipc_limit_stress message = {.is_stressed = service->is_stressed};
     maillog_text(server->log, LOG_LEVEL_INFO, span_empty(), "%s STRESS mode with %llu connections",
                  service->is_stressed ? "entering" : "leaving",
                  (unsigned long long)service->session_count);
@@ -172,22 +171,35 @@ static void tell_members(struct limit_server *server, const struct service_load 
                      "service \"%.*s\" is close to its limit of %llu sessions: clients get less "
                      "time; to avoid this, raise smtpd_client_limit or the number of processes",
                      SPAN_PRINTF(service->name), (unsigned long long)service->capacity);
-    LIST_FOR_EACH (&service->members, link) {
-        struct limit_peer *peer =
-            CONTAINER_OF(LIST_ITEM(link, struct service_member, link), struct limit_peer, member);
-        (void)ipc_channel_send(peer->channel, IPC_LIMIT_STRESS, &message);
-    }
+}
+
+static void tell_member(const struct limit_peer *peer)
+{
+    const struct service_load *service = peer->member.service;
+    const struct ipc_limit_stress message = {.is_stressed = service->is_stressed,
+                                             .is_full = service->is_full};
+    (void)ipc_channel_send(peer->channel, IPC_LIMIT_STRESS, &message); /* or it has closed */
+}
+
+/* After a change: was_stressed is what they knew. */
+static void tell_members(const struct limit_server *server, const struct service_load *service,
+                         bool was_stressed)
+{
+    if (service->is_stressed != was_stressed)
+        log_stress(server, service);
+    LIST_FOR_EACH (&service->members, link)
+        tell_member(
+            CONTAINER_OF(LIST_ITEM(link, struct service_member, link), struct limit_peer, member));
 }
 
 static void on_load(struct limit_peer *peer, const struct ipc_limit_load *message)
 {
     const bool was_told = peer->member.capacity > 0;
-    if (services_report(&peer->member, message->session_count, message->capacity)) {
-        tell_members(peer->server, peer->member.service);
-    } else if (!was_told) { /* it joins a service that is under stress, or has been */
-        const struct ipc_limit_stress stress = {peer->member.service->is_stressed};
-        (void)ipc_channel_send(peer->channel, IPC_LIMIT_STRESS, &stress);
-    }
+    const bool was_stressed = peer->member.service->is_stressed;
+    if (services_report(&peer->member, message->session_count, message->capacity))
+        tell_members(peer->server, peer->member.service, was_stressed);
+    else if (!was_told) /* it joins a service that is under stress, or has been */
+        tell_member(peer);
 }
 
 /* ---- peers ---- */
@@ -231,13 +243,14 @@ static void on_closed(struct ipc_channel *channel, const char *reason, void *con
 {
     struct limit_peer *peer = context;
     struct service_load *changed;
+    const bool was_stressed = peer->member.service->is_stressed;
     (void)channel;
     (void)reason;
     map_for_each(&peer->holds, drop_hold, peer);
     map_destroy(&peer->holds);
     services_part(&peer->server->services, &peer->member, &changed);
     if (changed)
-        tell_members(peer->server, changed);
+        tell_members(peer->server, changed, was_stressed);
     ipc_channel_destroy(&peer->channel);
     free(peer);
 }

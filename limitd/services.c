@@ -46,9 +46,11 @@ bool services_join(struct services *services, struct span name, struct service_m
 static bool judge(struct service_load *service)
 {
     const bool was_stressed = service->is_stressed;
+    const bool was_full = service->is_full;
     service->is_stressed =
         limit_load_is_stressed(was_stressed, service->session_count, service->capacity);
-    return service->is_stressed != was_stressed;
+    service->is_full = service->capacity > 0 && service->session_count >= service->capacity;
+    return service->is_stressed != was_stressed || service->is_full != was_full;
 }
 
 bool services_report(struct service_member *member, uint32_t session_count, uint32_t capacity)

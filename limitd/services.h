@@ -14,6 +14,7 @@ struct service_load {
     uint64_t session_count;
     uint64_t capacity;
     bool is_stressed;
+    bool is_full; /* no process has room */
 };
 
 /* One process of it; embedded in what the owner knows of the process. */
@@ -32,7 +33,8 @@ void services_init(struct services *services);
 /* False when memory is out. */
 MUST_USE bool services_join(struct services *services, struct span name,
                             struct service_member *member);
-/* True when the service is now under stress, or no more, and the members are to hear of it. */
+/* True when the service has come under stress or has become full, or is no more, and the members
+ * are to hear of it. */
 MUST_USE bool services_report(struct service_member *member, uint32_t session_count,
                               uint32_t capacity);
 /* The member has gone; *changed is the service when the others are to hear of a change, else NULL.

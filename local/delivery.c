@@ -229,7 +229,9 @@ void local_delivery_answer(struct ipc_channel *channel, const struct ipc_deliver
     arena_init(&arena, 16 << 20, 0);
     course.arena = &arena;
     buffer_init(&value, &arena, TABLE_VALUE_MAX_BYTES);
-    if (delivery->local->kind != LOCAL_ALIASES) {
+    if (delivery->identity->rules.is_refusing) {
+        reply.outcome = delivery->identity->rules.refusal;
+    } else if (delivery->local->kind != LOCAL_ALIASES) {
         reply.outcome = outcome_temporary(451, 3, 0, "not a reader of aliases");
     } else if (attributes_init(&course.attributes, &recipient, delivery->settings, &arena)) {
         const enum alias_result result = find_alias(delivery, &course.attributes, &value, &name);
@@ -312,8 +314,12 @@ static bool start_course(struct local_delivery *delivery, struct agent_recipient
 
 void local_delivery_deliver(struct agent_message *message, void *context)
 {
+    const struct local_delivery *delivery = context;
+    const struct deliverer_rules *rules = &delivery->identity->rules;
     for (size_t i = 0; i < message->recipient_count; i++)
-        if (!start_course(context, &message->recipients[i]))
+        if (rules->is_refusing)
+            agent_finish(&message->recipients[i], rules->refusal);
+        else if (!start_course(context, &message->recipients[i]))
             agent_finish(&message->recipients[i], outcome_temporary(451, 3, 0, "out of memory"));
 }
 
@@ -326,6 +332,8 @@ void *local_delivery_begin(const struct worker_place *place)
     delivery->pool = place->pool;
     delivery->identity = place->identity;
     delivery->local = place->identity->context;
+    if (place->identity->rules.is_refusing)
+        return delivery;
     delivery->settings = delivery->local->settings;
     delivery->deliverer = deliverer_create(place->loop, place->pool, &place->identity->rules);
     delivery->root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -145,6 +145,11 @@ static bool look_up_owner(struct worker_identity *identity, const struct local_i
                       strerrordesc_np(errno));
         return false;
     }
+    if (status.st_mode & S_IWOTH) {
+        worker_refuse(identity, OUTCOME_TEMPORARY, 3, 5, "anybody may write to alias table %s",
+                      path);
+        return false;
+    }
     const bool is_root = geteuid() == 0;
     const uid_t uid = is_root ? status.st_uid : geteuid();
     const int error = look_up(uid == 0 ? privileges : NULL, uid, &identity->arena, entry, owner);

@@ -14,6 +14,7 @@
 #include "system/command.h"
 
 struct runner {
+    const struct worker_identity *identity;
     const struct local_identity *local;
     struct table_list *aliases;
     struct table_list *mailbox_commands;
@@ -223,8 +224,11 @@ static struct outcome serve_one(const struct runner *runner, struct agent_recipi
 
 void runner_deliver(struct agent_message *message, void *context)
 {
+    const struct runner *runner = context;
+    const struct deliverer_rules *rules = &runner->identity->rules;
     for (size_t i = 0; i < message->recipient_count; i++) {
-        const struct outcome outcome = serve_one(context, &message->recipients[i]);
+        const struct outcome outcome =
+            rules->is_refusing ? rules->refusal : serve_one(runner, &message->recipients[i]);
         agent_finish(&message->recipients[i], outcome);
     }
 }
@@ -234,7 +238,10 @@ void *runner_begin(const struct worker_place *place)
     struct runner *runner = calloc(1, sizeof(*runner));
     if (!runner)
         return NULL;
+    runner->identity = place->identity;
     runner->local = place->identity->context;
+    if (place->identity->rules.is_refusing)
+        return runner;
     runner->aliases = local_open_tables(runner->local->settings->alias_maps);
     runner->mailbox_commands = local_open_tables(runner->local->settings->mailbox_command_maps);
     return runner->aliases && runner->mailbox_commands ? runner : NULL;

@@ -24,7 +24,12 @@
 /* The root part's filter is its children's, too: it must permit what they need. */
 #define ROOT_PART_PROMISES (WORKER_PROMISES | SANDBOX_SPAWN | SANDBOX_NSS)
 
-enum { WORKER_DESCRIPTORS = 2048, LEAVE_CHECK_MS = 20, IDENTITY_ARENA_BYTES = 1 << 20 };
+enum {
+    WORKER_DESCRIPTORS = 2048,
+    LEAVE_CHECK_MS = 20,
+    REFUSAL_LIFE_MS = 500,
+    IDENTITY_ARENA_BYTES = 1 << 20
+};
 
 struct worker {
     const struct worker_program *program;
@@ -32,6 +37,7 @@ struct worker {
     struct pool *pool;
     struct agent *agent;
     struct loop_timer leave_timer;
+    struct loop_timer refusal_timer;
     struct worker_identity identity;
 };
 
@@ -176,6 +182,15 @@ static void leave_when_done(void *context)
     loop_timer_set(&worker->leave_timer, clock_deadline_after(LEAVE_CHECK_MS));
 }
 
+/* What was wrong may have been put right: somebody else looks again, however often we are asked. */
+static void leave_after_refusals(void *context)
+{
+    struct worker *worker = context;
+    if (agent_message_count(worker->agent) == 0)
+        _exit(0);
+    loop_timer_set(&worker->refusal_timer, clock_deadline_after(LEAVE_CHECK_MS));
+}
+
 static void on_dispatcher_gone(struct agent *agent, void *context)
 {
     (void)agent;
@@ -192,7 +207,7 @@ static bool serve(struct worker *worker, int socket)
 {
     const struct worker_program *program = worker->program;
     const bool is_refusing = worker->identity.rules.is_refusing;
-    const bool has_own = program->begin && !is_refusing;
+    const bool has_own = program->begin != NULL;
     if (!(worker->loop = loop_create()) ||
         (!is_refusing && !program->runs_commands &&
          !(worker->pool = pool_create(worker->loop, DELIVERER_THREADS))))
@@ -208,6 +223,9 @@ static bool serve(struct worker *worker, int socket)
         .on_closed_context = worker,
         .on_question = has_own ? program->on_question : NULL};
     loop_timer_init(&worker->leave_timer, worker->loop, leave_when_done, worker);
+    loop_timer_init(&worker->refusal_timer, worker->loop, leave_after_refusals, worker);
+    if (is_refusing)
+        loop_timer_set(&worker->refusal_timer, clock_deadline_after(REFUSAL_LIFE_MS));
     if (!settings.context || !(worker->agent = agent_create(worker->loop, &settings)))
         return false;
     agent_attach(worker->agent, socket, program->role);

@@ -43,8 +43,8 @@ struct worker_program {
     /* Runs in the worker while it is still root, under the root part's filter. */
     void (*identify)(struct worker_identity *identity, struct span key, void *context);
     void *context;
-    /* After the sandbox is closed: what deliver and on_question get. NULL, all three: a deliverer's
-     * work. */
+    /* After the sandbox is closed: what deliver and on_question get, which have to say what a
+     * refusing identity says. NULL, all three: a deliverer's work. */
     void *(*begin)(const struct worker_place *place);
     void (*deliver)(struct agent_message *message, void *context);
     void (*on_question)(struct ipc_channel *channel, const struct ipc_delivery *delivery,

@@ -79,6 +79,7 @@ int listeners_bind_unix(int directory, const char *name, int type, unsigned mode
     return descriptor;
 }
 
+enum { MODE_ANYONE = 0666, MODE_GROUP = 0660 };
 enum { BUSY_RETRY_MS = 50, BUSY_PATIENCE_MS = 2000, FIRST_GENERATION = 1 };
 
 static int bind_endpoint(const struct endpoint *endpoint)
@@ -146,8 +147,25 @@ static void open_endpoint(struct listeners *listeners, const struct endpoint *en
         conf_notice_add(notices, CONF_NOTICE_ERROR, "out of memory");
 }
 
+static bool is_for_anyone(struct span users)
+{
+    return span_equals(span_trim_spaces(users), SPAN("static:anyone"));
+}
+
+/* Everybody may knock, and the server looks at who it is; but where the operator has made a list of
+ * users only the command that reads the list gets through, by its group. */
+static bool guard_public(const struct plan *plan, const char *name, int directory)
+{
+    const struct conf_master_settings *settings = &plan->settings;
+    if (is_for_anyone(settings->authorized_flush_users) &&
+        is_for_anyone(settings->authorized_mailq_users))
+        return fchmodat(directory, name, MODE_ANYONE, 0) == 0;
+    return (geteuid() != 0 || fchownat(directory, name, (uid_t)-1, plan->drop_owner.gid, 0) == 0) &&
+           fchmodat(directory, name, MODE_GROUP, 0) == 0;
+}
+
 /* Everybody may knock: a server of tools looks at who it is, one of mail takes mail for us only. */
-static void open_public(struct listeners *listeners, const char *text, int type,
+static void open_public(struct listeners *listeners, const char *text, int type, unsigned mode,
                         uint32_t generation, int directory, struct conf_notices *notices)
 {
     struct listener *known = find(listeners, text);
@@ -155,7 +173,7 @@ static void open_public(struct listeners *listeners, const char *text, int type,
         known->generation = generation;
         return;
     }
-    const int descriptor = listeners_bind_unix(directory, text + sizeof("public/") - 1, type, 0666);
+    const int descriptor = listeners_bind_unix(directory, text + sizeof("public/") - 1, type, mode);
     if (descriptor < 0)
         conf_notice_add(notices, CONF_NOTICE_ERROR, "cannot listen on %s: %s", text,
                         strerror(errno));
@@ -171,14 +189,19 @@ bool listeners_open(struct listeners *listeners, const struct plan *plan, uint32
         const struct plan_service *service = plan->services[i];
         for (size_t j = 0; j < service->endpoint_count; j++)
             if (service->endpoints[j].length == 0)
-                open_public(listeners, service->endpoints[j].text, SOCK_STREAM, generation,
-                            public_directory, notices);
+                open_public(listeners, service->endpoints[j].text, SOCK_STREAM, MODE_ANYONE,
+                            generation, public_directory, notices);
             else
                 open_endpoint(listeners, &service->endpoints[j], generation, notices);
         if (service->program->public_socket) {
             char text[ENDPOINT_TEXT_BYTES];
             (void)snprintf(text, sizeof(text), "public/%s", service->program->public_socket);
-            open_public(listeners, text, SOCK_SEQPACKET, generation, public_directory, notices);
+            open_public(listeners, text, SOCK_SEQPACKET, MODE_GROUP, generation, public_directory,
+                        notices);
+            if (find(listeners, text) &&
+                !guard_public(plan, service->program->public_socket, public_directory))
+                conf_notice_add(notices, CONF_NOTICE_ERROR, "cannot guard %s: %s", text,
+                                strerror(errno));
         }
     }
     if (notices->error_count == errors_before)

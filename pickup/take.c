@@ -194,6 +194,17 @@ static void take_expansion(struct taking *taking, const struct addr_expansion *e
         taking->sender = mailbox;
 }
 
+static unsigned expand_flags(const struct taking *taking)
+{
+    struct span rest = taking->pickup->settings->receive_override_options, word;
+    unsigned flags =
+        ADDR_EXPAND_COPIES | (taking->has_recipient ? 0U : (unsigned)ADDR_EXPAND_FIRST);
+    while (span_next_word(&rest, ", \t\r\n", &word))
+        if (span_equals_ascii_nocase(word, SPAN("no_address_mappings")))
+            flags |= ADDR_EXPAND_NOTHING;
+    return flags;
+}
+
 static void take_recipient(struct taking *taking, const struct queue_recipient *dropped)
 {
     struct arena *arena = &taking->recipient_arena;
@@ -205,8 +216,7 @@ static void take_recipient(struct taking *taking, const struct queue_recipient *
     if (!complete(taking, dropped->forward_path, arena, &completed)) {
         taking->fault = "a recipient is no address";
     } else {
-        const unsigned flags =
-            ADDR_EXPAND_COPIES | (taking->has_recipient ? 0U : (unsigned)ADDR_EXPAND_FIRST);
+        const unsigned flags = expand_flags(taking);
         recipient.forward_path = completed.text;
         recipient.original_recipient = dropped->forward_path;
         taking->needs_smtputf8 |= completed.needs_smtputf8;

@@ -62,6 +62,16 @@ static bool is_for_site(const struct walk_message *read, struct span site)
     return false;
 }
 
+/* The host of "[host]:port", "host:port" or "host". */
+static struct span host_of(struct span next_hop)
+{
+    if (span_starts_with(next_hop, SPAN("["))) {
+        const struct span inner = span_after(next_hop, 1);
+        return span_first(inner, span_find_byte(inner, ']'));
+    }
+    return span_first(next_hop, span_find_byte(next_hop, ':'));
+}
+
 /* Reads the journal: whether the site was tried, and whether since then: not twice in one flush,
  * when what failed again lies further on in the queue. */
 static bool is_wanted(const struct walk_message *read, struct span site, uint64_t began_us)
@@ -73,7 +83,10 @@ static bool is_wanted(const struct walk_message *read, struct span site, uint64_
     while (queue_journal_next(&rest, &record)) {
         if (record.kind == QUEUE_RECORD_NEXT)
             deferred_us = record.time_us;
-        else if (span_equals_ascii_nocase(record.remote, site))
+        else if (span_equals_ascii_nocase(record.remote, site) ||
+                 (record.next_hop.length &&
+                  (span_equals_ascii_nocase(record.next_hop, site) ||
+                   span_equals_ascii_nocase(host_of(record.next_hop), host_of(site)))))
             is_tried_there = true;
     }
     return deferred_us < began_us && (is_tried_there || is_for_site(read, site));

@@ -30,6 +30,7 @@ struct recipient {
     bool has_note;          /* that is not in the journal yet */
     struct span address;    /* as the agent is to use it; empty: as in the envelope */
     struct span mailbox;
+    struct span next_hop;   /* once it has a route */
     struct outcome outcome; /* of the last attempt, reason in the message's arena */
     struct span remote, diagnostic;
     uint64_t last_attempt_us;

@@ -27,6 +27,14 @@ static struct span keep(struct message *message, struct span text)
     return kept.bytes ? kept : span_empty();
 }
 
+/* Recipients of one domain follow each other more often than not. */
+static struct span keep_next_hop(struct message *message, uint32_t index, struct span next_hop)
+{
+    if (index > 0 && span_equals(message->recipients[index - 1].next_hop, next_hop))
+        return message->recipients[index - 1].next_hop;
+    return keep(message, next_hop);
+}
+
 /* The transports whose next hop is a reason, where master.cf has no service for them: what the
  * daemon would say is said here. */
 static bool is_refusal(struct qmgr *qmgr, const struct ipc_addr_route_entry *entry,
@@ -59,6 +67,7 @@ static void take_entry(struct message *message, uint32_t index,
         return;
     }
     recipient->mailbox = keep(message, entry->mailbox);
+    recipient->next_hop = keep_next_hop(message, index, entry->nexthop);
     recipient->stage = STAGE_QUEUED;
     if (!schedule_recipient(message, index, entry->transport, entry->nexthop)) {
         const struct outcome outcome =

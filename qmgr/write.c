@@ -116,7 +116,7 @@ static bool is_same_attempt(const struct recipient *left, const struct recipient
 {
     return left->outcome.kind == right->outcome.kind &&
            span_equals(left->outcome.reason, right->outcome.reason) &&
-           span_equals(left->remote, right->remote);
+           span_equals(left->remote, right->remote) && span_equals(left->next_hop, right->next_hop);
 }
 
 /* Reasons that do not fit are left out: the marks are what keeps a recipient from a second
@@ -159,6 +159,7 @@ static bool collect_changes(struct message *message, struct write_job *job)
                                       .has_outcome = true,
                                       .outcome = recipient->outcome,
                                       .remote = recipient->remote,
+                                      .next_hop = recipient->next_hop,
                                       .text = recipient->diagnostic};
         while (i < message->recipient_count && message->recipients[i].has_changed &&
                is_same_attempt(recipient, &message->recipients[i])) {

@@ -53,10 +53,18 @@ static bool uses_chunk(const struct transaction *transaction)
     return transaction->chunk.length > 0;
 }
 
-/* A recipient that is only to be verified: what RCPT is answered is the result. */
+/* A recipient that is only to be verified: what RCPT is answered is the result, or DATA where
+ * smtp_address_verify_target says so. */
 static bool is_verification(const struct transaction *transaction)
 {
     return (transaction->delivery->envelope.flags & QUEUE_FLAG_VERIFY) != 0;
+}
+
+static bool ends_with_rcpt(const struct transaction *transaction)
+{
+    return is_verification(transaction) &&
+           span_equals_ascii_nocase(transaction->connection->settings->smtp_address_verify_target,
+                                    SPAN("rcpt"));
 }
 
 static enum connection_stage stage_of(const struct transaction *transaction, size_t step)
@@ -252,7 +260,7 @@ static void on_rcpt_reply(struct transaction *transaction, struct delivery_recip
     if (!transaction->is_mail_accepted)
         return; /* that everything is refused then is no news */
     recipient->is_answered = recipient->is_settled = true;
-    if (reply->code / 100 == 2 && is_verification(transaction)) {
+    if (reply->code / 100 == 2 && ends_with_rcpt(transaction)) {
         delivery_succeed(transaction->delivery, recipient, transaction->connection,
                          connection_reply_text(reply, &transaction->delivery->arena));
         return;
@@ -297,9 +305,25 @@ static void fail_accepted(struct transaction *transaction)
                           &transaction->failure);
 }
 
+/* The server would take the content now. It gets none: the connection ends here. */
+static void verify_accepted(struct transaction *transaction, const struct smtp_reply *reply)
+{
+    struct delivery *delivery = transaction->delivery;
+    const struct span text = connection_reply_text(reply, &delivery->arena);
+    for (size_t i = 0; i < transaction->offered_count; i++)
+        if (transaction->offered[i]->is_accepted)
+            delivery_succeed(delivery, transaction->offered[i], transaction->connection, text);
+    transaction->is_data_accepted = false;
+    transaction->connection->is_usable = false;
+}
+
 static void on_data_reply(struct transaction *transaction, const struct smtp_reply *reply)
 {
     transaction->is_data_accepted = reply->code == 354;
+    if (transaction->is_data_accepted && is_verification(transaction)) {
+        verify_accepted(transaction, reply);
+        return;
+    }
     if (transaction->is_data_accepted || transaction->accepted_count == 0)
         return;
     transaction->failure = connection_refusal(transaction->connection, STAGE_DATA, reply,
@@ -360,7 +384,7 @@ static size_t steps_worth_sending(const struct transaction *transaction, size_t 
         return received;
     if (received == data_step(transaction) && transaction->accepted_count == 0)
         return received;
-    return is_verification(transaction) ? data_step(transaction) : data_step(transaction) + 1;
+    return ends_with_rcpt(transaction) ? data_step(transaction) : data_step(transaction) + 1;
 }
 
 /* A connection that was left alone for too long gets 421, and would be welcome anew. */

@@ -29,14 +29,13 @@ static void take_surplus(struct listeners *listeners, const struct listener *lis
     }
 }
 
-/* Whoever waits has waited as long as there has been no room. A bounded number, so that the
- * sessions that there are notice nothing. */
-static void end_patience(void *context)
+/* A bounded number, so that the sessions that there are notice nothing. */
+static void look_for_surplus(void *context)
 {
     struct listeners *listeners = context;
-    if (listeners->is_accepting || !listeners->on_surplus)
+    if (listeners->is_accepting || !listeners->turns_away)
         return;
-    if (!listeners->has_room(listeners->context))
+    if (!listeners->has_room(listeners->context) && listeners->turns_away(listeners->context))
         LIST_FOR_EACH (&listeners->list, link)
             take_surplus(listeners, LIST_ITEM(link, struct listener, link));
     loop_timer_set(&listeners->surplus, clock_deadline_after(SURPLUS_MS));
@@ -62,7 +61,7 @@ void listeners_init(struct listeners *listeners, struct loop *loop,
                                     .context = context};
     list_init(&listeners->list);
     loop_timer_init(&listeners->pause, loop, end_pause, listeners);
-    loop_timer_init(&listeners->surplus, loop, end_patience, listeners);
+    loop_timer_init(&listeners->surplus, loop, look_for_surplus, listeners);
 }
 
 static void watch_all(struct listeners *listeners, bool is_watching)
@@ -131,7 +130,7 @@ void listeners_set_accepting(struct listeners *listeners, bool is_accepting)
         return;
     listeners->is_accepting = is_accepting;
     loop_timer_set(&listeners->surplus,
-                   is_accepting ? CLOCK_NEVER : clock_deadline_after(LISTENERS_PATIENCE_MS));
+                   is_accepting ? CLOCK_NEVER : clock_deadline_after(SURPLUS_MS));
     watch_all(listeners, is_accepting);
 }
 

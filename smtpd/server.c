@@ -18,6 +18,9 @@ enum {
     DESCRIPTORS_BASE = 256,
     DESCRIPTORS_PER_SESSION = 3,
     SPARE_GRANTS = 8,
+    /* How long a client waits in the kernel's queue for room before it is told that there is none.
+     */
+    PATIENCE_MS = 5000,
     NAME_LOOKUP_TIMEOUT_MS = 30000,
     ADDRESS_CHECK_TIMEOUT_MS = 100000,
     VERIFY_GRACE_MS = 5000
@@ -43,6 +46,7 @@ struct smtpd {
     struct client_list *flush_domains;       /* NULL where it cannot be held in memory */
     struct smtpsession_settings settings[2]; /* as usual, under stress */
     bool is_stressed;
+    int64_t full_since_ms;      /* no process of the service has room since then; CLOCK_NEVER */
     uint32_t reported_sessions; /* to limitd */
 };
 
@@ -144,11 +148,30 @@ static uint16_t unknown_recipient_code(const struct conf_smtpd *conf, enum addr_
     return (uint16_t)code;
 }
 
+static bool overrides(const struct conf_smtpd *conf, struct span option)
+{
+    struct span rest = conf->receive_override_options, word;
+    while (span_next_word(&rest, ", \t\r\n", &word))
+        if (span_equals_ascii_nocase(word, option))
+            return true;
+    return false;
+}
+
 /* What is said once for all recipients comes with the first. */
 static unsigned expand_flags(const struct conf_smtpd *conf, bool is_first)
 {
     return ADDR_EXPAND_COPIES | (is_first ? ADDR_EXPAND_FIRST : 0U) |
+           (overrides(conf, SPAN("no_address_mappings")) ? ADDR_EXPAND_NOTHING : 0U) |
            (is_first && conf->smtpd_reject_unlisted_sender ? ADDR_EXPAND_CHECK_SENDER : 0U);
+}
+
+/* The final dot of a domain says that $mydomain is not missing behind it. */
+static struct span as_written(const struct mailbox *recipient, struct arena *arena)
+{
+    const struct span dotted = recipient->has_final_dot
+                                   ? arena_format(arena, "%.*s.", SPAN_PRINTF(recipient->text))
+                                   : recipient->text;
+    return dotted.bytes ? dotted : recipient->text;
 }
 
 static void check_recipient(void *context, struct span sender, const struct mailbox *recipient,
@@ -157,7 +180,8 @@ static void check_recipient(void *context, struct span sender, const struct mail
     struct smtpd *smtpd = context;
     const struct conf_smtpd *conf = smtpd->conf;
     struct addr_check check;
-    addr_check_recipient(&smtpd->addr, recipient->text, sender, expand_flags(conf, is_first),
+    const struct span text = as_written(recipient, arena);
+    addr_check_recipient(&smtpd->addr, text, sender, expand_flags(conf, is_first),
                          clock_deadline_after(ADDRESS_CHECK_TIMEOUT_MS), arena, &check);
     *verdict = (struct smtpsession_verdict){
         .outcome = check.outcome,
@@ -173,7 +197,8 @@ static void check_recipient(void *context, struct span sender, const struct mail
     if (check.outcome.kind != OUTCOME_PERMANENT || check.outcome.reply_code != 550 ||
         !verdict->is_ours)
         return;
-    if (!conf->smtpd_reject_unlisted_recipient) {
+    if (!conf->smtpd_reject_unlisted_recipient ||
+        overrides(conf, SPAN("no_unknown_recipient_checks"))) {
         verdict->outcome = outcome_ok();
         return;
     }
@@ -212,8 +237,12 @@ static void verify_address(void *context, struct span address, struct arena *are
 
 /* ---- stress ---- */
 
-static void set_stress(struct smtpd *smtpd, bool is_stressed)
+static void set_stress(struct smtpd *smtpd, bool is_stressed, bool is_full)
 {
+    if (!is_full)
+        smtpd->full_since_ms = CLOCK_NEVER;
+    else if (smtpd->full_since_ms == CLOCK_NEVER)
+        smtpd->full_since_ms = clock_monotonic_ms();
     if (is_stressed == smtpd->is_stressed)
         return;
     smtpd->is_stressed = is_stressed;
@@ -237,8 +266,8 @@ static void watch_load(struct smtpd *smtpd)
 {
     const uint64_t count = smtpd->sessions.sessions.count;
     const uint64_t capacity = smtpd->conf->smtpd_client_limit;
-    if (!smtpd->limitd) /* nobody else can tell */
-        set_stress(smtpd, limit_load_is_stressed(smtpd->is_stressed, count, capacity));
+    if (!smtpd->limitd) /* nobody else can tell; and nobody can tell that all are full */
+        set_stress(smtpd, limit_load_is_stressed(smtpd->is_stressed, count, capacity), false);
     else if (!smtpd->service->is_draining &&
              limit_load_is_news(smtpd->reported_sessions, count, capacity))
         report_load(smtpd);
@@ -258,6 +287,13 @@ static void on_connection(void *context, int descriptor, const struct sockaddr_s
     /* One that could not begin was told so. */
     (void)smtpsession_start(&smtpd->sessions, descriptor, peer);
     watch_load(smtpd);
+}
+
+static bool turns_away(void *context)
+{
+    const struct smtpd *smtpd = context;
+    return smtpd->full_since_ms != CLOCK_NEVER &&
+           clock_monotonic_ms() - smtpd->full_since_ms >= PATIENCE_MS;
 }
 
 static void on_surplus(void *context, int descriptor, const struct sockaddr_storage *peer)
@@ -321,7 +357,9 @@ bool smtpd_begin(struct service *service)
     smtpd->sessions.owner = smtpd;
     smtpd->sessions.on_session_end = on_session_end;
     listeners_init(&smtpd->listeners, service->loop, on_connection, has_room, smtpd);
+    smtpd->listeners.turns_away = turns_away;
     smtpd->listeners.on_surplus = on_surplus;
+    smtpd->full_since_ms = CLOCK_NEVER;
     return true;
 }
 
@@ -378,6 +416,7 @@ static void on_limitd_closed(struct ipc_channel *channel, const char *reason, vo
     (void)reason;
     limit_client_set_channel(&smtpd->limits, NULL);
     ipc_channel_destroy(&smtpd->limitd);
+    watch_load(smtpd);
 }
 
 static void on_limitd_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
@@ -386,7 +425,7 @@ static void on_limitd_message(struct ipc_channel *channel, const struct ipc_deli
     struct smtpd *smtpd = context;
     const struct ipc_limit_stress *message = delivery->message;
     (void)channel;
-    set_stress(smtpd, message->is_stressed);
+    set_stress(smtpd, message->is_stressed, message->is_full);
 }
 
 /* These say nothing unasked. */

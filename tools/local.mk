@@ -9,8 +9,8 @@ tools_posthouse_LDADD = $(posthouse_libs)
 
 sbin_PROGRAMS += tools/postqueue
 tools_postqueue_SOURCES = tools/postqueue.c tools/queue_text.c tools/queue_text.h \
-	tools/tool.c tools/tool.h
-tools_postqueue_LDADD = $(posthouse_libs)
+	tools/tool.c tools/tool.h tools/tool_privilege.c tools/tool_privilege.h
+tools_postqueue_LDADD = $(posthouse_libs) $(DB_LIBS)
 install-exec-hook: install-mailq
 .PHONY: install-mailq
 install-mailq:
@@ -51,7 +51,8 @@ install-exec-hook: install-postdrop
 .PHONY: install-postdrop
 install-postdrop:
 	if test -z '$(DESTDIR)' && test "$$(id -u)" -eq 0 && getent group postdrop >/dev/null; then \
-		chgrp postdrop '$(sbindir)/postdrop' && chmod 2755 '$(sbindir)/postdrop'; \
+		chgrp postdrop '$(sbindir)/postdrop' '$(sbindir)/postqueue' && \
+		chmod 2755 '$(sbindir)/postdrop' '$(sbindir)/postqueue'; \
 	fi
 
 sbin_PROGRAMS += tools/postconf
@@ -64,7 +65,7 @@ tools_postlog_SOURCES = tools/postlog.c tools/tool.c tools/tool.h tools/tool_log
 tools_postlog_LDADD = $(posthouse_libs)
 
 sbin_PROGRAMS += tools/postcat
-tools_postcat_SOURCES = tools/postcat.c tools/tool.c tools/tool.h
+tools_postcat_SOURCES = tools/postcat.c tools/drop_text.c tools/drop_text.h tools/tool.c tools/tool.h
 tools_postcat_LDADD = $(posthouse_libs)
 
 sbin_PROGRAMS += tools/postsuper

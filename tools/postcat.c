@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/number.h"
+#include "drop_text.h"
 #include "queuefile/bucket.h"
 #include "queuefile/envelope.h"
 #include "queuefile/id.h"
@@ -19,7 +20,12 @@
 #include "system/file.h"
 #include "tool.h"
 
-enum { FILE_ARENA_BYTES = 128 << 20, SEARCH_TRIES = 3, CHUNK_BYTES = 65536 };
+enum {
+    FILE_ARENA_BYTES = 128 << 20,
+    SEARCH_TRIES = 3,
+    CHUNK_BYTES = 65536,
+    DROP_BEGINNING_BYTES = 32
+};
 
 struct options {
     bool shows_envelope, shows_header, shows_body;
@@ -82,7 +88,8 @@ static int find_deferred(int queue, const char *id, char **path)
 
 static int find(int queue, const char *id, char **path)
 {
-    static const char *const directories[] = {"new", "hold", "corrupt", "tmp"};
+    static const char *const directories[] = {"new", "hold",     "corrupt",
+                                              "tmp", "maildrop", "maildrop/corrupt"};
     int descriptor = -1;
     /* It may be renamed from a place not yet looked at to one that was. */
     for (unsigned try = 0; try < SEARCH_TRIES && descriptor < 0; try++) {
@@ -277,6 +284,10 @@ static void put_record(const struct queue_file *file, const struct queue_record 
         (void)fputs(", relay=", stdout);
         put_text(record->remote);
     }
+    if (record->next_hop.length) {
+        (void)fputs(", next_hop=", stdout);
+        put_text(record->next_hop);
+    }
     if (record->text.length) {
         (void)fputs(", text=", stdout);
         put_text(record->text);
@@ -366,6 +377,15 @@ static bool put_content(const struct queue_file *file)
 static bool show(const struct options *options, const char *name, int descriptor)
 {
     struct queue_file file = {.options = options, .name = name, .descriptor = descriptor};
+    uint8_t beginning[DROP_BEGINNING_BYTES];
+    const ssize_t count = file_pread_upto(descriptor, beginning, sizeof(beginning), 0);
+    if (count > 0 && drop_text_is(span_of(beginning, (size_t)count))) {
+        const char *fault = drop_text_show(descriptor, name, options->shows_envelope,
+                                           options->shows_header, options->shows_body);
+        if (fault)
+            complain(name, fault);
+        return !fault;
+    }
     arena_init(&file.arena, FILE_ARENA_BYTES, 0);
     const char *reason = read_file(&file);
     const bool shows_content = options->shows_header || options->shows_body;

@@ -17,6 +17,7 @@
 #include "system/file.h"
 #include "system/task.h"
 #include "tool.h"
+#include "tool_privilege.h"
 
 enum { CALL_TIMEOUT_MS = 100 * 1000, PAGE_ARENA_BYTES = 1 << 20 };
 
@@ -223,11 +224,35 @@ static int usage(const char *program)
     return EX_USAGE;
 }
 
+static bool is_permitted(struct request *request, bool is_listing)
+{
+    const struct conf_tools *settings = &request->settings;
+    const struct span user = tool_privilege_user();
+    if (getuid() == 0 || tool_privilege_allows(user, is_listing ? settings->authorized_mailq_users
+                                                                : settings->authorized_flush_users))
+        return true;
+    (void)fprintf(stderr, "%s: fatal: User %.*s(%u) is not allowed to %s\n", request->program,
+                  SPAN_PRINTF(user), (unsigned)getuid(),
+                  is_listing ? "view the mail queue" : "flush the mail queue");
+    request->status = EX_NOPERM;
+    return false;
+}
+
 static int run(struct request *request)
 {
     const bool is_listing = request->action == ACTION_LIST || request->action == ACTION_LIST_JSON;
     queue_text_begin(&request->text, stdout, request->action == ACTION_LIST_JSON);
+    if (!is_permitted(request, is_listing))
+        return request->status;
+    if (!tool_privilege_resume()) {
+        fail(request, EX_OSERR, "cannot take the command's group");
+        return request->status;
+    }
     const int descriptor = tool_connect_qmgr(&request->settings);
+    if (descriptor < 0 && errno == EACCES) {
+        fail(request, EX_NOPERM, "this command must be setgid to reach the queue manager");
+        return request->status;
+    }
     if (descriptor >= 0)
         return ask_qmgr(request, descriptor);
     if (is_listing && geteuid() == 0)
@@ -251,6 +276,8 @@ int main(int argc, char **argv)
     const char *slash = strrchr(argv[0], '/');
     const char *directory = NULL;
     request.program = slash ? slash + 1 : argv[0];
+    if (!tool_privilege_begin())
+        return EX_OSERR;
     for (int option; (option = getopt(argc, argv, "c:fi:jps:v")) != -1;) {
         switch (option) {
         case 'c':
@@ -279,6 +306,8 @@ int main(int argc, char **argv)
     }
     if (request.action == ACTION_NONE || optind < argc)
         return usage(request.program);
+    if (!tool_privilege_trusts(request.program, conf_directory(directory)))
+        return EX_NOPERM;
     arena_init(&arena, CONF_INSTANCE_ARENA_BYTES, 0);
     if (!tool_load(request.program, directory, &conf_part_tools, &arena, &request.settings))
         return EX_UNAVAILABLE;

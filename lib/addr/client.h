@@ -38,9 +38,10 @@ static inline bool addr_class_is_ours(enum addr_class class)
 }
 
 enum addr_expand_flags {
-    ADDR_EXPAND_FIRST = 1 << 0,       /* of its message: what is said once for all recipients */
-    ADDR_EXPAND_COPIES = 1 << 1,      /* always_bcc and its like: mail from outside or a user */
-    ADDR_EXPAND_CHECK_SENDER = 1 << 2 /* with a check: does the sender exist, if it is ours? */
+    ADDR_EXPAND_FIRST = 1 << 0,        /* of its message: what is said once for all recipients */
+    ADDR_EXPAND_COPIES = 1 << 1,       /* always_bcc and its like: mail from outside or a user */
+    ADDR_EXPAND_CHECK_SENDER = 1 << 2, /* with a check: does the sender exist, if it is ours? */
+    ADDR_EXPAND_NOTHING = 1 << 3       /* no_address_mappings: all addresses stay as they are */
 };
 
 /* Whom a recipient stands for. */

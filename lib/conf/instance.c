@@ -223,6 +223,13 @@ static bool take_templates(const struct conf_instance *instance, const struct co
 {
     struct buffer text;
     struct conf_error error;
+    const struct span path = buffer_span(value);
+    if (path.length > 0 && path.bytes[0] != '/') { /* master is not where the operator was */
+        conf_notice_add(notices, CONF_NOTICE_ERROR,
+                        "bounce_template_file %.*s: a path from / on is allowed",
+                        SPAN_PRINTF(path));
+        return false;
+    }
     buffer_init(&text, NULL, CONF_TEXT_MAX);
     const bool is_ok =
         conf_templates_render(instance, service, buffer_span(value), true, &text, &error);

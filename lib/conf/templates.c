@@ -86,11 +86,6 @@ static bool expand_all(const struct conf_instance *instance, const struct conf_s
 static bool read_file(const struct conf_instance *instance, struct span path, struct span *text,
                       struct conf_error *error)
 {
-    if (path.bytes[0] != '/') {
-        conf_error_set(error, "bounce_template_file %.*s: a path from / on is allowed",
-                       SPAN_PRINTF(path));
-        return false;
-    }
     const char *name = arena_string(instance->arena, path);
     const int fd = name ? open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
     const bool is_read =

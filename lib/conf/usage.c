@@ -185,6 +185,13 @@ static void report_undefined(void *context, struct span name)
         usage->undefined(usage->context, search->walk->service, name, search->walk->line);
 }
 
+static bool has_names_of_deliveries(struct span name)
+{
+    struct span transport;
+    const struct conf_parameter *parameter = conf_parameter_find(name, &transport);
+    return conf_known_find(name) || (parameter && parameter->content == CONF_CONTENT_RAW);
+}
+
 /* Values of parameters that are not built may hold $user and the like, which belong to the time of
  * delivery: nothing is known of them here. */
 static void walk_for_undefined(struct text_walk *walk)
@@ -192,13 +199,13 @@ static void walk_for_undefined(struct text_walk *walk)
     const struct conf_instance *instance = walk->instance;
     for (size_t i = 0; i < instance->main.entry_count; i++) {
         const struct conf_entry *entry = &instance->main.entries[i];
-        if (!conf_known_find(entry->name))
+        if (!has_names_of_deliveries(entry->name))
             walk_text(walk, NULL, entry->line, span_empty(), entry->value);
     }
     for (size_t i = 0; i < instance->master.service_count; i++) {
         const struct conf_service *service = &instance->master.services[i];
         for (size_t n = 0; n < service->override_count; n++)
-            if (!conf_known_find(service->overrides[n].name))
+            if (!has_names_of_deliveries(service->overrides[n].name))
                 walk_text(walk, service, service->line, span_empty(), service->overrides[n].value);
     }
 }

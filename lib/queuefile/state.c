@@ -17,6 +17,7 @@ struct stored_record {
     uint16_t status_detail;
     struct span reason;
     struct span remote;
+    struct span next_hop;
     struct span text;
     uint64_t next_attempt_us;
     uint32_t attempt_count;
@@ -39,6 +40,7 @@ static const struct record_field record_fields[] = {
     FIELD(10, RECORD_TEXT, false, text, QUEUE_RECORD_TEXT_MAX_BYTES),
     FIELD(11, RECORD_UINT64, false, next_attempt_us, UINT64_MAX),
     FIELD(12, RECORD_UINT32, false, attempt_count, UINT32_MAX),
+    FIELD(13, RECORD_TEXT, false, next_hop, QUEUE_RECORD_NEXT_HOP_MAX_BYTES),
 };
 #undef FIELD
 
@@ -103,7 +105,7 @@ static bool is_known_kind(uint8_t kind)
 }
 
 /* The text, cut and cleaned into storage where that is needed. */
-static struct span clean_text(struct span text, uint8_t storage[QUEUE_RECORD_TEXT_MAX_BYTES])
+static struct span clean_text(struct span text, uint8_t *storage)
 {
     const size_t length = span_first(text, QUEUE_RECORD_TEXT_MAX_BYTES).length;
     for (size_t i = 0; i < length; i++)
@@ -119,12 +121,13 @@ static uint16_t limit_number(uint16_t number)
 void queue_journal_append(const struct queue_record *record, struct buffer *out)
 {
     uint8_t reason[QUEUE_RECORD_TEXT_MAX_BYTES], remote[QUEUE_RECORD_TEXT_MAX_BYTES],
-        text[QUEUE_RECORD_TEXT_MAX_BYTES];
+        text[QUEUE_RECORD_TEXT_MAX_BYTES], next_hop[QUEUE_RECORD_NEXT_HOP_MAX_BYTES];
     struct stored_record stored = {
         .time_us = record->time_us,
         .first_recipient = record->first_recipient,
         .recipient_count = record->recipient_count,
         .remote = clean_text(record->remote, remote),
+        .next_hop = clean_text(span_first(record->next_hop, sizeof(next_hop)), next_hop),
         .text = clean_text(record->text, text),
         .next_attempt_us = record->next_attempt_us,
         .attempt_count = record->attempt_count,
@@ -160,6 +163,7 @@ bool queue_journal_next(struct span *rest, struct queue_record *record)
         .recipient_count = stored.recipient_count,
         .has_outcome = stored.outcome_kind != 0,
         .remote = stored.remote,
+        .next_hop = stored.next_hop,
         .text = stored.text,
         .next_attempt_us = stored.next_attempt_us,
         .attempt_count = stored.attempt_count,

@@ -53,13 +53,14 @@ struct queue_record {
     struct outcome outcome;
     struct span remote; /* "mx.example.net[192.0.2.7]:25", or a mailbox; may be empty */
     struct span text;
+    struct span next_hop; /* where it was to go; may be empty */
     uint64_t next_attempt_us;
     uint32_t attempt_count;
 };
 
 /* Reasons and remotes longer than the limit are cut, and control characters become '?': what
  * another server said must not keep us from writing it down. */
-enum { QUEUE_RECORD_TEXT_MAX_BYTES = 1024 };
+enum { QUEUE_RECORD_TEXT_MAX_BYTES = 1024, QUEUE_RECORD_NEXT_HOP_MAX_BYTES = 256 };
 void queue_journal_append(const struct queue_record *record, struct buffer *out);
 
 /* Takes the next record off *rest; texts point into the input. False at the end, and at anything

@@ -183,6 +183,7 @@ static void test_checks_with_other_settings(void **state)
         {"x@sub.example", ADDR_CLASS_RELAY,
          "550 5.1.1 " REJECTED "User unknown in relay recipient table"},
         {"bob@host", ADDR_CLASS_OTHER, "ok bob@host.example.org"},
+        {"bob@host.", ADDR_CLASS_OTHER, "ok bob@host"},
     };
     run_checks("parent_domain_matches_subdomains =\nappend_dot_mydomain = yes\n", parents,
                ARRAY_LENGTH(parents));

@@ -197,11 +197,11 @@ class Instance:
         """What an installation does once: postdrop gets the group of the maildrop directory."""
         if os.geteuid() != 0 or self.run_as is not None:
             return
-        postdrop = self.programs.command("postdrop")
         group = (self.queue_directory / "maildrop").stat().st_gid
-        if os.stat(postdrop).st_gid != group or not os.stat(postdrop).st_mode & 0o2000:
-            os.chown(postdrop, 0, group)
-            os.chmod(postdrop, 0o2755)
+        for command in map(self.programs.command, ("postdrop", "postqueue")):
+            if os.stat(command).st_gid != group or not os.stat(command).st_mode & 0o2000:
+                os.chown(command, 0, group)
+                os.chmod(command, 0o2755)
 
     def stop(self):
         return self.run("posthouse", "stop", check=True)

@@ -23,7 +23,12 @@ static void test_stress_of_two_processes(void **state)
     assert_true(services_report(&second, 8, 10));
     assert_true(first.service->is_stressed);
     assert_false(other.service->is_stressed);
-    assert_false(services_report(&second, 10, 10)); /* no news */
+    assert_false(services_report(&second, 9, 10)); /* no news */
+    assert_false(first.service->is_full);
+    assert_true(services_report(&second, 10, 10));
+    assert_true(first.service->is_full);
+    assert_true(services_report(&second, 9, 10));
+    assert_false(first.service->is_full);
     assert_false(services_report(&second, 4, 10));
     assert_true(services_report(&second, 3, 10));
     assert_false(first.service->is_stressed);

@@ -162,6 +162,24 @@ def test_sender_and_recipient_have_canonical_names(make_instance):
     one.wait_for_log(rf"{queue_id}: to=<friend@here\.test>, orig_to=<nick@here\.test>, relay=virtual, ")
 
 
+def test_mappings_are_left_to_whoever_comes_later(make_instance):
+    """receive_override_options, as in front of a content filter: the alias exists and stays."""
+    one = with_aliases(make_instance, "friend@here.test you@here.test\nlist@here.test you@here.test, friend@here.test\n", **{
+        "receive_override_options": "no_address_mappings", "always_bcc": "archive@here.test"})
+    one.send("friend@here.test")
+    one.wait_for_mail("friend@here.test")
+    with one.client() as client:
+        client.ehlo()
+        client.mail("s@client.example")
+        assert client.rcpt("list@here.test")[0] == 250      # an alias, though no mailbox
+        assert client.rcpt("nobody@here.test")[0] == 550
+    one.wait_for_empty_queue()
+    assert [len(one.messages(user)) for user in USERS] == [0, 1, 0, 0]
+    one.set(receive_override_options="no_unknown_recipient_checks")
+    one.reload()
+    wait_until(lambda: refusal(one, "nobody@here.test")[0] == 250, "nobody is refused any more")
+
+
 def test_addresses_in_the_header(make_instance):
     """For local clients; what strangers wrote stays, unless a domain completes it."""
     one = with_aliases(make_instance, "a@alias.test you@here.test\n", **{

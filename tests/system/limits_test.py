@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import time
 
 import pytest
 
@@ -426,6 +427,21 @@ def test_all_server_ports_are_busy(make_instance):
     one.wait_for_log(r"NOQUEUE: reject: CONNECT from \[127\.0\.0\.3\]:\d+: all server ports busy$")
     first.leave()
     assert Client(one).greeting.startswith("220")
+
+
+def test_one_full_process_is_no_reason_to_turn_anybody_away(make_instance):
+    """Another one has room: it takes all that come, while the first is full for longer than anybody is
+    asked to wait."""
+    one = make_instance("here", smtpd_processes="2", settings={"smtpd_client_limit": "4"}).start()
+    held = [Client(one) for _ in range(5)]
+    for _ in range(70):
+        client = Client(one, "127.0.0.3")
+        assert client.greeting.startswith("220")
+        client.leave()
+        time.sleep(0.1)
+    for client in held:
+        client.leave()
+    assert "server ports busy" not in one.log()
 
 
 # ---- before the greeting

@@ -7,7 +7,6 @@ import pathlib
 import re
 import shutil
 import stat
-import subprocess
 
 import pytest
 from harness import instance, peers
@@ -218,6 +217,16 @@ endless: :include:{people.base}/endless
     people.send("endless@here.test")
     people.wait_for_mail("bob")
     assert not list(out.iterdir())
+
+
+def test_a_table_that_anybody_may_write_to(people):
+    people.start("bob: carol\n")
+    os.chmod(f"{people.base}/aliases.db", 0o666)
+    dsn, status, text = people.send("bob@here.test")[1:]
+    assert (dsn, status) == ("4.3.5", "deferred") and text.startswith("anybody may write to alias table ")
+    os.chmod(f"{people.base}/aliases.db", 0o644)
+    people.here.flush()
+    people.wait_for_mail("carol")
 
 
 # ---- .forward
@@ -559,3 +568,21 @@ def test_commands_switched_off(people):
     people.start('program: "|true"\n', allow_mail_to_commands="")
     assert people.send("program@here.test")[1:] == ("5.7.1", "bounced", "mail to command is restricted")
     assert "local: commands" not in workers_of(people).values()
+
+
+def test_without_root(people, make_instance):
+    """All as one user: that user's mail, aliases and commands; others' mail waits."""
+    uid = people.uid("alice")
+    out = people.home("alice") / "out"
+    people.write("alice", ".forward", f'\\alice, "|id -un > {out}"\n')
+    table = people.aliases(f'list: alice, bob\nprogram: "|id -un > {people.home("alice")}/out2"\n',
+                           owner=uid)
+    people.here = make_instance("rootless", run_as=uid, settings={
+        "mydestination": "rootless.test", "virtual_mailbox_domains": "", "myorigin": "rootless.test",
+        "local_recipient_maps": "", "alias_maps": f"hash:{table}"}).start()
+    people.here.send("list@rootless.test")
+    people.wait_for_mail("alice")
+    instance.wait_until(out.exists, "the command ran")
+    people.here.wait_for_log(r"to=<bob@rootless\.test>,.* status=deferred \(delivery to another user's mailbox ")
+    assert people.send("program@rootless.test")[2] == "sent"
+    assert out.read_text() == (people.home("alice") / "out2").read_text() == "alice\n"

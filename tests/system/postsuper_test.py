@@ -123,3 +123,21 @@ def test_a_broken_queue(make_instance):
     assert done.returncode == 1 and f"{bad}: the file is damaged; moved to corrupt" in done.stderr, done
     assert places(one, bad) == ["corrupt"] and places(one, good) == ["deferred"] and not left.exists()
     one.run("postsuper", check=True)
+
+
+def test_flush_by_next_hop(make_instance):
+    one = away(make_instance, relayhost="[relay.invalid]", transport_maps="inline:{ {else.test = smtp:[127.0.0.1]:1} }")
+    one.start()
+    first, second = one.send("out@away.test"), one.send("out@else.test")
+    for queue_id in (first, second):
+        wait_for_place(one, queue_id, "deferred")
+
+    def attempts(queue_id):
+        return len(re.findall(rf"{queue_id}: to=.*status=deferred", one.log()))
+    wait_until(lambda: attempts(first) and attempts(second), "both are in the log")
+    for site, flushed, other in (("relay.invalid", first, second), ("[127.0.0.1]:1", second, first)):
+        tried, left = attempts(flushed), attempts(other)
+        one.run("postqueue", "-s", site, check=True)
+        wait_until(lambda: attempts(flushed) > tried, f"flushed by {site}")
+        assert attempts(other) == left
+        wait_for_place(one, flushed, "deferred")

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -151,6 +152,22 @@ def test_a_session(make_instance):
     one.wait_for_mail("two@here.test", 2)
 
 
+def test_postcat_of_what_was_dropped(make_instance):
+    one = here(make_instance)
+    one.start()
+    one.stop()
+    one.sendmail("-f", "me", "-F", "A. Sender", "you", "two@here.test", content="Subject: s\n\nbody\n")
+    [name] = dropped(one)
+    shown = one.run("postcat", "-q", name, check=True).stdout
+    for line in ("sender: me", "sender_fullname: A. Sender", "recipient: you", "recipient: two@here.test",
+                 "Subject: s", "body"):
+        assert f"\n{line}\n" in shown, (line, shown)
+    assert one.run("postcat", "-bq", name, check=True).stdout == "body\n"
+    assert one.run("postcat", "-hq", name, check=True).stdout == "Subject: s\n"
+    assert one.run("postcat", "-bh", one.queue_directory / "maildrop" / name, check=True).stdout == \
+        "Subject: s\n\nbody\n"
+
+
 def test_aliases_and_the_queue_by_other_names(make_instance):
     one = here(make_instance)
     aliases = one.directory / "aliases"
@@ -183,6 +200,41 @@ def test_while_the_system_is_down(make_instance):
     one.wait_for_mail("you@here.test", 5)
     one.wait_for_empty_queue()
     assert dropped(one) == []
+
+
+def run_as_program(one, argv, content):
+    return subprocess.run(argv, input=content, text=True, capture_output=True, check=True, timeout=60,
+                          env={**os.environ, "MAIL_CONFIG": str(one.etc), "HOME": str(one.directory),
+                               "EMAIL": "me@here.test"})
+
+
+@pytest.mark.skipif(not shutil.which("mutt"), reason="needs mutt")
+def test_mutt(make_instance):
+    one = here(make_instance)
+    one.start()
+    attached = one.directory / "attached.txt"
+    attached.write_text("attached text\n")
+    run_as_program(one, ["mutt", "-n", "-F", "/dev/null", "-e", f"set sendmail='{one.programs.command('sendmail')} "
+                         "-oem -oi' use_envelope_from=yes from=me@here.test copy=no", "-s", "by mutt",
+                         "-a", str(attached), "-c", "two@here.test", "--", "you@here.test"], ".\nhello\n")
+    [message] = one.wait_for_mail("you@here.test")
+    assert message["Subject"] == "by mutt"
+    assert message["Return-Path"] == "<me@here.test>"
+    parts = [part.get_content() for part in message.walk() if part.get_content_maintype() == "text"]
+    assert parts == [".\nhello\n", "attached text\n"], parts
+    one.wait_for_mail("two@here.test")
+
+
+@pytest.mark.skipif(not shutil.which("s-nail"), reason="needs s-nail")
+def test_mailx(make_instance):
+    one = here(make_instance)
+    one.start()
+    run_as_program(one, ["s-nail", "-:/", "-S", f"mta={one.programs.command('sendmail')}", "-r", "me@here.test",
+                         "-s", "by mail", "-b", "two@here.test", "you@here.test"], "hello\n")
+    [message] = one.wait_for_mail("you@here.test")
+    assert message["Subject"] == "by mail" and message.get_content() == "hello\n"
+    [message] = one.wait_for_mail("two@here.test")
+    assert message["Bcc"] is None
 
 
 @needs_root
@@ -228,6 +280,27 @@ def test_who_may_submit(make_instance):
     assert done.returncode == 77 and b"User nobody(65534) is not allowed to submit mail" in done.stderr
     one.sendmail("-f", "me", "you", user=USER)
     one.wait_for_mail("you@here.test")
+
+
+@needs_root
+def test_who_may_look_and_flush(make_instance):
+    one = here(make_instance, authorized_mailq_users="root", authorized_flush_users="!nobody, static:anyone")
+    one.start()
+    done = one.sendmail("-bp", user=65534, check=False)
+    assert done.returncode == 77 and b"User nobody(65534) is not allowed to view the mail queue" in done.stderr
+    done = one.sendmail("-q", user=65534, check=False)
+    assert done.returncode == 77 and b"is not allowed to flush" in done.stderr
+    one.sendmail("-q", user=USER)
+    one.sendmail("-bp")
+    own = one.directory / "postqueue"     # of the same power as what a user could write
+    own.write_bytes(pathlib.Path(one.programs.command("postqueue")).read_bytes())
+    own.chmod(0o755)
+    done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", own, "-c", one.etc,
+                           "-f"], capture_output=True, check=False)
+    assert done.returncode == 77, done
+    one.set(authorized_mailq_users=None, authorized_flush_users=None)
+    one.reload()
+    one.sendmail("-bp", user=65534)
 
 
 def test_limits(make_instance):

@@ -133,6 +133,16 @@ def test_probes_take_a_way_of_their_own(make_instance):
         assert probes(judge, "bad@void.test") == 0
 
 
+def test_a_probe_may_go_as_far_as_data(make_instance):
+    """smtp_address_verify_target = data: for servers that refuse there; they get no content."""
+    with sinks.Sink(extensions=(), script={"DATA": ["550 5.7.1 not from you", "354 go on"]}) as sink:
+        one = make_instance("here", settings=relaying_to(sink, smtp_address_verify_target="data")).start()
+        assert rcpt(one, "bad@far.test")[0] == 450
+        assert rcpt(one, "good@far.test")[0] == 250
+        one.wait_for_log(r"to=<good@far.test>.*status=deliverable \(354 go on\)")
+        assert not sink.messages
+
+
 def test_results_expire(make_instance):
     with sinks.Sink(script={"RCPT": ["550 5.1.1 no such user", "250 2.1.5 Ok"]}) as sink:
         one = make_instance("here", settings=relaying_to(

@@ -96,9 +96,18 @@
     "bounce|2bounce|data|delay|policy|protocol|resource|software", \
     "Classes of trouble that the postmaster is told of.")
 
+/* Commands. */
+#define CONF_SHARED_authorized_flush_users CONF_MATCH_LIST(authorized_flush_users, "static:anyone", \
+    "Users who may flush the queue, beside root.")
+#define CONF_SHARED_authorized_mailq_users CONF_MATCH_LIST(authorized_mailq_users, "static:anyone", \
+    "Users who may look at the queue, beside root.")
+
 /* Recipients in the envelope. */
 #define CONF_SHARED_enable_original_recipient CONF_BOOL(enable_original_recipient, "yes", \
     "Keep with each recipient who was meant before addresses were rewritten.")
+#define CONF_SHARED_receive_override_options CONF_WORDS(receive_override_options, "", \
+    "no_unknown_recipient_checks|no_address_mappings|no_header_body_checks|no_milters", \
+    "What is left out for mail that is taken in here, as before a content filter.")
 #define CONF_SHARED_duplicate_filter_limit CONF_NUMBER(duplicate_filter_limit, "1000", 0, CONF_NUMBER_MAX, \
     "Recipients of a message that are remembered, so that equal ones count once.")
 

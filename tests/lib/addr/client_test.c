@@ -1,0 +1,215 @@
+/* tests/lib/addr - what the client makes of an addrd's answers, which the test plays: whole lists,
+ * lists in parts, lists that change meanwhile, and nonsense. */
+#include "../../test.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "addr/client.h"
+#include "system/task.h"
+
+enum { PATIENCE_MS = 5000, ARENA_BYTES = 1 << 20 };
+
+/* How the played addrd behaves. */
+struct play {
+    uint32_t total;         /* length of the list */
+    uint32_t at_once;       /* records in an answer */
+    uint32_t claimed_total; /* 0: the truth */
+    bool changes;           /* the list is another one each time */
+    bool is_nonsense;
+    bool fails_later; /* the second question */
+    uint32_t asked_count;
+};
+static struct play play;
+static struct loop *loop;
+static struct addr_client client;
+
+static void put_records(struct buffer *records, uint32_t first)
+{
+    for (uint32_t i = first; i < play.total && i < first + play.at_once; i++) {
+        char address[64];
+        (void)snprintf(address, sizeof(address), "m%u@x", i);
+        const struct ipc_addr_expanded record = {.address = span_from_string(address),
+                                                 .is_copy = i == 1};
+        ipc_records_append(IPC_ADDR_EXPANDED, &record, records);
+    }
+    if (play.is_nonsense)
+        buffer_append_string(records, "nonsense");
+}
+
+static void answer_expand(struct ipc_channel *channel, const struct ipc_delivery *delivery)
+{
+    const struct ipc_addr_expand *question = delivery->message;
+    struct buffer records;
+
+    buffer_init(&records, NULL, 49152);
+    put_records(&records, question->skipped);
+    const struct ipc_addr_expand_reply reply = {
+        .outcome = play.fails_later && play.asked_count > 1 ? outcome_temporary(451, 3, 0, "later")
+                                                            : outcome_ok(),
+        .recipients = buffer_span(&records),
+        .total = play.claimed_total ? play.claimed_total : play.total,
+        .fingerprint = play.changes ? play.asked_count : 7,
+        .new_sender = SPAN("s@y")};
+    assert_true(ipc_channel_reply(channel, delivery->id, IPC_ADDR_EXPAND_REPLY, &reply));
+    buffer_release(&records);
+}
+
+static void answer_rewrite(struct ipc_channel *channel, const struct ipc_delivery *delivery)
+{
+    const struct ipc_addr_rewrite *question = delivery->message;
+    struct span rest = question->addresses;
+    struct ipc_addr_recipient address;
+    struct buffer records;
+
+    buffer_init(&records, NULL, 49152);
+    for (uint32_t i = 0; i < play.at_once && rest.length; i++) {
+        assert_int_equal(ipc_records_next(&rest, IPC_ADDR_RECIPIENT, &address), PARSE_OK);
+        char text[64];
+        (void)snprintf(text, sizeof(text), "%.*s!", SPAN_PRINTF(address.address));
+        const struct ipc_addr_recipient record = {.address = span_from_string(text)};
+        ipc_records_append(IPC_ADDR_RECIPIENT, &record, &records);
+    }
+    const struct ipc_addr_rewrite_reply reply = {
+        .outcome = play.fails_later && play.asked_count > 1 ? outcome_temporary(451, 3, 0, "later")
+                                                            : outcome_ok(),
+        .addresses = buffer_span(&records)};
+    assert_true(ipc_channel_reply(channel, delivery->id, IPC_ADDR_REWRITE_REPLY, &reply));
+    buffer_release(&records);
+}
+
+static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
+                       void *context)
+{
+    (void)context;
+    play.asked_count++;
+    if (delivery->type == IPC_ADDR_EXPAND)
+        answer_expand(channel, delivery);
+    else
+        answer_rewrite(channel, delivery);
+}
+
+static const struct ipc_permission permissions[] = {
+    {IPC_ADDR_EXPAND, UINT32_MAX}, {IPC_ADDR_REWRITE, UINT32_MAX}, {0, 0}};
+static const struct ipc_channel_handlers server_handlers = {on_message, NULL, permissions};
+static const struct ipc_channel_handlers client_handlers = {NULL, NULL, NULL};
+
+/* Runs the body in a task, with an addrd that behaves like this. */
+static void run(struct play behaviour, void (*body)(void *argument), void *argument)
+{
+    int ends[2];
+
+    play = behaviour;
+    loop = loop_create();
+    assert_non_null(loop);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+    struct ipc_channel *server =
+        ipc_channel_create(loop, ends[0], IPC_ROLE_SMTPD, &server_handlers, NULL);
+    struct ipc_channel *channel =
+        ipc_channel_create(loop, ends[1], IPC_ROLE_ADDRD, &client_handlers, NULL);
+    assert_true(server && channel);
+    addr_client_set_channel(&client, channel);
+    assert_non_null(task_start(loop, "test", body, argument));
+    loop_run(loop);
+    ipc_channel_destroy(&server);
+    ipc_channel_destroy(&channel);
+    loop_destroy(&loop);
+}
+
+struct expansion_row {
+    const char *name;
+    struct play behaviour;
+    bool is_ok;
+    uint32_t asked_count;
+};
+
+static void expand(void *argument)
+{
+    const struct expansion_row *row = argument;
+    struct addr_expansion expansion;
+    struct arena arena;
+
+    arena_init(&arena, ARENA_BYTES, 0);
+    const struct outcome outcome =
+        addr_expand(&client, SPAN("list@x"), SPAN("s@x"), 0, clock_deadline_after(PATIENCE_MS),
+                    &arena, &expansion);
+    if (outcome.kind != (row->is_ok ? OUTCOME_OK : OUTCOME_TEMPORARY))
+        fail_msg("%s: %.*s", row->name, SPAN_PRINTF(outcome.reason));
+    if (play.asked_count != row->asked_count)
+        fail_msg("%s: asked %u times", row->name, play.asked_count);
+    if (row->is_ok) {
+        struct span rest = expansion.records;
+        struct ipc_addr_expanded record;
+        assert_int_equal(expansion.count, row->behaviour.total);
+        assert_span_is(row->name, expansion.sender, "s@y");
+        for (uint32_t i = 0; i < expansion.count; i++) {
+            char address[64];
+            (void)snprintf(address, sizeof(address), "m%u@x", i);
+            assert_int_equal(ipc_records_next(&rest, IPC_ADDR_EXPANDED, &record), PARSE_OK);
+            assert_span_is(row->name, record.address, address);
+            assert_int_equal(record.is_copy, i == 1);
+        }
+        assert_int_equal(rest.length, 0);
+    }
+    arena_destroy(&arena);
+    loop_stop(loop);
+}
+
+static void test_expansions(void **state)
+{
+    static const struct expansion_row rows[] = {
+        {"itself", {.total = 0, .at_once = 10}, true, 1},
+        {"one answer", {.total = 3, .at_once = 10}, true, 1},
+        {"parts", {.total = 10, .at_once = 3}, true, 4},
+        {"another list meanwhile", {.total = 10, .at_once = 3, .changes = true}, false, 2},
+        {"a list that grows", {.total = 3, .at_once = 3, .claimed_total = 4}, false, 2},
+        {"more than was said", {.total = 5, .at_once = 5, .claimed_total = 3}, false, 1},
+        {"nonsense", {.total = 3, .at_once = 10, .is_nonsense = true}, false, 1},
+        {"a failure on the way", {.total = 10, .at_once = 3, .fails_later = true}, false, 2},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct expansion_row row = rows[i];
+        run(row.behaviour, expand, &row);
+    }
+}
+
+static void rewrite(void *argument)
+{
+    const bool is_ok = *(bool *)argument;
+    const struct span addresses[] = {SPAN("a"), SPAN("b"), SPAN("c")};
+    struct span rewritten[3];
+    struct arena arena;
+
+    arena_init(&arena, ARENA_BYTES, 0);
+    const struct outcome outcome =
+        addr_rewrite(&client, ADDR_REWRITE_GENERIC, addresses, 3, clock_deadline_after(PATIENCE_MS),
+                     &arena, rewritten);
+    assert_int_equal(outcome.kind, is_ok ? OUTCOME_OK : OUTCOME_TEMPORARY);
+    if (is_ok) {
+        assert_span_is("first", rewritten[0], "a!");
+        assert_span_is("last", rewritten[2], "c!");
+    }
+    arena_destroy(&arena);
+    loop_stop(loop);
+}
+
+static void test_rewriting(void **state)
+{
+    bool is_ok = true;
+    (void)state;
+    run((struct play){.at_once = 2}, rewrite, &is_ok);
+    assert_int_equal(play.asked_count, 2);
+    is_ok = false;
+    run((struct play){.at_once = 2, .fails_later = true}, rewrite, &is_ok);
+    run((struct play){.at_once = 0}, rewrite, &is_ok);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_expansions),
+        cmocka_unit_test(test_rewriting),
+    };
+    return cmocka_run_group_tests_name("addr/client", tests, NULL, NULL);
+}
