@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/ascii.h"
+#include "base/utf8.h"
 #include "smtp/reply.h"
 
 enum { REPLY_TEXT_BYTES = 1024, FAREWELL_TIMEOUT_MS = 1000, DISCARD_MAX_BYTES = 65536 };
@@ -277,12 +277,19 @@ static const char *name_of_bad_byte(struct span input)
     return "bad byte";
 }
 
+/* What came, without its line end. */
+static struct span command_line(const struct smtpsession *session)
+{
+    struct span line = span_first(stream_input(&session->stream), session->command_bytes);
+    line.length -= span_ends_with(line, SPAN("\r\n")) ? 2 : 1; /* or a bare LF */
+    return line;
+}
+
 /* The tables may have another command for the one that came. */
 static void replace_command(struct smtpsession *session, struct smtp_command *command)
 {
-    const size_t line_bytes = session->command_bytes - (command->has_bare_lf ? 1 : 2);
     size_t consumed;
-    if (!session_filter_command(session, span_first(stream_input(&session->stream), line_bytes)))
+    if (!session_filter_command(session, command_line(session)))
         return;
     if (smtp_command_parse(buffer_span(&session->filtered_command), SIZE_MAX, false, command,
                            &consumed) != PARSE_OK)
@@ -393,18 +400,23 @@ static void run_one_command(struct smtpsession *session)
     if (!read_command(session, &command))
         return;
     session->stage = smtp_verb_name(command.verb);
-    session_note_command(session,
-                         span_first(stream_input(&session->stream), session->command_bytes - 2));
+    const struct span line = command_line(session);
+    session_note_command(session, line);
+    if (settings->has_smtputf8 && !utf8_is_valid(line)) { /* RFC 6531 section 3.3 */
+        session->stage = smtp_verb_name(SMTP_VERB_UNKNOWN);
+        session_reply(session, 500, 5, 2, "Error: bad UTF-8 syntax");
+        session->counts[SMTP_VERB_UNKNOWN].total++;
+        session->error_count++;
+        session_consume_command(session);
+        return;
+    }
     if (command.verb == SMTP_VERB_UNKNOWN &&
         is_in_list(settings->forbidden_commands, command.name)) {
-        struct span line = span_first(stream_input(&session->stream),
-                                      session->command_bytes - (command.has_bare_lf ? 1 : 2));
-        line = span_first(line, SESSION_LOGGED_INPUT_BYTES);
         struct buffer *text = maillog_begin(session->service->log, LOG_LEVEL_WARNING, span_empty());
         buffer_append_string(text, "non-SMTP command from ");
         maillog_put_peer(text, &session->peer);
         buffer_append_string(text, ": ");
-        buffer_append_span(text, line);
+        buffer_append_span(text, span_first(line, SESSION_LOGGED_INPUT_BYTES));
         maillog_end(session->service->log);
         session_reply(session, 221, 7, 0, "Error: I can break rules, too. Goodbye.");
         session->end = SESSION_HAS_QUIT;
