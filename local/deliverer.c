@@ -1,11 +1,16 @@
 /* local/deliverer - see deliverer.h. */
 #include "deliverer.h"
 
+#include <errno.h>
 #include <stdlib.h>
+
+#include "mbox.h"
+#include "system/file.h"
 
 struct deliverer {
     struct deliverer_rules rules;
     struct commit *commit;
+    struct pool *pool;
 };
 
 struct delivery {
@@ -26,6 +31,7 @@ struct deliverer *deliverer_create(struct loop *loop, struct pool *pool,
     if (!deliverer)
         return NULL;
     deliverer->rules = *rules;
+    deliverer->pool = pool;
     if (!rules->is_refusing && !(deliverer->commit = commit_create(loop, pool, rules->policy))) {
         free(deliverer);
         return NULL;
@@ -109,8 +115,89 @@ bool deliverer_start(struct deliverer *deliverer, const struct agent_recipient *
     return true;
 }
 
-/* NULL: the recipient is finished. */
-static struct delivery *make_delivery(const struct deliverer *deliverer,
+/* ---- mailbox files ---- */
+
+struct file_delivery {
+    struct pool_job job;
+    struct agent_recipient *recipient;
+    struct maildir_place place;
+    struct mbox_request request;
+    struct maildir_result result;
+};
+
+static void file_work(struct pool_job *job)
+{
+    struct file_delivery *delivery = CONTAINER_OF(job, struct file_delivery, job);
+    struct mbox_request *request = &delivery->request;
+    struct rendition_space *space = rendition_space_create();
+    request->directory = space ? maildir_open_parent(&delivery->place, &request->name) : -1;
+    if (!space)
+        maildir_fail(&delivery->result, ENOMEM, "write the message");
+    else if (request->directory < 0)
+        maildir_fail(&delivery->result, errno, "open the mailbox's directory");
+    else
+        mbox_deliver(request, space, &delivery->result);
+    file_close(request->directory);
+    rendition_space_destroy(&space);
+}
+
+static void file_done(struct pool_job *job)
+{
+    struct file_delivery *delivery = CONTAINER_OF(job, struct file_delivery, job);
+    struct outcome outcome = delivery->result.outcome;
+    if (delivery->result.is_corrupt)
+        delivery->recipient->message->is_corrupt = true;
+    if (outcome_is_ok(&outcome))
+        outcome.reason = SPAN("delivered to mailbox");
+    agent_finish(delivery->recipient, outcome);
+}
+
+static bool is_file(const struct deliverer_rules *rules, const struct agent_recipient *recipient)
+{
+    return span_is_empty(rules->mailbox) && !span_ends_with(recipient->mailbox, SPAN("/"));
+}
+
+static void deliver_to_file(struct deliverer *deliverer, struct agent_recipient *recipient)
+{
+    const struct agent_message *message = recipient->message;
+    const struct deliverer_rules *rules = &deliverer->rules;
+    struct file_delivery *delivery = arena_alloc(&recipient->message->arena, sizeof(*delivery));
+    if (!delivery) {
+        agent_finish(recipient, outcome_temporary(451, 3, 0, "out of memory"));
+        return;
+    }
+    *delivery = (struct file_delivery){.job = {.work = file_work, .done = file_done},
+                                       .recipient = recipient};
+    if (!set_place(rules, recipient, &delivery->place)) {
+        agent_finish(recipient,
+                     outcome_temporary(451, 2, 0, "the table of mailboxes gives no usable path"));
+        return;
+    }
+    delivery->request = (struct mbox_request){
+        .content = &message->content,
+        .queue_id = message->deliver.queue_id,
+        .reverse_path = message->envelope.reverse_path,
+        .original_recipient = !rules->has_delivered_to             ? span_empty()
+                              : span_is_empty(recipient->original) ? recipient->recipient
+                                                                   : recipient->original,
+        .delivered_to = rules->has_delivered_to ? recipient->recipient : span_empty(),
+        .path = delivery->place.path,
+        .is_in_directory = true,
+        .size_limit_bytes = rules->size_limit_bytes,
+        .locks = rules->locks,
+        .lock_attempts = rules->lock_attempts,
+        .lock_delay_ms = rules->lock_delay_ms,
+        .stale_lock_ms = rules->stale_lock_ms,
+        .must_be_owner = true,
+        .is_maybe_repeated = message->deliver.is_maybe_repeated,
+    };
+    pool_submit(deliverer->pool, &delivery->job);
+}
+
+/* ---- Maildirs ---- */
+
+/* NULL: the recipient is finished, or has a mailbox file and will be. */
+static struct delivery *make_delivery(struct deliverer *deliverer,
                                       struct agent_recipient *recipient)
 {
     struct agent_message *message = recipient->message;
@@ -124,6 +211,10 @@ static struct delivery *make_delivery(const struct deliverer *deliverer,
         struct outcome outcome = outcome_ok();
         outcome.reason = SPAN("delivers to mailbox");
         agent_finish(recipient, outcome);
+        return NULL;
+    }
+    if (is_file(rules, recipient)) {
+        deliver_to_file(deliverer, recipient);
         return NULL;
     }
     delivery = arena_alloc(&message->arena, sizeof(*delivery));

@@ -1,6 +1,6 @@
-/* local/deliverer - messages from the agent into Maildirs by commit: the part that runs as the
- * mailboxes' owner, in virtual itself when all have one owner, in a worker per owner otherwise.
- * Callers: local/virtual, local/worker. */
+/* local/deliverer - messages from the agent into Maildirs by commit, and mailbox files: the part
+ * that runs as the mailboxes' owner, in virtual itself when all have one owner, in a worker per
+ * owner otherwise. Callers: local/virtual, local/worker. */
 #ifndef LOCAL_DELIVERER_H
 #define LOCAL_DELIVERER_H
 
@@ -24,6 +24,11 @@ struct deliverer_rules {
     bool refuses_loops;
     struct span host; /* myhostname */
     enum commit_policy policy;
+    /* A path without a slash at its end is a mailbox file: as in struct mbox_request. */
+    unsigned locks;
+    unsigned lock_attempts;
+    int64_t lock_delay_ms;
+    int64_t stale_lock_ms;
 };
 
 struct deliverer;

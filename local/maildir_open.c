@@ -74,12 +74,12 @@ static int open_or_make(int parent, const char *name, bool is_confined)
 }
 
 /* Step by step, each below the one before; only taken when opening the whole path failed. */
-static int make_path(const struct maildir_place *place)
+static int make_path(const struct maildir_place *place, const char *end)
 {
     char component[MAILDIR_PATH_MAX_BYTES + 1];
     const char *rest = place->path;
     int directory = fcntl(place->base, F_DUPFD_CLOEXEC, 0);
-    while (directory >= 0 && *rest) {
+    while (directory >= 0 && rest < end) {
         const char *slash = strchr(rest, '/');
         const size_t length = slash ? (size_t)(slash - rest) : strlen(rest);
         memcpy(component, rest, length);
@@ -90,6 +90,13 @@ static int make_path(const struct maildir_place *place)
         rest += length + (slash ? 1 : 0);
     }
     return directory;
+}
+
+int maildir_open_parent(const struct maildir_place *place, const char **name)
+{
+    const char *slash = strrchr(place->path, '/');
+    *name = slash ? slash + 1 : place->path;
+    return make_path(place, *name);
 }
 
 /* On these, flushing a file makes durable all that was done to its names before: ext4 and xfs put
@@ -131,7 +138,7 @@ int maildir_open(struct maildir *mailbox, const struct maildir_place *place)
     *mailbox = (struct maildir){.directory = -1, .tmp = -1, .new = -1};
     mailbox->directory = open_directory(place->base, place->path, place->is_confined);
     if (mailbox->directory < 0 && errno == ENOENT)
-        mailbox->directory = make_path(place);
+        mailbox->directory = make_path(place, place->path + strlen(place->path));
     if (mailbox->directory >= 0 && check_directory(mailbox, place) == 0 &&
         open_parts(mailbox, place->is_confined) == 0)
         return 0;

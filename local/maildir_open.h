@@ -41,6 +41,9 @@ struct maildir {
 /* Opens the Maildir, and makes what is missing of it with mode 0700. 0, or -1 with errno: EPERM
  * when the directory has another owner, EXDEV when something would lead out of a confined place. */
 MUST_USE int maildir_open(struct maildir *mailbox, const struct maildir_place *place);
+/* Opens the directory that the last component of the path lies in, made where it is missing, and
+ * says which component that is. -1 with errno. */
+MUST_USE int maildir_open_parent(const struct maildir_place *place, const char **name);
 /* Opens one of the mailbox's own directories ("cur") for listing. */
 MUST_USE int maildir_open_part(const struct maildir *mailbox, const char *name, bool is_confined);
 void maildir_close(struct maildir *mailbox);

@@ -23,6 +23,8 @@ enum {
 struct mbox {
     const struct mbox_request *request;
     struct maildir_result *result;
+    int directory; /* that the name begins in */
+    const char *name;
     int file;
     uint64_t length; /* before this delivery */
     bool is_new;
@@ -69,9 +71,10 @@ static void remove_if_stale(const struct mbox *mbox)
     struct stat status;
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail with these arguments */
-    if (fstatat(AT_FDCWD, mbox->dotlock, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+    if (fstatat(mbox->directory, mbox->dotlock, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
         (now.tv_sec - status.st_ctim.tv_sec) * 1000 > mbox->request->stale_lock_ms)
-        (void)unlink(mbox->dotlock); /* else it is still there at the next try */
+        (void)unlinkat(mbox->directory, mbox->dotlock,
+                       0); /* else it is still there at the next try */
 }
 
 static bool take_dotlock(struct mbox *mbox)
@@ -79,12 +82,12 @@ static bool take_dotlock(struct mbox *mbox)
     const struct mbox_request *request = mbox->request;
     if (!(request->locks & MBOX_LOCK_DOTLOCK))
         return true;
-    const int length = snprintf(mbox->dotlock, sizeof(mbox->dotlock), "%s.lock", request->path);
+    const int length = snprintf(mbox->dotlock, sizeof(mbox->dotlock), "%s.lock", mbox->name);
     if (length < 0 || (size_t)length >= sizeof(mbox->dotlock))
         return fail(mbox, ENAMETOOLONG, "create its lock file");
     for (unsigned attempt = 0;; attempt++) {
-        const int lock =
-            open(mbox->dotlock, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        const int lock = openat(mbox->directory, mbox->dotlock,
+                                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (lock >= 0) {
             file_close(lock);
             mbox->has_dotlock = true;
@@ -148,9 +151,9 @@ static bool check_file(struct mbox *mbox, struct stat *status)
 static int open_file(struct mbox *mbox)
 {
     const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-    mbox->file = open(mbox->request->path, flags);
+    mbox->file = openat(mbox->directory, mbox->name, flags);
     if (mbox->file < 0 && errno == ENOENT) {
-        mbox->file = open(mbox->request->path, flags | O_CREAT | O_EXCL, 0600);
+        mbox->file = openat(mbox->directory, mbox->name, flags | O_CREAT | O_EXCL, 0600);
         mbox->is_new = mbox->file >= 0;
     }
     return mbox->file;
@@ -160,7 +163,7 @@ static int open_file(struct mbox *mbox)
 static bool has_the_name(const struct mbox *mbox, const struct stat *ours)
 {
     struct stat theirs;
-    return fstatat(AT_FDCWD, mbox->request->path, &theirs, AT_SYMLINK_NOFOLLOW) == 0 &&
+    return fstatat(mbox->directory, mbox->name, &theirs, AT_SYMLINK_NOFOLLOW) == 0 &&
            theirs.st_dev == ours->st_dev && theirs.st_ino == ours->st_ino;
 }
 
@@ -271,10 +274,13 @@ static bool append(struct mbox *mbox, struct rendition_space *space)
 }
 
 /* The name of a new file is made durable with its directory. */
-static int flush_name(const char *path)
+static int flush_name(const struct mbox *mbox)
 {
     char directory[PATH_MAX_BYTES];
+    const char *path = mbox->name;
     const struct span whole = span_from_string(path);
+    if (mbox->request->is_in_directory)
+        return fsync(mbox->directory);
     const size_t slash = span_find_last_byte(whole, '/');
     if (slash >= whole.length || slash >= sizeof(directory))
         return 0;
@@ -305,8 +311,7 @@ static bool write_message(struct mbox *mbox, struct rendition_space *space)
     if (!is_within_limit(mbox))
         return false;
     bool is_written = append(mbox, space);
-    if (is_written &&
-        (fsync(mbox->file) != 0 || (mbox->is_new && flush_name(mbox->request->path) != 0)))
+    if (is_written && (fsync(mbox->file) != 0 || (mbox->is_new && flush_name(mbox) != 0)))
         is_written = fail(mbox, errno, "flush it");
     if (!is_written)
         /* Half a message must not stay; if it does, the next attempt finds it. */
@@ -317,7 +322,11 @@ static bool write_message(struct mbox *mbox, struct rendition_space *space)
 void mbox_deliver(const struct mbox_request *request, struct rendition_space *space,
                   struct maildir_result *result)
 {
-    struct mbox mbox = {.request = request, .result = result, .file = -1};
+    struct mbox mbox = {.request = request,
+                        .result = result,
+                        .directory = request->is_in_directory ? request->directory : AT_FDCWD,
+                        .name = request->is_in_directory ? request->name : request->path,
+                        .file = -1};
     result->is_corrupt = false;
     if (take_dotlock(&mbox) && open_and_lock(&mbox) && write_message(&mbox, space)) {
         result->text[0] = '\0';
@@ -327,5 +336,5 @@ void mbox_deliver(const struct mbox_request *request, struct rendition_space *sp
     if (mbox.file >= 0)
         file_close(mbox.file); /* and with it its locks */
     if (mbox.has_dotlock)
-        (void)unlink(mbox.dotlock); /* else it is stale one day */
+        (void)unlinkat(mbox.directory, mbox.dotlock, 0); /* else it is stale one day */
 }

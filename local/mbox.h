@@ -2,7 +2,7 @@
  * was. As the file's owner; for pool threads.
  * A delivery that may be a repetition looks whether the last message in the file is its earlier
  * self, whole or cut short by a crash, and writes in its place.
- * Callers: local/delivery. */
+ * Callers: local/course, local/deliverer. */
 #ifndef LOCAL_MBOX_H
 #define LOCAL_MBOX_H
 
@@ -22,6 +22,9 @@ struct mbox_request {
     struct span original_recipient;
     struct span delivered_to; /* empty: no such field */
     const char *path;
+    bool is_in_directory; /* opened already: directory and name say where, path is for people */
+    int directory;
+    const char *name;
     uint64_t size_limit_bytes; /* of the file; 0: none */
     unsigned locks;            /* MBOX_LOCK_ */
     unsigned lock_attempts;

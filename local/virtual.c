@@ -1,4 +1,4 @@
-/* virtual - delivers to virtual mailboxes: Maildirs below virtual_mailbox_base.
+/* virtual - delivers to virtual mailboxes, below virtual_mailbox_base.
  * Where virtual_uid_maps and virtual_gid_maps are one static: table each, this process becomes that
  * user and delivers itself; otherwise it is the dispatcher of workers, and only their root part,
  * which reads no mail, stays root.
@@ -11,6 +11,7 @@
 #include "conf/virtual.h"
 #include "dispatch.h"
 #include "maillog/event.h"
+#include "mbox.h"
 #include "owner.h"
 #include "worker.h"
 
@@ -151,6 +152,10 @@ static bool prepare(struct service *service)
     virtual->rules.has_delivered_to = settings->virtual_delivered_to;
     virtual->rules.host = settings->myhostname;
     virtual->rules.policy = commit_policy_from_name(settings->mailbox_sync);
+    virtual->rules.locks = mbox_locks_from_names(settings->virtual_mailbox_lock);
+    virtual->rules.lock_attempts = settings->deliver_lock_attempts;
+    virtual->rules.lock_delay_ms = settings->deliver_lock_delay_ms;
+    virtual->rules.stale_lock_ms = settings->stale_lock_time_ms;
     if (!deliverer_set_quota(&virtual->rules, settings->mailbox_quota,
                              settings->mailbox_quota_code)) {
         service_say(service,

@@ -342,7 +342,7 @@ static void test_virtual_refuses_bad_paths_and_sizes(void **state)
     const struct wanted wanted[] = {{"a@example.org", "../outside"},
                                     {"b@example.org", ""},
                                     {"c@example.org", "fine/"},
-                                    {"d@example.org", "/also/fine"}};
+                                    {"d@example.org", "/also/fine/"}};
     start_static(fixture, &owner);
     (void)send_message(fixture, wanted, ARRAY_LENGTH(wanted), false);
     wait_for_results(fixture, ARRAY_LENGTH(wanted));
@@ -354,7 +354,7 @@ static void test_virtual_refuses_bad_paths_and_sizes(void **state)
             expect(result, OUTCOME_OK, 0, 0, "delivered");
     }
     fixture->is_corrupt = true;
-    (void)send_one(fixture, "user@example.org", "user");
+    (void)send_one(fixture, "user@example.org", "user/");
     wait_for_results(fixture, ARRAY_LENGTH(wanted) + 1);
     assert_true(fixture->results[ARRAY_LENGTH(wanted)].is_corrupt);
     expect(&fixture->results[ARRAY_LENGTH(wanted)], OUTCOME_TEMPORARY, 3, 0, "checksum");
@@ -367,7 +367,7 @@ static void test_results_are_repeated_to_a_new_qmgr(void **state)
     uid_t owner;
     start_static(fixture, &owner);
     fixture->acknowledges = false;
-    const uint64_t delivery = send_one(fixture, "user@example.org", "user");
+    const uint64_t delivery = send_one(fixture, "user@example.org", "user/");
     wait_for_results(fixture, 1);
     connect_qmgr(fixture);
     fixture->acknowledges = true;
@@ -404,10 +404,10 @@ static void test_virtual_with_owners_from_a_table(void **state)
     }
     start_virtual(fixture, maps, maps);
     static const struct wanted wanted[] = {
-        {"a@example.org", "a"},     {"b@example.org", "b"},
-        {"root@example.org", "a"},  {"low@example.org", "a"},
-        {"nan@example.org", "a"},   {"absent@example.org", "a"},
-        {"a+ext@example.org", "a"}, {"foreign@example.org", "foreign"},
+        {"a@example.org", "a/"},     {"b@example.org", "b/"},
+        {"root@example.org", "a/"},  {"low@example.org", "a/"},
+        {"nan@example.org", "a/"},   {"absent@example.org", "a/"},
+        {"a+ext@example.org", "a/"}, {"foreign@example.org", "foreign/"},
     };
     (void)send_message(fixture, wanted, ARRAY_LENGTH(wanted), false);
     wait_for_results(fixture, ARRAY_LENGTH(wanted));
@@ -443,7 +443,7 @@ static void test_virtual_that_is_not_configured(void **state)
 {
     struct fixture *fixture = *state;
     start(fixture, "local/virtual", IPC_ROLE_VIRTUAL, &conf_part_virtual, "soft_bounce = yes\n");
-    (void)send_one(fixture, "user@example.org", "user");
+    (void)send_one(fixture, "user@example.org", "user/");
     wait_for_results(fixture, 1);
     expect(&fixture->results[0], OUTCOME_TEMPORARY, 3, 5, "virtual_mailbox_base is not set");
     assert_true(daemon_stop(&fixture->daemon));

@@ -29,7 +29,7 @@ SESSIONS = 6
 RECOVERY_DEADLINE_S = 20
 
 
-def _make_instance(programs, disk, outside, users):
+def _make_instance(programs, disk, outside, users, delivered_to):
     """All that must survive lies on the disk; what a boot finds empty, and the log, do not."""
     for name in ("run", "logs"):
         (outside / name).mkdir()
@@ -37,7 +37,8 @@ def _make_instance(programs, disk, outside, users):
     instance = Instance(programs, disk.path, "here", users=users, uid_base=58000, port=PORT, settings={
         "run_directory": outside / "run", "maillog_file": outside / "logs/mail.log",
         "maillog_file_prefixes": outside / "logs", "relayhost": f"[127.0.0.1]:{RELAY_PORT}",
-        "minimal_backoff_time": "1s", "maximal_backoff_time": "2s", "queue_run_delay": "1s"})
+        "minimal_backoff_time": "1s", "maximal_backoff_time": "2s", "queue_run_delay": "1s",
+        "virtual_delivered_to": delivered_to})
     instance.log_file = outside / "logs/mail.log"
     os.sync()  # the installation is older than the power cut
     return instance
@@ -166,7 +167,9 @@ def _try(options, workspace, filesystem, programs, state_count, liar=None):
     load = Load("127.0.0.1", PORT, RELAY_PORT, seed=options.seed)
     load.rate = 60
     with powercut.LoggedDisk(str(outside), filesystem, options.logdisk) as disk:
-        instance = _make_instance(programs, disk, outside, load.users)
+        # Recipients of one message share a file by links, or do not.
+        delivered_to = random.Random(f"{options.seed} {filesystem}").choice(("yes", "no"))
+        instance = _make_instance(programs, disk, outside, load.users, delivered_to)
         _record(disk, instance, load, 1.5 if liar else 3 + state_count / 40, liar)
     log = powercut.Log(disk.log)
     kinds = collections.Counter(record.kind for record in log.records)
@@ -182,7 +185,7 @@ def _try(options, workspace, filesystem, programs, state_count, liar=None):
     load.stop()
     shutil.rmtree(outside, ignore_errors=True)
     return trial, load, (
-        f"{load.count()} messages acknowledged; {kinds['W']} writes, {kinds['F']} flushes; states: "
+        f"virtual_delivered_to = {delivered_to}; {load.count()} messages acknowledged; {kinds['W']} writes, {kinds['F']} flushes; states: "
         f"{', '.join(f'{name} {count}' for name, count in trial.recipes.items())}; relayed twice: "
         f"{trial.doubled}; {time.monotonic() - started:.1f} s")
 

@@ -115,6 +115,14 @@
 #define CONF_SHARED_show_user_unknown_table_name CONF_BOOL(show_user_unknown_table_name, "yes", \
     "Name the table in User unknown replies.")
 
+/* Mailbox files. */
+#define CONF_SHARED_deliver_lock_attempts CONF_NUMBER(deliver_lock_attempts, "20", 1, 10000, \
+    "How often a lock is tried.")
+#define CONF_SHARED_deliver_lock_delay CONF_TIME(deliver_lock_delay, "1s", 's', 0, CONF_DAY_S, \
+    "Time between two tries.")
+#define CONF_SHARED_stale_lock_time CONF_TIME(stale_lock_time, "500s", 's', 1, CONF_DAY_S, \
+    "Age at which a dotlock is taken away.")
+
 /* Commands. */
 #define CONF_SHARED_command_time_limit CONF_TIME(command_time_limit, "1000s", 's', 1, CONF_TIME_MAX_S, \
     "How long a command may take that a message is given to.")
