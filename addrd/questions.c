@@ -374,7 +374,7 @@ static void on_closed(struct ipc_channel *channel UNUSED, const char *reason UNU
 static const struct ipc_permission permissions[] = {
     {IPC_ADDR_CHECK_RECIPIENT, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
     {IPC_ADDR_EXPAND, INTAKE_ROLES},
-    {IPC_ADDR_REWRITE, INTAKE_ROLES | IPC_ROLE_BIT(IPC_ROLE_SMTP)},
+    {IPC_ADDR_REWRITE, INTAKE_ROLES | IPC_ROLE_BIT(IPC_ROLE_SMTP) | IPC_ROLE_BIT(IPC_ROLE_LMTP)},
     {IPC_ADDR_ROUTE, IPC_ROLE_BIT(IPC_ROLE_QMGR)},
     {0, 0},
 };

@@ -80,6 +80,7 @@ const struct wiring_line wiring_lines[] = {
     /* Which host is that? How is this address to be written to strangers? */
     {IPC_ROLE_SMTP,    IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_SMTP,    IPC_ROLE_DNSD,    WIRING_SAME_GENERATION},
+    {IPC_ROLE_LMTP,    IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_LMTP,    IPC_ROLE_DNSD,    WIRING_SAME_GENERATION},
     /* A socket of that local server, please. */
     {IPC_ROLE_LMTP,    IPC_ROLE_CONNECTD, WIRING_SAME_GENERATION},

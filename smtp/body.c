@@ -18,6 +18,7 @@ struct sender {
     uint64_t line_limit_bytes;   /* 0: no line is longer than it may be */
     uint64_t line_bytes;
     bool ends_with_newline;
+    uint64_t skipped_bytes; /* of the content still to come: another header has taken their place */
 };
 
 /* Lines longer than the limit are folded as a header field would be: better a space too many than
@@ -68,6 +69,16 @@ static void write_content(void *context, struct span bytes)
         write_piece(sender, piece);
 }
 
+static void take_rest(struct sender *sender, struct span bytes,
+                      void (*take)(struct sender *sender, struct span bytes))
+{
+    const uint64_t skipped =
+        sender->skipped_bytes < bytes.length ? sender->skipped_bytes : bytes.length;
+    sender->skipped_bytes -= skipped;
+    if (skipped < bytes.length)
+        take(sender, span_after(bytes, (size_t)skipped));
+}
+
 /* Hands the content's bytes to a function, and compares digests where there is a context. */
 static enum body_result read_extent(struct sender *sender, const struct queue_extent *extent,
                                     struct digest *digest, uint8_t *block,
@@ -86,7 +97,7 @@ static enum body_result read_extent(struct sender *sender, const struct queue_ex
         const struct span bytes = span_of(block, wanted);
         if (digest)
             digest_update(digest, bytes);
-        take(sender, bytes);
+        take_rest(sender, bytes, take);
         done += wanted;
         if (sender->connection->stream.output.length >= FLUSH_BYTES &&
             !connection_flush(sender->connection, STAGE_CONTENT, arena, failure))
@@ -106,6 +117,10 @@ static enum body_result read_all(struct sender *sender, struct digest *digest, u
                                  struct arena *arena, struct failure *failure)
 {
     enum body_result result = BODY_SENT;
+    if (!span_is_empty(sender->delivery->header)) {
+        sender->skipped_bytes = sender->delivery->envelope.facts.header_bytes;
+        take(sender, sender->delivery->header);
+    }
     for (size_t i = 0; i < sender->delivery->extent_count && result == BODY_SENT; i++)
         result =
             read_extent(sender, &sender->delivery->extents[i], digest, block, take, arena, failure);
@@ -152,10 +167,19 @@ static bool needs_downgrade(const struct delivery *delivery, const struct connec
 static uint32_t limit_lines(const struct delivery *delivery, const struct connection *connection)
 {
     const uint32_t limit = connection->settings->smtp_line_length_limit;
-    return delivery->envelope.facts.longest_line_bytes > limit ? limit : 0;
+    const bool may_be_longer = !span_is_empty(delivery->header);
+    return may_be_longer || delivery->envelope.facts.longest_line_bytes > limit ? limit : 0;
 }
 
 /* ---- in one chunk ---- */
+
+uint64_t body_size(const struct delivery *delivery)
+{
+    const struct queue_content_facts *facts = &delivery->envelope.facts;
+    if (span_is_empty(delivery->header))
+        return facts->size_bytes;
+    return facts->size_bytes - facts->header_bytes + delivery->header.length;
+}
 
 static uint64_t count_bytes(const struct delivery *delivery)
 {
@@ -168,8 +192,8 @@ static uint64_t count_bytes(const struct delivery *delivery)
 bool body_fits_chunk(const struct delivery *delivery, const struct connection *connection)
 {
     const uint64_t count = count_bytes(delivery);
-    return count > 0 && count <= BODY_CHUNK_MAX_BYTES && !needs_downgrade(delivery, connection) &&
-           limit_lines(delivery, connection) == 0;
+    return count > 0 && count <= BODY_CHUNK_MAX_BYTES && span_is_empty(delivery->header) &&
+           !needs_downgrade(delivery, connection) && limit_lines(delivery, connection) == 0;
 }
 
 static enum body_result load_extent(const struct delivery *delivery, size_t number,

@@ -14,6 +14,9 @@ enum body_result {
     BODY_CORRUPT     /* it is not what intake wrote */
 };
 
+/* Bytes of the content as it leaves, before any conversion that the server asks for. */
+MUST_USE uint64_t body_size(const struct delivery *delivery);
+
 /* Content that leaves with the envelope: the server's whole window, and what is sent in vain when
  * it takes nobody. */
 enum { BODY_CHUNK_MAX_BYTES = 65536 };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/ascii.h"
+#include "generic.h"
 #include "maillog/delivery.h"
 #include "nexthop.h"
 #include "resolve.h"
@@ -385,11 +386,10 @@ static void refuse_bad_addresses(struct delivery *delivery)
     }
 }
 
-static void deliver_body(void *argument)
+static void try_destinations(struct attempt *attempt)
 {
-    struct delivery *delivery = argument;
-    struct agent *agent = delivery->agent;
-    struct attempt attempt = {.delivery = delivery};
+    struct delivery *delivery = attempt->delivery;
+    const struct agent *agent = delivery->agent;
     const struct span lists[] = {delivery->nexthop, agent->settings->smtp_fallback_relay};
     size_t destination_count = 0;
 
@@ -401,10 +401,24 @@ static void deliver_body(void *argument)
                span_next_word(&rest, ", \t", &destination)) {
             if (delivery_open_count(delivery) == 0 || delivery->is_corrupt)
                 break;
-            try_destination(&attempt, destination);
+            try_destination(attempt, destination);
             destination_count++;
         }
     }
+}
+
+static void deliver_body(void *argument)
+{
+    struct delivery *delivery = argument;
+    struct attempt attempt = {.delivery = delivery};
+    struct failure failure;
+
+    refuse_bad_addresses(delivery);
+    if (span_is_empty(delivery->agent->settings->smtp_generic_maps) ||
+        generic_apply(delivery, &failure))
+        try_destinations(&attempt);
+    else
+        delivery_fail_all(delivery, NULL, &failure);
     conclude_open(delivery);
     agent_report_send(delivery, true,
                       attempt.has_failure && !delivery->was_reached ? &attempt.failure.outcome
@@ -434,6 +448,7 @@ static bool read_recipients(struct delivery *delivery, struct span records)
         delivery->recipients[delivery->recipient_count++] =
             (struct delivery_recipient){.index = message.index,
                                         .address = message.recipient,
+                                        .outward_address = message.recipient,
                                         .original = message.original,
                                         .orcpt = message.orcpt,
                                         .notify = message.notify,
@@ -451,6 +466,7 @@ static bool read_order(struct delivery *delivery, struct ipc_deliver *order)
     delivery->nexthop = order->nexthop;
     delivery->active_us = order->active_us;
     delivery->started_us = clock_realtime_us();
+    delivery->header = span_empty();
     envelope = order->envelope;
     return queue_extents_decode(order->extents, delivery->extents, &delivery->extent_count) ==
                PARSE_OK &&
@@ -467,8 +483,9 @@ bool delivery_start(struct agent *agent, struct ipc_deliver *order)
     delivery->content = -1;
     arena_init(&delivery->arena, DELIVERY_ARENA_BYTES, 0);
     agent_reports_init(&delivery->reports);
-    if (!read_order(delivery, order) ||
-        !task_start(agent->loop, "delivery", deliver_body, delivery)) {
+    const bool is_read = read_order(delivery, order);
+    delivery->reverse_path = delivery->envelope.reverse_path;
+    if (!is_read || !task_start(agent->loop, "delivery", deliver_body, delivery)) {
         delivery_destroy(&delivery);
         return false;
     }

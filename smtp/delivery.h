@@ -18,11 +18,12 @@ struct delivery_recipient {
     struct span original; /* empty when the same */
     struct span orcpt;
     uint32_t notify;
-    bool is_done;     /* its result is given */
-    bool will_report; /* the server took NOTIFY= over: RFC 3461 section 5.2.1 */
-    bool is_answered; /* by the server, in the transaction under way */
-    bool is_accepted; /* and well */
-    bool is_settled;  /* this server need not be asked about it again */
+    bool is_done;                /* its result is given */
+    bool will_report;            /* the server took NOTIFY= over: RFC 3461 section 5.2.1 */
+    bool is_answered;            /* by the server, in the transaction under way */
+    bool is_accepted;            /* and well */
+    bool is_settled;             /* this server need not be asked about it again */
+    struct span outward_address; /* what strangers call it: smtp_generic_maps */
     struct span wire_address;
     /* Why it is not delivered yet, and by whose word; reason empty: not tried. */
     struct failure failure;
@@ -42,6 +43,8 @@ struct delivery {
     size_t extent_count;
     struct queue_envelope envelope;
     struct span nexthop;
+    struct span reverse_path; /* likewise what strangers see */
+    struct span header;       /* takes the place of the content's; empty: it leaves as it is */
     struct delivery_recipient *recipients;
     size_t recipient_count;
     bool is_corrupt;   /* the content is not what intake wrote */

@@ -2,6 +2,7 @@
 #include "envelope.h"
 
 #include "base/ascii.h"
+#include "body.h"
 
 /* ---- XFORWARD: the client from which the message came, for the filter's log and decisions ---- */
 
@@ -107,7 +108,7 @@ void envelope_write_mail(const struct delivery *delivery, struct connection *con
 
     connection_write(connection, "MAIL FROM:<%.*s>", SPAN_PRINTF(reverse_path));
     if (extensions->has_size) /* RFC 1870 section 6 */
-        connection_write(connection, " SIZE=%llu", (unsigned long long)envelope->facts.size_bytes);
+        connection_write(connection, " SIZE=%llu", (unsigned long long)body_size(delivery));
     if (extensions->has_8bitmime && (envelope->facts.flags & eight_bit)) /* RFC 6152 section 3 */
         connection_write(connection, " BODY=8BITMIME");
     if (needs_smtputf8) /* RFC 6531 section 3.4 */

@@ -5,6 +5,7 @@ smtp_parts = \
 	smtp/downgrade.c smtp/downgrade.h \
 	smtp/delivery.c smtp/delivery.h \
 	smtp/envelope.c smtp/envelope.h \
+	smtp/generic.c smtp/generic.h \
 	smtp/greeting.c smtp/greeting.h \
 	smtp/hosts_file.c smtp/hosts_file.h \
 	smtp/keep.c smtp/keep.h \

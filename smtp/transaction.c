@@ -122,7 +122,7 @@ static bool may_be_sent(struct transaction *transaction)
     struct delivery *delivery = transaction->delivery;
     const struct queue_envelope *envelope = &delivery->envelope;
     const struct smtp_extensions *extensions = &transaction->connection->extensions;
-    const uint64_t size = envelope->facts.size_bytes;
+    const uint64_t size = body_size(delivery);
     if (extensions->has_size && extensions->size_limit > 0 && size > extensions->size_limit) {
         refuse_all(
             transaction, 3, 4,
@@ -134,7 +134,7 @@ static bool may_be_sent(struct transaction *transaction)
     const bool has_utf8_header = (envelope->flags & QUEUE_FLAG_SMTPUTF8) != 0 &&
                                  (envelope->facts.flags & QUEUE_FACT_8BIT_HEADER) != 0;
     const struct wire_rules rules = wire_rules_of(transaction);
-    if (!wire_address(envelope->reverse_path, &rules, &delivery->arena,
+    if (!wire_address(delivery->reverse_path, &rules, &delivery->arena,
                       &transaction->reverse_path) ||
         (has_utf8_header && !extensions->has_smtputf8)) {
         refuse_all(transaction, 6, 7, smtputf8_text(transaction));
@@ -186,7 +186,8 @@ static bool collect_recipients(struct transaction *transaction)
         recipient->is_accepted = recipient->is_answered = false;
         if (recipient->is_done || recipient->is_settled)
             continue;
-        if (!wire_address(recipient->address, &rules, &delivery->arena, &recipient->wire_address)) {
+        if (!wire_address(recipient->outward_address, &rules, &delivery->arena,
+                          &recipient->wire_address)) {
             refuse_recipient(transaction, recipient);
         } else if ((limit > 0 && transaction->offered_count >= limit) ||
                    !domain_fits(connection, recipient->address)) {

@@ -183,6 +183,53 @@ def test_eight_bit_to_a_server_without_8bitmime(make_instance):
             one.wait_for_log(rf"{queue_id}: .*dsn=5\.6\.3, status=bounced")
 
 
+GENERIC = "inline:{ you@here.test=me@isp.example, @here.test=other@isp.example }"
+
+
+def test_other_names_for_strangers(make_instance, recording_sink):
+    """smtp_generic_maps: envelope and header; log lines keep the names of here."""
+    one = make_instance("here", settings={
+        "relayhost": f"[127.0.0.1]:{recording_sink.port}", "smtp_generic_maps": GENERIC}).start()
+    content = (b"From: You <you@here.test>\r\nTo: friend@there.test,\r\n\t\"A, B\" <boss@here.test>\r\n"
+               b"Subject: you@here.test\r\n\r\n.from you@here.test\r\n")
+    queue_id = one.send("friend@there.test", content, sender="you@here.test")
+    wait_until(lambda: recording_sink.messages, "the sink got it")
+    [message] = recording_sink.messages
+    assert message.sender == "me@isp.example"
+    header, body = message.content.split(b"\r\n\r\n", 1)
+    assert b"\r\nFrom: You <me@isp.example>\r\n" in header
+    assert b"\r\nTo: friend@there.test,\r\n\t\"A, B\" <other@isp.example>\r\n" in header
+    assert b"\r\nSubject: you@here.test\r\n" in header
+    assert body == b".from you@here.test\r\n"
+    size = re.search(r"SIZE=(\d+)", next(line for line in recording_sink.commands if line.startswith("MAIL")))
+    assert int(size.group(1)) == len(message.content)
+    one.wait_for_log(rf"{queue_id}: to=<friend@there\.test>, .*status=sent")
+
+
+def test_other_names_in_large_and_eight_bit_mail(make_instance):
+    with sinks.Sink(extensions=["PIPELINING"]) as sink:
+        one = make_instance("here", settings={
+            "relayhost": f"[127.0.0.1]:{sink.port}", "smtp_generic_maps": GENERIC}).start()
+        text = "Gr\u00fc\u00dfe\r\n" * 20000
+        content = (b"From: you@here.test\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                   b"Content-Transfer-Encoding: 8bit\r\n\r\n" + text.encode())
+        one.send("friend@there.test", content, sender="you@here.test", options=["BODY=8BITMIME"])
+        wait_until(lambda: sink.messages, "the sink got it")
+        message = email.message_from_bytes(sink.messages[0].content, policy=email.policy.default)
+        assert message["From"] == "me@isp.example"
+        assert message.get_content().split() == text.split()
+
+
+def test_names_that_cannot_be_told_now(make_instance, recording_sink):
+    one = make_instance("here", settings={
+        "relayhost": f"[127.0.0.1]:{recording_sink.port}",
+        "smtp_generic_maps": "fail:today"}).start()
+    one.tolerate("fail:")
+    queue_id = one.send("friend@there.test", sender="you@here.test")
+    one.wait_for_log(rf"{queue_id}: to=<friend@there\.test>, relay=none, .*status=deferred ")
+    assert not recording_sink.commands
+
+
 def test_two_instances(make_instance):
     there = make_instance("there", users=["friend@there.test"]).start()
     here = make_instance("here", settings={"relayhost": f"[127.0.0.1]:{there.port}"}).start()

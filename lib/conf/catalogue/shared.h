@@ -129,6 +129,10 @@
 #define CONF_SHARED_export_environment CONF_TEXT(export_environment, "TZ MAIL_CONFIG LANG", 0, CONF_TEXT_MAX, \
     "Environment of commands: names, whose values are the mail system's, and name=value.")
 /* Delivery to servers. */
+#define CONF_SHARED_smtp_generic_maps CONF_TABLES(smtp_generic_maps, "", \
+    "Tables of other names for addresses in mail that leaves by SMTP.")
+#define CONF_SHARED_lmtp_generic_maps CONF_TABLES(lmtp_generic_maps, "", \
+    "The same for LMTP.")
 #define CONF_SHARED_disable_dns_lookups CONF_BOOL(disable_dns_lookups, "no", \
     "Deliver without MX records, to the addresses of names.")
 #define CONF_SHARED_ignore_mx_lookup_error CONF_BOOL(ignore_mx_lookup_error, "no", \
