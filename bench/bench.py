@@ -84,12 +84,17 @@ class Sink:
         self.process.wait()
 
 
+def recipients(options):
+    """As bench/load names them: with several the number goes before the address."""
+    return [USER] if options.recipients == 1 else [f"{i}{USER}" for i in range(1, options.recipients + 1)]
+
+
 class Server:
     """One server in one cell: where it listens, how its results are counted and cleared."""
 
     def __init__(self, name, port, group):
         self.name, self.port, self.group = name, port, group
-        self.maildir = None     # with delivery into a Maildir
+        self.maildirs = []      # with delivery into Maildirs
         self.sink = None        # with relaying
         self.sink_before = 0
         self.stop = lambda: None
@@ -99,16 +104,16 @@ class Server:
         if self.sink:
             self.sink_before = self.sink.count()
         else:
-            for part in ("new", "cur"):
-                if (self.maildir / part).is_dir():
-                    for entry in os.scandir(self.maildir / part):
+            for maildir in self.maildirs:
+                if (maildir / "new").is_dir():
+                    for entry in os.scandir(maildir / "new"):
                         os.unlink(entry.path)
 
     def delivered(self):
         if self.sink:
             return self.sink.count() - self.sink_before
-        new = self.maildir / "new"
-        return sum(1 for _ in os.scandir(new)) if new.is_dir() else 0
+        return sum(1 for maildir in self.maildirs if (maildir / "new").is_dir()
+                   for _ in os.scandir(maildir / "new"))
 
 
 def grouped(one, group):
@@ -123,35 +128,37 @@ def grouped(one, group):
     return one
 
 
-def start_posthouse(programs, place, cell, port, sink, extra):
+def start_posthouse(programs, place, cell, port, sink, options, extra):
     group = Group(f"posthouse-{cell}-{port}")
     settings = {"maximal_queue_lifetime": "1h", "smtpd_peername_lookup": "no"}
     if cell == "relay":
         settings["relayhost"] = f"[127.0.0.1]:{sink.port}"
-        domain, users, recipient = "unused.test", ["user@unused.test"], USER
+        domain, users = "unused.test", ["user@unused.test"]
     else:
-        domain, users, recipient = "example.test", [USER], USER
+        domain, users = "example.test", recipients(options)
     settings.update(extra)
     one = grouped(instance.Instance(programs, place, f"posthouse-{cell}", domain=domain, users=users,
                                     settings=settings, port=port), group)
     one.start()
     server = Server("posthouse", port, group)
-    server.maildir, server.sink = (None, sink) if cell == "relay" else (one.maildir(recipient), None)
+    server.sink = sink
+    server.maildirs = [] if cell == "relay" else [one.maildir(user) for user in users]
     server.stop, server.log = one.stop, one.log
     return server
 
 
-def start_postfix(name, place, cell, port, sink, extra):
+def start_postfix(name, place, cell, port, sink, options, extra):
     group = Group(f"{name}-{cell}-{port}")
     settings = {"smtpd_peername_lookup": "no", **extra}
-    users = [] if cell == "relay" else [USER]
+    users = [] if cell == "relay" else recipients(options)
     if cell == "relay":
         settings["relayhost"] = f"[127.0.0.1]:{sink.port}"
     one = peers.Postfix(place / f"{name}-{cell}", "127.0.0.1", port, settings=settings, users=users,
                         into_group=group.enter())
     one.start()
     server = Server(name, port, group)
-    server.maildir, server.sink = (None, sink) if cell == "relay" else (one.maildir(USER), None)
+    server.sink = sink
+    server.maildirs = [one.maildir(user) for user in users]
     server.stop, server.log = one.stop, one.log
     return server
 
@@ -166,6 +173,7 @@ def one_run(server, options, load, messages):
     if options.generator == "load":
         done = subprocess.run([str(load), "-p", str(server.port), "-s", str(options.sessions), "-m",
                                str(messages), "-l", str(options.size), "-t", USER,
+                               "-r", str(options.recipients),
                                *(["-P"] if options.pipelined else [])],
                               capture_output=True, text=True, timeout=300, check=False)
         if done.returncode != 0:
@@ -180,15 +188,16 @@ def one_run(server, options, load, messages):
             raise SystemExit(f"bench: smtp-source against {server.name}: {done.stderr}")
     # Deliveries are counted only now: looking into directories would cost the server time.
     last, last_s = -1, time.monotonic()
+    wanted = messages * (1 if server.sink else options.recipients)
     while True:
         count = server.delivered()
         now = time.monotonic()
         if count != last:
             last, last_s = count, now
-        if count >= messages:
+        if count >= wanted:
             break
         if now - last_s > 60:
-            raise SystemExit(f"bench: {server.name} delivered {count} of {messages}\n{server.log()[-3000:]}")
+            raise SystemExit(f"bench: {server.name} delivered {count} of {wanted}\n{server.log()[-3000:]}")
         time.sleep(0.005)
     total_s = time.monotonic() - started if last_s - started > accept_s else accept_s
     time.sleep(0.5)     # the end of the work: unlinks, log lines
@@ -295,6 +304,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--messages", type=int, default=8000)
     parser.add_argument("--sessions", type=int, default=10)
+    parser.add_argument("--recipients", type=int, default=1, help="of each message")
     parser.add_argument("--size", type=int, default=1024, help="bytes of body")
     parser.add_argument("--pipelined", action="store_true", help="the client pipelines (RFC 2920)")
     parser.add_argument("--cells", default="maildir,relay")
@@ -326,6 +336,7 @@ def main():
         programs = instance.Programs(build, workspace / "programs")
         report.line(f"# Posthouse and Postfix, {datetime.datetime.now():%Y-%m-%d %H:%M}")
         report.line(f"\n{options.size} bytes, {options.sessions} sessions, {options.messages} messages a run, "
+                    f"{options.recipients} recipient{'s' if options.recipients > 1 else ''} each, "
                     f"{options.rounds} rounds, client: {options.generator}"
                     f"{', pipelined' if options.pipelined else ''}; {os.cpu_count()} CPUs, Linux {os.uname().release}. "
                     "Median (minimum-maximum).")
@@ -343,10 +354,10 @@ def main():
                             sink = Sink(sink_program, directory, 2600 + i)
                             sinks.append(sink)
                         if name == "posthouse":
-                            servers.append(start_posthouse(programs, place, cell, 2500, sink, extra))
+                            servers.append(start_posthouse(programs, place, cell, 2500, sink, options, extra))
                         else:
                             servers.append(start_postfix(
-                                name, place, cell, 2500 + i, sink,
+                                name, place, cell, 2500 + i, sink, options,
                                 {"in_flow_delay": "0"} if name.endswith("-noflow") else {}))
                     for server in servers:      # warm up: processes started, directories grown
                         one_run(server, options, load, max(options.messages // 5, 50))
