@@ -170,6 +170,10 @@ static bool run_line(struct conversation *conversation, struct span line)
             !read_bytes(conversation, (size_t)number))
             complain(world, "closed within the chunk");
         return world->complaint[0] == '\0';
+    case 'H':
+        (void)shutdown(conversation->descriptor, SHUT_WR);
+        expect_end(conversation, true);
+        return false;
     case 'W':
         if (number_parse_uint64(rest, 100000, &number))
             (void)task_sleep((int64_t)number);

@@ -7,6 +7,7 @@
  *   D          read content up to the lone dot
  *   B n        read content of n bytes
  *   X          close                  R         close with a reset
+ *   H          close for sending only, and go on reading
  *   W ms       wait                   G         send a line without end
  *   E          the client must close without another word
  *   =          the end of a script; another follows
