@@ -244,10 +244,11 @@ static struct outcome commit(struct job *job)
         outcome = copy_content(job);
     if (!outcome_is_ok(&outcome))
         return outcome;
-    const struct queue_envelope envelope = make_envelope(job);
-    if (job->request->is_all)
-        intake_set_forward_of(&job->message, job->original->deliver.queue_id,
-                              job->request->recipient->index);
+    struct queue_envelope envelope = make_envelope(job);
+    if (job->request->is_all) {
+        envelope.forward_of = job->original->deliver.queue_id;
+        envelope.forward_index = job->request->recipient->index;
+    }
     log_message_id(job);
     return intake_commit(&job->message, &envelope, buffer_span(&header_block), span_empty(),
                          job->arena, clock_deadline_after(COMMIT_WAIT_MS));

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "flush.h"
+#include "forward.h"
 #include "route.h"
 #include "scan.h"
 #include "schedule.h"
@@ -198,8 +199,6 @@ struct commit_job {
     struct queue_preamble preamble;
     struct span envelope; /* in the message's arena */
     char report_of[QUEUE_ID_MAX_BYTES + 1];
-    char forward_of[QUEUE_ID_MAX_BYTES + 1];
-    uint32_t forward_index;
     int descriptor;
     bool is_kept; /* in the active set */
     int result, error;
@@ -237,15 +236,6 @@ static void refuse(struct commit_job *commit)
     message_discard(commit->message);
 }
 
-/* The recipient is done, whether or not local lives to tell: another attempt would forward twice.
- */
-static void note_forward(struct qmgr *qmgr, const struct commit_job *commit)
-{
-    struct message *original = message_find(qmgr, span_from_string(commit->forward_of));
-    if (original && commit->forward_index < original->recipient_count)
-        message_note_forward(original, commit->forward_index, message_id(commit->message));
-}
-
 static void accept_message(struct commit_job *commit)
 {
     struct message *message = commit->message;
@@ -259,8 +249,7 @@ static void accept_message(struct commit_job *commit)
     }
     if (commit->peer->role == IPC_ROLE_PICKUP)
         source_expect(qmgr, message, commit->peer);
-    if (commit->forward_of[0] && commit->peer->role == IPC_ROLE_LOCAL)
-        note_forward(qmgr, commit);
+    forward_committed(message);
     message->preamble = commit->preamble;
     message->ready_descriptor = commit->delivery_descriptor;
     if (commit->is_kept) {
@@ -392,6 +381,31 @@ static void abandon_grant(struct intake_peer *peer, struct grant *grant)
     forget_grant(peer, grant);
 }
 
+/* Forwarded mail comes from local; and once. False: it has been answered. */
+static bool is_to_be_committed(struct intake_peer *peer, uint32_t request_id,
+                               const struct message *message, bool *is_malformed)
+{
+    const struct outcome known = outcome_ok();
+    const struct outcome later =
+        outcome_temporary(451, 3, 0, "whether it was forwarded before is not known yet");
+    if (span_is_empty(message->envelope.forward_of))
+        return true;
+    *is_malformed = peer->role != IPC_ROLE_LOCAL;
+    if (*is_malformed)
+        return false;
+    switch (forward_ask(peer->qmgr, message)) {
+    case FORWARD_NEW:
+        return true;
+    case FORWARD_KNOWN:
+        reply(peer, request_id, &known);
+        break;
+    case FORWARD_LATER:
+        reply(peer, request_id, &later);
+        break;
+    }
+    return false;
+}
+
 static void on_commit(struct intake_peer *peer, uint32_t request_id,
                       const struct ipc_queue_commit *request)
 {
@@ -400,6 +414,16 @@ static void on_commit(struct intake_peer *peer, uint32_t request_id,
     struct grant *grant = find_grant(peer, request->queue_id);
     bool is_malformed = false;
     struct commit_job *commit = grant ? prepare_commit(peer, grant, request, &is_malformed) : NULL;
+    if (commit && !is_to_be_committed(peer, request_id, commit->message, &is_malformed)) {
+        message_discard(commit->message);
+        free(commit);
+        commit = NULL;
+        if (!is_malformed) {
+            abandon_grant(peer, grant);
+            refill(peer);
+            return;
+        }
+    }
     if (!commit) {
         if (!grant || is_malformed)
             maillog_text(&qmgr->service->log, LOG_LEVEL_WARNING, span_empty(),
@@ -420,9 +444,6 @@ static void on_commit(struct intake_peer *peer, uint32_t request_id,
     commit->is_kept = qmgr_has_room(qmgr);
     if (queue_id_is_valid(request->report_of))
         memcpy(commit->report_of, request->report_of.bytes, request->report_of.length);
-    if (queue_id_is_valid(request->forward_of))
-        memcpy(commit->forward_of, request->forward_of.bytes, request->forward_of.length);
-    commit->forward_index = request->forward_index;
     forget_grant(peer, grant);
     refill(peer);
     message_use(commit->message);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "agent.h"
+#include "forward.h"
 #include "poison.h"
 #include "scan.h"
 #include "schedule.h"
@@ -213,6 +214,7 @@ static bool take_load(struct loader *loader, struct load *load)
     message_use(message);
     message->is_flushed = load->haste == LOAD_FLUSHED;
     result_apply_orphans(loader->qmgr, message);
+    forward_loaded(message, load->place.bucket == 0);
     if (load->ignores_lock && message->open_count > 0)
         message_settle(message);
     else

@@ -14,6 +14,7 @@ qmgr_qmgr_SOURCES += qmgr/message.c qmgr/message.h
 qmgr_qmgr_SOURCES += qmgr/poison.c qmgr/poison.h
 qmgr_qmgr_SOURCES += qmgr/report.c qmgr/report.h
 qmgr_qmgr_SOURCES += qmgr/result.c
+qmgr_qmgr_SOURCES += qmgr/forward.c qmgr/forward.h
 qmgr_qmgr_SOURCES += qmgr/route.c qmgr/route.h
 qmgr_qmgr_SOURCES += qmgr/scan.c qmgr/scan.h
 qmgr_qmgr_SOURCES += qmgr/schedule.c qmgr/schedule.h

@@ -48,6 +48,8 @@ struct qmgr {
 
     bool is_flushing; /* one site, because a client asked for it */
 
+    struct map forwards; /* struct forward by what it was made of */
+
     /* Dropped files of messages that are in the queue. */
     struct map sources; /* struct source by queue id */
     bool are_sources_settled;

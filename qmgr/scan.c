@@ -35,6 +35,7 @@ struct scan {
     size_t bucket_count, bucket_capacity;
     struct loader loader;
     bool is_new_wanted;
+    bool has_read_new; /* once to its end */
     bool waits_for_room;
 };
 
@@ -357,6 +358,13 @@ static void scan_new(struct scan *scan)
     const enum pass_result result = read_directory(scan, 0, LOAD_NOW);
     if (result == PASS_LEFT) /* some could not be read just now */
         scan_later(scan->qmgr, want_new_again, scan->qmgr);
+    scan->has_read_new = scan->has_read_new || result == PASS_DONE;
+}
+
+/* What is locked was left out and comes later. */
+bool scan_has_read_new(const struct qmgr *qmgr)
+{
+    return qmgr->scan->has_read_new && loader_deadline(&qmgr->scan->loader) == CLOCK_NEVER;
 }
 
 /* A bucket further ahead than any back-off was named when the clock was somewhere else: due now. */

@@ -11,6 +11,9 @@
 MUST_USE int scan_start(struct qmgr *qmgr);
 const struct store *scan_store(const struct qmgr *qmgr);
 
+/* What lay in new/ when this qmgr came has been read, all of it. */
+bool scan_has_read_new(const struct qmgr *qmgr);
+
 /* A message left the active set. */
 void scan_room_changed(struct qmgr *qmgr);
 /* A committed message found no room and stays in new/ for a later look. */

@@ -518,14 +518,6 @@ static struct outcome ask_for_commit(struct intake_message *message,
     return reply.outcome;
 }
 
-void intake_set_forward_of(struct intake_message *message, struct span queue_id, uint32_t index)
-{
-    ASSERT(queue_id.length <= QUEUE_ID_MAX_BYTES);
-    memcpy(message->forward_of, queue_id.bytes, queue_id.length);
-    message->forward_of[queue_id.length] = '\0';
-    message->forward_index = index;
-}
-
 struct outcome intake_commit(struct intake_message *message, const struct queue_envelope *envelope,
                              struct span header_block, struct span report_of, struct arena *arena,
                              int64_t deadline_ms)
@@ -551,9 +543,7 @@ struct outcome intake_commit(struct intake_message *message, const struct queue_
         const struct ipc_queue_commit commit = {.queue_id = intake_queue_id(message),
                                                 .extents = buffer_span(&extents),
                                                 .envelope = buffer_span(&bytes),
-                                                .report_of = report_of,
-                                                .forward_of = span_from_string(message->forward_of),
-                                                .forward_index = message->forward_index};
+                                                .report_of = report_of};
         if (buffer_ok(&bytes)) {
             outcome = ask_for_commit(message, &commit, arena, deadline_ms);
             buffer_release(&bytes);

@@ -49,9 +49,7 @@ struct intake_message {
     uint64_t body_bytes;      /* written so far */
     struct buffer recipients; /* encoded, not sent yet; heap */
     uint32_t recipient_count;
-    struct intake_duplicates *duplicates;    /* from the second recipient on */
-    char forward_of[QUEUE_ID_MAX_BYTES + 1]; /* intake_set_forward_of() */
-    uint32_t forward_index;
+    struct intake_duplicates *duplicates; /* from the second recipient on */
 };
 
 /* spare_count ids are kept at hand; a handful. */
@@ -87,9 +85,6 @@ MUST_USE bool intake_add_recipient(struct intake_message *message,
                                    const struct queue_recipient *recipient);
 /* The body, in pieces, in wire form. A failed write shows at the commit. */
 void intake_write_body(struct intake_message *message, struct span bytes);
-/* With the commit that recipient of that message, which the caller is delivering, counts as
- * delivered. For local only. */
-void intake_set_forward_of(struct intake_message *message, struct span queue_id, uint32_t index);
 /* Writes what is left of the body and the header block (with its empty line), and asks qmgr to make
  * the message durable. envelope->recipients is not looked at. report_of: the message that this one
  * reports on, or empty. The message is over in any case. Only OUTCOME_OK means accepted; anything

@@ -30,6 +30,8 @@ static const struct record_field header_fields[] = {
     FIELD(19, RECORD_TEXT, false, helo, QUEUE_TEXT_MAX_BYTES),
     FIELD(20, RECORD_TEXT, false, protocol, QUEUE_TEXT_MAX_BYTES),
     FIELD(21, RECORD_TEXT, false, ident, QUEUE_TEXT_MAX_BYTES),
+    FIELD(22, RECORD_TEXT, false, forward_of, QUEUE_TEXT_MAX_BYTES),
+    FIELD(23, RECORD_UINT32, false, forward_index, UINT32_MAX),
 };
 #undef FIELD
 

@@ -89,8 +89,10 @@ struct queue_envelope {
     struct span client_address;
     uint16_t client_port;
     struct span helo;
-    struct span protocol; /* ESMTP, SMTP, ESMTPS ... as in Received, RFC 3848 */
-    struct span ident;    /* the message's queue id at a proxy before us (XFORWARD IDENT) */
+    struct span protocol;   /* ESMTP, SMTP, ESMTPS ... as in Received, RFC 3848 */
+    struct span ident;      /* the message's queue id at a proxy before us (XFORWARD IDENT) */
+    struct span forward_of; /* id of the message of which a recipient became this one, or empty */
+    uint32_t forward_index; /* that recipient */
     /* Filled by queue_envelope_decode() only. */
     struct queue_recipient *recipients;
     size_t recipient_count;

@@ -570,6 +570,27 @@ def test_commands_switched_off(people):
     assert "local: commands" not in workers_of(people).values()
 
 
+def test_qmgr_killed_while_mail_is_forwarded(people):
+    """A new message that is on disk delivers the recipient that it was made of, whatever dies."""
+    people.start("list: alice, bob\nlist2: list\n", service_throttle_time="2s")
+    people.here.tolerate(r"killed by signal 9|ended|has died")
+    sent = []
+    for number in range(48):
+        message_id = f"{number}.{os.getpid()}@kill.test"
+        people.here.send("list2@here.test", content=instance.small_message(message_id=message_id))
+        sent.append(f"<{message_id}>")
+        if number % 8 == 7:
+            [pid] = [int(path.name) for path in pathlib.Path("/proc").iterdir()
+                     if path.name.isdigit() and (path / "comm").read_text() == "qmgr\n"]
+            os.kill(pid, 9)
+            instance.wait_until(lambda: people.here.run("postqueue", "-f").returncode == 0, "qmgr is back")
+            people.here.wait_for_empty_queue(60)
+    for name in ("alice", "bob"):
+        got = [message["Message-ID"] for message in people.mail(name)]
+        assert sorted(set(got)) == sorted(sent), name
+        assert len(got) == len(sent), (name, [i for i in set(got) if got.count(i) > 1])
+
+
 def test_without_root(people, make_instance):
     """All as one user: that user's mail, aliases and commands; others' mail waits."""
     uid = people.uid("alice")

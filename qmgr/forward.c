@@ -1,0 +1,118 @@
+/* qmgr/forward - see forward.h. */
+#include "forward.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "scan.h"
+
+enum { KEY_MAX_BYTES = QUEUE_ID_MAX_BYTES + 12 };
+
+/* A message that this qmgr found in new/ at its start. They are few: those that the one before had
+ * just taken in. */
+struct forward {
+    struct map_node node; /* in qmgr->forwards */
+    char queue_id[QUEUE_ID_MAX_BYTES + 1];
+    char key[KEY_MAX_BYTES];
+};
+
+void forward_init(struct qmgr *qmgr)
+{
+    map_init(&qmgr->forwards, qmgr->messages.seed);
+}
+
+/* "ID index" */
+static struct span make_key(struct span queue_id, uint32_t index, char key[KEY_MAX_BYTES])
+{
+    (void)snprintf(key, KEY_MAX_BYTES, "%.*s %u",
+                   SPAN_PRINTF(span_first(queue_id, QUEUE_ID_MAX_BYTES)), (unsigned)index);
+    return span_from_string(key);
+}
+
+static const struct forward *find(const struct qmgr *qmgr, struct span queue_id, uint32_t index)
+{
+    char key[KEY_MAX_BYTES];
+    struct map_node *node = map_find(&qmgr->forwards, make_key(queue_id, index, key));
+    return node ? CONTAINER_OF(node, struct forward, node) : NULL;
+}
+
+static void mark(struct message *original, uint32_t index, struct span queue_id)
+{
+    if (index >= original->recipient_count ||
+        queue_status_is_done((enum queue_status)original->recipients[index].status))
+        return;
+    if (original->recipients[index].stage == STAGE_IN_FLIGHT) {
+        message_note_forward(original, index, queue_id);
+        return;
+    }
+    struct outcome outcome = outcome_ok();
+    const struct span reason =
+        arena_format(&original->arena, "forwarded as %.*s", SPAN_PRINTF(queue_id));
+    if (reason.bytes)
+        outcome.reason = reason;
+    original->recipients[index].is_expanded = true;
+    message_set_result(original, index, &outcome, span_empty(), span_empty(), false);
+}
+
+static void mark_in_memory(const struct message *message)
+{
+    struct message *original = message_find(message->qmgr, message->envelope.forward_of);
+    if (!original || original == message || !original->is_committed)
+        return;
+    message_use(original);
+    mark(original, message->envelope.forward_index, message_id(message));
+    message_progress(original);
+    message_unuse(original);
+}
+
+void forward_committed(const struct message *message)
+{
+    if (!span_is_empty(message->envelope.forward_of))
+        mark_in_memory(message);
+}
+
+static void remember(const struct message *message)
+{
+    struct qmgr *qmgr = message->qmgr;
+    const struct queue_envelope *envelope = &message->envelope;
+    if (find(qmgr, envelope->forward_of, envelope->forward_index))
+        return;
+    struct forward *forward = calloc(1, sizeof(*forward));
+    if (!forward)
+        return; /* the recipient may be forwarded twice */
+    memcpy(forward->queue_id, message->place.queue_id, sizeof(forward->queue_id));
+    forward->node.key = make_key(envelope->forward_of, envelope->forward_index, forward->key);
+    if (!map_insert(&qmgr->forwards, &forward->node))
+        free(forward);
+}
+
+void forward_loaded(struct message *message, bool is_new)
+{
+    struct qmgr *qmgr = message->qmgr;
+    if (is_new && !span_is_empty(message->envelope.forward_of)) {
+        if (!scan_has_read_new(qmgr))
+            remember(message);
+        mark_in_memory(message);
+        /* Marked soon, locked or not: this message may be delivered and gone when we are killed. */
+        if (!message_find(qmgr, message->envelope.forward_of))
+            (void)scan_want(qmgr, message->envelope.forward_of, false);
+    }
+    for (uint32_t i = 0; qmgr->forwards.count > 0 && i < message->recipient_count; i++) {
+        const struct forward *forward = find(qmgr, message_id(message), i);
+        if (forward)
+            mark(message, i, span_from_string(forward->queue_id));
+    }
+}
+
+enum forward_answer forward_ask(struct qmgr *qmgr, const struct message *message)
+{
+    const struct queue_envelope *envelope = &message->envelope;
+    const struct message *original = message_find(qmgr, envelope->forward_of);
+    if (find(qmgr, envelope->forward_of, envelope->forward_index))
+        return FORWARD_KNOWN;
+    return original && envelope->forward_index < original->recipient_count &&
+                   original->recipients[envelope->forward_index].is_maybe_repeated &&
+                   !scan_has_read_new(qmgr)
+               ? FORWARD_LATER
+               : FORWARD_NEW;
+}
