@@ -414,6 +414,16 @@ def test_hostile_files(make_instance, what, make):
     wait_until(lambda: dropped(one) == [], "nothing is left")
 
 
+def test_a_loop(make_instance):
+    one = here(make_instance, hopcount_limit=5)
+    one.start()
+    for count in (4, 5):
+        one.sendmail("-f", "me", "you", content="Received: from nowhere; never\n" * count + f"Subject: {count}\n\n")
+    one.wait_for_log("uid=[0-9]+: too many hops; moved to maildrop/corrupt")
+    [message] = one.wait_for_mail("you@here.test")
+    assert message["Subject"] == "4"
+
+
 def test_a_huge_file(make_instance):
     one = here(make_instance, message_size_limit=0)
     one.start()
