@@ -458,7 +458,10 @@ static void commit(struct taking *taking)
         buffer_release(&block);
         return;
     }
-    if (buffer_ok(&block)) {
+    if (smtp_header_count(buffer_span(&block), SPAN("Received")) >
+        pickup->settings->hopcount_limit) {
+        taking->fault = "too many hops"; /* a program that is given mail gives it back to us */
+    } else if (buffer_ok(&block)) {
         fill_envelope(taking, buffer_span(&block), &envelope);
         taking->outcome = intake_commit(&taking->message, &envelope, buffer_span(&block),
                                         span_empty(), &taking->arena, call_deadline(pickup));

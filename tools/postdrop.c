@@ -216,8 +216,8 @@ int main(int argc, char **argv)
     }
     if (optind < argc)
         die(EX_USAGE, "usage: postdrop [-c directory] [-rv]", NULL);
-    if (!tool_privilege_trusts("postdrop", conf_directory(argument)))
-        return EX_NOPERM;
+    if (!tool_privilege_settle(conf_directory(argument)))
+        die(EX_OSERR, "cannot begin", strerror(errno));
     arena_init(&arena, CONF_INSTANCE_ARENA_BYTES, 0);
     if (!tool_load("postdrop", argument, &conf_part_tools, &arena, &settings))
         return EX_CONFIG;

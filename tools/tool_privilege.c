@@ -39,7 +39,7 @@ static bool is_roots(const char *path, mode_t kind)
            (facts.st_mode & S_IWOTH) == 0 && (facts.st_gid == 0 || !(facts.st_mode & S_IWGRP));
 }
 
-bool tool_privilege_trusts(const char *program, const char *directory)
+bool tool_privilege_settle(const char *directory)
 {
     char *main_cf = NULL;
     if (command_group == getgid() || getuid() == 0)
@@ -48,12 +48,10 @@ bool tool_privilege_trusts(const char *program, const char *directory)
                             asprintf(&main_cf, "%s/main.cf", directory) >= 0 &&
                             is_roots(main_cf, S_IFREG);
     free(main_cf);
-    if (!is_trusted)
-        (void)fprintf(stderr,
-                      "%s: fatal: configuration directory %s: it and main.cf must belong to root, "
-                      "who alone may write to them\n",
-                      program, directory);
-    return is_trusted;
+    if (is_trusted)
+        return true;
+    command_group = getgid();
+    return setresgid(command_group, command_group, command_group) == 0;
 }
 
 struct span tool_privilege_user(void)

@@ -12,9 +12,9 @@
 MUST_USE bool tool_privilege_begin(void);
 /* The group of the command again; does nothing where it has none of its own. */
 MUST_USE bool tool_privilege_resume(void);
-/* The configuration directory may decide what a privileged command does: only root can change it,
- * or the command has no more rights than its caller. False after a line on standard error. */
-MUST_USE bool tool_privilege_trusts(const char *program, const char *directory);
+/* Before the configuration is read: where others than root can change it, the group is given up for
+ * good, and the command has no more rights than its caller. False when that cannot be. */
+MUST_USE bool tool_privilege_settle(const char *directory);
 /* The name of the real user, "unknown" where it has none. The span is static. */
 struct span tool_privilege_user(void);
 /* Is the user in the list (authorized_submit_users and the like)? What cannot be asked means no. */
