@@ -76,6 +76,9 @@ enum parse_result handover_parse(struct span text, struct arena *arena, struct h
     handover->processes = arena_alloc(arena, HANDOVER_ITEMS_MAX * sizeof(*handover->processes));
     if (!handover->listeners || !handover->processes)
         return PARSE_TOO_LONG;
+    /* The words are written with printf, for which a NUL is the end. */
+    if (span_find_byte(text, '\0') < text.length)
+        return PARSE_MALFORMED;
     if (!span_next_word(&text, "\n", &line) || !parse_opening(line, handover))
         return PARSE_MALFORMED;
     while (span_next_word(&text, "\n", &line)) {

@@ -1,21 +1,62 @@
 #!/bin/sh
-# tests/fuzz/run.sh SECONDS SOURCE TARGET...: run each libFuzzer target for SECONDS over a copy of
-# its corpus; new inputs stay in fuzz-work/NAME. One line per target; fails if one found something.
+# tests/fuzz/run.sh SECONDS SOURCE TABLE TARGET...: run each libFuzzer target for SECONDS over a copy
+# of its corpus; new inputs stay in fuzz-work/NAME. One line per target; fails if one found something.
+# What was run is added to TABLE (tests/fuzz/RESULTS.md), after each target, so that an interrupted
+# round counts as far as it came.
+set -u
 seconds=$1
 source=$2
-shift 2
+table=$3
+shift 3
 status=0
+
+# last NAME PATTERN: the last number of the log of NAME that stands behind PATTERN, or 0.
+last() {
+    sed -n "s/.*$2 *\([0-9][0-9]*\).*/\1/p" "fuzz-work/$1.log" | tail -n 1 | grep . || echo 0
+}
+
+# add NAME SECONDS CRASHES: the row of NAME grows by this run, or is made.
+add() {
+    [ -e "$table" ] || cat >"$table" <<'HEAD'
+# What has been fuzzed
+
+`make fuzz FUZZ_SECONDS=n` in a build made with `--enable-fuzzing CC=clang` runs each target for n
+seconds and adds to this table: time and runs in sum, edges reached and inputs kept at the end of the
+last run, how many runs ended with a find (each was repaired, with a file in `corpus/` to keep it so),
+and the day of the last run.
+
+| target | seconds | runs | edges | inputs | finds | last run |
+|---|---:|---:|---:|---:|---:|---|
+HEAD
+    awk -F ' *[|] *' -v name="$1" -v seconds="$2" -v finds="$3" -v day="$(date -u +%Y-%m-%d)" \
+        -v runs="$(last "$1" 'stat::number_of_executed_units:')" -v edges="$(last "$1" ' cov:')" \
+        -v inputs="$(last "$1" ' corp:')" '
+        function row(before_seconds, before_runs, before_finds) {
+            printf "| %s | %d | %d | %d | %d | %d | %s |\n", name, before_seconds + seconds,
+                before_runs + runs, edges, inputs, before_finds + finds, day
+            is_written = 1
+        }
+        function is_row() { return NF >= 8 && $2 ~ /_fuzz$/ }
+        is_row() && $2 == name { row($3, $4, $7); next }
+        is_row() && $2 > name && !is_written { row(0, 0, 0) }
+        { print }
+        END { if (!is_written) row(0, 0, 0) }' "$table" >"$table.new" && mv "$table.new" "$table"
+}
+
 for target; do
     name=$(basename "$target")
     mkdir -p "fuzz-work/$name"
+    started=$(date +%s)
+    finds=0
     if "./$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="fuzz-work/$name-" "fuzz-work/$name" "$source/tests/fuzz/corpus/$name" \
         >"fuzz-work/$name.log" 2>&1; then
-        runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "fuzz-work/$name.log")
-        echo "ok - $name: $runs runs in $seconds s"
+        echo "ok - $name: $(last "$name" 'stat::number_of_executed_units:') runs in $seconds s"
     else
         echo "not ok - $name: see fuzz-work/$name.log"
+        finds=1
         status=1
     fi
+    add "$name" $(($(date +%s) - started)) "$finds"
 done
 exit $status

@@ -81,12 +81,26 @@ static void test_refused(void **state)
     }
 }
 
+static void test_nul(void **state)
+{
+    (void)state;
+    static const char text[] = "posthouse-handover 1 00ff 7 93 5 0\n"
+                               "process 4711 12 7 20 21 smt\0pd smtp\n";
+    struct arena arena;
+    struct handover handover;
+    arena_init(&arena, 4 * HANDOVER_MAX_BYTES, 0);
+    assert_int_equal(handover_parse(span_of(text, sizeof(text) - 1), &arena, &handover),
+                     PARSE_MALFORMED);
+    arena_destroy(&arena);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_every_beginning),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_nul),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
