@@ -116,7 +116,7 @@ int store_commit(const struct store *store, const char *queue_id, int descriptor
         goto refuse;
     /* The new name first, then the flush: on ext4, xfs and btrfs the flush of the file makes the
      * rename durable with it, and a crash before it leaves a message that nobody was promised. */
-    if (renameat(store->tmp, queue_id, store->new, queue_id) != 0)
+    if (file_rename(store->tmp, queue_id, store->new, queue_id) != 0)
         goto refuse;
     /* A failed fsync is never tried again: the pages it gave up on look clean the second time. */
     if (fsync(descriptor) != 0 || (store->syncs_directory && fsync(store->new) != 0)) {
@@ -185,12 +185,12 @@ int store_defer(const struct store *store, struct store_place *place, uint32_t b
     queue_bucket_name(bucket, directory_name);
     const int from_directory = directory_and_name(store, place, from);
     const int to_directory = directory_and_name(store, &target, to);
-    if (renameat(from_directory, from, to_directory, to) != 0) {
+    if (file_rename(from_directory, from, to_directory, to) != 0) {
         if (errno != ENOENT)
             return -1;
         if (mkdirat(store->deferred, directory_name, 0700) != 0 && errno != EEXIST)
             return -1;
-        if (renameat(from_directory, from, to_directory, to) != 0)
+        if (file_rename(from_directory, from, to_directory, to) != 0)
             return -1;
     }
     *place = target;
@@ -240,7 +240,7 @@ int store_set_aside(const struct store *store, const struct store_place *place,
     char from[PATH_BYTES], to[PATH_BYTES];
     const int from_directory = directory_and_name(store, place, from);
     (void)snprintf(to, sizeof(to), "%s/%s", directory, place->queue_id);
-    return renameat(from_directory, from, store->queue, to);
+    return file_rename(from_directory, from, store->queue, to);
 }
 
 /* ---- reading ---- */

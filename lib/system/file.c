@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h> /* renameat */
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -100,6 +101,20 @@ int file_read_whole(int directory, const char *path, size_t maximum_bytes, struc
 done:
     file_close(descriptor);
     return result;
+}
+
+int file_rename(int from_directory, const char *from, int to_directory, const char *to)
+{
+    int result = renameat(from_directory, from, to_directory, to);
+    if (result == 0 || errno != EINTR)
+        return result;
+    do
+        result = renameat(from_directory, from, to_directory, to);
+    while (result != 0 && errno == EINTR);
+    if (result == 0 || errno != ENOENT)
+        return result;
+    struct stat facts;
+    return fstatat(to_directory, to, &facts, AT_SYMLINK_NOFOLLOW);
 }
 
 int file_set_nonblocking(int descriptor)

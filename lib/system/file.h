@@ -22,6 +22,10 @@ MUST_USE ssize_t file_pread_upto(int descriptor, void *bytes, size_t length, uin
  * EFBIG past maximum_bytes. */
 MUST_USE int file_read_whole(int directory, const char *path, size_t maximum_bytes,
                              struct arena *arena, struct span *contents);
+/* renameat(), also where a signal ends it (file systems over a network or in a process). It may
+ * have happened then, which the second try shows as ENOENT: from must be a name that only the
+ * caller removes, to one that nobody else makes. */
+MUST_USE int file_rename(int from_directory, const char *from, int to_directory, const char *to);
 MUST_USE int file_set_nonblocking(int descriptor);
 MUST_USE int file_set_close_on_exec(int descriptor, int is_closed);
 /* close() that leaves errno alone; does nothing for a negative descriptor. */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -16,6 +17,24 @@ static char root[] = "/tmp/posthouse-store-XXXXXX";
 static struct store store;
 static struct arena arena;
 static uint64_t next_time_us = UINT64_C(1800000000000000);
+
+/* A signal ends the next calls of renameat, before or after their work is done. */
+static int interruptions;
+static bool is_done_before;
+
+int __real_renameat(int from_directory, const char *from, int to_directory, const char *to);
+int __wrap_renameat(int from_directory, const char *from, int to_directory, const char *to);
+
+int __wrap_renameat(int from_directory, const char *from, int to_directory, const char *to)
+{
+    if (interruptions == 0)
+        return __real_renameat(from_directory, from, to_directory, to);
+    interruptions--;
+    if (is_done_before)
+        (void)__real_renameat(from_directory, from, to_directory, to);
+    errno = EINTR;
+    return -1;
+}
 
 static int open_directory(const char *name)
 {
@@ -187,6 +206,32 @@ static void test_marks_and_deferral(void **state)
     assert_span_is("reason", read_back.outcome.reason, "mailbox busy");
     assert_int_equal(message.journal_end, end);
     buffer_release(&journal);
+}
+
+static void test_signals_do_not_refuse_mail(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        char id[QUEUE_ID_MAX_BYTES + 1];
+        struct store_message message;
+        is_done_before = i == 1;
+        interruptions = 3;
+        assert_int_equal(commit(id, 1, 0), 0);
+        assert_int_equal(interruptions, 0);
+        assert_int_equal(load(id, 0, &message), STORE_LOADED);
+        struct store_place place = place_of(id, 0);
+        interruptions = 2; /* the bucket is not there yet, either */
+        assert_int_equal(store_defer(&store, &place, 80 + (uint32_t)i), 0);
+        assert_int_equal(load(id, 80 + (uint32_t)i, &message), STORE_LOADED);
+        interruptions = 1;
+        assert_int_equal(store_set_aside(&store, &place, "hold"), 0);
+        assert_true(exists("hold", id));
+    }
+    interruptions = 0;
+    struct store_place nowhere = place_of("4QZzZzZzZzZzzzzzzzzzzzzzzzz", 0);
+    interruptions = 1;
+    assert_int_equal(store_set_aside(&store, &nowhere, "hold"), -1);
+    assert_int_equal(errno, ENOENT);
 }
 
 static void test_lock_shows_a_delivery(void **state)
@@ -363,6 +408,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_commit_and_load, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_commit_beyond_the_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_marks_and_deferral, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_signals_do_not_refuse_mail, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lock_shows_a_delivery, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_uncommitted_goes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damage_is_set_aside, set_up, tear_down),
