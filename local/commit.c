@@ -21,7 +21,9 @@ enum {
     SYNCFS_BACKOFF_MIN_MS = 10000,
     SYNCFS_BACKOFF_MAX_MS = 300000,
     FSYNC_FIRST_GUESS_US = 10000,
-    FSYNC_AVERAGE_OVER = 8
+    FSYNC_AVERAGE_OVER = 8,
+    /* Names under way at a time: each may hold a file and three directories open. */
+    NAMES_MAX = 1024
 };
 
 /* The deliveries of one file system. */
@@ -40,6 +42,8 @@ struct commit {
     struct loop *loop;
     struct pool *pool;
     enum commit_policy policy;
+    struct list held;  /* wait for descriptors: the first of each file */
+    size_t name_count; /* of those under way */
     size_t pending_count;
     size_t writing_count; /* of them: not yet done by deliver_work */
     pid_t process_id;
@@ -76,6 +80,7 @@ struct commit *commit_create(struct loop *loop, struct pool *pool, enum commit_p
     }
     random_bytes(seed, sizeof(seed));
     maildir_cache_init(&commit->mailboxes, seed);
+    list_init(&commit->held);
     commit->loop = loop;
     commit->pool = pool;
     commit->policy = policy;
@@ -91,7 +96,7 @@ void commit_destroy(struct commit **commit)
     *commit = NULL;
     if (!old)
         return;
-    ASSERT(old->pending_count == 0);
+    ASSERT(old->pending_count == 0 && list_is_empty(&old->held));
     maildir_cache_destroy(&old->mailboxes);
     for (struct commit_group *group; (group = old->groups);) {
         old->groups = group->next;
@@ -107,7 +112,7 @@ void commit_destroy(struct commit **commit)
 
 size_t commit_pending_count(const struct commit *commit)
 {
-    return commit->pending_count;
+    return commit->pending_count + commit->held.count;
 }
 
 struct commit_counts commit_get_counts(const struct commit *commit)
@@ -294,6 +299,8 @@ static void let_go(struct commit_delivery *delivery)
     delivery->entry = NULL;
 }
 
+static void begin_held(struct commit *commit);
+
 static void finish(struct commit_delivery *delivery)
 {
     struct commit *commit = delivery->commit;
@@ -304,6 +311,8 @@ static void finish(struct commit_delivery *delivery)
     }
     let_go(delivery);
     commit->pending_count--;
+    commit->name_count -= delivery->name_count;
+    begin_held(commit);
     for (struct commit_delivery *follower = delivery->followers, *next; follower; follower = next) {
         next = follower->next_follower;
         let_go(follower);
@@ -480,9 +489,10 @@ static void prepare(struct commit *commit, struct commit_delivery *delivery, int
 }
 
 /* The first delivers; those after it, by next_follower, follow. */
-static void start_shared(struct commit *commit, struct commit_delivery *first)
+static void begin_shared(struct commit *commit, struct commit_delivery *first)
 {
     const int64_t now_ms = clock_monotonic_ms();
+    commit->name_count += first->name_count;
     for (struct commit_delivery *delivery = first; delivery; delivery = delivery->next_follower)
         prepare(commit, delivery, now_ms);
     first->followers = first->next_follower;
@@ -496,10 +506,36 @@ static void start_shared(struct commit *commit, struct commit_delivery *first)
         (commit->policy == COMMIT_AUTO &&
          (commit->pending_count < COMMIT_GROUP_MINIMUM || now_ms < commit->syncfs_again_ms));
     first->job = (struct pool_job){.work = deliver_work, .done = deliver_done};
-    first->link = (struct list_link){NULL, NULL};
     commit->pending_count++;
     commit->writing_count++;
     pool_submit(commit->pool, &first->job);
+}
+
+static bool has_descriptors(const struct commit *commit, const struct commit_delivery *first)
+{
+    return commit->name_count == 0 || commit->name_count + first->name_count <= NAMES_MAX;
+}
+
+static void begin_held(struct commit *commit)
+{
+    struct commit_delivery *first;
+    while ((first = LIST_ITEM(list_first(&commit->held), struct commit_delivery, link)) != NULL &&
+           has_descriptors(commit, first)) {
+        list_remove(&commit->held, &first->link);
+        begin_shared(commit, first);
+    }
+}
+
+static void start_shared(struct commit *commit, struct commit_delivery *first)
+{
+    first->link = (struct list_link){NULL, NULL};
+    first->name_count = 0;
+    for (const struct commit_delivery *name = first; name; name = name->next_follower)
+        first->name_count++;
+    if (list_is_empty(&commit->held) && has_descriptors(commit, first))
+        begin_shared(commit, first);
+    else
+        list_append(&commit->held, &first->link);
 }
 
 void commit_deliver(struct commit *commit, struct commit_delivery *delivery)

@@ -46,6 +46,7 @@ struct commit_delivery {
     /* Those that want the same file under a name of their own. */
     struct commit_delivery *followers;
     struct commit_delivery *next_follower;
+    size_t name_count;     /* itself and its followers */
     int shared_descriptor; /* of that file, when somebody follows; else -1 */
 };
 

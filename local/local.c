@@ -12,7 +12,7 @@
 #include "runner.h"
 #include "stages.h"
 
-enum { DESCRIPTOR_LIMIT = 4096, SPARE_IDS = 1 };
+enum { DESCRIPTOR_LIMIT = 8192, SPARE_IDS = 1 };
 
 struct local {
     int root_part;

@@ -15,7 +15,7 @@
 #include "owner.h"
 #include "worker.h"
 
-enum { DESCRIPTOR_LIMIT = 4096 };
+enum { DESCRIPTOR_LIMIT = 8192 };
 
 struct virtual
 {

@@ -138,3 +138,21 @@ def test_system_user_gets_a_maildir(make_instance, workspace):
         client.mail("sender@client.example")
         code, text = client.rcpt("nobody-of-that-name@local.test")
     assert code == 550 and b"User unknown in local recipient table" in text
+
+
+def test_many_messages_to_many_mailboxes(make_instance):
+    """More files at once than a process may have open: they take turns, and none is put off."""
+    users = [f"user{i}@here.test" for i in range(50)]
+    one = make_instance("here", users=users).start()
+    clients = [one.client() for _ in range(60)]
+    for client in clients:
+        client.ehlo()
+        client.mail("sender@client.example")
+        for user in users:
+            assert client.rcpt(user)[0] == 250
+    for client in clients:      # 3,000 deliveries, as close together as one sender can have them
+        assert client.data(small_message())[0] == 250
+        client.quit()
+    one.wait_for_empty_queue()
+    assert "status=deferred" not in one.log()
+    assert all(len(one.messages(user)) == 60 for user in users)
