@@ -34,6 +34,8 @@ struct scan {
     struct bucket *buckets; /* by number */
     size_t bucket_count, bucket_capacity;
     struct loader loader;
+    bool has_listed_buckets; /* until then they belong to the thread that lists them */
+    bool is_flush_wanted;    /* asked for before that */
     bool is_new_wanted;
     bool has_read_new; /* once to its end */
     bool waits_for_room;
@@ -138,6 +140,10 @@ void scan_clock_changed(struct qmgr *qmgr)
 void scan_flush(struct qmgr *qmgr)
 {
     struct scan *scan = qmgr->scan;
+    if (!scan->has_listed_buckets) {
+        scan->is_flush_wanted = true;
+        return;
+    }
     for (size_t i = 0; i < scan->bucket_count; i++) {
         scan->buckets[i].due_us = 0;
         scan->buckets[i].haste = LOAD_FLUSHED;
@@ -502,6 +508,9 @@ static void scan_body(void *argument)
         return;
     pool_run(qmgr->pool, sweep_work, scan);
     pool_run(qmgr->pool, list_buckets_work, scan);
+    scan->has_listed_buckets = true;
+    if (scan->is_flush_wanted)
+        scan_flush(qmgr);
     qmgr->start_us = clock_realtime_us();
     qmgr->has_lock = true;
     qmgr->agents_expected_until_ms = clock_deadline_after(20000);

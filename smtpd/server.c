@@ -325,9 +325,7 @@ static bool make_settings(struct smtpd *smtpd, const struct conf_smtpd *conf,
     settings->limit_exceptions = smtpd->limit_exceptions;
     settings->greet_exceptions = smtpd->greet_exceptions;
     settings->flush_domains = smtpd->flush_domains;
-    settings->command_filter = smtpd->tables.command_filter;
-    settings->ehlo_discard_maps = smtpd->tables.ehlo_discard_maps;
-    settings->reject_footer_maps = smtpd->tables.reject_footer_maps;
+    smtpd_tables_use(&smtpd->tables, settings);
     return true;
 }
 

@@ -11,12 +11,12 @@ void session_judge_client(struct smtpsession *session)
     session->peer.address = ip_address_format(address, session->address_text);
     session->peer.port = settings->logs_client_port ? session->port : 0;
     session->is_trusted = ip_network_list_has(&settings->trusted_networks, address);
-    session->is_local = host_list_has(&settings->local_clients, address, name);
-    session->may_xclient = host_list_has(&settings->xclient_hosts, address, name);
-    session->may_xforward = host_list_has(&settings->xforward_hosts, address, name);
+    session->is_local = client_list_has(settings->local_clients, name, address);
+    session->may_xclient = client_list_has(settings->xclient_hosts, name, address);
+    session->may_xforward = client_list_has(settings->xforward_hosts, name, address);
     session_find_discarded_keywords(session);
     session->takes_bare_lf =
-        settings->takes_bare_lf || host_list_has(&settings->bare_lf_clients, address, name);
+        settings->takes_bare_lf || client_list_has(settings->bare_lf_clients, name, address);
     session->repairs = 0;
     if (session->takes_bare_lf)
         session->repairs = (unsigned)SMTP_DATA_REPAIR_LF |

@@ -9,7 +9,6 @@
 
 #include <sys/socket.h>
 
-#include "address/host_list.h"
 #include "addr/client.h"
 #include "address/mailbox.h"
 #include "address/rewrite.h"
@@ -97,16 +96,16 @@ struct smtpsession_settings {
     bool detects_smtputf8;    /* what needs it is sent on as if MAIL had said so */
     bool takes_bare_lf;       /* LF for CRLF, though never in the end of a message */
     bool notes_bare_lf;
-    bool replaces_bare_cr;            /* in messages, where a bare LF is taken */
-    struct host_list bare_lf_clients; /* from whom it is taken in any case */
-    bool filters_characters;          /* one of the next two is not empty */
+    bool replaces_bare_cr;                     /* in messages, where a bare LF is taken */
+    const struct client_list *bare_lf_clients; /* from whom it is taken in any case */
+    bool filters_characters;                   /* one of the next two is not empty */
     struct byteset stripped_characters;
     struct byteset rejected_characters;
-    struct host_list xclient_hosts; /* who may speak for others */
-    struct host_list xforward_hosts;
+    const struct client_list *xclient_hosts; /* who may speak for others */
+    const struct client_list *xforward_hosts;
     bool has_upstream_proxy; /* each connection begins with a header of the PROXY protocol */
     int64_t proxy_timeout_ms;
-    struct host_list local_clients; /* whose headers are completed */
+    const struct client_list *local_clients; /* whose headers are completed */
     struct intake_header_rules header_rules;
     unsigned notified_troubles;      /* of enum smtp_trouble */
     struct span verify_restrictions; /* in which reject_unverified_... may stand */

@@ -208,6 +208,28 @@ def test_event_limit_exceptions(make_instance, words, is_excepted):
     assert [client.is_refused() for client in clients] == [False, not is_excepted]
 
 
+@pytest.mark.parametrize("kind", ["texthash", "hash"])
+def test_who_may_speak_for_others_by_table(make_instance, kind):
+    one = make_instance("here")
+    (one.etc / "friends").write_text("127.0.0.2 yes\n")
+    one.run("postmap", f"hash:{one.etc}/friends", check=True)
+    one.set(smtpd_authorized_xclient_hosts=f"{kind}:{one.etc}/friends",
+            smtpd_authorized_xforward_hosts=f"!{kind}:{one.etc}/friends, 127.0.0.2")
+    one.start()
+    client = Client(one)
+    lines = client.say("EHLO client.example")
+    assert "XCLIENT" in lines and "XFORWARD" not in lines
+
+
+@pytest.mark.parametrize("name", ["smtpd_authorized_xclient_hosts", "smtpd_authorized_xforward_hosts",
+                                  "smtpd_forbid_bare_newline_exclusions", "local_header_rewrite_clients"])
+def test_a_list_of_clients_that_no_sandbox_can_ask(make_instance, name):
+    one = make_instance("here", settings={name: "ldap:/etc/clients, pgsql:/etc/clients"})
+    done = one.run("posthouse", "check")
+    assert done.returncode != 0
+    assert re.search(rf"main\.cf, line \d+: {name}\b.*: .*held in memory", done.stderr), done.stderr
+
+
 @pytest.mark.parametrize("words, is_excepted", [("localhost", True), (".localdomain localhos", False)],
                          ids=["itself", "others"])
 def test_exceptions_by_name(limited, words, is_excepted):

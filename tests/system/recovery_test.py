@@ -1,5 +1,6 @@
 """What the queue holds is there after a stop, and goes out after a start."""
 
+import fcntl
 import os
 import signal
 
@@ -20,6 +21,23 @@ def test_deferred_mail_survives_a_restart(make_instance, recording_sink):
     one.flush()
     one.wait_for_empty_queue()
     assert len(recording_sink.messages) == 10
+
+
+def test_a_flush_before_the_queue_is_read(make_instance, recording_sink):
+    """A queue manager that waits for the one before it keeps the wish until it can be granted."""
+    recording_sink.script["RCPT"] = "450 4.2.0 later"
+    one = make_instance("here", settings={"relayhost": f"[127.0.0.1]:{recording_sink.port}"}).start()
+    one.send("you@there.test")
+    one.wait_for_log("status=deferred")
+    one.stop()
+    recording_sink.script["RCPT"] = "250 2.1.5 Ok"
+    with open(one.queue_directory / "lock", "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        one.start()
+        one.wait_for_log("waiting for another queue manager")
+        one.flush()
+    one.wait_for_empty_queue()
+    assert recording_sink.recipients() == ["you@there.test"]
 
 
 def test_new_mail_survives_a_kill_of_everything(make_instance, recording_sink):

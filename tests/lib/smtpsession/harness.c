@@ -223,9 +223,7 @@ void harness_run(const char *main_text, void (*body)(struct harness *harness, vo
     settings.flush_domains = harness->flush_domains;
     if (!smtpd_tables_open(&harness->conf, &harness->tables, &error))
         fail_msg("%s", error.text);
-    settings.command_filter = harness->tables.command_filter;
-    settings.ehlo_discard_maps = harness->tables.ehlo_discard_maps;
-    settings.reject_footer_maps = harness->tables.reject_footer_maps;
+    smtpd_tables_use(&harness->tables, &settings);
     maillog_init(&harness->log, HARNESS_LOG_BYTES, NULL, NULL);
     harness->loop = loop_create();
     assert_non_null(harness->loop);
