@@ -47,14 +47,27 @@ class Injection:
         def is_attached():
             if self._process.poll() is not None:
                 raise AssertionError(f"strace: {self._process.stderr.read()}")
+            if not any(pathlib.Path(f"/proc/{pid}/exe").exists() for pid in pids):
+                raise AssertionError("they have ended already")
             return all(_has_tracer(pid) for pid in pids)
-        wait_until(is_attached, "strace is attached", 10)
+        try:
+            wait_until(is_attached, "strace is attached", 10)
+        except AssertionError:
+            self._stop()  # it would go on with those that it has
+            raise
+
+    def _stop(self):
+        self._process.send_signal(signal.SIGTERM)  # strace detaches and ends
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:  # it waits for a process that was killed below it
+            self._process.kill()
+            self._process.wait(10)
+        self._process.stderr.close()
 
     def end(self):
         """How many calls it was."""
-        self._process.send_signal(signal.SIGTERM)  # strace detaches and ends
-        self._process.wait(20)
-        self._process.stderr.close()
+        self._stop()
         with open(self._trace, errors="replace") as trace:
             return sum("(INJECTED)" in line for line in trace)
 
