@@ -2,4 +2,4 @@
 noinst_PROGRAMS += bench/load bench/sink
 bench_load_SOURCES = bench/load.c
 bench_sink_SOURCES = bench/sink.c
-EXTRA_DIST += bench/run bench/bench.py
+EXTRA_DIST += bench/run bench/bench.py bench/backlog.py
