@@ -108,13 +108,31 @@ void maillog_session_end(struct maillog *log, struct span queue_id, const char *
     maillog_end(log);
 }
 
+/* As a C string has it, so that line ends are seen. */
+static void put_escaped(struct buffer *line, struct span text)
+{
+    static const char shown[] = "\a\b\f\n\r\t\v\\";
+    static const char letters[] = "abfnrtv\\";
+    for (size_t i = 0; i < text.length; i++) {
+        const uint8_t byte = text.bytes[i];
+        const char *special = byte ? strchr(shown, byte) : NULL;
+        if (special)
+            buffer_append_format(line, "\\%c", letters[special - shown]);
+        else if (byte >= ' ' && byte < 0x7f)
+            buffer_append_byte(line, byte);
+        else
+            buffer_append_format(line, "\\%03o", byte);
+    }
+}
+
 void maillog_improper_pipelining(struct maillog *log, const char *command,
                                  const struct log_peer *peer, struct span text)
 {
     struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, span_empty());
     buffer_append_format(line, "improper command pipelining after %s from ", command);
     maillog_put_peer(line, peer);
-    put_field(line, ": ", text);
+    buffer_append_string(line, ": ");
+    put_escaped(line, text);
     maillog_end(log);
 }
 
@@ -153,23 +171,6 @@ void maillog_screen_refusal(struct maillog *log, const struct log_peer *peer, co
     put_screened(line, peer);
     buffer_append_format(line, ": %s", reason);
     maillog_end(log);
-}
-
-/* As a C string has it, so that line ends are seen. */
-static void put_escaped(struct buffer *line, struct span text)
-{
-    static const char shown[] = "\a\b\f\n\r\t\v\\";
-    static const char letters[] = "abfnrtv\\";
-    for (size_t i = 0; i < text.length; i++) {
-        const uint8_t byte = text.bytes[i];
-        const char *special = byte ? strchr(shown, byte) : NULL;
-        if (special)
-            buffer_append_format(line, "\\%c", letters[special - shown]);
-        else if (byte >= ' ' && byte < 0x7f)
-            buffer_append_byte(line, byte);
-        else
-            buffer_append_format(line, "\\%03o", byte);
-    }
 }
 
 void maillog_pregreet(struct maillog *log, const struct log_peer *peer, uint64_t delay_us,

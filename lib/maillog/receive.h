@@ -58,7 +58,7 @@ void maillog_refusal(struct maillog *log, struct span queue_id, const struct log
  * many errors". byte_count: how far DATA or BDAT got; 0 is not shown. */
 void maillog_session_end(struct maillog *log, struct span queue_id, const char *what,
                          const char *stage, uint64_t byte_count, const struct log_peer *peer);
-/* improper command pipelining after CMD from N[A]: TEXT */
+/* improper command pipelining after CMD from N[A]: TEXT, which may be any bytes. */
 void maillog_improper_pipelining(struct maillog *log, const char *command,
                                  const struct log_peer *peer, struct span text);
 /* warning: hostname H does not resolve to address A: ERROR; error may be empty. */

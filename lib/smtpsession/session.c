@@ -343,9 +343,8 @@ static bool is_pipelined_improperly(struct smtpsession *session, const struct sm
     if (rest.length == 0 || !session_is_last_in_group(session, command->verb))
         return false;
     if (!session->was_improper) { /* one line tells enough */
-        const struct span shown = span_first(rest, SESSION_LOGGED_INPUT_BYTES);
         maillog_improper_pipelining(session->service->log, smtp_verb_name(command->verb),
-                                    &session->peer, span_first(shown, span_find_byte(shown, '\r')));
+                                    &session->peer, span_first(rest, SESSION_LOGGED_INPUT_BYTES));
     }
     session->was_improper = true;
     return session->service->settings.forbids_early_pipelining;

@@ -97,7 +97,11 @@ static void test_receive(void **state)
     maillog_session_end(&log, span_empty(), "timeout", "RCPT", 0, &peer);
     INFO("NOQUEUE: timeout after RCPT from mail.example.org[192.0.2.7]");
     maillog_improper_pipelining(&log, "HELO", &peer, SPAN("MAIL FROM:<>\r\n"));
-    INFO("improper command pipelining after HELO from mail.example.org[192.0.2.7]: MAIL FROM:<>??");
+    INFO("improper command pipelining after HELO from mail.example.org[192.0.2.7]: MAIL "
+         "FROM:<>\\r\\n");
+    maillog_improper_pipelining(&log, "EHLO", &peer, SPAN("\r\n\\\0\xff\x1b"));
+    INFO("improper command pipelining after EHLO from mail.example.org[192.0.2.7]: "
+         "\\r\\n\\\\\\000\\377\\033");
     maillog_hostname_mismatch(&log, SPAN("a.example"), SPAN("192.0.2.1"), span_empty());
     WARNING("warning: hostname a.example does not resolve to address 192.0.2.1");
     maillog_limit_exceeded(&log, "Connection rate", 31, &peer, SPAN("smtp"));
