@@ -4,7 +4,7 @@ Load sends messages over many SMTP sessions and keeps a ledger: what was acknowl
 was refused, and what nobody knows (the connection broke between the final dot and the reply). It also
 plays the other server: a recipient "later2-x" is refused with 450 twice and then taken, "never-x" is
 refused with 550, so that deferrals and bounces are in flight, too; what it takes stands in the ledger.
-account() then compares the ledger with the Maildirs.
+account() then compares the ledger with the Maildirs and the other places where mail ends (forms.py).
 
 Every message carries the digest of its body, so a damaged one counts as lost.
 
@@ -24,6 +24,8 @@ import time
 LOCAL_USERS = 8
 RETURNS = "returns"  # the mailbox of the sender, where reports of failure arrive
 TIMEOUT_S = 60
+FORMS_SHARE = 0.3     # of the messages, go one of the ways of forms.py where there are any
+SUCCESS_SHARE = 0.05  # of them, ask for a report of success
 
 ACKNOWLEDGED, REFUSED, UNKNOWN = "acknowledged", "refused", "unknown"
 
@@ -36,6 +38,9 @@ class Entry:
     state: str
     phase: str
     reply: str = ""
+    successes: list = dataclasses.field(default_factory=list)  # recipients whose success is reported
+    is_dropped: bool = False  # by sendmail
+    began: float = dataclasses.field(default_factory=time.time)
 
 
 class Load:
@@ -47,8 +52,12 @@ class Load:
         self.domain = domain
         self.ledger = {}
         self.received = collections.Counter()  # (message id, recipient) at the other server
+        self.taken = collections.defaultdict(list)  # the same: when
         self.damaged = set()
         self.system_users = []                 # addresses that are not virtual, if there are any
+        self.ends = {}                         # address -> where its mail ends, if not there alone
+        self.only_dropped = set()              # of them, those that smtpd refuses
+        self.store_path = None                 # a socket, to play a mail store at
         self.replies = collections.Counter()   # first words of what smtpd said, other than success
         self.phase = ""
         self.rate = 40.0                       # messages per second, all sessions together
@@ -60,7 +69,7 @@ class Load:
         self._senders = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._server = None
+        self._servers = []
 
     # ---- from outside
 
@@ -97,6 +106,16 @@ class Load:
     def _call(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(TIMEOUT_S)
 
+    def compose_from_outside(self):
+        """(message id, recipients, lines) of a message that somebody else sends."""
+        async def compose():
+            return self._compose(is_dropped=True)
+        return self._call(compose())
+
+    @property
+    def sender(self):
+        return f"{RETURNS}@{self.domain}"
+
     @property
     def users(self):
         """The virtual mailboxes."""
@@ -109,18 +128,22 @@ class Load:
 
     # ---- the sending side
 
-    def _recipients(self):
+    def _recipients(self, is_dropped):
         chance, number = self._chance, self._number
         local = chance.sample(self.users[:LOCAL_USERS] + self.system_users, 3)
         remote = [f"any-{number}@there.test", f"later{chance.randint(1, 2)}-{number}@there.test"]
+        ways = sorted(set(self.ends) - (set() if is_dropped else self.only_dropped))
+        ways = chance.sample(ways, min(len(ways), chance.choice((1, 1, 3))))
+        if ways and chance.random() < FORMS_SHARE:
+            return ways + chance.choice(([], local[:1], remote[:1]))
         return chance.choice([local[:1], local[:1], local[:1], local, remote[:1], remote, remote[1:],
                               local[:2] + remote, [f"never-{number}@there.test"],
                               [local[0], f"never-{number}@there.test", remote[0]]])
 
-    def _compose(self):
+    def _compose(self, is_dropped=False):
         self._number += 1
         message_id = f"{self._number}.{os.getpid()}@load.test"
-        recipients = self._recipients()
+        recipients = self._recipients(is_dropped)
         line_count = 3000 if self._chance.random() < 0.03 else self._chance.randint(1, 60)
         lines = [self._chance.choice((".", "..", "", "a line of text", ". a dot first",
                                       f"{message_id} {self._chance.random()}" * 2))
@@ -128,8 +151,7 @@ class Load:
         header = ["From: <returns@here.test>", f"To: <{recipients[0]}>", "Subject: load",
                   "Date: Sun, 22 Nov 2026 10:00:00 +0000", f"Message-ID: <{message_id}>",
                   f"X-Digest: {_digest(lines)}", ""]
-        wire = "".join("." * line.startswith(".") + line + "\r\n" for line in header + lines)
-        return message_id, recipients, wire.encode()
+        return message_id, recipients, header + lines
 
     async def _session(self, sessions):
         while self._is_sending:
@@ -155,17 +177,22 @@ class Load:
             writer.close()
 
     async def _message(self, client):
-        message_id, recipients, wire = self._compose()
+        message_id, recipients, lines = self._compose()
+        wire = "".join("." * line.startswith(".") + line + "\r\n" for line in lines).encode()
         entry = Entry(recipients, REFUSED, self.phase)
+        asks = self._chance.random() < SUCCESS_SHARE
         try:
             entry.reply = await client.say(f"MAIL FROM:<{RETURNS}@{self.domain}>")
             if entry.reply[0] != "2":
                 return
             accepted = []
             for recipient in recipients:
-                entry.reply = await client.say(f"RCPT TO:<{recipient}>")
+                is_asked = asks and recipient in self.users
+                option = " NOTIFY=SUCCESS,FAILURE" if is_asked else ""
+                entry.reply = await client.say(f"RCPT TO:<{recipient}>{option}")
                 if entry.reply[0] == "2":
                     accepted.append(recipient)
+                    entry.successes += [recipient] if is_asked else []
             entry.recipients = accepted
             if not accepted:
                 await client.say("RSET")
@@ -185,8 +212,12 @@ class Load:
     # ---- the other server
 
     async def _listen(self):
-        self._server = await asyncio.start_server(self._serve, self.address, self.relay_port,
-                                                  limit=1 << 20, backlog=512)
+        self._servers = [await asyncio.start_server(self._serve, self.address, self.relay_port,
+                                                    limit=1 << 20, backlog=512)]
+        if self.store_path:
+            self._servers.append(await asyncio.start_unix_server(self._serve, self.store_path,
+                                                                 limit=1 << 20, backlog=512))
+            os.chmod(self.store_path, 0o777)
 
     async def _serve(self, reader, writer):
         try:
@@ -197,7 +228,8 @@ class Load:
             writer.close()
 
     async def _close(self):
-        self._server.close()
+        for server in self._servers:
+            server.close()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
@@ -212,12 +244,13 @@ class Load:
 
     async def _converse(self, reader, writer):
         writer.write(b"220 there.test ESMTP\r\n")
-        recipients = []
+        recipients, is_store = [], False
         while True:
             command = (await reader.readuntil(b"\r\n"))[:-2].decode("latin-1")
             verb = command[:4].upper()
             answer = "250 2.0.0 Ok"
-            if verb == "EHLO":
+            if verb in ("EHLO", "LHLO"):
+                is_store = verb == "LHLO"
                 answer = "250-there.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES"
             elif verb == "RCPT":
                 recipient = command[command.index("<") + 1:command.index(">")]
@@ -228,6 +261,8 @@ class Load:
             elif verb == "DATA":
                 writer.write(b"354 go on\r\n")
                 self._take(await _read_content(reader), recipients)
+                if is_store:  # RFC 2033 section 4.2: a reply for each
+                    answer = "\r\n".join([answer] * len(recipients))
                 recipients = []
             elif verb == "QUIT":
                 answer = "221 2.0.0 Bye"
@@ -241,8 +276,11 @@ class Load:
     def _take(self, lines, recipients):
         message_id, is_whole = _inspect(lines)
         for recipient in recipients:
+            if recipient.startswith("postmaster@"):
+                continue  # a notice of what went wrong in a session
             if is_whole:
                 self.received[message_id, recipient] += 1
+                self.taken[message_id, recipient].append(time.time())
                 self.on_event(f"got {message_id} {recipient}")
             else:
                 self.damaged.add((message_id, recipient))
@@ -285,71 +323,110 @@ def _digest(lines):
 
 
 def _inspect(lines):
-    """(message id, whether the body is what was sent)."""
+    """(message id, whether the body is what was sent). Behind it, up to two lines of a mailbox file are
+    no part of it."""
     end = lines.index("") if "" in lines else len(lines)
     fields = dict(line.split(": ", 1) for line in lines[:end] if ": " in line)
     return (fields.get("Message-ID", "").strip("<>"),
-            fields.get("X-Digest") == _digest(lines[end + 1:]))
+            any(fields.get("X-Digest") == _digest(body) for body in _bodies(lines[end + 1:])))
+
+
+def _bodies(lines):
+    yield lines
+    for _ in range(2):
+        if not lines or lines[-1]:
+            return
+        lines = lines[:-1]
+        yield lines
 
 
 # ---- the account
 
 
 class Mailboxes:
-    """What lies in new/ and cur/ of the users' Maildirs: counts of (message id, recipient). A file is
-    read again only when it is another one: what a crash left unfinished may be replaced."""
+    """What lies in new/ and cur/ of the users' Maildirs, and in the directories and files of forms:
+    counts of (message id, end). A file is read again only when it is another one: what a crash left
+    unfinished may be replaced."""
 
-    def __init__(self, path_of, users):
-        """path_of(user) names the Maildir."""
+    def __init__(self, path_of, users, directories=None, files=None):
+        """path_of(user) names the Maildir; directories and files: {end: path}."""
         self._path_of, self._users = path_of, users
-        self._known = {}  # (user, name): (file as it was read, what it is)
+        self._directories, self._files = directories or {}, files or {}
+        self._known = {}  # (end, name): (file as it was read, [what it is])
         self.forget()
 
     def forget(self):
         """Whatever was found so far is of no interest any more."""
-        self._ignored = set(self._known)
+        self._ignored = {(key, fact) for key, (_file, facts) in self._known.items() for fact in facts}
         self.delivered = collections.Counter()
-        self.reports = collections.Counter()  # failures that the sender was told of
-        self.damaged = set()
+        self.reports = collections.Counter()  # of failures, delays and success that the sender was told of
+        self.damaged = collections.Counter()
+        self.torn = collections.Counter()     # the same in a file that is appended to, as a crash leaves it
+        self.times = collections.defaultdict(list)  # (message id, end): when, where a command keeps files
+
+    def _places(self):
+        """(end, file)"""
+        for user in self._users:
+            for part in ("new", "cur"):
+                yield from _files_in(user, os.path.join(self._path_of(user), part), "")
+        for end, place in self._directories.items():
+            yield from _files_in(end, place, "msg.")
+        yield from self._files.items()
 
     def read(self):
         present = {}
-        for user in self._users:
-            for part in ("new", "cur"):
-                place = os.path.join(self._path_of(user), part)
-                for name in os.listdir(place) if os.path.isdir(place) else ():
-                    # The same file in new/ and in cur/ has one name, up to the flags.
-                    key = (user, name.split(":2,")[0])
-                    with contextlib.suppress(FileNotFoundError):
-                        present[key] = self._look(key, os.path.join(place, name))
+        for end, path in self._places():
+            # The same file in new/ and in cur/ has one name, up to the flags.
+            key = (end, os.path.basename(path).split(":2,")[0])
+            with contextlib.suppress(FileNotFoundError):
+                present[key] = self._look(key, path)
         self._known = present
-        self.delivered.clear()
-        self.reports.clear()
-        self.damaged.clear()
-        for key, (_file, (kind, facts)) in present.items():
-            if key not in self._ignored:
-                getattr(self, kind).update(facts)
+        for found in (self.delivered, self.reports, self.damaged, self.torn, self.times):
+            found.clear()
+        for key, (file, facts) in present.items():
+            for fact in facts:
+                if (key, fact) not in self._ignored:
+                    kind, about = fact
+                    getattr(self, kind).update(about)
+                    if key[0] in self._directories:
+                        self.times[about[0]].append(file[2] / 1e9)
         return self
 
     def _look(self, key, path):
         status = os.stat(path)
         file = (status.st_ino, status.st_size, status.st_mtime_ns)
         known = self._known.get(key)
-        return known if known and known[0] == file else (file, self._classify(path, key[0]))
+        if known and known[0] == file:
+            return known
+        with open(path, encoding="latin-1", newline="\n") as content:
+            text = content.read()
+        # No line of the load begins with "From ".
+        texts = ("\n" + text).split("\nFrom ")[1:] if key[0] in self._files else [text]
+        facts = [self._classify(text, path, key[0]) for text in texts]
+        if key[0] in self._files:
+            facts = [("torn" if kind == "damaged" else kind, about) for kind, about in facts]
+        return file, facts
 
     @staticmethod
-    def _classify(path, user):
-        with open(path, encoding="latin-1", newline="\n") as file:
-            text = file.read()
-        message_id, is_whole = _inspect(text.split("\n")[:-1])
+    def _classify(text, path, end):
+        message_id, is_whole = _inspect(text.split("\n"))
         if message_id.endswith("@load.test"):
-            return ("delivered" if is_whole else "damaged"), [(message_id, user)]
-        # A report: which message of ours does it give back?
+            return ("delivered" if is_whole else "damaged"), ((message_id, end),)
+        # A report: which message of ours does it give back, and what does it say of whom?
         about = re.findall(r"^Message-ID: <([^>]*@load\.test)>", text, re.MULTILINE)
-        failed = re.findall(r"^Final-Recipient: *rfc822; *(\S+)", text, re.MULTILINE)
-        if not about or not failed:
-            return "damaged", [(os.path.basename(path), user)]
-        return "reports", [(about[0], recipient) for recipient in failed]
+        told = re.findall(r"^Final-Recipient: *rfc822; *(\S+)$.*?^Action: *(\S+)", text,
+                          re.MULTILINE | re.DOTALL)
+        if not about or not told:
+            return "damaged", ((os.path.basename(path), end),)
+        before = {"failed": "", "delayed": "delayed:"}
+        return "reports", tuple((about[0], before.get(action, "success:") + recipient)
+                                for recipient, action in told)
+
+
+def _files_in(end, place, beginning):
+    for name in os.listdir(place) if os.path.isdir(place) else ():
+        if name.startswith(beginning):
+            yield end, os.path.join(place, name)
 
 
 @dataclasses.dataclass
@@ -359,6 +436,7 @@ class Account:
     missing: list         # acknowledged and not there
     doubled_local: list
     doubled_relay: list   # at least once is what SMTP can promise
+    doubled_handed: list  # and commands, and files that are appended to
     doubled_reports: list
     bounced: list         # reported as failed without a reason
     damaged: list
@@ -368,26 +446,34 @@ def account(load, mailboxes, received=None, acknowledged=None):
     """received, acknowledged: the ledger's own unless given."""
     received = load.received if received is None else received
     mailboxes.read()
-    missing, doubled = [], {"local": [], "relay": [], "report": []}
+    missing, doubled = [], {"local": [], "relay": [], "report": [], "handed": []}
     for message_id, entry in list(load.ledger.items()):
         is_ours = entry.state == ACKNOWLEDGED if acknowledged is None else message_id in acknowledged
-        for recipient in entry.recipients:
-            key, way = (message_id, recipient), way_of(recipient)
-            count = {"local": mailboxes.delivered, "relay": received, "report": mailboxes.reports}[way][key]
+        ends = [end for recipient in entry.recipients for end in load.ends.get(recipient, [recipient])]
+        for end in ends + [f"success:{recipient}" for recipient in entry.successes]:
+            key, way = (message_id, end), way_of(end)
+            count = {"relay": received, "report": mailboxes.reports}.get(way, mailboxes.delivered)[key]
             if is_ours and count == 0:
                 missing.append(key)
             elif count > 1:
                 doubled[way].append(key)
-    bounced = [key for key in mailboxes.reports if way_of(key[1]) != "report"]
-    return Account(missing, doubled["local"], doubled["relay"], doubled["report"], bounced,
-                   sorted(load.damaged | mailboxes.damaged))
+    bounced = []
+    for key, count in mailboxes.reports.items():
+        if way_of(key[1]) != "report":
+            bounced.append(key)
+        elif key[1].startswith("delayed:") and count > 1:
+            doubled["report"].append(key)
+    return Account(missing, doubled["local"], doubled["relay"], doubled["handed"], doubled["report"],
+                   bounced, sorted(load.damaged | set(mailboxes.damaged)))
 
 
-def way_of(recipient):
-    """How a recipient's message, or word of its failure, arrives."""
-    if recipient.startswith("never-"):
+def way_of(end):
+    """How a message, or word of what became of it, arrives."""
+    if end.startswith(("never-", "success:", "delayed:")):
         return "report"
-    return "relay" if recipient.endswith("@there.test") else "local"
+    if end.startswith(("command:", "file:")):
+        return "handed"
+    return "relay" if end.endswith(("@there.test", "@store.test")) else "local"
 
 
 def wait_until_settled(load, mailboxes, deadline_s, tick=lambda: None):

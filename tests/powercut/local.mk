@@ -13,5 +13,6 @@ endif
 
 .PHONY: soak soak-powercut
 soak-powercut: all $(powercut_programs)
-	POSTHOUSE_BUILD='$(abs_top_builddir)' $(top_srcdir)/tests/powercut/run --long
+	POSTHOUSE_BUILD='$(abs_top_builddir)' $(top_srcdir)/tests/powercut/run --long \
+		--table $(top_srcdir)/tests/SOAK.md
 soak: soak-powercut
