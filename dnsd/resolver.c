@@ -16,6 +16,7 @@ enum {
     SOCKET_BUFFER_BYTES = 1 << 18,
     /* A 64 KB answer, as names in full: more than that is too much. */
     ANSWER_ARENA_BYTES = 1 << 20,
+    FOLLOWED_MAX = 8, /* questions, each for the target of one alias or more */
     ID_COUNT = 1 << 16
 };
 
@@ -27,6 +28,10 @@ struct resolver_query {
     void *context;
     uint16_t id;
     bool is_without_edns;
+    /* Of the aliases that were followed by questions of their own. */
+    unsigned followed_count;
+    uint32_t ttl_s;
+    bool is_authenticated;
 };
 
 /* A socket of c-ares and our registration of it. */
@@ -84,6 +89,33 @@ static enum dns_failure failure_of(int ares_status)
     }
 }
 
+static void ask_again(struct resolver *resolver, struct resolver_query *query)
+{
+    list_prepend(&resolver->waiting, &query->link);
+    loop_hook_request(resolver->loop, &resolver->send_hook);
+}
+
+/* An answer may give an alias and leave its target to the asker (RFC 1034 section 4.3.2 step 3a
+ * makes servers go on, but not all can). True when the target is asked for; else the answer holds
+ * what is known of all of them. */
+static bool follow_alias(struct resolver_query *query, struct dns_answer *answer)
+{
+    if (answer->status == DNS_TEMPORARY)
+        return false;
+    if (answer->ttl_s < query->ttl_s)
+        query->ttl_s = answer->ttl_s;
+    query->is_authenticated &= answer->is_authenticated;
+    answer->ttl_s = query->ttl_s;
+    answer->is_authenticated = query->is_authenticated;
+    if (!answer->has_open_end)
+        return false;
+    if (query->followed_count++ < FOLLOWED_MAX &&
+        dns_name_from_text(answer->canonical_name, &query->question.name) == PARSE_OK)
+        return true;
+    *answer = dns_answer_failed(DNS_FAILURE_CHAIN);
+    return false;
+}
+
 static void on_answer(void *argument, int ares_status, int timeout_count, unsigned char *bytes,
                       int length)
 {
@@ -108,8 +140,9 @@ static void on_answer(void *argument, int ares_status, int timeout_count, unsign
     if (answer.failure == DNS_FAILURE_FORMAT && !query->is_without_edns) {
         /* RFC 6891 section 7: a server that does not know EDNS gets the question without. */
         query->is_without_edns = true;
-        list_prepend(&resolver->waiting, &query->link);
-        loop_hook_request(resolver->loop, &resolver->send_hook);
+        ask_again(resolver, query);
+    } else if (follow_alias(query, &answer)) {
+        ask_again(resolver, query);
     } else {
         query->done(query->context, &answer);
         free(query);
@@ -308,6 +341,8 @@ bool resolver_ask(struct resolver *resolver, const struct dns_question *question
     query->question = *question;
     query->done = done;
     query->context = context;
+    query->ttl_s = DNS_TTL_MAX_S;
+    query->is_authenticated = true;
     list_append(&resolver->waiting, &query->link);
     loop_hook_request(resolver->loop, &resolver->send_hook);
     return true;

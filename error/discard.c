@@ -5,7 +5,7 @@
 
 static bool begin(struct service *service)
 {
-    return nowhere_begin(service, OUTCOME_OK, false);
+    return nowhere_begin(service, OUTCOME_OK, false, NULL, NULL);
 }
 
 int main(void)

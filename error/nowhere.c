@@ -20,7 +20,10 @@ static void deliver(struct agent_message *message, void *context)
         agent_finish(&message->recipients[i], outcome);
 }
 
-bool nowhere_begin(struct service *service, enum outcome_kind kind, bool is_soft_bouncing)
+bool nowhere_begin(struct service *service, enum outcome_kind kind, bool is_soft_bouncing,
+                   void (*change_outcome)(void *context, struct outcome *outcome,
+                                          struct arena *arena),
+                   void *change_context)
 {
     struct nowhere *nowhere = arena_alloc(&service->arena, sizeof(*nowhere));
     if (nowhere) {
@@ -29,6 +32,8 @@ bool nowhere_begin(struct service *service, enum outcome_kind kind, bool is_soft
         const struct agent_settings agent = {.relay = SPAN("none"),
                                              .log = &service->log,
                                              .is_soft_bouncing = is_soft_bouncing,
+                                             .change_outcome = change_outcome,
+                                             .change_context = change_context,
                                              .capacity = CAPACITY,
                                              .takes_verification = true,
                                              .deliver = deliver,

@@ -8,7 +8,11 @@
 #include "service/service.h"
 
 /* For service_definition.begin. kind: what becomes of all mail. */
-MUST_USE bool nowhere_begin(struct service *service, enum outcome_kind kind, bool is_soft_bouncing);
+/* change_outcome and its context: as in agent_settings. */
+MUST_USE bool nowhere_begin(struct service *service, enum outcome_kind kind, bool is_soft_bouncing,
+                            void (*change_outcome)(void *context, struct outcome *outcome,
+                                                   struct arena *arena),
+                            void *change_context);
 /* For service_definition.on_peer and .drain. */
 void nowhere_on_peer(struct service *service, const struct service_peer *peer, int descriptor);
 void nowhere_drain(struct service *service);

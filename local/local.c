@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "agent/status_filter.h"
 #include "conf/local.h"
 #include "delivery.h"
 #include "identity.h"
@@ -20,6 +21,7 @@ struct local {
     struct dispatch *dispatch;
     struct stages stages;
     struct agent *agent;
+    struct status_filter filter;
     struct ipc_channel *addrd;
 };
 
@@ -61,6 +63,12 @@ static bool prepare(struct service *service)
     struct local *local = arena_alloc(&service->arena, sizeof(*local));
     ASSERT(local);
     service->state = local;
+    struct conf_error error;
+    if (!status_filter_open(&local->filter, "local_delivery_status_filter",
+                            settings->local_delivery_status_filter, &service->log, &error)) {
+        service_say(service, "%s", error.text);
+        return false;
+    }
     struct deliverer_rules rules;
     if (!deliverer_set_quota(&rules, settings->mailbox_quota, settings->mailbox_quota_code)) {
         service_say(service,
@@ -113,6 +121,8 @@ static bool begin(struct service *service)
     const struct agent_settings agent = {.relay = span_from_string(service->name),
                                          .log = &service->log,
                                          .is_soft_bouncing = settings->soft_bounce,
+                                         .change_outcome = status_filter_change,
+                                         .change_context = &local->filter,
                                          .capacity = DISPATCH_CAPACITY,
                                          .takes_verification = true,
                                          .deliver = dispatch_deliver,

@@ -36,7 +36,7 @@ local_virtual_LDADD = $(posthouse_libs) $(DB_LIBS)
 local_pipe_SOURCES = local/pipe.c local/pipe_arguments.c local/pipe_arguments.h \
 	local/pipe_copy.c local/pipe_copy.h local/pipe_run.c local/pipe_run.h \
 	local/dispatch.c local/dispatch.h
-local_pipe_LDADD = $(posthouse_libs)
+local_pipe_LDADD = $(posthouse_libs) $(DB_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/local/maildir_test

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/status_filter.h"
 #include "dispatch.h"
 #include "pipe_run.h"
 
@@ -18,6 +19,7 @@ struct pipe {
     int root_part;
     struct dispatch *dispatch;
     struct agent *agent;
+    struct status_filter filter;
 };
 
 /* master has looked at the words, too, when it read master.cf. */
@@ -37,9 +39,16 @@ static bool read_command(struct service *service, struct pipe *pipe)
 
 static bool prepare(struct service *service)
 {
+    const struct conf_pipe *settings = service->settings;
     struct pipe *pipe = arena_alloc(&service->arena, sizeof(*pipe));
     ASSERT(pipe);
     service->state = pipe;
+    struct conf_error error;
+    if (!status_filter_open(&pipe->filter, "pipe_delivery_status_filter",
+                            settings->pipe_delivery_status_filter, &service->log, &error)) {
+        service_say(service, "%s", error.text);
+        return false;
+    }
     if (!read_command(service, pipe))
         return false;
     pipe->rules = (struct pipe_rules){.settings = service->settings, .command = &pipe->command};
@@ -87,6 +96,8 @@ static bool begin(struct service *service)
     const struct agent_settings agent = {.relay = span_from_string(service->name),
                                          .log = &service->log,
                                          .is_soft_bouncing = settings->soft_bounce,
+                                         .change_outcome = status_filter_change,
+                                         .change_context = &pipe->filter,
                                          .capacity = (uint32_t)limit,
                                          .deliver = dispatch_deliver,
                                          .context = pipe->dispatch};

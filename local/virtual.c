@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/status_filter.h"
 #include "conf/virtual.h"
 #include "dispatch.h"
 #include "maillog/event.h"
@@ -23,6 +24,7 @@ struct virtual
     bool has_workers;
     int root_part;
     struct agent *agent;
+    struct status_filter filter;
 };
 
 /* ---- who delivers ---- */
@@ -145,6 +147,12 @@ static bool prepare(struct service *service)
     struct virtual *virtual = arena_alloc(&service->arena, sizeof(*virtual));
     ASSERT(virtual);
     service->state = virtual;
+    struct conf_error error;
+    if (!status_filter_open(&virtual->filter, "virtual_delivery_status_filter",
+                            settings->virtual_delivery_status_filter, &service->log, &error)) {
+        service_say(service, "%s", error.text);
+        return false;
+    }
     virtual->root_part = virtual->rules.base = -1;
     virtual->rules.is_confined = true;
     virtual->rules.owner = MAILDIR_ANY_OWNER;
@@ -228,6 +236,8 @@ static bool begin(struct service *service)
         .relay = span_from_string(service->name),
         .log = &service->log,
         .is_soft_bouncing = settings->soft_bounce,
+        .change_outcome = status_filter_change,
+        .change_context = &virtual->filter,
         .capacity = DELIVERER_CAPACITY,
         .takes_verification = true,
         .deliver = virtual->has_workers ? dispatch_deliver : deliverer_deliver,

@@ -295,6 +295,7 @@ void agent_init(struct agent *agent, struct loop *loop, struct maillog *log,
     agent->settings = settings;
     agent->connections = (struct connection_context){.loop = loop,
                                                      .settings = settings,
+                                                     .tables = &agent->tables,
                                                      .connector = &agent->connector,
                                                      .speaks_lmtp = agent->speaks_lmtp};
     list_init(&agent->deliveries);

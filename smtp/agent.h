@@ -65,6 +65,7 @@ struct agent {
     size_t own_count;
     struct span hosts_file; /* its text, where names are looked for in it; else empty */
     uint16_t default_port;
+    struct tables tables;
     bool speaks_lmtp;
     bool assumes_final; /* lmtp_assume_final */
     bool is_draining;

@@ -13,7 +13,8 @@
 
 enum {
     COMMAND_MAX_BYTES = 2048,
-    TEXT_MAX_BYTES = 1900, /* of a reason, within the schema's limit */
+    FILTERED_MAX_BYTES = 65536, /* no reply that is taken is longer */
+    TEXT_MAX_BYTES = 1900,      /* of a reason, within the schema's limit */
     /* A server on this machine takes a connection at once or is in trouble. */
     LOCAL_CONNECT_TIMEOUT_MS = 30000
 };
@@ -149,23 +150,78 @@ bool connection_flush(struct connection *connection, enum connection_stage stage
     return false;
 }
 
-bool connection_read_reply(struct connection *connection, enum connection_stage stage,
-                           struct smtp_reply *reply, struct arena *arena, struct failure *failure)
+static enum parse_result parse_reply(struct connection *connection, struct span input,
+                                     struct smtp_reply *reply, size_t *consumed)
+{
+    arena_reset(&connection->reply_arena);
+    const enum parse_result result =
+        smtp_reply_parse(input, true, &connection->reply_arena, reply, consumed);
+    if (result != PARSE_OK)
+        return result;
+    reply->lines = arena_copy(&connection->reply_arena, reply->lines);
+    if (!reply->lines.bytes)
+        reply->lines = span_empty();
+    return PARSE_OK;
+}
+
+/* smtp_reply_filter: what the tables have in place of a line takes part instead. */
+static enum parse_result filter_line(struct connection *connection, struct span line,
+                                     struct buffer *filtered)
+{
+    struct buffer value;
+    if (line.length && line.bytes[line.length - 1] == '\r')
+        line = span_first(line, line.length - 1);
+    buffer_init(&value, NULL, FILTERED_MAX_BYTES);
+    const enum table_result result =
+        tables_find(connection->context->tables, TABLES_REPLIES, line, &value);
+    buffer_append_span(filtered, result == TABLE_FOUND ? buffer_span(&value) : line);
+    buffer_append_string(filtered, "\r\n");
+    buffer_release(&value);
+    return result == TABLE_ERROR  ? PARSE_MALFORMED
+           : !buffer_ok(filtered) ? PARSE_TOO_LONG
+                                  : PARSE_OK;
+}
+
+/* Line by line: only what stands in its place says whether a line is the last one. */
+static enum parse_result parse_filtered_reply(struct connection *connection,
+                                              struct buffer *filtered, struct smtp_reply *reply)
+{
+    for (;;) {
+        const struct span input = stream_input(&connection->stream);
+        const size_t length = span_find_byte(input, '\n');
+        size_t consumed;
+        if (length == input.length)
+            return PARSE_NEED_MORE;
+        enum parse_result result = filter_line(connection, span_first(input, length), filtered);
+        stream_consume(&connection->stream, length + 1);
+        if (result == PARSE_OK)
+            result = parse_reply(connection, buffer_span(filtered), reply, &consumed);
+        if (result != PARSE_NEED_MORE)
+            return result;
+    }
+}
+
+static enum parse_result parse_plain_reply(struct connection *connection, struct smtp_reply *reply)
+{
+    size_t consumed;
+    const enum parse_result result =
+        parse_reply(connection, stream_input(&connection->stream), reply, &consumed);
+    if (result == PARSE_OK)
+        stream_consume(&connection->stream, consumed);
+    return result;
+}
+
+static bool read_reply(struct connection *connection, enum connection_stage stage,
+                       struct buffer *filtered, struct smtp_reply *reply, struct arena *arena,
+                       struct failure *failure)
 {
     const int64_t deadline_ms = stage_deadline(connection, stage);
     for (;;) {
-        size_t consumed;
-        struct smtp_reply parsed;
-        arena_reset(&connection->reply_arena);
-        switch (smtp_reply_parse(stream_input(&connection->stream), true, &connection->reply_arena,
-                                 &parsed, &consumed)) {
+        switch (connection->context->tables->lists[TABLES_REPLIES]
+                    ? parse_filtered_reply(connection, filtered, reply)
+                    : parse_plain_reply(connection, reply)) {
         case PARSE_OK:
-            parsed.lines = arena_copy(&connection->reply_arena, parsed.lines);
-            stream_consume(&connection->stream, consumed);
-            if (!parsed.lines.bytes)
-                parsed.lines = span_empty();
-            *reply = parsed;
-            notice_add_reply(connection, &parsed);
+            notice_add_reply(connection, reply);
             return true;
         case PARSE_NEED_MORE:
             break;
@@ -188,6 +244,16 @@ bool connection_read_reply(struct connection *connection, enum connection_stage 
             return false;
         }
     }
+}
+
+bool connection_read_reply(struct connection *connection, enum connection_stage stage,
+                           struct smtp_reply *reply, struct arena *arena, struct failure *failure)
+{
+    struct buffer filtered;
+    buffer_init(&filtered, NULL, FILTERED_MAX_BYTES);
+    const bool is_read = read_reply(connection, stage, &filtered, reply, arena, failure);
+    buffer_release(&filtered);
+    return is_read;
 }
 
 bool connection_is_quiet(const struct connection *connection)

@@ -11,6 +11,7 @@
 #include "stage.h"
 #include "smtp/ehlo.h"
 #include "system/stream.h"
+#include "tables.h"
 
 enum {
     CONNECTION_ARENA_BYTES = 65536,
@@ -30,6 +31,7 @@ struct failure {
 struct connection_context {
     struct loop *loop;
     const struct conf_smtp *settings;
+    const struct tables *tables;
     struct connect_client *connector; /* for Unix sockets */
     bool speaks_lmtp;                 /* RFC 2033 */
     struct ipc_channel *bounce;       /* smtp/notice: who tells the postmaster */

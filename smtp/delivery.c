@@ -53,6 +53,7 @@ static void log_result(const struct delivery *delivery, const struct delivery_re
 static void conclude(struct delivery *delivery, struct delivery_recipient *recipient,
                      struct outcome outcome, struct span diagnostic)
 {
+    status_filter_change(&delivery->agent->tables.results, &outcome, &delivery->arena);
     enum log_delivery_status status = outcome.kind == OUTCOME_OK          ? LOG_DELIVERY_SENT
                                       : outcome.kind == OUTCOME_TEMPORARY ? LOG_DELIVERY_DEFERRED
                                                                           : LOG_DELIVERY_BOUNCED;

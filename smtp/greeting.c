@@ -1,6 +1,8 @@
 /* smtp/greeting - see greeting.h. */
 #include "greeting.h"
 
+enum { WORDS_MAX_BYTES = 4096 };
+
 bool greeting_is_hidden(struct span lines)
 {
     bool has_star = false;
@@ -12,11 +14,26 @@ bool greeting_is_hidden(struct span lines)
     return has_star;
 }
 
-static bool has_workaround(const struct connection *connection, struct span name)
+/* What the tables have about the server, or what holds for all; the arena's, or a setting. */
+static struct span find_by_address(const struct connection *connection, enum tables_kind kind,
+                                   struct span otherwise, struct arena *arena)
 {
-    struct span rest = connection->settings->smtp_pix_workarounds, word;
-    while (span_next_word(&rest, ", \t\r\n", &word))
-        if (span_equals_ascii_nocase(word, name))
+    char text[IP_ADDRESS_TEXT_MAX_BYTES];
+    struct buffer value;
+    const struct span server = span_is_empty(connection->path)
+                                   ? ip_address_format(&connection->address, text)
+                                   : connection->path;
+    buffer_init(&value, arena, WORDS_MAX_BYTES);
+    return tables_find(connection->context->tables, kind, server, &value) == TABLE_FOUND
+               ? buffer_span(&value)
+               : otherwise;
+}
+
+static bool has_word(struct span words, struct span wanted)
+{
+    struct span word;
+    while (span_next_word(&words, ", \t\r\n", &word))
+        if (span_equals_ascii_nocase(word, wanted))
             return true;
     return false;
 }
@@ -24,6 +41,7 @@ static bool has_workaround(const struct connection *connection, struct span name
 struct greeting {
     bool says_esmtp;
     bool is_hidden;
+    struct span workarounds; /* where it is hidden */
 };
 
 static bool read_greeting(struct connection *connection, struct greeting *greeting,
@@ -46,9 +64,11 @@ static bool read_greeting(struct connection *connection, struct greeting *greeti
 }
 
 /* Keywords that the operator does not trust. */
-static void discard_extensions(struct connection *connection)
+static void discard_extensions(struct connection *connection, struct arena *arena)
 {
-    struct span rest = connection->settings->smtp_discard_ehlo_keywords, word;
+    struct span rest = find_by_address(connection, TABLES_DISCARDED_KEYWORDS,
+                                       connection->settings->smtp_discard_ehlo_keywords, arena);
+    struct span word;
     while (span_next_word(&rest, ", \t\r\n", &word))
         smtp_extensions_discard(&connection->extensions, word);
 }
@@ -70,7 +90,7 @@ static bool say_hello(struct connection *connection, enum connection_stage stage
     if (*is_accepted && stage != STAGE_HELO) {
         smtp_extensions_parse(&reply, &connection->extensions);
         connection->extensions.auth_mechanisms = connection->extensions.server_name = span_empty();
-        discard_extensions(connection);
+        discard_extensions(connection, arena);
     }
     if (!*is_accepted)
         *failure = connection_refusal(connection, stage, &reply, arena);
@@ -83,7 +103,7 @@ static bool introduce(struct connection *connection, const struct greeting *gree
 {
     const struct conf_smtp *settings = connection->settings;
     const bool hides_esmtp =
-        greeting->is_hidden && has_workaround(connection, SPAN("disable_esmtp"));
+        greeting->is_hidden && has_word(greeting->workarounds, SPAN("disable_esmtp"));
     bool is_accepted = false;
     if (!settings->smtp_never_send_ehlo && !hides_esmtp &&
         (settings->smtp_always_send_ehlo || greeting->says_esmtp) &&
@@ -100,8 +120,11 @@ bool greeting_exchange(struct connection *connection, struct arena *arena, struc
     bool is_accepted = false;
     if (!read_greeting(connection, &greeting, arena, failure))
         return false;
+    if (greeting.is_hidden)
+        greeting.workarounds = find_by_address(connection, TABLES_PIX_WORKAROUNDS,
+                                               connection->settings->smtp_pix_workarounds, arena);
     connection->delays_dot =
-        greeting.is_hidden && has_workaround(connection, SPAN("delay_dotcrlf"));
+        greeting.is_hidden && has_word(greeting.workarounds, SPAN("delay_dotcrlf"));
     if (!connection->context->speaks_lmtp)
         return introduce(connection, &greeting, arena, failure);
     return say_hello(connection, STAGE_LHLO, &is_accepted, arena, failure) && is_accepted;

@@ -16,13 +16,14 @@ smtp_parts = \
 	smtp/resolve.c smtp/resolve.h \
 	smtp/stage.c smtp/stage.h \
 	smtp/connection.c smtp/connection.h \
+	smtp/tables.c smtp/tables.h \
 	smtp/wire.c smtp/wire.h \
 	smtp/transaction.c smtp/transaction.h
 daemon_PROGRAMS += smtp/smtp
 smtp_smtp_SOURCES = smtp/main.c $(smtp_parts)
-smtp_smtp_LDADD = $(posthouse_libs)
+smtp_smtp_LDADD = $(posthouse_libs) $(DB_LIBS)
 # lmtp: the same to mail stores.
 daemon_PROGRAMS += smtp/lmtp
 smtp_lmtp_SOURCES = smtp/lmtp.c smtp/mirror.c smtp/mirror.h $(smtp_parts)
-smtp_lmtp_LDADD = $(posthouse_libs)
+smtp_lmtp_LDADD = $(posthouse_libs) $(DB_LIBS)
 include tests/smtp/local.mk

@@ -9,6 +9,8 @@ static const struct {
     {SPAN_LITERAL("lmtp_lhlo_name"), SPAN_LITERAL("smtp_helo_name")},
     {SPAN_LITERAL("lmtp_lhlo_timeout"), SPAN_LITERAL("smtp_helo_timeout")},
     {SPAN_LITERAL("lmtp_discard_lhlo_keywords"), SPAN_LITERAL("smtp_discard_ehlo_keywords")},
+    {SPAN_LITERAL("lmtp_discard_lhlo_keyword_address_maps"),
+     SPAN_LITERAL("smtp_discard_ehlo_keyword_address_maps")},
 };
 
 /* What has no meaning in LMTP: there is no other greeting, a mail exchanger is not looked for, and

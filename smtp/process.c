@@ -99,6 +99,12 @@ bool process_prepare(struct service *service, const struct conf_smtp *settings)
     }
     if (!read_hosts_file(service, agent))
         return false;
+    struct conf_error error;
+    if (!tables_open(&agent->tables, settings, strcmp(service->definition->program, "lmtp") == 0,
+                     &service->log, &error)) {
+        service_say(service, "%s", error.text);
+        return false;
+    }
     service->profile.descriptor_limit =
         (uint64_t)settings->smtp_client_limit * DESCRIPTORS_PER_DELIVERY + DESCRIPTORS_BESIDE;
     return true;

@@ -1,47 +1,7 @@
 /* smtpd/tables - see tables.h. */
 #include "tables.h"
 
-static bool is_in_memory(struct span name)
-{
-    static const struct span types[] = {SPAN_LITERAL("cidr"),    SPAN_LITERAL("fail"),
-                                        SPAN_LITERAL("inline"),  SPAN_LITERAL("pcre"),
-                                        SPAN_LITERAL("regexp"),  SPAN_LITERAL("static"),
-                                        SPAN_LITERAL("texthash")};
-    const struct span type = span_first(name, span_find_byte(name, ':'));
-    for (size_t i = 0; i < ARRAY_LENGTH(types); i++)
-        if (span_equals(type, types[i]))
-            return true;
-    return false;
-}
-
-/* NULL where there is none, or *error says why not. */
-static struct table_list *open_list(const char *parameter, struct span names,
-                                    struct conf_error *error)
-{
-    const struct table_options options = {.flags = (unsigned)TABLE_READ_ONCE | TABLE_MAY_BLOCK |
-                                                   TABLE_KEEP_CASE};
-    struct table_list *list = table_list_open(names, &options);
-    if (!list)
-        conf_error_set(error, "%s: out of memory", parameter);
-    for (size_t i = 0; list && i < table_list_count(list); i++) {
-        struct table *table = table_list_at(list, i);
-        const struct span name = table_name(table);
-        if (!is_in_memory(name))
-            conf_error_set(error,
-                           "%s: %.*s: a table of type cidr, inline, pcre, regexp, static or "
-                           "texthash is needed here",
-                           parameter, SPAN_PRINTF(span_first(name, 200)));
-        else if (table_prepare(table) != TABLE_FOUND)
-            conf_error_set(error, "%s: %.*s: cannot be read", parameter,
-                           SPAN_PRINTF(span_first(name, 200)));
-        else
-            continue;
-        table_list_close(&list);
-    }
-    if (list && table_list_is_empty(list))
-        table_list_close(&list);
-    return list;
-}
+#include "table/held.h"
 
 static struct client_list *open_clients(const char *parameter, struct span words,
                                         struct conf_error *error)
@@ -59,11 +19,13 @@ bool smtpd_tables_open(const struct conf_smtpd *conf, struct smtpd_tables *table
                        struct conf_error *error)
 {
     error->text[0] = '\0';
-    tables->command_filter = open_list("smtpd_command_filter", conf->smtpd_command_filter, error);
-    tables->ehlo_discard_maps = open_list("smtpd_discard_ehlo_keyword_address_maps",
-                                          conf->smtpd_discard_ehlo_keyword_address_maps, error);
+    tables->command_filter =
+        table_held_open("smtpd_command_filter", conf->smtpd_command_filter, error);
+    tables->ehlo_discard_maps =
+        table_held_open("smtpd_discard_ehlo_keyword_address_maps",
+                        conf->smtpd_discard_ehlo_keyword_address_maps, error);
     tables->reject_footer_maps =
-        open_list("smtpd_reject_footer_maps", conf->smtpd_reject_footer_maps, error);
+        table_held_open("smtpd_reject_footer_maps", conf->smtpd_reject_footer_maps, error);
     tables->bare_lf_clients = open_clients("smtpd_forbid_bare_newline_exclusions",
                                            conf->smtpd_forbid_bare_newline_exclusions, error);
     tables->xclient_hosts =

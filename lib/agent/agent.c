@@ -163,6 +163,9 @@ void agent_finish_result(struct agent_recipient *recipient,
     recipient->is_finished = true;
     result.index = recipient->index;
     if (span_is_empty(result.transport)) {
+        if (agent->settings.change_outcome)
+            agent->settings.change_outcome(agent->settings.change_context, &result.outcome,
+                                           &message->arena);
         const bool is_soft_bounce = soften(agent, &result.outcome);
         log_result(recipient, &result.outcome, is_soft_bounce);
     }

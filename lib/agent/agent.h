@@ -50,6 +50,9 @@ struct agent_settings {
     struct span relay;   /* "virtual", for log lines */
     struct maillog *log; /* NULL: somebody else writes the lines */
     bool is_soft_bouncing;
+    /* Another code and text for an outcome; a new reason is the arena's. NULL: they stay. */
+    void (*change_outcome)(void *context, struct outcome *outcome, struct arena *arena);
+    void *change_context;
     uint32_t capacity; /* deliveries at once */
     /* deliver() knows messages that are only to be verified (agent_is_verification()). Where it
      * does not, their recipients count as deliverable, and it never sees them. */

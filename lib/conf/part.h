@@ -11,6 +11,8 @@
  *   CONF_NETWORKS(name, default, meaning)                         struct span name
  *   CONF_CLIENTS(name, default, meaning)                          the same, names and words too
  *   CONF_TABLES(name, default, meaning)                           the same: type:name ...
+ *   CONF_HELD_TABLES(name, default, meaning)                      the same, of types that live in
+ *                                                                 memory
  *   CONF_MATCH_LIST(name, default, meaning)                       the same: names, /files, tables
  *   CONF_TEMPLATES(name, default, meaning)                        a file's name; the field has what
  *                                                                 conf_templates_load() reads
@@ -54,6 +56,7 @@ enum conf_content {
     CONF_CONTENT_NETWORKS,
     CONF_CONTENT_CLIENTS,
     CONF_CONTENT_TABLES,
+    CONF_CONTENT_HELD_TABLES,
     CONF_CONTENT_MATCH_LIST,
     CONF_CONTENT_TEMPLATES
 };

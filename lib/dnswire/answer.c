@@ -351,8 +351,10 @@ void dns_answer_parse(struct span message, const struct dns_question *question, 
             (void)fail(&reader, DNS_FAILURE_MALFORMED); /* here they are, and do not exist */
         return;
     }
+    answer->has_open_end = !is_chain_complete && reader.code == CODE_OK;
     /* Without an SOA record absence must not be remembered (RFC 2308 section 5). */
-    lower_ttl(answer, reader.has_soa ? reader.negative_ttl_s : 0);
+    if (!answer->has_open_end)
+        lower_ttl(answer, reader.has_soa ? reader.negative_ttl_s : 0);
     if (reader.code == CODE_NO_NAME) {
         answer->status = DNS_NO_SUCH_NAME;
         return;

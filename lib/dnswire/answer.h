@@ -57,9 +57,10 @@ struct dns_record {
 
 struct dns_answer {
     enum dns_status status;
-    enum dns_failure failure;   /* DNS_FAILURE_NONE unless temporary */
-    bool is_authenticated;      /* the resolver says it validated; worth what the way to it is */
-    uint32_t ttl_s;             /* of all that was used; of the absence where there is nothing */
+    enum dns_failure failure; /* DNS_FAILURE_NONE unless temporary */
+    bool has_open_end;     /* no data, but only an alias whose target was left out: ask for that */
+    bool is_authenticated; /* the resolver says it validated; worth what the way to it is */
+    uint32_t ttl_s;        /* of all that was used; of the absence where there is nothing */
     struct span canonical_name; /* where the chain of aliases ended */
     struct dns_record *records;
     size_t record_count;

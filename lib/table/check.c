@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "table/clients.h"
+#include "table/held.h"
 #include "table/names.h"
 #include "table/table.h"
 
@@ -59,6 +60,14 @@ static void check_table(const struct table_setting *setting, struct span word)
     buffer_release(&error);
 }
 
+static void check_held_table(const struct table_setting *setting, struct span word)
+{
+    if (table_is_held(word))
+        check_table(setting, word);
+    else
+        note(setting, CONF_NOTICE_ERROR, word, SPAN(TABLE_HELD_TYPES " is needed here"));
+}
+
 /* A word of a list of names: "!" before it changes nothing here, and a name is always right. */
 static void check_match_word(const struct table_setting *setting, struct span word)
 {
@@ -89,11 +98,14 @@ void table_check_setting(void *context UNUSED, const struct conf_parameter *para
     struct span rest = value, word;
 
     if (parameter->content != CONF_CONTENT_TABLES &&
+        parameter->content != CONF_CONTENT_HELD_TABLES &&
         parameter->content != CONF_CONTENT_MATCH_LIST && parameter->content != CONF_CONTENT_CLIENTS)
         return;
     while (table_next_name(&rest, &word)) {
         if (parameter->content == CONF_CONTENT_TABLES)
             check_table(&setting, word);
+        else if (parameter->content == CONF_CONTENT_HELD_TABLES)
+            check_held_table(&setting, word);
         else if (parameter->content == CONF_CONTENT_CLIENTS)
             check_client(&setting, word);
         else

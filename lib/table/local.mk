@@ -8,6 +8,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/table/check.c lib/table/check.h \
 	lib/table/cidr.c \
 	lib/table/composite.c \
+	lib/table/held.c lib/table/held.h \
 	lib/table/list.c lib/table/list.h \
 	lib/table/literal.c \
 	lib/table/clients.c lib/table/clients.h \

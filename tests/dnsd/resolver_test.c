@@ -26,6 +26,20 @@ struct server {
 static struct server server;
 static struct resolver *resolver;
 
+/* Names that are aliases of others, which the server leaves to the asker. */
+static const char *alias_target(struct span label)
+{
+    static const char *const aliases[][2] = {
+        {"alias", "second.example"},     {"second", "ok.example"},
+        {"ring", "gnir.example"},        {"gnir", "ring.example"},
+        {"self", "self.example"},        {"to-nothing", "nothing.example"},
+        {"to-silence", "silent.example"}};
+    for (size_t i = 0; i < ARRAY_LENGTH(aliases); i++)
+        if (span_equals(label, span_from_string(aliases[i][0])))
+            return aliases[i][1];
+    return NULL;
+}
+
 /* The first label says what to do. */
 static void build_answer(struct span query, bool is_tcp, struct buffer *answer)
 {
@@ -41,12 +55,18 @@ static void build_answer(struct span query, bool is_tcp, struct buffer *answer)
     struct test_record records[] = {
         {IN_ANSWER, (const char *)text, number_get_uint16(query.bytes + end), 60, "192.0.2.1"},
         {0, NULL, 0, 0, NULL}};
+    if (alias_target(label))
+        records[0] = (struct test_record){IN_ANSWER, (const char *)text, DNS_TYPE_CNAME, 7,
+                                          alias_target(label)};
     struct test_message row = {(const char *)text, records[0].type, RESOLVER_FLAGS, records};
     if (span_equals(label, SPAN("silent")) ||
         (span_equals(label, SPAN("late")) && !server.is_silent_once)) {
         server.is_silent_once = true;
         return;
     }
+    row.type = number_get_uint16(query.bytes + end);
+    if (span_equals(label, SPAN("nothing")))
+        row.records = NULL;
     if (span_equals(label, SPAN("servfail")))
         row = (struct test_message){row.question, row.type, RESOLVER_FLAGS | 2, NULL};
     if (span_equals(label, SPAN("old")) && has_edns)
@@ -195,6 +215,7 @@ struct expectation {
     enum dns_failure failure;
     enum dns_status got_status;
     enum dns_failure got_failure;
+    uint32_t got_ttl_s;
     size_t *open_count;
 };
 
@@ -203,6 +224,7 @@ static void on_answer(void *context, const struct dns_answer *answer)
     struct expectation *expectation = context;
     expectation->got_status = answer->status;
     expectation->got_failure = answer->failure;
+    expectation->got_ttl_s = answer->ttl_s;
     if (--*expectation->open_count == 0)
         loop_stop(server.loop);
 }
@@ -219,14 +241,19 @@ static void test_answers(void **state)
 {
     (void)state;
     struct expectation rows[] = {
-        {"ok.example", DNS_FOUND, DNS_FAILURE_NONE, 0, 0, NULL},
-        {"long.example", DNS_FOUND, DNS_FAILURE_NONE, 0, 0, NULL},
-        {"old.example", DNS_FOUND, DNS_FAILURE_NONE, 0, 0, NULL},
-        {"late.example", DNS_FOUND, DNS_FAILURE_NONE, 0, 0, NULL},
-        {"servfail.example", DNS_TEMPORARY, DNS_FAILURE_SERVER, 0, 0, NULL},
-        {"silent.example", DNS_TEMPORARY, DNS_FAILURE_TIMEOUT, 0, 0, NULL},
-        {"forged.example", DNS_TEMPORARY, DNS_FAILURE_TIMEOUT, 0, 0, NULL},
-        {"broken.example", DNS_TEMPORARY, DNS_FAILURE_MALFORMED, 0, 0, NULL},
+        {"ok.example", DNS_FOUND, DNS_FAILURE_NONE, 0, 0, 0, NULL},
+        {"alias.example", DNS_FOUND, DNS_FAILURE_NONE, 0, 0, 0, NULL},
+        {"to-nothing.example", DNS_NO_DATA, DNS_FAILURE_NONE, 0, 0, 0, NULL},
+        {"to-silence.example", DNS_TEMPORARY, DNS_FAILURE_TIMEOUT, 0, 0, 0, NULL},
+        {"ring.example", DNS_TEMPORARY, DNS_FAILURE_CHAIN, 0, 0, 0, NULL},
+        {"self.example", DNS_TEMPORARY, DNS_FAILURE_CHAIN, 0, 0, 0, NULL},
+        {"long.example", DNS_FOUND, DNS_FAILURE_NONE, 0, 0, 0, NULL},
+        {"old.example", DNS_FOUND, DNS_FAILURE_NONE, 0, 0, 0, NULL},
+        {"late.example", DNS_FOUND, DNS_FAILURE_NONE, 0, 0, 0, NULL},
+        {"servfail.example", DNS_TEMPORARY, DNS_FAILURE_SERVER, 0, 0, 0, NULL},
+        {"silent.example", DNS_TEMPORARY, DNS_FAILURE_TIMEOUT, 0, 0, 0, NULL},
+        {"forged.example", DNS_TEMPORARY, DNS_FAILURE_TIMEOUT, 0, 0, 0, NULL},
+        {"broken.example", DNS_TEMPORARY, DNS_FAILURE_MALFORMED, 0, 0, 0, NULL},
     };
     size_t open_count = ARRAY_LENGTH(rows);
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
@@ -238,6 +265,7 @@ static void test_answers(void **state)
         if (rows[i].got_status != rows[i].status || rows[i].got_failure != rows[i].failure)
             fail_msg("%s: status %d, failure %s", rows[i].name, (int)rows[i].got_status,
                      dns_failure_name(rows[i].got_failure));
+    assert_int_equal(rows[1].got_ttl_s, 7); /* of the aliases, which hold less long */
     assert_int_equal(server.tcp_count, 1);
     assert_true(server.edns_count > 0);
 }

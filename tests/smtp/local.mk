@@ -3,7 +3,7 @@ if HAVE_CMOCKA
 smtp_tests = tests/smtp/content_test tests/smtp/downgrade_test \
 	tests/smtp/extensions_test tests/smtp/lmtp_test tests/smtp/mirror_test \
 	tests/smtp/wire_test tests/smtp/hosts_file_test \
-	tests/smtp/plan_test tests/smtp/smtp_test
+	tests/smtp/plan_test tests/smtp/smtp_test tests/smtp/tables_test
 check_PROGRAMS += $(smtp_tests)
 TESTS += $(smtp_tests)
 tests_smtp_content_test_SOURCES = tests/smtp/content_test.c tests/smtp/world.c \
@@ -14,6 +14,8 @@ tests_smtp_plan_test_SOURCES = tests/smtp/plan_test.c smtp/nexthop.c smtp/nextho
 tests_smtp_plan_test_LDADD = $(test_libs)
 smtp_world = tests/smtp/conversation.c tests/smtp/conversation.h tests/smtp/world.c \
 	tests/smtp/world.h tests/daemon.c tests/daemon.h tests/test.h
+tests_smtp_tables_test_SOURCES = tests/smtp/tables_test.c $(smtp_world)
+tests_smtp_tables_test_LDADD = $(test_libs)
 tests_smtp_smtp_test_SOURCES = tests/smtp/smtp_test.c $(smtp_world)
 tests_smtp_extensions_test_SOURCES = tests/smtp/extensions_test.c $(smtp_world)
 tests_smtp_extensions_test_LDADD = $(test_libs)

@@ -164,3 +164,31 @@ def test_rebuilt_under_readers(make_instance):
     thread.join()
     assert not failures, failures[0]
     assert rcpt(one, "z11@relay.test")[0] == 250
+
+
+def test_results_by_other_names(make_instance):
+    """default_delivery_status_filter, at agents that only deliver on this machine."""
+    one = make_instance("here", users=["you@here.test"], services=(
+        "deaf unix - n n - 2 pipe\n  user=nobody argv=/bin/true\n"), settings={
+            "transport_maps": "inline:{ {left.test=error:5.1.6 User has moved},"
+                              " {later.test=retry:4.3.2 Back on Monday}, {deaf.test=deaf:} }",
+            "mydestination": "local.test", "local_recipient_maps": "",
+            "default_delivery_status_filter": "pcre:{{/^(2\\.\\d\\.\\d) delivered to maildir/ $$1 filed}"
+                                              " {/^5(\\.1\\.6 .*)/ 4$$1 for now} {/^4\\.3\\.2/ 5.7.7 never}"
+                                              " {/^5\\.1\\.1/ 5.1.10 no such name}}",
+            "pipe_delivery_status_filter": "regexp:{{/^2/ 2.6.4}}"}).start()
+    one.sendmail("you@here.test", "a@left.test", "b@later.test", "c@deaf.test", "nobody-here@local.test")
+    one.wait_for_log(r"/virtual\[\d+\]: .*to=<you@here.test>.*dsn=2\.0\.0, status=sent \(filed\)")
+    one.wait_for_log(r"to=<a@left.test>.*dsn=4\.1\.6, status=deferred \(User has moved for now\)")
+    one.wait_for_log(r"to=<b@later.test>.*dsn=5\.7\.7, status=bounced \(never\)")
+    one.wait_for_log(r"to=<c@deaf.test>.*dsn=2\.6\.4, status=sent \(delivered via deaf service\)")
+    one.wait_for_log(r"to=<nobody-here@local.test>.*dsn=5\.1\.10, status=bounced \(no such name\)")
+
+
+def test_a_table_that_no_sandbox_can_ask(make_instance):
+    one = make_instance("here", settings={"local_delivery_status_filter": "hash:/etc/aliases"})
+    for command in ("check", "start"):
+        done = one.run("posthouse", command)
+        assert done.returncode != 0
+        assert re.search(r"main\.cf, line \d+: local_delivery_status_filter: hash:/etc/aliases: a table of type cidr",
+                         done.stderr), done.stderr

@@ -139,6 +139,9 @@ static void describe_type(struct buffer *text, const struct conf_parameter *para
             buffer_append_string(text, "A list of names, networks, files and cidr: tables.");
         else if (parameter->content == CONF_CONTENT_TABLES)
             buffer_append_string(text, "A list of tables.");
+        else if (parameter->content == CONF_CONTENT_HELD_TABLES)
+            buffer_append_string(text, "A list of cidr:, inline:, pcre:, regexp:, static: and "
+                                       "texthash: tables.");
         else if (parameter->content == CONF_CONTENT_MATCH_LIST)
             buffer_append_string(text, "A list of names, files and tables.");
         else if (parameter->content == CONF_CONTENT_TEMPLATES)

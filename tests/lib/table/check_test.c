@@ -26,6 +26,14 @@ static const struct {
     {"relay_domains = a.example, nonsense:/x\n", CONF_NOTICE_ERROR,
      "relay_domains: nonsense:/x: unsupported dictionary type: nonsense"},
     {"relayhost = nonsense:/x\n", 0, NULL},
+    {"smtpd_command_filter = pcre:{{/x/ y}}\n", 0, NULL},
+    {"smtpd_command_filter = inline:{a=b}, hash:/x\n", CONF_NOTICE_ERROR,
+     "main.cf, line 1: smtpd_command_filter: hash:/x: a table of type cidr, inline, pcre, regexp, "
+     "static or texthash is needed here"},
+    {"smtp_reply_filter = proxy:regexp:/x\n", CONF_NOTICE_ERROR,
+     "smtp_reply_filter: proxy:regexp:/x: a"},
+    {"default_delivery_status_filter = lmdb:/x\n", CONF_NOTICE_ERROR, "lmdb:/x: a table of type"},
+    {"lmtp_discard_lhlo_keyword_address_maps = nonsense:/x\n", CONF_NOTICE_ERROR, "nonsense:/x: a"},
 };
 
 static void test_check_setting(void **state)
