@@ -14,6 +14,7 @@
 
 #include "ipc/channel.h"
 #include "system/file.h"
+#include "system/note.h"
 #include "system/loop.h"
 
 enum {
@@ -252,6 +253,7 @@ static NORETURN void run_nursery(const struct worker_setup *setup, int descripto
     static const struct ipc_channel_handlers handlers = {on_want, on_dispatcher_gone, permissions};
     struct worker_setup *kept = malloc(sizeof(*kept));
 
+    note_detach();
     if (!kept || signal(SIGCHLD, SIG_IGN) == SIG_ERR || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         _exit(EXIT_FAILURE);
     *kept = *setup;

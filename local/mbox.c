@@ -203,11 +203,24 @@ static size_t find_last_message(struct span tail, bool is_whole_file)
     return is_whole_file && span_starts_with(tail, SPAN("From ")) ? 0 : tail.length;
 }
 
+/* The trace field on top, which whoever made the message put there; empty: none. */
+static struct span first_received(struct span head)
+{
+    struct span rest = span_after(head, span_find(head, SPAN("\nReceived: ")));
+    size_t length = span_is_empty(rest) ? 0 : 1;
+    while (length < rest.length &&
+           (rest.bytes[length] != '\n' || span_byte_is_one_of(rest, length + 1, " \t", 2)))
+        length++;
+    return span_first(rest, length);
+}
+
+/* Other messages quote our id: a report on the delay of ours, or ours as somebody forwarded it. */
 static bool is_ours(const struct mbox_request *request, struct span message)
 {
-    const struct span head = span_first(message, HEAD_MAX_BYTES);
-    const size_t at = span_find(head, request->queue_id);
-    if (at == head.length)
+    const struct span whole = span_first(message, HEAD_MAX_BYTES);
+    const struct span head = span_first(whole, span_find(whole, SPAN("\n\n")));
+    const struct span trace = first_received(head);
+    if (span_find(trace, request->queue_id) == trace.length)
         return false;
     const size_t field = span_find(head, SPAN("\nDelivered-To: "));
     if (span_is_empty(request->delivered_to) || field == head.length)

@@ -17,6 +17,7 @@
 #include "pipe_copy.h"
 #include "system/command.h"
 #include "system/file.h"
+#include "system/note.h"
 
 enum { TEXT_MAX_BYTES = 512, COMMAND_TEXT_MAX_BYTES = 400 };
 
@@ -333,6 +334,7 @@ static NORETURN void run_root_part(struct runner *runner, int socket)
     static const struct ipc_permission permissions[] = {
         {IPC_WORKER_WANT, IPC_ROLE_BIT(IPC_ROLE_PIPE)}, {0, 0}};
     static const struct ipc_channel_handlers handlers = {on_want, on_closed, permissions};
+    note_detach();
     (void)prctl(PR_SET_NAME, "pipe: root part", 0, 0, 0); /* a help for people only */
     const int kept = dup2(socket, STDERR_FILENO + 1);
     if (kept < 0 || close_range(STDERR_FILENO + 2, ~0U, 0) != 0 ||

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "system/file.h"
+#include "system/note.h"
 
 /* A worker allocates and flushes, reads messages and writes files below one directory. */
 #define WORKER_PROMISES (SANDBOX_MAILDIR | SANDBOX_THREADS | SANDBOX_RECEIVE_FDS)
@@ -320,6 +321,7 @@ static NORETURN void run_root_part(const struct service *service, struct worker_
     static const struct ipc_permission permissions[] = {
         {IPC_WORKER_WANT, IPC_ROLE_BIT(IPC_ROLE_LOCAL) | IPC_ROLE_BIT(IPC_ROLE_VIRTUAL)}, {0, 0}};
     static const struct ipc_channel_handlers handlers = {on_want, on_closed, permissions};
+    note_detach();
     set_process_name(program, program->runs_commands ? SPAN("commands") : SPAN("root part"));
     warm_up_name_services();
     sandbox_warm_up_common();

@@ -42,9 +42,10 @@ int probe_open(const struct qmgr *qmgr)
 
 /* ---- the answer ---- */
 
-static void answer(struct probe_peer *peer, uint32_t request_id, const struct outcome *outcome)
+static void answer(struct probe_peer *peer, uint32_t request_id, const struct outcome *outcome,
+                   bool is_unasked)
 {
-    const struct ipc_address_probe_reply reply = {.outcome = *outcome};
+    const struct ipc_address_probe_reply reply = {.outcome = *outcome, .is_unasked = is_unasked};
     (void)ipc_channel_reply(peer->channel, request_id, IPC_ADDRESS_PROBE_REPLY, &reply);
 }
 
@@ -52,8 +53,11 @@ static void finish(struct message *message)
 {
     struct probe *probe = message->probe;
     message->probe = NULL;
+    const struct recipient *recipient = &message->recipients[0];
     if (probe && probe->peer) {
-        answer(probe->peer, probe->request_id, &message->recipients[0].outcome);
+        /* It may end without an attempt, as poison. */
+        answer(probe->peer, probe->request_id, &recipient->outcome,
+               recipient->last_attempt_us == 0);
         list_remove(&probe->peer->probes, &probe->link);
     }
     free(probe);
@@ -108,20 +112,21 @@ static void on_probe(struct probe_peer *peer, uint32_t request_id,
         outcome_temporary(451, 3, 0, "the address cannot be verified now");
     const size_t limit = qmgr->settings->qmgr_message_active_limit / ACTIVE_SHARE + 1;
     if (peer->probes.count >= limit || !qmgr_has_room(qmgr)) {
-        answer(peer, request_id, &busy);
+        answer(peer, request_id, &busy, true);
         return;
     }
     struct probe *probe = calloc(1, sizeof(*probe));
     struct message *message = probe ? make_message(qmgr, question) : NULL;
     if (!message) {
         free(probe);
-        answer(peer, request_id, &trouble);
+        answer(peer, request_id, &trouble, true);
         return;
     }
     *probe = (struct probe){.peer = peer, .request_id = request_id};
     list_append(&peer->probes, &probe->link);
     message->probe = probe;
     message->is_probe = true;
+    message->recipients[0].outcome = trouble; /* until an agent knows better */
     message_activate(message);
 }
 

@@ -71,3 +71,5 @@ tools_postcat_LDADD = $(posthouse_libs)
 sbin_PROGRAMS += tools/postsuper
 tools_postsuper_SOURCES = tools/postsuper.c tools/tool.c tools/tool.h tools/tool_log.c tools/tool_log.h
 tools_postsuper_LDADD = $(posthouse_libs)
+
+include tests/tools/local.mk

@@ -216,10 +216,11 @@ int main(int argc, char **argv)
     }
     if (optind < argc)
         die(EX_USAGE, "usage: postdrop [-c directory] [-rv]", NULL);
-    if (!tool_privilege_settle(conf_directory(argument)))
+    const char *directory = conf_directory(argument);
+    if (!tool_privilege_settle(&directory))
         die(EX_OSERR, "cannot begin", strerror(errno));
     arena_init(&arena, CONF_INSTANCE_ARENA_BYTES, 0);
-    if (!tool_load("postdrop", argument, &conf_part_tools, &arena, &settings))
+    if (!tool_load("postdrop", directory, &conf_part_tools, &arena, &settings))
         return EX_CONFIG;
     const struct span user = tool_privilege_user();
     if (!tool_privilege_allows(user, settings.authorized_submit_users)) {

@@ -306,7 +306,8 @@ int main(int argc, char **argv)
     }
     if (request.action == ACTION_NONE || optind < argc)
         return usage(request.program);
-    if (!tool_privilege_settle(conf_directory(directory)))
+    directory = conf_directory(directory);
+    if (!tool_privilege_settle(&directory))
         return EX_OSERR;
     arena_init(&arena, CONF_INSTANCE_ARENA_BYTES, 0);
     if (!tool_load(request.program, directory, &conf_part_tools, &arena, &request.settings))

@@ -1,11 +1,13 @@
 /* tools/tool_privilege - see tool_privilege.h. */
 #include "tool_privilege.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
-#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,24 +34,42 @@ bool tool_privilege_resume(void)
     return setresgid((gid_t)-1, command_group, command_group) == 0;
 }
 
-static bool is_roots(const char *path, mode_t kind)
+static bool is_roots(const char *path, mode_t kind, bool may_be_sticky)
 {
     struct stat facts;
-    return stat(path, &facts) == 0 && (facts.st_mode & S_IFMT) == kind && facts.st_uid == 0 &&
-           (facts.st_mode & S_IWOTH) == 0 && (facts.st_gid == 0 || !(facts.st_mode & S_IWGRP));
+    if (stat(path, &facts) != 0 || (facts.st_mode & S_IFMT) != kind || facts.st_uid != 0)
+        return false;
+    /* There nobody renames what is another's. */
+    if (may_be_sticky && (facts.st_mode & S_ISVTX))
+        return true;
+    return (facts.st_mode & S_IWOTH) == 0 && (facts.st_gid == 0 || !(facts.st_mode & S_IWGRP));
 }
 
-bool tool_privilege_settle(const char *directory)
+bool tool_privilege_trusts(const char *directory)
 {
-    char *main_cf = NULL;
+    char *path = NULL;
+    if (directory[0] != '/' || asprintf(&path, "%s/main.cf", directory) < 0)
+        return false;
+    bool is_trusted = is_roots(path, S_IFREG, false) && is_roots(directory, S_IFDIR, false);
+    for (size_t end = strlen(directory); is_trusted && end > 0;) {
+        end = span_find_last_byte(span_of(path, end), '/');
+        path[end] = '\0';
+        is_trusted = is_roots(end > 0 ? path : "/", S_IFDIR, true);
+    }
+    free(path);
+    return is_trusted;
+}
+
+bool tool_privilege_settle(const char **directory)
+{
+    static char real[PATH_MAX];
     if (command_group == getgid() || getuid() == 0)
         return true;
-    const bool is_trusted = is_roots(directory, S_IFDIR) &&
-                            asprintf(&main_cf, "%s/main.cf", directory) >= 0 &&
-                            is_roots(main_cf, S_IFREG);
-    free(main_cf);
-    if (is_trusted)
+    /* Looked at once: a link may lead somewhere else when the files are read. */
+    if (realpath(*directory, real) && tool_privilege_trusts(real)) {
+        *directory = real;
         return true;
+    }
     command_group = getgid();
     return setresgid(command_group, command_group, command_group) == 0;
 }

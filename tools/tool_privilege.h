@@ -12,9 +12,14 @@
 MUST_USE bool tool_privilege_begin(void);
 /* The group of the command again; does nothing where it has none of its own. */
 MUST_USE bool tool_privilege_resume(void);
-/* Before the configuration is read: where others than root can change it, the group is given up for
- * good, and the command has no more rights than its caller. False when that cannot be. */
-MUST_USE bool tool_privilege_settle(const char *directory);
+/* Before the configuration is read: where others than root can change it, or put another in its
+ * place, the group is given up for good, and the command has no more rights than its caller. In
+ * *directory from then on the place that was looked at, without links that could be changed. False
+ * when that cannot be. */
+MUST_USE bool tool_privilege_settle(const char **directory);
+/* Is the configuration in that directory root's alone, and every directory on the way to it? The
+ * path has no links in it. */
+MUST_USE bool tool_privilege_trusts(const char *directory);
 /* The name of the real user, "unknown" where it has none. The span is static. */
 struct span tool_privilege_user(void);
 /* Is the user in the list (authorized_submit_users and the like)? What cannot be asked means no. */

@@ -145,9 +145,12 @@ static void on_probed(enum ipc_call_result result, void *reply, void *context)
     free(probe);
     server->probe_count--;
     entry->is_probing = false;
-    if (result != IPC_CALL_OK) { /* qmgr has gone: the next question asks its successor */
+    if (result != IPC_CALL_OK || found->is_unasked) {
+        /* qmgr has gone, or has no room: that is not the address's fault, and not remembered. */
         const struct outcome outcome =
-            outcome_temporary(450, 3, 0, "address verification was interrupted");
+            result == IPC_CALL_OK
+                ? found->outcome
+                : outcome_temporary(450, 3, 0, "address verification was interrupted");
         entry->probed_s = 0;
         answer_waiters(entry, &outcome);
         return;

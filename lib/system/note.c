@@ -87,6 +87,13 @@ void note_attach(int descriptor)
     watch();
 }
 
+void note_detach(void)
+{
+    if (attached)
+        (void)munmap(attached, sizeof(struct note_page));
+    attached = NULL;
+}
+
 int note_page_create(struct note_page **page)
 {
     const int descriptor = memfd_create("notes", MFD_CLOEXEC | MFD_ALLOW_SEALING);

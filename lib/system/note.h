@@ -21,6 +21,9 @@ struct note_page {
 /* Maps the page and watches for break-downs; the descriptor stays the caller's. Called once, by
  * the thread of the loop. */
 void note_attach(int descriptor);
+/* In a child that runs on without exec: the page is its parent's, who is not to be blamed for what
+ * somebody with other rights writes there. */
+void note_detach(void);
 /* Of this thread; longer texts are cut. Costs a copy of the text. */
 void note_set(struct span text);
 void note_clear(void);

@@ -267,6 +267,33 @@ static void repetitions(void **state)
     assert_true(status.st_size > 2 * (off_t)sizeof(MESSAGE));
 }
 
+/* A report on the message says its id, and so does a copy that somebody forwarded: they stay. */
+static void repetitions_behind_a_message_that_quotes_us(void **state)
+{
+    static const char *const others[] = {
+        "Received: by x (Posthouse)\n\tid 4YcWkm0ZqTz1B2C3D4F5G6H7J8K9L9; Sun\n"
+        "Subject: Delayed Mail\n\nX-Posthouse-Queue-ID: " QUEUE_ID "\n\n",
+        "Received: by x (Posthouse)\n\tid 4YcWkm0ZqTz1B2C3D4F5G6H7J8K9L9; Sun\n" HEADER_LF
+        "forwarded\n\n",
+        "Subject: no trace\n\nReceived: id " QUEUE_ID "\n\n",
+    };
+    struct fixture *fixture = *state;
+    fixture->request.is_maybe_repeated = true;
+    for (size_t i = 0; i < ARRAY_LENGTH(others); i++) {
+        char text[640], whole[1024];
+        (void)snprintf(text, sizeof(text), "From a@b Sun Nov 22 06:00:00 2026\n" FIELDS "%s",
+                       others[i]);
+        (void)snprintf(whole, sizeof(whole), "%s" MESSAGE, text);
+        const int file = open(fixture->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        assert_int_equal(write(file, text, strlen(text)), (ssize_t)strlen(text));
+        assert_int_equal(close(file), 0);
+        expect_delivered(fixture);
+        expect_file(fixture, whole);
+        expect_delivered(fixture); /* and our own goes still */
+        expect_file(fixture, whole);
+    }
+}
+
 static void files_that_are_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -303,6 +330,7 @@ int main(void)
         T(locks_of_others),
         T(limits),
         T(repetitions),
+        T(repetitions_behind_a_message_that_quotes_us),
         T(content_that_is_damaged),
         T(files_that_are_refused),
     };

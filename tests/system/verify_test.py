@@ -151,6 +151,17 @@ def test_results_expire(make_instance):
         wait_until(lambda: rcpt(one, "new@far.test")[0] == 250, "the bad result expires")
 
 
+def test_no_room_for_a_probe_is_not_remembered(make_instance):
+    """The queue is busy: that says nothing about the address, which is asked about again soon."""
+    with sinks.Sink(delay_s=0.4) as sink:
+        one = make_instance("here", settings=relaying_to(sink, qmgr_message_active_limit="1")).start()
+        one.sendmail("-f", "me@here.test", "busy@far.test")
+        wait_until(lambda: sink.commands, "the only place is taken")
+        code, text = rcpt(one, "good@far.test")
+        assert code == 450 and text.endswith("too many addresses are being verified")
+        wait_until(lambda: rcpt(one, "good@far.test")[0] == 250, "there is room")
+
+
 @pytest.mark.parametrize("program", ["verify", "qmgr"])
 def test_killed_while_a_probe_runs(make_instance, program):
     """Clients hear 450; when all are there again the address is verified."""

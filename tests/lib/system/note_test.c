@@ -50,6 +50,36 @@ static void test_reading(void **state)
     file_close(descriptor);
 }
 
+/* A worker may be somebody else by now: nothing that it does shows in its parent's page. */
+static void test_children(void **state)
+{
+    (void)state;
+    struct note_page *page = NULL;
+    const int descriptor = note_page_create(&page);
+    char text[NOTE_BYTES];
+    int status = 0;
+    assert_true(descriptor >= 0);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        note_attach(descriptor);
+        note_set(SPAN("the parent's work"));
+        const pid_t child = fork();
+        if (child == 0) {
+            note_detach();
+            note_set(SPAN("the child's work"));
+            note_clear();
+            abort();
+        }
+        _exit(waitpid(child, &status, 0) == child && WIFSIGNALED(status) ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(page->broken_line, 0);
+    assert_true(span_equals(note_page_read(page, text), SPAN("the parent's work")));
+    note_page_destroy(&page);
+    file_close(descriptor);
+}
+
 #ifndef POSTHOUSE_SANITIZERS
 static int *volatile nowhere; /* where it leads the compiler cannot see */
 
@@ -89,6 +119,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reading),
+        cmocka_unit_test(test_children),
 #ifndef POSTHOUSE_SANITIZERS
         cmocka_unit_test(test_breakdown),
 #endif

@@ -1,0 +1,9 @@
+# tests of the commands
+if HAVE_CMOCKA
+check_PROGRAMS += tests/tools/privilege_test
+TESTS += tests/tools/privilege_test
+tests_tools_privilege_test_SOURCES = tests/tools/privilege_test.c tests/test.h \
+	tools/tool_privilege.c tools/tool_privilege.h
+tests_tools_privilege_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_tools_privilege_test_LDADD = $(test_libs) $(DB_LIBS)
+endif
