@@ -1,24 +1,26 @@
 /* maillog/delivery - see delivery.h. */
 #include "maillog/delivery.h"
 
-enum { HUNDREDTH_US = 10000, TENTH_US = 100000, SECOND_US = 1000000 };
+enum { SECOND_US = 1000000, SECOND_DIGITS = 6, BASE = 10, SIGNIFICANT_RANGE = 100 };
 
-void maillog_put_delay(struct buffer *line, uint64_t delay_us)
+void maillog_put_delay(struct buffer *line, uint64_t delay_us, unsigned digits)
 {
-    const uint64_t ten_seconds_us = 10 * SECOND_US;
     const uint64_t longest_us = UINT64_MAX - SECOND_US;
-    /* Below a second both digits are behind the point, below ten seconds one, above none. */
-    const uint64_t unit_us = delay_us >= ten_seconds_us ? SECOND_US
-                             : delay_us >= SECOND_US    ? TENTH_US
-                                                        : HUNDREDTH_US;
     const uint64_t capped_us = delay_us < longest_us ? delay_us : longest_us;
+    uint64_t unit_us = 1;
+    for (unsigned i = digits; i < SECOND_DIGITS; i++)
+        unit_us *= BASE;
+    while (unit_us < SECOND_US && capped_us >= unit_us * SIGNIFICANT_RANGE)
+        unit_us *= BASE;
     const uint64_t rounded_us = (capped_us + unit_us / 2) / unit_us * unit_us;
-    const unsigned hundredths = (unsigned)(rounded_us % SECOND_US / HUNDREDTH_US);
     buffer_append_format(line, "%llu", (unsigned long long)(rounded_us / SECOND_US));
-    if (hundredths % 10 != 0)
-        buffer_append_format(line, ".%02u", hundredths);
-    else if (hundredths != 0)
-        buffer_append_format(line, ".%u", hundredths / 10);
+    unsigned fraction = (unsigned)(rounded_us % SECOND_US);
+    int width = SECOND_DIGITS;
+    if (fraction == 0)
+        return;
+    for (; fraction % BASE == 0; width--)
+        fraction /= BASE;
+    buffer_append_format(line, ".%0*u", width, fraction);
 }
 
 void maillog_delivery(struct maillog *log, struct span queue_id,
@@ -48,10 +50,10 @@ void maillog_delivery(struct maillog *log, struct span queue_id,
     for (size_t i = 0; i < ARRAY_LENGTH(parts_us); i++)
         sum_us += parts_us[i];
     buffer_append_string(line, ", delay=");
-    maillog_put_delay(line, sum_us);
+    maillog_put_delay(line, sum_us, log->delay_digits);
     for (size_t i = 0; i < ARRAY_LENGTH(parts_us); i++) {
         buffer_append_string(line, i == 0 ? ", delays=" : "/");
-        maillog_put_delay(line, parts_us[i]);
+        maillog_put_delay(line, parts_us[i], log->delay_digits);
     }
     buffer_append_format(line, ", dsn=%u.%u.%u, status=%s (", (unsigned)delivery->dsn.class,
                          (unsigned)delivery->dsn.subject, (unsigned)delivery->dsn.detail, status);

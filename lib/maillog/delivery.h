@@ -34,8 +34,8 @@ struct log_delivery {
 void maillog_delivery(struct maillog *log, struct span queue_id,
                       const struct log_delivery *delivery);
 
-/* Seconds with two significant digits, at most two of them behind the point, trailing zeros
+/* Seconds with two significant digits, at most so many behind the point (0 to 6), trailing zeros
  * left out: 0.09 1.2 15 301. */
-void maillog_put_delay(struct buffer *line, uint64_t delay_us);
+void maillog_put_delay(struct buffer *line, uint64_t delay_us, unsigned digits);
 
 #endif

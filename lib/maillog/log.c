@@ -17,7 +17,8 @@ static const char *const level_prefixes[] = {
 void maillog_init(struct maillog *log, size_t capacity_bytes, void (*on_line)(struct maillog *log),
                   void *context)
 {
-    *log = (struct maillog){.on_line = on_line, .context = context};
+    *log = (struct maillog){
+        .on_line = on_line, .context = context, .delay_digits = MAILLOG_DELAY_DIGITS};
     buffer_init(&log->batch, NULL, capacity_bytes);
 }
 

@@ -7,11 +7,15 @@
 
 #include "maillog/record.h"
 
+/* Postfix's delay_logging_resolution_limit. */
+enum { MAILLOG_DELAY_DIGITS = 2 };
+
 struct maillog {
     struct buffer batch;    /* finished records that wait, and at its end the one being written */
     size_t line_start;      /* of the record being written */
     uint64_t dropped_count; /* lines that found no room since the count was last reported */
     bool is_debugging;      /* debug lines are written at all */
+    unsigned delay_digits;  /* behind the point of a delay, at most */
     /* Told after each line, or each drop. */
     void (*on_line)(struct maillog *log);
     void *context; /* for on_line */

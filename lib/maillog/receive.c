@@ -179,7 +179,7 @@ void maillog_pregreet(struct maillog *log, const struct log_peer *peer, uint64_t
     enum { SHOWN_BYTES = 100 };
     struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, span_empty());
     buffer_append_format(line, "PREGREET %zu after ", input.length);
-    maillog_put_delay(line, delay_us);
+    maillog_put_delay(line, delay_us, log->delay_digits);
     buffer_append_string(line, " from ");
     put_screened(line, peer);
     buffer_append_string(line, ": ");
@@ -191,7 +191,7 @@ void maillog_hangup(struct maillog *log, const struct log_peer *peer, uint64_t d
 {
     struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, span_empty());
     buffer_append_string(line, "HANGUP after ");
-    maillog_put_delay(line, delay_us);
+    maillog_put_delay(line, delay_us, log->delay_digits);
     buffer_append_string(line, " from ");
     put_screened(line, peer);
     buffer_append_string(line, " in tests before SMTP handshake");

@@ -360,22 +360,29 @@ static void trace_message(const struct ipc_channel *channel, bool is_sent, enum 
     buffer_release(&text);
 }
 
-/* "$syslog_name/program"; a syslog_name with a slash in it ("postfix/submission") is the operator's
- * own way to tell services apart and comes first too, as in Postfix. */
-static void set_tag(struct service *service)
+/* What every part may have and only this file reads; NULL: this one does not have it. */
+static const void *find_setting(const struct service *service, const char *name)
 {
     const struct conf_part *part = service->definition->part;
-    for (size_t i = 0; i < part->parameter_count; i++) {
-        const struct conf_parameter *parameter = &part->parameters[i];
-        if (strcmp(parameter->name, "syslog_name") != 0)
-            continue;
-        const struct span *name =
-            (const void *)((const uint8_t *)service->settings + parameter->offset);
-        const struct span tag = arena_format(&service->arena, "%.*s/%s", SPAN_PRINTF(*name),
-                                             service->definition->program);
-        if (tag.bytes)
-            maillog_client_set_tag(&service->log_client, tag);
-    }
+    for (size_t i = 0; i < part->parameter_count; i++)
+        if (strcmp(part->parameters[i].name, name) == 0)
+            return (const uint8_t *)service->settings + part->parameters[i].offset;
+    return NULL;
+}
+
+/* "$syslog_name/program"; a syslog_name with a slash in it ("postfix/submission") is the operator's
+ * own way to tell services apart and comes first too, as in Postfix. */
+static void set_log(struct service *service)
+{
+    const struct span *name = find_setting(service, "syslog_name");
+    const uint32_t *digits = find_setting(service, "delay_logging_resolution_limit");
+    const struct span tag = name ? arena_format(&service->arena, "%.*s/%s", SPAN_PRINTF(*name),
+                                                service->definition->program)
+                                 : span_empty();
+    if (tag.bytes)
+        maillog_client_set_tag(&service->log_client, tag);
+    if (digits)
+        service->log.delay_digits = *digits;
 }
 
 /* Takes the descriptor over. NULL after service_say(). */
@@ -401,7 +408,7 @@ static bool read_settings(struct control *control)
         return false;
     if (control->start.stressed_settings >= 0)
         service->stressed_settings = load_settings(service, control->start.stressed_settings);
-    set_tag(service);
+    set_log(service);
     return service->stressed_settings != NULL;
 }
 

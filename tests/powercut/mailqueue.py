@@ -51,7 +51,7 @@ def _make_instance(programs, disk, outside, load, delivered_to):
         **system_users.settings, **forms.settings,
         "run_directory": outside / "run", "maillog_file": outside / "logs/mail.log",
         "maillog_file_prefixes": outside / "logs", "relayhost": f"[127.0.0.1]:{RELAY_PORT}",
-        "minimal_backoff_time": "1s", "maximal_backoff_time": "2s", "queue_run_delay": "1s",
+        "minimal_backoff_time": "1s", "maximal_backoff_time": "2s",
         "virtual_delivered_to": delivered_to})
     instance.log_file = outside / "logs/mail.log"
     forms.prepare(instance)

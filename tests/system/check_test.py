@@ -107,11 +107,11 @@ def test_nothing_to_say(make_instance, text):
 
 
 def test_all_mistakes_at_once(make_instance):
-    one = make_instance("here", settings={"smtpd_timeout": "never", "queue_run_delay": "never",
+    one = make_instance("here", settings={"smtpd_timeout": "never", "maximal_queue_lifetime": "never",
                                           "default_database_type": ""})
     status, lines = check(one)
     assert status == 1
-    for name in ("smtpd_timeout", "queue_run_delay", "default_database_type"):
+    for name in ("smtpd_timeout", "maximal_queue_lifetime", "default_database_type"):
         assert has_line(lines, f"fatal: .*main.cf, line [0-9]+: {name} = "), lines
 
 

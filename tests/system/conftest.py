@@ -114,5 +114,5 @@ def relaying(make_instance, recording_sink):
     """An instance that hands everything not its own to a recording sink."""
     one = make_instance("here", settings={
         "relayhost": f"[127.0.0.1]:{recording_sink.port}",
-        "minimal_backoff_time": "1s", "maximal_backoff_time": "2s", "queue_run_delay": "1s"})
+        "minimal_backoff_time": "1s", "maximal_backoff_time": "2s"})
     return one.start()

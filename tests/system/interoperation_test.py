@@ -38,7 +38,7 @@ def server(request, workspace):
 def here(make_instance, server):
     one = make_instance("here", port=server.relay_port, users=["you@here.test", "friend@here.test"], settings={
         "transport_maps": f"inline:{{ {server.program}.test=smtp:[{server.address}]:{server.port} }}",
-        "minimal_backoff_time": "1s", "maximal_backoff_time": "2s", "queue_run_delay": "1s"})
+        "minimal_backoff_time": "1s", "maximal_backoff_time": "2s"})
     return one.start()
 
 

@@ -14,7 +14,7 @@ USERS = [f"user{number}@here.test" for number in range(50)]
 def sharing(make_instance):
     return make_instance("here", users=USERS, settings={
         "virtual_delivered_to": "no", "minimal_backoff_time": "1s", "maximal_backoff_time": "2s",
-        "queue_run_delay": "1s", "virtual_destination_recipient_limit": "50"}).start()
+        "virtual_destination_recipient_limit": "50"}).start()
 
 
 def files_of(instance, users):

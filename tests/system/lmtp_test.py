@@ -9,7 +9,7 @@ from harness import sink as sinks
 from harness.instance import small_message, wait_until
 
 SERVICES = "lmtp unix - - y - - lmtp\nstore unix - - y - 1 lmtp\n"
-RETRY_SOON = {"minimal_backoff_time": "1s", "maximal_backoff_time": "2s", "queue_run_delay": "1s"}
+RETRY_SOON = {"minimal_backoff_time": "1s", "maximal_backoff_time": "2s"}
 
 
 def reachable(store):

@@ -50,7 +50,7 @@ class People:
     def start(self, aliases=None, **settings):
         values = {"mydestination": "here.test", "virtual_mailbox_domains": "", "myorigin": "here.test",
                   "recipient_delimiter": "+", "local_recipient_maps": "",
-                  "minimal_backoff_time": "1s", "maximal_backoff_time": "2s", "queue_run_delay": "1s"}
+                  "minimal_backoff_time": "1s", "maximal_backoff_time": "2s"}
         if aliases is not None:
             values["alias_maps"] = f"hash:{self.aliases(aliases)}"
         values.update(settings)

@@ -9,7 +9,7 @@ import pytest
 
 from harness.instance import small_message
 
-QUICK = {"minimal_backoff_time": "1s", "maximal_backoff_time": "2s", "queue_run_delay": "1s"}
+QUICK = {"minimal_backoff_time": "1s", "maximal_backoff_time": "2s"}
 USERS = ["you@here.test", "friend@here.test", "folder@here.test"]
 
 

@@ -45,7 +45,7 @@ class Commands:
         self.instance = self._make_instance(
             "here", users=list(users), services=self.services,
             settings={"virtual_transport": first, "minimal_backoff_time": "1s", "maximal_backoff_time": "2s",
-                      "queue_run_delay": "1s", **settings})
+                      **settings})
         return self.instance.start()
 
     def calls(self, name, count=1):

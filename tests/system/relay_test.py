@@ -150,7 +150,7 @@ def test_a_message_that_is_too_old_is_returned(make_instance, recording_sink):
     recording_sink.script["RCPT"] = "450 4.2.0 never"
     one = make_instance("here", settings={
         "relayhost": f"[127.0.0.1]:{recording_sink.port}", "maximal_queue_lifetime": "2s",
-        "minimal_backoff_time": "1s", "maximal_backoff_time": "1s", "queue_run_delay": "1s"}).start()
+        "minimal_backoff_time": "1s", "maximal_backoff_time": "1s"}).start()
     queue_id = one.send("friend@there.test", sender="you@here.test")
     one.wait_for_log(rf"{queue_id}: from=<you@here\.test>, status=expired, returned to sender$")
     [report] = one.wait_for_mail("you@here.test")

@@ -16,7 +16,7 @@ from harness import reports, sink as sinks
 from harness.instance import wait_until
 from harness.processes import processes_of
 
-FAST = {"minimal_backoff_time": "1s", "maximal_backoff_time": "1s", "queue_run_delay": "1s"}
+FAST = {"minimal_backoff_time": "1s", "maximal_backoff_time": "1s"}
 USERS = ["you@here.test", "friend@here.test", "postmaster@here.test"]
 
 

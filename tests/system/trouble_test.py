@@ -15,7 +15,7 @@ from harness.load import Load, Mailboxes, wait_until_settled
 from harness.processes import running
 from harness.users import SystemUsers
 
-SETTINGS = {"minimal_backoff_time": "1s", "maximal_backoff_time": "2s", "queue_run_delay": "1s",
+SETTINGS = {"minimal_backoff_time": "1s", "maximal_backoff_time": "2s",
             "service_throttle_time": "2s", "notify_classes": ""}
 SETTLE_DEADLINE_S = 60
 HANG_S = 3

@@ -433,10 +433,10 @@ static void test_settings(void **state)
          "main.cf, line 1: smtpd_timeout = 5x: a time of 1s or more is allowed"},
         {"a = 5y\nsmtpd_timeout = $a\n", "main.cf, line 2: smtpd_timeout = 5y: a time"},
         {"smtpd_recipient_limit = 0\n", "smtpd_recipient_limit = 0: a number of 1 or more"},
-        {"reject_code = 250\n", "a number from 400 to 599 is allowed"},
+        {"relay_domains_reject_code = 250\n", "a number from 400 to 599 is allowed"},
         {"smtpd_helo_required = 1\n", "yes or no is allowed"},
         {"myhostname =\n", "a text of 1 to 255 bytes"},
-        {"inet_protocols = ipv5\n", "words of all|ipv4|ipv6 are allowed, not \"ipv5\""},
+        {"notify_classes = none\n", "protocol|resource|software are allowed, not \"none\""},
         {"smtpd_banner = $\n", "smtpd_banner = $: a name is missing after '$'"},
         {"mynetworks_style = hosts\nmynetworks = ${x\n", "'}' is missing"},
     };

@@ -229,11 +229,35 @@ static void test_delays(void **state)
     buffer_init(&line, NULL, 64);
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         buffer_reset(&line);
-        maillog_put_delay(&line, rows[i].us);
+        maillog_put_delay(&line, rows[i].us, MAILLOG_DELAY_DIGITS);
         if (rows[i].us == UINT64_MAX)
             assert_true(line.length >= 14);
         else
             assert_span_is("delay", buffer_span(&line), rows[i].text);
+    }
+    buffer_release(&line);
+}
+
+/* delay_logging_resolution_limit says how small a part of a second is shown. */
+static void test_delay_digits(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t us;
+        unsigned digits;
+        const char *text;
+    } rows[] = {
+        {123456, 0, "0"},   {500000, 0, "1"},    {123456, 1, "0.1"},  {1230000, 1, "1.2"},
+        {1234, 3, "0.001"}, {1234, 6, "0.0012"}, {7, 6, "0.000007"},  {99, 6, "0.000099"},
+        {995, 6, "0.001"},  {123456, 6, "0.12"}, {1234567, 6, "1.2"}, {12345678, 6, "12"},
+        {40100, 4, "0.04"}, {999999, 6, "1"},
+    };
+    struct buffer line;
+    buffer_init(&line, NULL, 64);
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        buffer_reset(&line);
+        maillog_put_delay(&line, rows[i].us, rows[i].digits);
+        assert_span_is("delay", buffer_span(&line), rows[i].text);
     }
     buffer_release(&line);
 }
@@ -337,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_queue),
         cmocka_unit_test(test_delivery),
         cmocka_unit_test(test_delays),
+        cmocka_unit_test(test_delay_digits),
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_long_lines_and_full_log),
         cmocka_unit_test(test_records_at_every_length),
