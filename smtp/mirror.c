@@ -19,6 +19,7 @@ static const struct span without_mirror[] = {
     SPAN_LITERAL("smtp_always_send_ehlo"),
     SPAN_LITERAL("smtp_never_send_ehlo"),
     SPAN_LITERAL("best_mx_transport"),
+    SPAN_LITERAL("fallback_relay"), /* the old name of smtp_fallback_relay */
     SPAN_LITERAL("smtp_chunking"),
 };
 

@@ -18,7 +18,7 @@ def test_mailman(make_instance, tmp_path):
     with mailman.Mailman(tmp_path / "mailman", {"friends@lists.test": MEMBERS}, port) as lists:
         one = make_instance("here", port=port, users=MEMBERS, services="lmtp unix - - y - - lmtp\n", settings={
             "relay_domains": "lists.test", "transport_maps": f"inline:{{ lists.test=lmtp:[127.0.0.1]:{lists.port} }}",
-            "minimal_backoff_time": "1s", "maximal_backoff_time": "2s", "queue_run_delay": "1s"}).start()
+            "minimal_backoff_time": "1s", "maximal_backoff_time": "2s"}).start()
         queue_id = one.send("friends@lists.test", small_message("you@here.test", ["friends@lists.test"], "to the list"),
                             sender="you@here.test")
         one.wait_for_log(rf"/lmtp\[\d+\]: {queue_id}: to=<friends@lists\.test>, .* status=sent \(250 ")

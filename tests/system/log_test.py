@@ -17,7 +17,7 @@ from limits_test import Client
 # ---- the run
 
 SETTINGS = {"syslog_name": "postfix", "minimal_backoff_time": "1s", "maximal_backoff_time": "1s",
-            "queue_run_delay": "1s", "mynetworks": "127.0.0.1/32", "smtpd_error_sleep_time": "0s",
+            "mynetworks": "127.0.0.1/32", "smtpd_error_sleep_time": "0s",
             "smtpd_hard_error_limit": "5", "smtpd_client_event_limit_exceptions": "",
             "smtpd_client_connection_count_limit": "3", "smtpd_timeout": "5s",
             "virtual_alias_maps": "inline:{ { both@here.test = you@here.test, friend@here.test } }",
