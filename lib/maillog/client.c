@@ -17,18 +17,30 @@ static struct span next_batch(struct span records)
     return span_first(records, length);
 }
 
+/* A full channel may hold what was written in this turn of the loop alone: it goes out now. */
+static bool send_lines(struct ipc_channel *channel, const struct ipc_log_lines *lines)
+{
+    if (ipc_channel_send(channel, IPC_LOG_LINES, lines))
+        return true;
+    ipc_channel_flush(channel);
+    return ipc_channel_send(channel, IPC_LOG_LINES, lines);
+}
+
 static void send_batches(struct maillog_client *client)
 {
     struct maillog *log = client->log;
     loop_timer_set(&client->timer, CLOCK_NEVER);
+    client->is_behind = false;
     while (client->channel && log->batch.length > 0) {
         const struct ipc_log_lines lines = {
             .lines = next_batch(buffer_span(&log->batch)),
             .dropped_count =
                 log->dropped_count > UINT32_MAX ? UINT32_MAX : (uint32_t)log->dropped_count,
         };
-        if (lines.lines.length == 0 || !ipc_channel_send(client->channel, IPC_LOG_LINES, &lines))
-            break; /* full: logd is behind, the lines wait here up to their bound */
+        if (lines.lines.length == 0 || !send_lines(client->channel, &lines)) {
+            client->is_behind = true; /* the lines wait here up to their bound */
+            break;
+        }
         log->dropped_count = 0;
         buffer_consume(&log->batch, lines.lines.length);
     }
@@ -48,8 +60,9 @@ static void on_line(struct maillog *log)
     struct maillog_client *client = log->context;
     if (!client->channel)
         return;
-    if (log->batch.length >= BATCH_BYTES)
-        send_batches(client);
+    if (log->batch.length >= BATCH_BYTES && !client->is_behind)
+        send_batches(
+            client); /* each try makes a packet of lines, too dear to be made for each line */
     else if (client->timer.deadline_ms == CLOCK_NEVER)
         loop_timer_set(&client->timer, clock_deadline_after(BATCH_MS));
 }

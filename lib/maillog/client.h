@@ -13,6 +13,7 @@ struct maillog_client {
     struct maillog *log;
     struct ipc_channel *channel;
     struct loop_timer timer;
+    bool is_behind; /* logd took no more at the last try; the timer makes another */
     char tag[256];
 };
 

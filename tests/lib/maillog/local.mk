@@ -1,7 +1,9 @@
 # tests of lib/maillog
 if HAVE_CMOCKA
-check_PROGRAMS += tests/lib/maillog/lines_test
-TESTS += tests/lib/maillog/lines_test
+check_PROGRAMS += tests/lib/maillog/client_test tests/lib/maillog/lines_test
+TESTS += tests/lib/maillog/client_test tests/lib/maillog/lines_test
+tests_lib_maillog_client_test_SOURCES = tests/lib/maillog/client_test.c tests/test.h
+tests_lib_maillog_client_test_LDADD = $(test_libs)
 tests_lib_maillog_lines_test_SOURCES = tests/lib/maillog/lines_test.c tests/test.h
 tests_lib_maillog_lines_test_LDADD = $(test_libs)
 endif
