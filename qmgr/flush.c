@@ -20,7 +20,8 @@ struct find_job {
 static void find_work(void *argument)
 {
     struct find_job *job = argument;
-    job->is_found = store_find(job->store, &job->place);
+    /* Where it cannot be looked for, the attempt to load it says so. */
+    job->is_found = store_find(job->store, &job->place) != 0;
 }
 
 bool flush_message(struct qmgr *qmgr, struct span queue_id)

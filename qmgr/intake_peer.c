@@ -486,9 +486,12 @@ static void claim_work(struct pool_job *job)
     struct store_place place = {.bucket = 0};
     memcpy(place.queue_id, claim->queue_id, sizeof(place.queue_id));
     claim->descriptor = claim->copy = -1;
-    /* Its commit would take the place of the other. */
-    claim->is_known = !store_is_gone(claim->store, &place);
-    if (claim->is_known)
+    /* Its commit would take the place of the other; and what is called known is removed by pickup,
+     * so nothing may be that we could not look for. */
+    const int found = store_look(claim->store, &place);
+    claim->is_known = found > 0;
+    claim->error = errno;
+    if (found != 0)
         return;
     claim->descriptor = store_create(claim->store, claim->queue_id);
     claim->copy = claim->descriptor < 0 ? -1 : fcntl(claim->descriptor, F_DUPFD_CLOEXEC, 3);
@@ -562,9 +565,9 @@ static void known_body(void *argument)
     struct intake_peer *peer = request->peer;
     struct buffer known;
     buffer_init(&known, NULL, IPC_RECORDS_MAX);
-    source_find_known(peer->qmgr, buffer_span(&request->queue_ids), &known);
+    const bool is_answer = source_find_known(peer->qmgr, buffer_span(&request->queue_ids), &known);
     const struct ipc_queue_known_reply message = {.queue_ids = buffer_span(&known)};
-    if (peer->channel)
+    if (peer->channel && is_answer)
         (void)ipc_channel_reply(peer->channel, request->request_id, IPC_QUEUE_KNOWN_REPLY,
                                 &message);
     buffer_release(&known);

@@ -122,7 +122,12 @@ static void load_work(void *argument)
         struct load *load = &job->loads[i];
         arena_init(&load->arena, MESSAGE_ARENA_BYTES, 0);
         load->result = STORE_GONE;
-        if (load->is_sought && !store_find(job->store, &load->place))
+        const int found = load->is_sought ? store_find(job->store, &load->place) : 1;
+        if (found < 0) {
+            load->result = STORE_FAILED;
+            load->message.error = errno;
+        }
+        if (found != 1)
             continue;
         if (load->is_poison) {
             load->result = store_set_aside(job->store, &load->place, "corrupt") == 0 ? STORE_CORRUPT

@@ -111,6 +111,7 @@ struct known_job {
     const struct store *store;
     struct span queue_ids;
     struct buffer *known;
+    bool has_failed;
 };
 
 static void append_id(struct buffer *known, struct span queue_id)
@@ -129,12 +130,14 @@ static void known_work(void *argument)
         if (!queue_id_is_valid(queue_id))
             continue;
         memcpy(place.queue_id, queue_id.bytes, queue_id.length);
-        if (store_find_anywhere(job->store, &place))
+        const int found = store_find_anywhere(job->store, &place);
+        if (found > 0)
             append_id(job->known, queue_id);
+        job->has_failed |= found < 0;
     }
 }
 
-void source_find_known(struct qmgr *qmgr, struct span queue_ids, struct buffer *known)
+bool source_find_known(struct qmgr *qmgr, struct span queue_ids, struct buffer *known)
 {
     struct buffer sought;
     struct span rest = queue_ids, queue_id;
@@ -146,7 +149,8 @@ void source_find_known(struct qmgr *qmgr, struct span queue_ids, struct buffer *
         else if (state == SOURCE_UNKNOWN)
             append_id(&sought, queue_id);
     }
-    struct known_job job = {scan_store(qmgr), buffer_span(&sought), known};
+    struct known_job job = {scan_store(qmgr), buffer_span(&sought), known, false};
     pool_run(qmgr->pool, known_work, &job);
     buffer_release(&sought);
+    return !job.has_failed;
 }

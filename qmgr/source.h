@@ -28,7 +28,8 @@ enum source_state {
     SOURCE_IN_QUEUE
 };
 MUST_USE enum source_state source_look(struct qmgr *qmgr, struct span queue_id);
-/* From a task: appends those of the ids (spaces between them) that are in the queue to known. */
-void source_find_known(struct qmgr *qmgr, struct span queue_ids, struct buffer *known);
+/* From a task: appends those of the ids (spaces between them) that are in the queue to known. False
+ * when it cannot be said of all of them. */
+MUST_USE bool source_find_known(struct qmgr *qmgr, struct span queue_ids, struct buffer *known);
 
 #endif

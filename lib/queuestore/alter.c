@@ -9,13 +9,14 @@
 
 #include "system/file.h"
 
-bool store_find_anywhere(const struct store *store, struct store_place *place)
+int store_find_anywhere(const struct store *store, struct store_place *place)
 {
-    if (store_find(store, place))
-        return true;
+    const int found = store_find(store, place);
+    if (found != 0)
+        return found;
     place->bucket = 0;
     place->is_held = true;
-    return !store_is_gone(store, place);
+    return store_look(store, place);
 }
 
 /* The descriptor of a delivery carries a shared lock. */
@@ -66,7 +67,10 @@ enum store_alter_result store_alter(const struct store *store, enum store_alter_
                                     uint64_t now_us, struct store_place *place)
 {
     int result = -1;
-    if (!store_find_anywhere(store, place) || (action == STORE_ALTER_HOLD && place->is_held) ||
+    const int found = store_find_anywhere(store, place);
+    if (found < 0)
+        return STORE_ALTER_FAILED;
+    if (found == 0 || (action == STORE_ALTER_HOLD && place->is_held) ||
         (action == STORE_ALTER_RELEASE && !place->is_held))
         return STORE_NOT_ALTERED;
     /* Its result would look for the file where it lay. */

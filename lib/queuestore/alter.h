@@ -24,7 +24,7 @@ enum store_alter_result {
 };
 
 /* store_find(), and hold/ as well. */
-MUST_USE bool store_find_anywhere(const struct store *store, struct store_place *place);
+MUST_USE int store_find_anywhere(const struct store *store, struct store_place *place);
 
 /* place->queue_id says which; the rest is filled in with where it lies afterwards. */
 MUST_USE enum store_alter_result store_alter(const struct store *store,

@@ -197,34 +197,44 @@ int store_defer(const struct store *store, struct store_place *place, uint32_t b
     return 0;
 }
 
-bool store_is_gone(const struct store *store, const struct store_place *place)
+int store_look(const struct store *store, const struct store_place *place)
 {
     char name[PATH_BYTES];
     const int directory = directory_and_name(store, place, name);
-    const int descriptor = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    const bool is_gone = descriptor < 0 && errno == ENOENT;
-    file_close(descriptor);
-    return is_gone;
+    struct stat facts;
+    if (fstatat(directory, name, &facts, AT_SYMLINK_NOFOLLOW) == 0)
+        return 1;
+    return errno == ENOENT ? 0 : -1;
 }
 
-bool store_find(const struct store *store, struct store_place *place)
+bool store_is_gone(const struct store *store, const struct store_place *place)
 {
-    bool is_found;
+    return store_look(store, place) == 0;
+}
+
+int store_find(const struct store *store, struct store_place *place)
+{
     place->bucket = 0;
     place->is_held = false;
-    is_found = !store_is_gone(store, place);
-    const int descriptor =
-        is_found ? -1 : openat(store->queue, "deferred", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int found = store_look(store, place);
+    if (found != 0)
+        return found;
+    const int descriptor = openat(store->queue, "deferred", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = descriptor >= 0 ? fdopendir(descriptor) : NULL;
     if (!directory) {
         file_close(descriptor);
-        return is_found;
+        return -1;
     }
-    for (struct dirent *entry; !is_found && (entry = readdir(directory)) != NULL;)
+    errno = 0;
+    for (struct dirent *entry; found == 0 && (entry = readdir(directory)) != NULL; errno = 0)
         if (queue_bucket_parse(span_from_string(entry->d_name), &place->bucket) && place->bucket)
-            is_found = !store_is_gone(store, place);
+            found = store_look(store, place);
+    if (found == 0 && errno != 0)
+        found = -1;
+    const int error = errno;
     (void)closedir(directory);
-    return is_found;
+    errno = error;
+    return found;
 }
 
 int store_remove(const struct store *store, const struct store_place *place)

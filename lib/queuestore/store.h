@@ -40,9 +40,11 @@ MUST_USE int store_commit(const struct store *store, const char *queue_id, int d
 /* Removes tmp/<id> and closes the descriptor (-1: none). */
 void store_abandon(const struct store *store, const char *queue_id, int descriptor);
 
-/* Looks for place->queue_id in new/ and in every bucket, and fills in the rest of *place. False
- * when it lies in none. */
-MUST_USE bool store_find(const struct store *store, struct store_place *place);
+/* Looks for place->queue_id in new/ and in every bucket, and fills in the rest of *place. 1, or 0
+ * when it lies in none, or -1 when that cannot be said now. */
+MUST_USE int store_find(const struct store *store, struct store_place *place);
+/* Whether it lies in that place: 1, 0, or -1. */
+MUST_USE int store_look(const struct store *store, const struct store_place *place);
 
 /* A fresh read-only open for one delivery, with a shared lock. -1 on failure. */
 MUST_USE int store_open_delivery(const struct store *store, const struct store_place *place);

@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "queuestore/alter.h"
 #include "queuestore/walk.h"
 #include "system/file.h"
 
@@ -393,13 +395,42 @@ static void test_find(void **state)
 
     struct store_place found = place_of(id, 0);
     assert_true(store_is_gone(&store, &found));
-    assert_true(store_find(&store, &found));
+    assert_int_equal(store_find(&store, &found), 1);
     assert_int_equal(found.bucket, 9);
     found = place_of(other, 3);
-    assert_true(store_find(&store, &found));
+    assert_int_equal(store_find(&store, &found), 1);
     assert_int_equal(found.bucket, 7);
     assert_int_equal(store_remove(&store, &found), 0);
-    assert_false(store_find(&store, &found));
+    assert_int_equal(store_find(&store, &found), 0);
+}
+
+/* Whoever asks removes what the queue is said to have: where nobody can look, it is not said. */
+static void test_what_cannot_be_found_is_not_there_nor_gone(void **state)
+{
+    (void)state;
+    char id[QUEUE_ID_MAX_BYTES + 1], missing[QUEUE_ID_MAX_BYTES + 1];
+    struct rlimit before;
+    assert_int_equal(commit(id, 1, 0), 0);
+    make_id(missing);
+    struct store_place place = place_of(id, 0), nowhere = place_of(missing, 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    const int found = store_find(&store, &place), found_nowhere = store_find(&store, &nowhere);
+    const int anywhere = store_find_anywhere(&store, &nowhere);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(found, 1);
+    assert_int_equal(found_nowhere, -1);
+    assert_int_equal(anywhere, -1);
+
+    struct store broken = store;
+    broken.new = -1;
+    assert_int_equal(store_look(&broken, &place), -1);
+    assert_int_equal(store_find(&broken, &place), -1);
+    assert_false(store_is_gone(&broken, &place));
+    assert_int_equal(store_alter(&broken, STORE_ALTER_HOLD, 1, &place), STORE_ALTER_FAILED);
+    place = place_of(id, 0);
+    assert_int_equal(store_look(&store, &place), 1);
 }
 
 int main(void)
@@ -417,6 +448,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_walk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_cut_file_is_set_aside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_find, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_cannot_be_found_is_not_there_nor_gone, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
