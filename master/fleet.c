@@ -153,26 +153,35 @@ void fleet_join_ourselves(struct fleet *fleet, struct process *logd)
     maillog_client_attach(fleet->options.log_client, pair[0]);
 }
 
+static void give_listener(struct fleet *fleet, struct process *process, const char *text)
+{
+    const struct listener *listener = listeners_find(fleet->options.listeners, text);
+    if (!listener)
+        return;
+    const struct ipc_listener message = {
+        .endpoint = span_from_string(text),
+        .socket = fcntl(listener->socket, F_DUPFD_CLOEXEC, 0),
+    };
+    if (message.socket >= 0)
+        (void)ipc_channel_send(process->control, IPC_LISTENER, &message);
+}
+
+static void give_public(struct fleet *fleet, struct process *process, const char *name)
+{
+    char text[64];
+    if (!name)
+        return;
+    (void)snprintf(text, sizeof(text), "public/%s", name);
+    give_listener(fleet, process, text);
+}
+
 static void give_listeners(struct fleet *fleet, struct process *process)
 {
     const struct plan_service *service = process->service;
-    char public_name[64] = "";
-    if (service->program->public_socket)
-        (void)snprintf(public_name, sizeof(public_name), "public/%s",
-                       service->program->public_socket);
-    for (size_t i = 0; i <= service->endpoint_count; i++) {
-        const char *text = i < service->endpoint_count ? service->endpoints[i].text : public_name;
-        const struct listener *listener =
-            *text ? listeners_find(fleet->options.listeners, text) : NULL;
-        if (!listener)
-            continue;
-        const struct ipc_listener message = {
-            .endpoint = span_from_string(text),
-            .socket = fcntl(listener->socket, F_DUPFD_CLOEXEC, 0),
-        };
-        if (message.socket >= 0)
-            (void)ipc_channel_send(process->control, IPC_LISTENER, &message);
-    }
+    for (size_t i = 0; i < service->endpoint_count; i++)
+        give_listener(fleet, process, service->endpoints[i].text);
+    give_public(fleet, process, service->program->public_socket);
+    give_public(fleet, process, service->program->public_stream);
 }
 
 /* ---- work that kills ---- */

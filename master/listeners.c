@@ -154,10 +154,10 @@ static bool is_for_anyone(struct span users)
 
 /* Everybody may knock, and the server looks at who it is; but where the operator has made a list of
  * users only the command that reads the list gets through, by its group. */
-static bool guard_public(const struct plan *plan, const char *name, int directory)
+static bool guard_public(const struct plan *plan, const char *name, bool may_flush, int directory)
 {
     const struct conf_master_settings *settings = &plan->settings;
-    if (is_for_anyone(settings->authorized_flush_users) &&
+    if ((!may_flush || is_for_anyone(settings->authorized_flush_users)) &&
         is_for_anyone(settings->authorized_mailq_users))
         return fchmodat(directory, name, MODE_ANYONE, 0) == 0;
     return (geteuid() != 0 || fchownat(directory, name, (uid_t)-1, plan->drop_owner.gid, 0) == 0) &&
@@ -181,6 +181,20 @@ static void open_public(struct listeners *listeners, const char *text, int type,
         conf_notice_add(notices, CONF_NOTICE_ERROR, "out of memory");
 }
 
+/* A socket of the queue manager; type: SOCK_SEQPACKET for commands, SOCK_STREAM for those who only
+ * read the list. name: NULL for none. */
+static void open_guarded(struct listeners *listeners, const struct plan *plan, const char *name,
+                         int type, uint32_t generation, int directory, struct conf_notices *notices)
+{
+    char text[ENDPOINT_TEXT_BYTES];
+    if (!name)
+        return;
+    (void)snprintf(text, sizeof(text), "public/%s", name);
+    open_public(listeners, text, type, MODE_GROUP, generation, directory, notices);
+    if (find(listeners, text) && !guard_public(plan, name, type == SOCK_SEQPACKET, directory))
+        conf_notice_add(notices, CONF_NOTICE_ERROR, "cannot guard %s: %s", text, strerror(errno));
+}
+
 bool listeners_open(struct listeners *listeners, const struct plan *plan, uint32_t generation,
                     int public_directory, struct conf_notices *notices)
 {
@@ -193,16 +207,10 @@ bool listeners_open(struct listeners *listeners, const struct plan *plan, uint32
                             generation, public_directory, notices);
             else
                 open_endpoint(listeners, &service->endpoints[j], generation, notices);
-        if (service->program->public_socket) {
-            char text[ENDPOINT_TEXT_BYTES];
-            (void)snprintf(text, sizeof(text), "public/%s", service->program->public_socket);
-            open_public(listeners, text, SOCK_SEQPACKET, MODE_GROUP, generation, public_directory,
-                        notices);
-            if (find(listeners, text) &&
-                !guard_public(plan, service->program->public_socket, public_directory))
-                conf_notice_add(notices, CONF_NOTICE_ERROR, "cannot guard %s: %s", text,
-                                strerror(errno));
-        }
+        open_guarded(listeners, plan, service->program->public_socket, SOCK_SEQPACKET, generation,
+                     public_directory, notices);
+        open_guarded(listeners, plan, service->program->public_stream, SOCK_STREAM, generation,
+                     public_directory, notices);
     }
     if (notices->error_count == errors_before)
         return true;

@@ -202,8 +202,10 @@ static bool seal_settings(struct planning *planning, const struct conf_service *
 static bool is_tool_socket(struct span name)
 {
     for (size_t i = 0; i < wiring_program_count; i++)
-        if (wiring_programs[i].public_socket &&
-            span_equals(name, span_from_string(wiring_programs[i].public_socket)))
+        if ((wiring_programs[i].public_socket &&
+             span_equals(name, span_from_string(wiring_programs[i].public_socket))) ||
+            (wiring_programs[i].public_stream &&
+             span_equals(name, span_from_string(wiring_programs[i].public_stream))))
             return true;
     return false;
 }

@@ -44,6 +44,7 @@ struct wiring_program {
     unsigned traits; /* of enum wiring_trait */
     enum wiring_stage stage;
     const char *public_socket; /* for the command-line tools, below public/; NULL: none */
+    const char *public_stream; /* for programs that read the queue's list there; NULL: none */
 };
 
 /* Rows are only ever appended: a row's number is what daemon_uid_base is added to. */

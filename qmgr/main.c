@@ -9,11 +9,13 @@
 #include "agent.h"
 #include "forward.h"
 #include "intake_peer.h"
+#include "listener.h"
 #include "probe.h"
 #include "poison.h"
 #include "report.h"
 #include "route.h"
 #include "scan.h"
+#include "showq.h"
 #include "source.h"
 #include "system/random.h"
 #include "tool_peer.h"
@@ -153,8 +155,8 @@ static bool begin(struct service *service)
 static void on_listener(struct service *service, struct span endpoint, int descriptor)
 {
     (void)service;
-    (void)endpoint;
-    tool_peer_listen(&qmgr, descriptor);
+    listener_start(&qmgr, descriptor,
+                   span_equals(endpoint, SPAN("public/showq")) ? showq_take : tool_peer_take);
 }
 
 static void on_peer(struct service *service, const struct service_peer *peer, int descriptor)

@@ -77,7 +77,8 @@ struct qmgr {
 
     /* Reading the queue. */
     struct scan *scan;
-    size_t tool_count; /* commands that are connected */
+    size_t tool_count;  /* commands that are connected */
+    size_t showq_count; /* readers of public/showq */
 };
 
 /* A message needs room in the active set. */

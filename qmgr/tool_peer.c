@@ -4,7 +4,6 @@
  * the queue. */
 #include "tool_peer.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,13 +15,7 @@
 #include "schedule.h"
 #include "system/task.h"
 
-enum { TOOLS_MAX = 64, TEXT_MAX_BYTES = 1024, ACCEPT_PAUSE_MS = 1000 };
-
-struct listener {
-    struct event event;
-    struct loop_timer pause_timer;
-    struct qmgr *qmgr;
-};
+enum { TOOLS_MAX = 64, TEXT_MAX_BYTES = 1024 };
 
 struct tool_peer {
     struct qmgr *qmgr;
@@ -282,20 +275,8 @@ static bool is_superuser(int connection)
            (peer.uid == 0 || peer.uid == geteuid());
 }
 
-static void on_connection(evutil_socket_t descriptor, short what, void *context)
+void tool_peer_take(struct qmgr *qmgr, int connection)
 {
-    struct listener *listener = context;
-    struct qmgr *qmgr = listener->qmgr;
-    const int connection = accept4(descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    (void)what;
-    if (connection < 0) {
-        /* Without descriptors the connection would be offered again at once and for ever. */
-        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-            (void)event_del(&listener->event);
-            loop_timer_set(&listener->pause_timer, clock_deadline_after(ACCEPT_PAUSE_MS));
-        }
-        return;
-    }
     struct tool_peer *peer = qmgr->tool_count < TOOLS_MAX ? calloc(1, sizeof(*peer)) : NULL;
     if (!peer) {
         file_close(connection);
@@ -310,24 +291,4 @@ static void on_connection(evutil_socket_t descriptor, short what, void *context)
         return;
     }
     qmgr->tool_count++;
-}
-
-static void listen_again(void *context)
-{
-    (void)event_add(&((struct listener *)context)->event, NULL);
-}
-
-void tool_peer_listen(struct qmgr *qmgr, int descriptor)
-{
-    struct listener *listener = calloc(1, sizeof(*listener));
-    if (!listener || file_set_nonblocking(descriptor) != 0 ||
-        event_assign(&listener->event, loop_event_base(qmgr->loop), descriptor,
-                     EV_READ | EV_PERSIST, on_connection, listener) != 0) {
-        free(listener);
-        file_close(descriptor);
-        return;
-    }
-    listener->qmgr = qmgr;
-    loop_timer_init(&listener->pause_timer, qmgr->loop, listen_again, listener);
-    (void)event_add(&listener->event, NULL); /* lives as long as the process */
 }

@@ -4,7 +4,7 @@
 
 #include "qmgr.h"
 
-/* Accepts connections on the socket from now on. */
-void tool_peer_listen(struct qmgr *qmgr, int descriptor);
+/* Takes the connection over. */
+void tool_peer_take(struct qmgr *qmgr, int connection);
 
 #endif
