@@ -123,6 +123,7 @@ static bool set_recipient_values(struct making *making, const struct agent_recip
     making->is_bad_address = making->is_bad_address ||
                              !may_be_passed(making, of[CONF_PIPE_RECIPIENT]) ||
                              !may_be_passed(making, of[CONF_PIPE_ORIGINAL_RECIPIENT]) ||
+                             !may_be_passed(making, of[CONF_PIPE_MAILBOX]) || /* without quotes */
                              !may_be_passed(making, of[CONF_PIPE_DOMAIN]) ||
                              !may_be_passed(making, of[CONF_PIPE_EXTENSION]);
     return of[CONF_PIPE_RECIPIENT].bytes && of[CONF_PIPE_ORIGINAL_RECIPIENT].bytes;

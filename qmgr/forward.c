@@ -104,15 +104,45 @@ void forward_loaded(struct message *message, bool is_new)
     }
 }
 
+struct search {
+    const struct message *sought;
+    bool is_found;
+};
+
+static bool is_other_commit(struct map_node *node, void *context)
+{
+    struct search *search = context;
+    const struct message *message = CONTAINER_OF(node, struct message, node);
+    const struct queue_envelope *envelope = &search->sought->envelope;
+    search->is_found = message != search->sought && !message->is_committed &&
+                       !message->is_discarded &&
+                       message->envelope.forward_index == envelope->forward_index &&
+                       span_equals(message->envelope.forward_of, envelope->forward_of);
+    return !search->is_found;
+}
+
+/* Is the same just being committed for an agent that is dead by now? */
+static bool is_being_committed(struct qmgr *qmgr, const struct message *message)
+{
+    struct search search = {.sought = message};
+    map_for_each(&qmgr->messages, is_other_commit, &search);
+    return search.is_found;
+}
+
 enum forward_answer forward_ask(struct qmgr *qmgr, const struct message *message)
 {
     const struct queue_envelope *envelope = &message->envelope;
     const struct message *original = message_find(qmgr, envelope->forward_of);
     if (find(qmgr, envelope->forward_of, envelope->forward_index))
         return FORWARD_KNOWN;
-    return original && envelope->forward_index < original->recipient_count &&
-                   original->recipients[envelope->forward_index].is_maybe_repeated &&
-                   !scan_has_read_new(qmgr)
-               ? FORWARD_LATER
-               : FORWARD_NEW;
+    if (!original || envelope->forward_index >= original->recipient_count)
+        return FORWARD_NEW;
+    const struct recipient *recipient = &original->recipients[envelope->forward_index];
+    if (!recipient->is_maybe_repeated)
+        return FORWARD_NEW;
+    /* It was, for the agent that had it before. */
+    if (recipient->status == QUEUE_STATUS_DELIVERED || recipient->status == QUEUE_STATUS_SUCCEEDED)
+        return FORWARD_KNOWN;
+    return scan_has_read_new(qmgr) && !is_being_committed(qmgr, message) ? FORWARD_NEW
+                                                                         : FORWARD_LATER;
 }

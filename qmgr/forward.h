@@ -18,7 +18,7 @@ void forward_loaded(struct message *message, bool is_new);
 enum forward_answer {
     FORWARD_NEW,
     FORWARD_KNOWN, /* it is in the queue already */
-    FORWARD_LATER  /* new/ has not been read to its end: it may be there */
+    FORWARD_LATER  /* new/ has not been read to its end, or it is just being committed: it may be */
 };
 /* Before a commit. */
 MUST_USE enum forward_answer forward_ask(struct qmgr *qmgr, const struct message *message);

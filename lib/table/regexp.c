@@ -5,7 +5,6 @@
 
 #include <regex.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "table/pattern.h"
 #include "table/rules.h"
@@ -132,24 +131,23 @@ static bool regexp_check_result(struct table *table, struct rule *rule)
 }
 
 #ifdef POSTHOUSE_SANITIZERS
-/* AddressSanitizer's regexec() looks for a NUL, whatever REG_STARTEND says. */
-static int execute(const struct expression *expression, struct span key, size_t count,
-                   regmatch_t *parts)
+/* AddressSanitizer looks for a NUL at the end, whatever REG_STARTEND says. */
+static int execute(const regex_t *compiled, struct span key, size_t count, regmatch_t *parts)
 {
     char *text = malloc(key.length + 1);
     if (!text)
         return REG_ESPACE;
-    memcpy(text, key.bytes, key.length);
+    if (key.length)
+        memcpy(text, key.bytes, key.length);
     text[key.length] = '\0';
-    const int result = regexec(&expression->compiled, text, count, parts, REG_STARTEND);
+    const int result = regexec(compiled, text, count, parts, REG_STARTEND);
     free(text);
     return result;
 }
 #else
-static int execute(const struct expression *expression, struct span key, size_t count,
-                   regmatch_t *parts)
+static int execute(const regex_t *compiled, struct span key, size_t count, regmatch_t *parts)
 {
-    return regexec(&expression->compiled, (const char *)key.bytes, count, parts, REG_STARTEND);
+    return regexec(compiled, (const char *)key.bytes, count, parts, REG_STARTEND);
 }
 #endif
 
@@ -159,7 +157,7 @@ static enum rule_verdict try_expression(struct table *table, const struct rule *
 {
     /* The key is not ended by a NUL, and may have some. */
     parts[0] = (regmatch_t){.rm_so = 0, .rm_eo = (regoff_t)key.length};
-    const int result = execute(expression, key, count, parts);
+    const int result = execute(&expression->compiled, key, count, parts);
     if (result == 0 || result == REG_NOMATCH)
         return (result == 0) != expression->is_negated ? RULE_MATCHES : RULE_DIFFERS;
     char text[REGEXP_ERROR_MAX_BYTES];

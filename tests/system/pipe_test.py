@@ -170,6 +170,14 @@ def test_address_with_a_hyphen_is_no_option(commands):
     here.wait_for_log(r"relay=hyphen, .*dsn=5\.1\.3, status=bounced")
 
 
+def test_hyphen_behind_quotes_is_no_option(commands):
+    """With flag q the address begins with a quote, and what stands before the @ does not."""
+    commands.add("quoted", "flags=q", "${recipient} ${user}")
+    here = commands.start(['"-oQ x"@here.test'], smtpd_reject_unlisted_recipient="no")
+    here.send('"-oQ x"@here.test')
+    here.wait_for_log(r"relay=quoted, .*dsn=5\.1\.3, status=bounced")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 @pytest.mark.parametrize("user, reason", [
     ("root", "a command is not run as root"),

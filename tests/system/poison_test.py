@@ -41,18 +41,20 @@ def corrupt(one):
 def test_message_that_kills_smtp(make_faulty, recording_sink):
     one = make_faulty("smtp", settings={"relayhost": f"[127.0.0.1]:{recording_sink.port}"})
     poison = one.send("poison@there.test")
-    others = [one.send(f"user{i}@there.test") for i in range(5)]
+    others = [f"user{i}@there.test" for i in range(5)]
+    for other in others:
+        one.send(other)
     one.wait_for_log(rf"qmgr\[\d+\]: error: {poison}: work on this message has killed smtp twice; it goes to corrupt")
     wait_until(lambda: corrupt(one) == [poison], "it is set aside")
     one.wait_for_empty_queue()
-    for queue_id in others:
-        one.wait_for_log(rf"{queue_id}: to=<user\d@there\.test>.*status=sent")
+    # The log may lack a line: of a process that was killed the last ones are lost.
+    assert set(others) <= set(recording_sink.recipients())
     one.send("user9@there.test")
     wait_until(lambda: "user9@there.test" in recording_sink.recipients(), "mail goes on")
 
 
 def test_message_that_kills_qmgr(make_faulty):
-    one = make_faulty("qmgr")
+    one = make_faulty("qmgr", settings={"notify_classes": ""})  # the client's 451 would be told of
     one.send("you@here.test")
     try:
         one.send("you@here.test", sender="poison@client.example")
