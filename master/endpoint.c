@@ -50,7 +50,7 @@ uint16_t endpoint_port(struct span port)
     uint64_t number;
     uint16_t result;
 
-    if (number_parse_uint64(port, 65535, &number))
+    if (number_parse_uint64(port, UINT64_MAX, &number))
         return number_to_uint16(number, &result) ? result : 0;
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
         if (span_equals(port, span_from_string(names[i].name)))

@@ -2,13 +2,14 @@
 #include "plan.h"
 
 #include <errno.h>
+#include <grp.h>
+#include <pwd.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "conf/check.h"
 #include "conf/pipe_command.h"
-#include "conf/usage.h"
 #include "system/file.h"
 #include "table/check.h"
 
@@ -235,7 +236,8 @@ static bool resolve_endpoints(struct planning *planning, const struct conf_servi
     service->endpoint_count = endpoint_resolve(service->name, &planning->rules, service->endpoints,
                                                ENDPOINTS_PER_SERVICE, &error);
     if (service->endpoint_count == 0)
-        conf_notice_add(planning->notices, CONF_NOTICE_ERROR, "%s", error.text);
+        conf_notice_add(planning->notices, CONF_NOTICE_ERROR, "%.*s, line %u: %s",
+                        SPAN_PRINTF(planning->plan->instance.master.file), conf->line, error.text);
     return service->endpoint_count > 0;
 }
 
@@ -249,6 +251,70 @@ static bool wants_debug_lines(const struct conf_service *conf)
     return false;
 }
 
+static void note_service(struct planning *planning, enum conf_notice_level level,
+                         const struct conf_service *conf, const char *what, struct span word)
+{
+    conf_notice_add(planning->notices, level, "%.*s, line %u: service %.*s: %s%.*s",
+                    SPAN_PRINTF(planning->plan->instance.master.file), conf->line,
+                    SPAN_PRINTF(conf_service_name(conf)), what, SPAN_PRINTF(span_first(word, 100)));
+}
+
+/* As whom a command runs, and whether it is there. What is missing is a remark: mail for it waits,
+ * and distributions ship lines for programs that few have installed. */
+static void check_command(struct planning *planning, const struct conf_service *conf,
+                          const struct conf_pipe_command *command)
+{
+    struct arena *arena = &planning->plan->arena;
+    const char *user = arena_string(arena, command->user);
+    const char *group = arena_string(arena, command->group);
+    const char *directory = arena_string(arena, command->directory);
+    const char *program = arena_string(arena, command->arguments[0]);
+    if (!user || !group || !directory || !program) {
+        note_memory(planning);
+        return;
+    }
+    const struct passwd *owner = getpwnam(user);
+    if (!owner)
+        note_service(planning, CONF_NOTICE_REMARK, conf,
+                     "there is no such user: user=", command->user);
+    else if (owner->pw_uid == 0)
+        note_service(planning, CONF_NOTICE_WARNING, conf,
+                     "a command is not run as root: user=", command->user);
+    if (*group && !getgrnam(group))
+        note_service(planning, CONF_NOTICE_REMARK, conf,
+                     "there is no such group: user=...:", command->group);
+    if (!span_is_empty(command->chroot))
+        return; /* both are to be looked for in there */
+    if (*directory && access(directory, F_OK) != 0)
+        note_service(planning, CONF_NOTICE_REMARK, conf,
+                     "there is no such directory: directory=", command->directory);
+    if (*program == '/' && access(program, F_OK) != 0)
+        note_service(planning, CONF_NOTICE_REMARK, conf,
+                     "there is no such program: argv=", command->arguments[0]);
+}
+
+/* -v and -o are understood; of Postfix's other options those that say what is so anyway pass. */
+static void check_arguments(struct planning *planning, const struct conf_service *conf,
+                            bool takes_words)
+{
+    static const char *const silent[] = {"-D", "-d", "-c", "-u", "-n",
+                                         "-t", "-l", "-s", "-i", "-S"};
+    for (size_t i = 0; i < conf->option_count; i++) {
+        const struct span option = conf->arguments[i];
+        bool is_known = option.length < 2 || option.bytes[0] != '-' || option.bytes[1] == 'v' ||
+                        option.bytes[1] == 'o';
+        for (size_t n = 0; n < ARRAY_LENGTH(silent); n++)
+            is_known = is_known || span_equals(option, span_from_string(silent[n]));
+        if (!is_known)
+            note_service(planning, CONF_NOTICE_WARNING, conf,
+                         "-v and -o are allowed before all else, and this has no effect: ", option);
+    }
+    if (!takes_words && conf->argument_count > conf->option_count)
+        note_service(planning, CONF_NOTICE_WARNING, conf,
+                     "settings are given as -o name=value, and this has no effect: ",
+                     conf->arguments[conf->option_count]);
+}
+
 /* What follows the program in master.cf, where that is the daemon's to know. */
 static void take_command(struct planning *planning, const struct conf_service *conf,
                          struct plan_service *service)
@@ -259,7 +325,9 @@ static void take_command(struct planning *planning, const struct conf_service *c
     struct buffer text;
     const struct span *words = conf->arguments + conf->option_count;
     const size_t count = conf->argument_count - conf->option_count;
-    if (!(service->program->traits & WIRING_RUNS_COMMAND))
+    const bool takes_words = (service->program->traits & WIRING_RUNS_COMMAND) != 0;
+    check_arguments(planning, conf, takes_words);
+    if (!takes_words)
         return;
     if (!conf_pipe_parse(words, count, &plan->arena, &command, &error)) {
         conf_notice_add(planning->notices, CONF_NOTICE_ERROR, "%.*s, line %u: service %.*s: %s",
@@ -267,6 +335,7 @@ static void take_command(struct planning *planning, const struct conf_service *c
                         SPAN_PRINTF(service->name), error.text);
         return;
     }
+    check_command(planning, conf, &command);
     buffer_init(&text, &plan->arena, ARGUMENTS_MAX_BYTES);
     for (size_t i = 0; i < count; i++) {
         buffer_append_span(&text, words[i]);
@@ -404,18 +473,44 @@ static void add_services_of(struct planning *planning, const struct wiring_progr
         add_missing_service(planning, program);
 }
 
+/* A program that differs in two letters that were swapped, one that is wrong, missing or too much;
+ * those of Postfix that are not here differ in more. */
+static const char *suggest_program(struct span name)
+{
+    for (size_t i = 0; i < wiring_program_count; i++) {
+        const struct span known = span_from_string(wiring_programs[i].program);
+        size_t front = 0, back = 0;
+        while (front < name.length && front < known.length &&
+               name.bytes[front] == known.bytes[front])
+            front++;
+        while (back < name.length - front && back < known.length - front &&
+               name.bytes[name.length - 1 - back] == known.bytes[known.length - 1 - back])
+            back++;
+        const size_t left = name.length - front - back, right = known.length - front - back;
+        const bool is_swapped = left == 2 && right == 2 &&
+                                name.bytes[front] == known.bytes[front + 1] &&
+                                name.bytes[front + 1] == known.bytes[front];
+        if (is_swapped || (left <= 1 && right <= 1))
+            return wiring_programs[i].program;
+    }
+    return NULL;
+}
+
 static void note_foreign_services(struct planning *planning)
 {
     const struct conf_master *master = &planning->plan->instance.master;
     for (size_t i = 0; i < master->service_count; i++) {
         const struct conf_service *service = &master->services[i];
-        char reason[128];
+        char reason[160];
         if (wiring_find(service->program) || is_disabled(planning, service))
             continue;
         struct buffer text;
         buffer_init(&text, NULL, sizeof(reason) - 1);
         buffer_append_format(&text, "program %.*s has no counterpart here",
                              SPAN_PRINTF(span_first(service->program, 64)));
+        const char *meant = suggest_program(service->program);
+        if (meant)
+            buffer_append_format(&text, "; did you mean %s?", meant);
         memcpy(reason, buffer_span(&text).bytes, text.length);
         reason[text.length] = '\0';
         buffer_release(&text);
@@ -423,27 +518,29 @@ static void note_foreign_services(struct planning *planning)
     }
 }
 
-/* A name that nothing uses is a slip of the pen more often than not. */
-static void note_unused(void *context, const struct conf_service *service, struct span name,
-                        struct span value, uint32_t line)
+/* Words of master_service_disable that leave nothing out. */
+static void note_disabled(struct planning *planning)
 {
-    struct planning *planning = context;
     const struct conf_instance *instance = &planning->plan->instance;
-    conf_notice_add(planning->notices, CONF_NOTICE_WARNING,
-                    "%.*s, line %u: unused parameter: %.*s=%.*s",
-                    SPAN_PRINTF(service ? instance->master.file : instance->main.file), line,
-                    SPAN_PRINTF(name), SPAN_PRINTF(value));
-}
-
-static void note_undefined(void *context, const struct conf_service *service, struct span name,
-                           uint32_t line)
-{
-    struct planning *planning = context;
-    const struct conf_instance *instance = &planning->plan->instance;
-    conf_notice_add(planning->notices, CONF_NOTICE_WARNING,
-                    "%.*s, line %u: undefined parameter: %.*s",
-                    SPAN_PRINTF(service ? instance->master.file : instance->main.file), line,
-                    SPAN_PRINTF(name));
+    struct span rest = planning->plan->settings.master_service_disable, word, name, type;
+    while (span_next_word(&rest, " \t\r\n,", &word)) {
+        const bool is_whole = span_split_once(word, '/', &name, &type);
+        bool is_used = false;
+        for (size_t i = 0; i < instance->master.service_count && !is_used; i++) {
+            const struct conf_service *service = &instance->master.services[i];
+            const struct wiring_program *program = wiring_find(service->program);
+            is_used = span_equals(is_whole ? type : word, service->columns[CONF_COLUMN_TYPE]) &&
+                      (!is_whole || span_equals(name, conf_service_name(service))) &&
+                      !(is_whole && program && program->traits & WIRING_ALWAYS);
+        }
+        if (!is_used)
+            conf_notice_add(
+                planning->notices, CONF_NOTICE_WARNING,
+                "%.*s master_service_disable: %.*s leaves no service out: name/type or "
+                "type of a line of master.cf that is not needed always is allowed",
+                SPAN_PRINTF(conf_instance_origin(instance, NULL, SPAN("master_service_disable"))),
+                SPAN_PRINTF(span_first(word, 100)));
+    }
 }
 
 struct plan *plan_create(const char *directory, struct conf_notices *notices)
@@ -476,8 +573,7 @@ struct plan *plan_create(const char *directory, struct conf_notices *notices)
     for (size_t i = 0; i < wiring_program_count; i++)
         add_services_of(&planning, &wiring_programs[i]);
     note_foreign_services(&planning);
-    const struct conf_usage usage = {&plan->instance, &planning, note_unused, note_undefined};
-    conf_usage_report(&usage);
+    note_disabled(&planning);
     if (notices->error_count != errors_before)
         plan_destroy(&plan);
     return plan;

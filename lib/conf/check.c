@@ -2,6 +2,7 @@
 #include "conf/check.h"
 
 #include "conf/known.h"
+#include "conf/shapes.h"
 #include "conf/suggest.h"
 #include "conf/usage.h"
 
@@ -63,11 +64,15 @@ static void check_built(struct checking *checking, const struct conf_service *se
         return;
     buffer_init(&value, NULL, CONF_EXPAND_MAX_BYTES);
     if (conf_instance_checked_value(checking->instance, service, parameter, name, &value,
-                                    checking->notices) &&
-        checking->value_check)
-        checking->value_check->check(
-            checking->value_check->context, parameter, name, buffer_span(&value),
-            conf_instance_origin(checking->instance, service, name), checking->notices);
+                                    checking->notices)) {
+        const struct span origin = conf_instance_origin(checking->instance, service, name);
+        const struct conf_shape_question question = {checking->instance, service, name,
+                                                     buffer_span(&value), origin};
+        conf_shape_check(&question, checking->notices);
+        if (checking->value_check)
+            checking->value_check->check(checking->value_check->context, parameter, name,
+                                         buffer_span(&value), origin, checking->notices);
+    }
     buffer_release(&value);
 }
 
@@ -93,15 +98,22 @@ static void check_known(struct checking *checking, const struct conf_service *se
         expand(checking, service, text, &value) &&
         expand(checking, service, span_from_string(known->default_text), &otherwise);
     const struct span shown = span_first(is_expanded ? buffer_span(&value) : text, 200);
+    struct span word = span_empty();
     if (!is_expanded ||
-        !conf_known_is_harmless(known, buffer_span(&value), buffer_span(&otherwise)))
-        conf_notice_add(checking->notices,
-                        known->harmless_words && !is_left_out ? CONF_NOTICE_ERROR
-                                                              : CONF_NOTICE_WARNING,
-                        "%.*s %.*s = %.*s: this release cannot do that, and would let pass what it "
-                        "is to stop; take the setting out to run without it",
-                        SPAN_PRINTF(origin), SPAN_PRINTF(name), SPAN_PRINTF(shown));
-    else if (!known->harmless_words && !span_equals(buffer_span(&value), buffer_span(&otherwise)))
+        !conf_known_is_harmless(known, buffer_span(&value), buffer_span(&otherwise), &word)) {
+        const bool is_one_of_many = !span_is_empty(word) && !span_equals(word, buffer_span(&value));
+        const struct span culprit = is_one_of_many
+                                        ? arena_format(checking->instance->arena, "\"%.*s\"",
+                                                       SPAN_PRINTF(span_first(word, 100)))
+                                        : SPAN("that");
+        conf_notice_add(
+            checking->notices,
+            known->harmless_words && !is_left_out ? CONF_NOTICE_ERROR : CONF_NOTICE_WARNING,
+            "%.*s %.*s = %.*s: this release cannot do %.*s, and would let pass what it is to stop; "
+            "take %s out to run without it",
+            SPAN_PRINTF(origin), SPAN_PRINTF(name), SPAN_PRINTF(shown), SPAN_PRINTF(culprit),
+            is_one_of_many ? "the word" : "the setting");
+    } else if (!known->harmless_words && !span_equals(buffer_span(&value), buffer_span(&otherwise)))
         conf_notice_add(checking->notices, CONF_NOTICE_WARNING,
                         "%.*s %.*s = %.*s: has no effect in this release", SPAN_PRINTF(origin),
                         SPAN_PRINTF(name), SPAN_PRINTF(shown));
@@ -140,6 +152,7 @@ bool conf_check(struct conf_instance *instance, const struct conf_value_check *v
             check_setting(&checking, service, service->overrides[n].name,
                           service->overrides[n].value);
     }
+    conf_shape_compare(instance, notices);
     conf_usage_report(&usage);
     return notices->error_count == errors_before;
 }

@@ -204,13 +204,21 @@ bool conf_instance_checked_value(const struct conf_instance *instance,
 {
     struct conf_error error;
 
+    /* A default can only be wrong because of what it refers to, and that has been noted. */
+    const struct conf_place place = {instance, service, 0};
+    struct span ignored;
+    const bool is_noted = notices->error_count > 0 && !conf_place_is_set(&place, name, &ignored);
+
     if (!conf_instance_value(instance, service, name, output, &error)) {
-        conf_notice_add(notices, CONF_NOTICE_ERROR, "%s", error.text);
+        if (!is_noted)
+            conf_notice_add(notices, CONF_NOTICE_ERROR, "%s", error.text);
         return false;
     }
     if (expand_clients(instance, service, parameter, output, &error) &&
         conf_parameter_accepts(parameter, buffer_span(output), &error))
         return true;
+    if (is_noted)
+        return false;
     conf_notice_add(notices, CONF_NOTICE_ERROR, "%.*s %.*s = %.*s: %s",
                     SPAN_PRINTF(conf_instance_origin(instance, service, name)), SPAN_PRINTF(name),
                     SPAN_PRINTF(span_first(buffer_span(output), 100)), error.text);
@@ -224,10 +232,12 @@ static bool take_templates(const struct conf_instance *instance, const struct co
     struct buffer text;
     struct conf_error error;
     const struct span path = buffer_span(value);
+    const struct span origin =
+        conf_instance_origin(instance, service, SPAN("bounce_template_file"));
     if (path.length > 0 && path.bytes[0] != '/') { /* master is not where the operator was */
         conf_notice_add(notices, CONF_NOTICE_ERROR,
-                        "bounce_template_file %.*s: a path from / on is allowed",
-                        SPAN_PRINTF(path));
+                        "%.*s bounce_template_file = %.*s: a path from / on is allowed",
+                        SPAN_PRINTF(origin), SPAN_PRINTF(path));
         return false;
     }
     buffer_init(&text, NULL, CONF_TEXT_MAX);
@@ -237,7 +247,7 @@ static bool take_templates(const struct conf_instance *instance, const struct co
     if (is_ok)
         conf_templates_escape(buffer_span(&text), value);
     else
-        conf_notice_add(notices, CONF_NOTICE_ERROR, "%s", error.text);
+        conf_notice_add(notices, CONF_NOTICE_ERROR, "%.*s %s", SPAN_PRINTF(origin), error.text);
     buffer_release(&text);
     return is_ok;
 }
@@ -299,8 +309,10 @@ static void append_family_default(struct family_writer *writer)
     if (!conf_instance_expand(writer->instance, writer->service,
                               span_from_string(writer->suffix->default_text), &value, &error) ||
         !conf_parameter_accepts(writer->suffix, buffer_span(&value), &error)) {
-        conf_notice_add(writer->notices, CONF_NOTICE_ERROR, "%s = %.*s: %s",
-                        writer->suffix->default_text, SPAN_PRINTF(buffer_span(&value)), error.text);
+        if (writer->notices->error_count == 0) /* else the value that it refers to is noted */
+            conf_notice_add(writer->notices, CONF_NOTICE_ERROR, "%s = %.*s: %s",
+                            writer->suffix->default_text, SPAN_PRINTF(buffer_span(&value)),
+                            error.text);
         writer->is_ok = false;
     } else {
         buffer_append_format(writer->output, "/%s = %.*s\n", writer->suffix->name,

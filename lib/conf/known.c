@@ -24,7 +24,7 @@ const struct conf_known *conf_known_find(struct span name)
 }
 
 bool conf_known_is_harmless(const struct conf_known *known, struct span value,
-                            struct span default_value)
+                            struct span default_value, struct span *harmful_word)
 {
     struct span rest = value, word;
     bool has_first = known->first_word == NULL;
@@ -32,6 +32,7 @@ bool conf_known_is_harmless(const struct conf_known *known, struct span value,
     if (!known->harmless_words || span_equals(value, default_value))
         return true;
     while (span_next_word(&rest, ", \t\r\n", &word)) {
+        *harmful_word = word;
         if (!conf_value_is_one_of(word, known->harmless_words))
             return false;
         if (!has_first && span_equals_ascii_nocase(word, span_from_string(known->first_word)))

@@ -22,8 +22,8 @@ extern const struct conf_known conf_known[];
 extern const size_t conf_known_count;
 
 MUST_USE const struct conf_known *conf_known_find(struct span name);
-/* May this expanded value be ignored? */
+/* May this expanded value be ignored? If not, *harmful_word is the first word that may not. */
 MUST_USE bool conf_known_is_harmless(const struct conf_known *known, struct span value,
-                                     struct span default_value);
+                                     struct span default_value, struct span *harmful_word);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "table/clients.h"
@@ -10,7 +11,7 @@
 #include "table/names.h"
 #include "table/table.h"
 
-enum { CHECK_ERROR_MAX_BYTES = 512 };
+enum { CHECK_ERROR_MAX_BYTES = 512, SHOWN_MAX_BYTES = 100 };
 
 struct table_setting {
     struct span name;
@@ -26,17 +27,53 @@ static void note(const struct table_setting *setting, enum conf_notice_level lev
                     SPAN_PRINTF(reason));
 }
 
-/* Only looked for, not read: whoever checks may be root, and the file somebody else's. */
+/* What is built from a text by postmap, and by which of its two names. */
+static const char *builder_of(const struct table_setting *setting, struct span word)
+{
+    static const char *const built[] = {"hash:", "btree:", "cdb:", "lmdb:"};
+    for (size_t i = 0; i < ARRAY_LENGTH(built); i++)
+        if (span_starts_with(word, span_from_string(built[i])))
+            return span_equals(setting->name, SPAN("alias_maps")) ? "postalias" : "postmap";
+    return NULL;
+}
+
+/* Databases are looked for and not read: whoever checks may be root, and the
+ * file somebody else's. */
 static void check_file(const struct table_setting *setting, struct span word, struct span file)
 {
     char *path = arena_string(setting->notices->arena, file);
+    struct stat facts;
     struct buffer reason;
-    if (span_is_empty(file) || !path || access(path, R_OK) == 0)
+    if (span_is_empty(file) || !path)
         return;
+    const bool is_there = access(path, R_OK) == 0;
+    const int error = is_there ? EISDIR : errno;
+    if (is_there && (stat(path, &facts) != 0 || !S_ISDIR(facts.st_mode)))
+        return;
+    const char *builder = error == ENOENT ? builder_of(setting, word) : NULL;
     buffer_init(&reason, NULL, CHECK_ERROR_MAX_BYTES);
-    buffer_append_format(&reason, "open %s: %s", path, strerror(errno));
+    buffer_append_format(&reason, "open %s: %s", path, strerror(error));
+    if (builder)
+        buffer_append_format(&reason, "; %s %.*s makes it", builder,
+                             SPAN_PRINTF(span_first(word, SHOWN_MAX_BYTES)));
     note(setting, CONF_NOTICE_WARNING, word, buffer_span(&reason));
     buffer_release(&reason);
+}
+
+/* Lines that would be left out. A text is read that is the administrator's or our own. */
+static void check_text(const struct table_setting *setting, struct span word, struct table *table)
+{
+    static const char *const texts[] = {"texthash:", "cidr:", "regexp:", "pcre:"};
+    char *path = arena_string(setting->notices->arena, table_file(table));
+    struct stat facts;
+    bool is_text = false;
+    for (size_t i = 0; i < ARRAY_LENGTH(texts); i++)
+        is_text = is_text || span_starts_with(table_name(table), span_from_string(texts[i]));
+    if (!is_text || !path || stat(path, &facts) != 0 || !S_ISREG(facts.st_mode) ||
+        access(path, R_OK) != 0 || (facts.st_uid != 0 && facts.st_uid != geteuid()))
+        return;
+    if (table_prepare(table) == TABLE_ERROR)
+        note(setting, CONF_NOTICE_WARNING, word, table_error(table));
 }
 
 static void check_files(const struct table_setting *setting, struct span word,
@@ -47,15 +84,27 @@ static void check_files(const struct table_setting *setting, struct span word,
         check_files(setting, word, table_part(table, i));
 }
 
+static void note_oddity(void *context, struct span text)
+{
+    const struct table_setting *setting = context;
+    conf_notice_add(setting->notices, CONF_NOTICE_WARNING, "%.*s %.*s: %.*s",
+                    SPAN_PRINTF(setting->origin), SPAN_PRINTF(setting->name),
+                    SPAN_PRINTF(span_first(text, CHECK_ERROR_MAX_BYTES)));
+}
+
 static void check_table(const struct table_setting *setting, struct span word)
 {
+    const struct table_options options = {.warn = note_oddity,
+                                          .warn_context = (void *)(uintptr_t)setting};
     struct buffer error;
     buffer_init(&error, NULL, CHECK_ERROR_MAX_BYTES);
-    struct table *table = table_open(word, NULL, &error);
-    if (table)
+    struct table *table = table_open(word, &options, &error);
+    if (table) {
         check_files(setting, word, table);
-    else
+        check_text(setting, word, table);
+    } else {
         note(setting, CONF_NOTICE_ERROR, word, buffer_span(&error));
+    }
     table_close(&table);
     buffer_release(&error);
 }

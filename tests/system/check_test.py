@@ -1,6 +1,8 @@
 """What posthouse check, start and reload tell an operator about main.cf and master.cf."""
 
+import os
 import re
+import socket
 
 import pytest
 
@@ -53,6 +55,30 @@ FATAL = [
     ("smtpd_tls_security_level = encrypt", r"main\.cf, line LINE: smtpd_tls_security_level = encrypt: this release"),
     ("smtpd_relay_restrictions = permit_mynetworks, reject", r"main\.cf, line LINE: smtpd_relay_restrictions = "),
     ("a line that is none", r'main\.cf, line LINE: expected "name = value"'),
+    ("myhostname = two words", r"main\.cf, line LINE: myhostname = two words: this is no host name"),
+    ("myorigin = /etc/mailname", r"main\.cf, line LINE: myorigin = /etc/mailname: a domain name is needed, not a file"),
+    ("queue_directory = spool", r"main\.cf, line LINE: queue_directory = spool: a path from / on is allowed"),
+    ("maillog_file = /elsewhere/log", r"main\.cf, line LINE: maillog_file = /elsewhere/log: the file must be below one of"),
+    ("maillog_file_permissions = 999", r"main\.cf, line LINE: maillog_file_permissions = 999: a mode of "),
+    ("compatibility_level = new", r"main\.cf, line LINE: compatibility_level = new: a level is numbers"),
+    ("relayhost = [192.0.2.1", r'main\.cf, line LINE: relayhost = \[192\.0\.2\.1: "\[192\.0\.2\.1" is no next hop'),
+    ("smtp_bind_address = eth0", r"main\.cf, line LINE: smtp_bind_address = eth0: an IPv4 address is allowed"),
+    ("smtp_bind_address6 = 192.0.2.1", r"main\.cf, line LINE: smtp_bind_address6 = 192\.0\.2\.1: an IPv6 address is"),
+    ("smtp_tcp_port = 70000", r"main\.cf, line LINE: smtp_tcp_port = 70000: no port has this name"),
+    ("lmtp_tcp_port = nosuch", r"main\.cf, line LINE: lmtp_tcp_port = nosuch: no port has this name"),
+    ("virtual_uid_maps = static:vmail", r"main\.cf, line LINE: virtual_uid_maps = static:vmail: static: and a number"),
+    ("local_header_rewrite_clients = permit_mynetwork", r'main\.cf, line LINE: .*: unknown word "permit_mynetwork"'),
+    ("smtpd_recipient_restrictions = permit_mynetworks, reject_unknown_client",
+     r'main\.cf, line LINE: .*: this release cannot do "reject_unknown_client"'),
+    ("smtpd_client_event_limit_exceptions = 192.0.2.1/99", r"main\.cf, line LINE: .*192\.0\.2\.1/99: is no name, address"),
+    ("bounce_template_file = /does/not/exist", r"main\.cf, line LINE: bounce_template_file /does/not/exist: No such"),
+    ("forward_path = ${home", r"main\.cf, line LINE: forward_path = \$\{home: '\}' is missing"),
+    ("allow_mail_to_commands = everywhere", r"main\.cf, line LINE: .*: words of alias\|forward\|include are allowed"),
+    ("smtp_pix_workarounds = all", r"main\.cf, line LINE: .*: words of disable_esmtp\|delay_dotcrlf are allowed"),
+    ("mailbox_delivery_lock = lockf", r"main\.cf, line LINE: .*: words of fcntl\|flock\|dotlock are allowed"),
+    ("lmtp_header_checks = pcre:/x", r"main\.cf, line LINE: lmtp_header_checks = pcre:/x: this release cannot do that"),
+    ("local_login_sender_maps = hash:/x", r"main\.cf, line LINE: local_login_sender_maps = .*: this release cannot do"),
+    ("smtpd_hide_client_session = yes", r"main\.cf, line LINE: smtpd_hide_client_session = yes: this release cannot"),
 ]
 
 
@@ -64,6 +90,7 @@ def test_mistakes_stop_a_start(make_instance, text, complaint):
     pattern = "^posthouse: fatal: .*" + complaint.replace("LINE", str(line))
     assert status == 1 and has_line(lines, pattern), lines
     assert sum(bool(re.search(pattern, said)) for said in lines) == 1, "said once"
+    assert len([said for said in lines if "fatal" in said]) == 1, "what follows from it is not said"
     started = one.run("posthouse", "start")
     assert started.returncode == 1 and has_line(started.stderr.splitlines(), pattern)
     assert one.run("posthouse", "status").returncode == 1
@@ -78,6 +105,17 @@ WARNINGS = [
     ("biff = no", r"biff = no: has no effect in this release"),
     ("readme_directory = /usr/share/doc/postfix", r"readme_directory = .*: has no effect in this release"),
     ("relay_domains = hash:/does/not/exist", r"relay_domains: hash:/does/not/exist: open /does/not/exist\.db: No such"),
+    ("queue_run_delay = 1s", r"queue_run_delay = 1s: has no effect in this release"),
+    ("smtpd_delay_reject = no", r"smtpd_delay_reject = no: has no effect in this release"),
+    ("local_transport = nowhere", r'local_transport = nowhere: master\.cf has no service "nowhere" that delivers mail'),
+    ("virtual_transport = lmtp:unix:x", r'virtual_transport = lmtp:unix:x: master\.cf has no service "lmtp"'),
+    ("forward_path = $hme/.forward", r"forward_path = .*: \$hme stands for nothing here: home, shell"),
+    ("mailbox_size_limit = 5", r"message_size_limit = 10240000 is more than mailbox_size_limit = 5: mail that is taken"),
+    ("minimal_backoff_time = 2h", r"minimal_backoff_time = 2h is more than maximal_backoff_time = 4000s"),
+    ("parent_domain_matches_subdomains = all", r'"all" is no parameter whose list has parents of domains'),
+    ("master_service_disable = smpt/inet", r"master_service_disable: smpt/inet leaves no service out"),
+    ("transport_maps = texthash:/etc", r"transport_maps: texthash:/etc: open /etc: Is a directory"),
+    ("transport_maps = hash:/does/not/exist", r"No such file or directory; postmap hash:/does/not/exist makes it"),
     ("myhostname = mx.other.test", r"overriding earlier entry: myhostname=mx\.here\.test"),
 ]
 
@@ -120,6 +158,75 @@ def test_mistake_in_one_service(make_instance):
     status, lines = check(one)
     number = len(one.services.splitlines()) - 1
     assert status == 1 and has_line(lines, rf"master\.cf, line {number}: -o smtpd_timeout = never: a time of 1s or more"), lines
+
+
+# Lines of master.cf, and what is said of the first.
+SERVICES = [
+    ("a unix - - n - - pipe flags=R user=nobody", 1, "fatal: .*: service a: argv= is missing"),
+    ("a unix - - n - - pipe user=nosuchuser argv=/bin/cat", 0, "service a: there is no such user: user=nosuchuser"),
+    ("a unix - - n - - pipe user=nobody:nosuchgroup argv=/bin/cat", 0, "service a: there is no such group"),
+    ("a unix - - n - - pipe user=root argv=/bin/cat", 0, "warning: .*: a command is not run as root"),
+    ("a unix - - n - - pipe user=nobody argv=/bin/cat ${nope}", 1, r'fatal: .*: unknown macro in "\$\{nope\}"'),
+    ("a unix - - n - - pipe user=nobody argv=/no/such", 0, "service a: there is no such program: argv=/no/such"),
+    ("a unix - - n - - pipe user=nobody directory=/no/such argv=/bin/cat", 0, "service a: there is no such directory"),
+    ("a unix - - n - - smtp smtp_helo_name=x", 0, "warning: .*: settings are given as -o name=value, .*: smtp_helo_name=x"),
+    ("a unix - - n - - smtp -q", 0, "warning: .*: -v and -o are allowed before all else, .*: -q"),
+    ("a unix - - n - - smtp -o smtp_bind_address=x", 1, "fatal: .*: -o smtp_bind_address = x: an IPv4 address"),
+    ("a unix - - n - - smpt", 0, "program smpt has no counterpart here; did you mean smtp"),
+    ("127.0.0.1:nosuch inet n - n - - smtpd", 1, 'fatal: .*: no port is called "nosuch"; write its number'),
+    ("999999 inet n - n - - smtpd", 1, 'fatal: .*: no port is called "999999"'),
+    ("300.1.1.1:2526 inet n - n - - smtpd", 1, 'fatal: .*: host "300.1.1.1" has no address'),
+]
+
+
+@pytest.mark.parametrize("text, expected, complaint", SERVICES, ids=[re.sub("[^a-z=]+", "-", row[0]) for row in SERVICES])
+def test_mistakes_in_services(make_instance, text, expected, complaint):
+    one = make_instance("here")
+    line = add(one, "master.cf", text + "\n")
+    status, lines = check(one)
+    assert status == expected and len(lines) == 1, lines
+    assert f"master.cf, line {line}:" in lines[0] and has_line(lines, complaint), lines
+
+
+def test_a_name_is_said_to_be_unknown_once(make_instance):
+    one = make_instance("here", settings={"smtpd_reciepient_limit": "5"})
+    assert len(check(one)[1]) == 1
+
+
+def test_domains_in_two_classes(make_instance):
+    one = make_instance("here")
+    add(one, "main.cf", "mydestination = localhost here.test\n")
+    assert has_line(check(one)[1], "virtual_mailbox_domains: here.test stands in mydestination, too")
+
+
+def test_lines_of_tables_that_are_left_out(make_instance):
+    one = make_instance("here", settings={"virtual_alias_maps": "pcre:$config_directory/patterns"})
+    (one.etc / "patterns").write_text("/^good$/ you@here.test\n/(/ you@here.test\n")
+    status, lines = check(one)
+    assert status == 0 and has_line(lines, "warning: .*virtual_alias_maps: pcre map .*/patterns, line 2: "), lines
+
+
+def test_port_in_use(make_instance):
+    one = make_instance("here")
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((one.address, one.port))
+        taken.listen()
+        done = one.run("posthouse", "start")
+    assert done.returncode == 1
+    assert has_line(done.stderr.splitlines(), f"fatal: cannot listen on .*:{one.port}: another program listens there: stop")
+
+
+@pytest.mark.skipif("os.geteuid() != 0")
+def test_directories_of_others(make_instance):
+    one = make_instance("here").start()
+    one.stop()
+    os.chown(one.queue_directory / "new", 12345, 12345)
+    (one.directory / "data").chmod(0o777)
+    status, lines = check(one)
+    assert status == 1
+    assert has_line(lines, "fatal: directory .*/queue/new belongs to uid 12345 instead of [0-9]+: chown -R"), lines
+    assert has_line(lines, r"fatal: directory .*/data may be written to by others \(mode 777\): chmod 755"), lines
 
 
 def test_services_of_postfix_are_remarks(make_instance):

@@ -187,6 +187,7 @@ def test_hyphen_behind_quotes_is_no_option(commands):
 def test_users_that_are_refused(commands, user, reason):
     commands.services = f"bad unix - n n - - pipe\n  user={user} argv=/bin/true\n"
     here = commands.start()
+    here.tolerate("warning: .*service bad: a command is not run as root: user=root")
     here.send("you@here.test")
     here.wait_for_log(rf"relay=bad, .*status=deferred \(.*{reason}\)$")
 

@@ -25,8 +25,8 @@
     "Characters that separate a user's name from an address extension (user+extension).")
 
 /* Addresses that are not complete. */
-#define CONF_SHARED_propagate_unmatched_extensions CONF_TEXT(propagate_unmatched_extensions, \
-    "canonical, virtual", 0, 4096, "Tables whose results keep the address extension.")
+#define CONF_SHARED_propagate_unmatched_extensions CONF_WORDS(propagate_unmatched_extensions, \
+    "canonical, virtual", "canonical|virtual|alias|forward|include|generic", "Tables whose results keep the address extension.")
 #define CONF_SHARED_owner_request_special CONF_BOOL(owner_request_special, "yes", \
     "Take owner-list and list-request for names without an extension, where - is in recipient_delimiter; and mail for list has owner-list, if there is one, for its sender.")
 #define CONF_SHARED_append_at_myorigin CONF_BOOL(append_at_myorigin, "yes", \

@@ -596,16 +596,18 @@ static void test_load_is_strict(void **state)
 static void test_known(void **state)
 {
     (void)state;
+    struct span word = span_empty();
     const struct conf_known *relay = conf_known_find(SPAN("smtpd_relay_restrictions"));
     assert_non_null(relay);
     assert_true(conf_known_is_harmless(
         relay, SPAN("permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination"),
-        SPAN("x")));
+        SPAN("x"), &word));
     assert_false(conf_known_is_harmless(
-        relay, SPAN("permit_mynetworks, check_client_access hash:/x"), SPAN("")));
+        relay, SPAN("permit_mynetworks, check_client_access hash:/x"), SPAN(""), &word));
+    assert_span_is("the word", word, "check_client_access");
     const struct conf_known *readme = conf_known_find(SPAN("readme_directory"));
     assert_non_null(readme);
-    assert_true(conf_known_is_harmless(readme, SPAN("anything"), SPAN("")));
+    assert_true(conf_known_is_harmless(readme, SPAN("anything"), SPAN(""), &word));
 }
 
 int main(void)
