@@ -365,7 +365,8 @@ def sessions_finish_after_a_reload(place):
     # The one that is not done, and the helpers that it may need.
     wait_until(lambda: {program for _, program, _ in one.processes(generation=1)} ==
                {"local", "addrd", "dnsd", "logd"}, "all others are gone")
-    assert [name for name, _, _ in one.processes("draining")] == ["patient"], one.processes()
+    wait_until(lambda: [name for name, _, _ in one.processes("draining")] == ["patient"],
+               "only the patient one is left")
     one.ok("stop")
     one.wait_for_log("^local: testd: ends sessions$")
 

@@ -222,7 +222,7 @@ static void test_plans(void **state)
         {"disabled", "master_service_disable = 2525/inet\n",
          "2525 inet n - y - 1 smtpd\n2526 inet n - y - 1 smtpd\n",
          HELPERS "2526=smtpd*1 bounce=bounce*1 limitd=limitd*1 pickup=pickup*1", 0},
-        {"a command", "", "drop unix - n n - 10 pipe user=me argv=/bin/true ${recipient}\n",
+        {"a command", "", "drop unix - n n - 10 pipe user=nobody argv=/bin/true ${recipient}\n",
          HELPERS "bounce=bounce*1 limitd=limitd*1 drop=pipe*1 pickup=pickup*1", 0},
         {"a command without a user", "", "drop unix - n n - 10 pipe argv=/bin/true\n", "", 0},
         {"a bad override", "", "2525 inet n - y - 1 smtpd -o smtpd_timeout=soon\n", "", 0},
