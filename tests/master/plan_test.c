@@ -233,7 +233,7 @@ static void test_plans(void **state)
         char text[1024];
         size_t remark_count;
         describe(*state, rows[i].main_text, rows[i].master_text, text, sizeof(text), &remark_count);
-        if (strncmp(text, rows[i].expected, strlen(rows[i].expected)) != 0 || !text[0])
+        if (!strstr(text, rows[i].expected) || !text[0])
             fail_msg("%s: got \"%s\"", rows[i].name, text);
         if (remark_count != rows[i].remark_count)
             fail_msg("%s: %zu remarks", rows[i].name, remark_count);
