@@ -34,6 +34,7 @@ class Forms:
         self.domain, self.store_path = domain, store_path
         self.ends = {}      # address -> its ends
         self.mailboxes = []  # users with a virtual mailbox that only forms lead to
+        self.forwarded = set()  # ends that another message leads to, which local makes
         self._keep = self.directory / "keep"
         self._keep.write_text(KEEP)
         self._keep.chmod(0o755)
@@ -97,6 +98,7 @@ class Forms:
         self.ends[f"file@{domain}"] = ["file:file"]
         self.ends[f"mixed@{domain}"] = [f"mixed@{self.domain}", "file:mixed", "command:mixed"]
         self.ends[f"folder@{domain}"] = ["maildir:folder"]
+        self.forwarded = {f"{name}@{self.domain}" for name in ("member1", "member2", "mixed", "forwarded")}
         home = system_users.homes["forwarder"]
         forward = home / ".forward"
         forward.write_text(f"\\forwarder, {self._mailbox('forwarded')}, {home}/box, {command('forward')}\n")

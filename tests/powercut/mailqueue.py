@@ -28,7 +28,8 @@ from harness.processes import Injection
 from harness.users import SystemUsers
 
 HEAD = ["file system", "states", "messages", "promises checked", "states with a loss or a second copy",
-        "relayed twice", "handed twice", "reported twice"]
+        "relayed twice", "handed twice", "reported twice",
+        "forwarded twice"]
 PORT, RELAY_PORT = 2525, 2526
 SESSIONS = 6
 RECOVERY_DEADLINE_S = 20
@@ -36,7 +37,7 @@ RECOVERY_DEADLINE_S = 20
 
 def _make_instance(programs, disk, outside, load, delivered_to):
     """All that must survive lies on the disk; what a boot finds empty, and the log, do not.
-    Returns (instance, system users, a function that makes a Mailboxes)."""
+    Returns (instance, system users, forms, a function that makes a Mailboxes)."""
     for name in ("run", "logs"):
         (outside / name).mkdir()
     os.chmod(disk.path, 0o755)
@@ -60,7 +61,7 @@ def _make_instance(programs, disk, outside, load, delivered_to):
     def mailboxes():
         return forms.mailboxes_for(system_users.maildir_of(instance), load.users + load.system_users,
                                    system_users)
-    return instance, system_users, mailboxes
+    return instance, system_users, forms, mailboxes
 
 
 def _record(disk, instance, load, seconds, liar):
@@ -88,7 +89,7 @@ def _boot(instance, load):
     instance.log_file.unlink(missing_ok=True)
 
 
-def _recover(instance, load, mailboxes, texts, deadline_s):
+def _recover(instance, load, mailboxes, forwarded, texts, deadline_s):
     """Problems after these marks, and how often something arrived twice elsewhere than in a Maildir."""
     marks = [text.split(" ") for text in texts]
     acknowledged = {mark[1] for mark in marks if mark[0] == "ack"}
@@ -108,24 +109,26 @@ def _recover(instance, load, mailboxes, texts, deadline_s):
             queue = instance.queue()
         found = read()
     except AssertionError as error:
-        return [str(error)], (0, 0, 0)
+        return [str(error)], (0, 0, 0, 0)
     problems = [f"lost: {message_id} {recipient}" for message_id, recipient in found.missing]
-    problems += [f"twice: {message_id} {recipient}" for message_id, recipient in found.doubled_local]
+    again = [key for key in found.doubled_local if key[1] in forwarded]
+    problems += [f"twice: {message_id} {recipient}" for message_id, recipient in found.doubled_local
+                 if recipient not in forwarded]
     problems += [f"damaged: {key}" for key in found.damaged]
     problems += [f"returned without a reason: {key}" for key in found.bounced]
     problems += [f"still in the queue: {text}" for text in queue.values()]
-    return problems, (len(found.doubled_relay), len(found.doubled_handed), len(found.doubled_reports))
+    return problems, (len(found.doubled_relay), len(found.doubled_handed), len(found.doubled_reports), len(again))
 
 
 class _Trial:
     """The rebuilt states of one recording, one after the other."""
 
-    def __init__(self, options, instance, load, mailboxes, disk, is_lying):
+    def __init__(self, options, instance, load, mailboxes, forwarded, disk, is_lying):
         self.options, self.instance, self.load, self.disk = options, instance, load, disk
-        self.mailboxes = mailboxes
+        self.mailboxes, self.forwarded = mailboxes, forwarded
         self.is_lying = is_lying  # losses are what we want to see
         self.deadline_s = 6 if is_lying else RECOVERY_DEADLINE_S
-        self.tried = self.lossy = self.relayed_twice = self.handed_twice = self.reported_twice = self.acknowledged = 0
+        self.tried = self.lossy = self.relayed_twice = self.handed_twice = self.reported_twice = self.forwarded_twice = self.acknowledged = 0
         self.recipes = collections.Counter()
         self.problems = []
 
@@ -138,12 +141,14 @@ class _Trial:
         try:
             # At the path where it was written, which the configuration names.
             with powercut.mounted(state.image, self.disk.path, self.disk.filesystem):
-                found, doubled = _recover(self.instance, self.load, self.mailboxes(), marks, self.deadline_s)
+                found, doubled = _recover(self.instance, self.load, self.mailboxes(), self.forwarded, marks,
+                                           self.deadline_s)
         except RuntimeError as error:
-            found, doubled = [str(error)], (0, 0, 0)
+            found, doubled = [str(error)], (0, 0, 0, 0)
         self.relayed_twice += doubled[0]
         self.handed_twice += doubled[1]
         self.reported_twice += doubled[2]
+        self.forwarded_twice += doubled[3]
         self.acknowledged += sum(mark.startswith("ack ") for mark in marks)
         if found:
             self.lossy += 1
@@ -192,11 +197,11 @@ def _try(options, workspace, filesystem, programs, state_count, liar=None):
     with powercut.LoggedDisk(str(outside), filesystem, options.logdisk) as disk:
         # Recipients of one message share a file by links, or do not.
         delivered_to = random.Random(f"{options.seed} {filesystem}").choice(("yes", "no"))
-        instance, system_users, mailboxes = _make_instance(programs, disk, outside, load, delivered_to)
+        instance, system_users, forms, mailboxes = _make_instance(programs, disk, outside, load, delivered_to)
         _record(disk, instance, load, 1.5 if liar else 3 + state_count / 40, liar)
     log = powercut.Log(disk.log)
     kinds = collections.Counter(record.kind for record in log.records)
-    trial = _Trial(options, instance, load, mailboxes, disk, liar is not None)
+    trial = _Trial(options, instance, load, mailboxes, forms.forwarded, disk, liar is not None)
     chance = random.Random(options.seed)
     for state in powercut.states(log, disk, state_count, options.seed):
         if state.number % 8 == 5 and not liar:
@@ -213,7 +218,7 @@ def _try(options, workspace, filesystem, programs, state_count, liar=None):
         f"{kinds['F']} flushes; states: "
         f"{', '.join(f'{name} {count}' for name, count in trial.recipes.items())}; relayed twice: "
         f"{trial.relayed_twice}, handed over twice: {trial.handed_twice}, "
-        f"reported twice: {trial.reported_twice}; {time.monotonic() - started:.1f} s")
+        f"reported twice: {trial.reported_twice}, forwarded twice: {trial.forwarded_twice}; {time.monotonic() - started:.1f} s")
 
 
 def run(results, options, workspace, filesystem, programs, state_count):
@@ -224,7 +229,7 @@ def run(results, options, workspace, filesystem, programs, state_count):
                   f"{filesystem}: Posthouse keeps what it acknowledged in {trial.tried} states", trial.problems)
     results.note(summary)
     row = [filesystem, trial.tried, load.count(), trial.acknowledged, trial.lossy, trial.relayed_twice,
-           trial.handed_twice, trial.reported_twice]
+           trial.handed_twice, trial.reported_twice, trial.forwarded_twice]
     if filesystem != "ext4":
         return row
     for liar in ("qmgr", "virtual"):
