@@ -446,6 +446,21 @@ def test_a_recipient_that_is_no_address(make_instance, bad):
     one.wait_for_empty_queue()
 
 
+@pytest.mark.skipif(not shutil.which("strace"), reason="no strace here")
+def test_flushes(make_instance):
+    """The file, and where file systems want it the directory beside it."""
+    one = here(make_instance)
+    one.start()
+    one.stop()
+    for setting, count in (("no", 1), ("yes", 2)):
+        one.set(queue_sync_directory=setting)
+        trace = one.directory / f"trace-{setting}"
+        subprocess.run(["strace", "-f", "-e", "trace=fsync,syncfs", "-o", trace,
+                        one.programs.command("sendmail"), "you"], input=b"Subject: s\n\n", check=True, timeout=60,
+                       env={"PATH": os.environ["PATH"], "MAIL_CONFIG": str(one.etc)})
+        assert len(re.findall(r"sync\w*\(\d+\) += 0", trace.read_text())) == count
+
+
 def test_a_loop(make_instance):
     """A message that has come round too often goes back to its sender."""
     one = here(make_instance, hopcount_limit=5)
