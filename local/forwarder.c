@@ -75,21 +75,36 @@ static bool add_recipient(struct job *job, struct span address, struct span orig
     return intake_add_recipient(&job->message, &recipient);
 }
 
+static bool can_be_kept(struct span text)
+{
+    for (size_t i = 0; i < text.length; i++)
+        if (text.bytes[i] < ' ' || text.bytes[i] == 0x7f)
+            return false;
+    return text.length > 0 && text.length <= QUEUE_TEXT_MAX_BYTES;
+}
+
 /* The address as aliases of addrd's make it. */
 static struct outcome add_address(struct job *job, struct span text, bool is_first)
 {
     struct addr_expansion expansion;
     struct ipc_addr_expanded expanded;
     struct span address;
-    if (!complete(job, text, &address))
-        return outcome_make(
-            OUTCOME_PERMANENT, 553, 1, 3,
-            arena_format(job->arena, "bad address syntax: %.*s", SPAN_PRINTF(text)));
+    if (!complete(job, text, &address)) {
+        if (!can_be_kept(text))
+            return outcome_make(
+                OUTCOME_PERMANENT, 553, 1, 3,
+                arena_format(job->arena, "bad address syntax: %.*s", SPAN_PRINTF(text)));
+        address = text;
+    }
     const struct outcome outcome =
         addr_expand(&job->forwarder->addr, address, job->sender, is_first ? ADDR_EXPAND_FIRST : 0,
                     clock_deadline_after(ADDR_WAIT_MS), job->arena, &expansion);
-    if (!outcome_is_ok(&outcome))
+    if (outcome.kind == OUTCOME_TEMPORARY)
         return outcome;
+    /* It is no address: the message goes to it all the same and fails there, so that the sender
+     * hears of this one, and the others have their mail. */
+    if (outcome.kind == OUTCOME_PERMANENT)
+        expansion = (struct addr_expansion){.records = span_empty(), .sender = span_empty()};
     const struct span original = span_is_empty(job->request->recipient->original)
                                      ? job->request->recipient->recipient
                                      : job->request->recipient->original;

@@ -213,22 +213,22 @@ static void take_recipient(struct taking *taking, const struct queue_recipient *
     struct mailbox completed;
     if (!outcome_is_ok(&taking->outcome))
         return;
-    if (!complete(taking, dropped->forward_path, arena, &completed)) {
-        taking->fault = "a recipient is no address";
-    } else {
-        const unsigned flags = expand_flags(taking);
+    const unsigned flags = expand_flags(taking);
+    recipient.original_recipient = dropped->forward_path;
+    /* What cannot be completed stays as it is; its sender hears that it is no address. */
+    if (complete(taking, dropped->forward_path, arena, &completed) &&
+        completed.text.length <= QUEUE_TEXT_MAX_BYTES) {
         recipient.forward_path = completed.text;
-        recipient.original_recipient = dropped->forward_path;
         taking->needs_smtputf8 |= completed.needs_smtputf8;
-        taking->outcome = intake_expand_recipient(
-            &taking->message, &taking->pickup->addr, &recipient, taking->sender.text, flags, arena,
-            clock_deadline_after(EXPAND_TIMEOUT_MS), &expansion);
-        if (outcome_is_ok(&taking->outcome) && !taking->has_recipient)
-            take_expansion(taking, &expansion);
-        if (!outcome_is_ok(&taking->outcome))
-            keep_reason(taking);
-        taking->has_recipient = true;
     }
+    taking->outcome = intake_expand_recipient(&taking->message, &taking->pickup->addr, &recipient,
+                                              taking->sender.text, flags, arena,
+                                              clock_deadline_after(EXPAND_TIMEOUT_MS), &expansion);
+    if (outcome_is_ok(&taking->outcome) && !taking->has_recipient)
+        take_expansion(taking, &expansion);
+    if (!outcome_is_ok(&taking->outcome))
+        keep_reason(taking);
+    taking->has_recipient = true;
     arena_reset(arena);
 }
 
@@ -458,11 +458,11 @@ static void commit(struct taking *taking)
         buffer_release(&block);
         return;
     }
-    if (smtp_header_count(buffer_span(&block), SPAN("Received")) >
-        pickup->settings->hopcount_limit) {
-        taking->fault = "too many hops"; /* a program that is given mail gives it back to us */
-    } else if (buffer_ok(&block)) {
+    if (buffer_ok(&block)) {
         fill_envelope(taking, buffer_span(&block), &envelope);
+        /* A program that is given mail gives it back to us. */
+        if (envelope.facts.received_count > pickup->settings->hopcount_limit)
+            envelope.flags |= QUEUE_FLAG_LOOPS;
         taking->outcome = intake_commit(&taking->message, &envelope, buffer_span(&block),
                                         span_empty(), &taking->arena, call_deadline(pickup));
     } else {

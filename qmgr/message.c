@@ -235,6 +235,16 @@ static void settle_expanded(struct message *message)
             message_set_result(message, i, &outcome, span_empty(), span_empty(), false);
 }
 
+/* Whoever brought it could not refuse it (pickup), so its sender is told. */
+static void fail_loop(struct message *message)
+{
+    const struct outcome outcome = outcome_permanent(554, 4, 0, "Error: too many hops");
+
+    for (uint32_t i = 0; i < message->recipient_count; i++)
+        if (message->recipients[i].stage == STAGE_UNROUTED)
+            message_fail_locally(message, i, &outcome);
+}
+
 void message_activate(struct message *message)
 {
     message->is_committed = true;
@@ -245,7 +255,10 @@ void message_activate(struct message *message)
         message->journal_end = queue_state_journal_offset(&message->preamble);
     message_use(message);
     settle_expanded(message);
-    route_message(message);
+    if (message->envelope.flags & QUEUE_FLAG_LOOPS)
+        fail_loop(message);
+    else
+        route_message(message);
     schedule_message(message);
     message_progress(message);
     message_unuse(message);

@@ -171,6 +171,20 @@ static void copy_input(struct drop *drop)
         die(EX_DATAERR, "no recipients", NULL);
 }
 
+/* As the command's group one may make files in the directory and not read it: where it cannot be
+ * opened to be flushed, the file system is. */
+static int flush_directory(const struct drop *drop)
+{
+    const int directory = openat(drop->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0)
+        return syncfs(drop->file);
+    const int result = fsync(directory);
+    const int error = errno;
+    file_close(directory);
+    errno = error;
+    return result;
+}
+
 /* The new name first, then the flush, which makes both durable. pickup may have taken the file
  * meanwhile: then it is in the queue. */
 static void commit(struct drop *drop)
@@ -179,7 +193,8 @@ static void commit(struct drop *drop)
         renameat(drop->directory, part_name, drop->directory, drop->queue_id) != 0)
         die_writing();
     directory_of_part = -1;
-    if (fsync(drop->file) != 0) {
+    if (fsync(drop->file) != 0 ||
+        (drop->settings->queue_sync_directory && flush_directory(drop) != 0)) {
         const int error = errno;
         if (unlinkat(drop->directory, drop->queue_id, 0) == 0 || errno != ENOENT) {
             errno = error;

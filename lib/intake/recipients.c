@@ -81,10 +81,17 @@ struct outcome intake_expand_recipient(struct intake_message *message, struct ad
 {
     const struct outcome outcome =
         addr_expand(client, named->forward_path, sender, flags, deadline_ms, arena, expansion);
-    if (!outcome_is_ok(&outcome))
+    if (outcome.kind == OUTCOME_TEMPORARY)
         return outcome;
-    if (intake_add_expansion(message, named, expansion))
+    if (outcome.kind == OUTCOME_PERMANENT) {
+        /* It is no address, and nobody here may refuse it: qmgr is told the same and tells the
+         * sender, and the others get their mail. */
+        *expansion = (struct addr_expansion){.records = span_empty(), .sender = span_empty()};
+        if (intake_add_recipient(message, named))
+            return outcome_ok();
+    } else if (intake_add_expansion(message, named, expansion)) {
         return outcome_ok();
+    }
     return outcome_temporary(451, 3, 0, "Error: queue file write error");
 }
 

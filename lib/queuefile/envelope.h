@@ -45,7 +45,8 @@ enum {
                                           of XFORWARD */
     QUEUE_FLAG_VERIFY = 1 << 4, /* sendmail -bv: is not delivered; what would be is reported */
     QUEUE_FLAG_TRACE = 1 << 5,  /* sendmail -v: the first attempt is reported, whatever came */
-    QUEUE_FLAG_ALL = (1 << 6) - 1
+    QUEUE_FLAG_LOOPS = 1 << 6,  /* too many hops, from who cannot be refused: it fails */
+    QUEUE_FLAG_ALL = (1 << 7) - 1
 };
 
 struct queue_content_facts {

@@ -146,6 +146,16 @@ nothing: /dev/null
     assert people.send("nothing@here.test")[2:] == ("sent", "delivered to file: /dev/null")
 
 
+def test_alias_with_one_that_is_no_address(people):
+    """It fails by itself; the others have their mail."""
+    people.start(f"team: alice, {'x' * 1015}\n")
+    people.here.send("team@here.test", sender="bob@here.test")
+    people.wait_for_mail("alice")
+    people.here.wait_for_log(r"to=<xxx.*dsn=5\.1\.3, status=bounced")
+    [report] = people.wait_for_mail("bob")
+    assert "Undelivered" in report["Subject"]
+
+
 def test_alias_of_a_user_and_of_others(people):
     people.start("alice: \\alice, bob\nbob: bob\nroot: alice\n")
     people.send("root@here.test")

@@ -430,14 +430,50 @@ def test_hostile_files(make_instance, what, make):
     wait_until(lambda: dropped(one) == [], "nothing is left")
 
 
+@pytest.mark.parametrize("bad", ["you@no..where", "x" * 70 + "." * 3 + "@here.test", "<>@here.test", "y" * 1020,
+                                 "@", "a@[300.1.1.1]"],
+                         ids=["dots", "long", "brackets", "longer", "at", "literal"])
+def test_a_recipient_that_is_no_address(make_instance, bad):
+    """It fails, its sender hears of it, and the others have their mail."""
+    one = here(make_instance)
+    one.start()
+    one.sendmail("-f", "two", "--", bad, "you")
+    one.wait_for_mail("you@here.test", deadline_s=10)
+    one.wait_for_log(r"dsn=5\.1\.[13], status=bounced", 10)
+    [report] = one.wait_for_mail("two@here.test", deadline_s=10)
+    assert "Undelivered" in report["Subject"]
+    wait_until(lambda: dropped(one) == [], "nothing is left")
+    one.wait_for_empty_queue()
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="no strace here")
+def test_flushes(make_instance):
+    """The file, and where file systems want it the directory beside it."""
+    one = here(make_instance)
+    one.start()
+    one.stop()
+    for setting, count in (("no", 1), ("yes", 2)):
+        one.set(queue_sync_directory=setting)
+        trace = one.directory / f"trace-{setting}"
+        subprocess.run(["strace", "-f", "-e", "trace=fsync,syncfs", "-o", trace,
+                        one.programs.command("sendmail"), "you"], input=b"Subject: s\n\n", check=True, timeout=60,
+                       env={"PATH": os.environ["PATH"], "MAIL_CONFIG": str(one.etc)})
+        assert len(re.findall(r"sync\w*\(\d+\) += 0", trace.read_text())) == count
+
+
 def test_a_loop(make_instance):
+    """A message that has come round too often goes back to its sender."""
     one = here(make_instance, hopcount_limit=5)
     one.start()
     for count in (4, 5):
-        one.sendmail("-f", "me", "you", content="Received: from nowhere; never\n" * count + f"Subject: {count}\n\n")
-    one.wait_for_log("uid=[0-9]+: too many hops; moved to maildrop/corrupt")
+        one.sendmail("-f", "two", "you", content="Received: from nowhere; never\n" * count + f"Subject: {count}\n\n")
+    one.wait_for_log(r"qmgr\[\d+\]: \w+: to=<you@here.test>.*dsn=5\.4\.0, status=bounced \(Error: too many hops\)")
     [message] = one.wait_for_mail("you@here.test")
     assert message["Subject"] == "4"
+    [report] = one.wait_for_mail("two@here.test")
+    assert "too many hops" in report.as_string()
+    one.wait_for_empty_queue()
+    assert dropped(one) == []
 
 
 def test_a_huge_file(make_instance):

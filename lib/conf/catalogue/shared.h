@@ -68,6 +68,8 @@
 /* Limits that several programs keep. */
 #define CONF_SHARED_message_size_limit CONF_SIZE(message_size_limit, "10240000", 0, CONF_SIZE_MAX, \
     "Largest message in bytes; 0: no limit.")
+#define CONF_SHARED_queue_sync_directory CONF_BOOL(queue_sync_directory, "no", \
+    "Also flush the directory after a message was renamed into it, for file systems where fsync of the file is not enough.")
 #define CONF_SHARED_queue_minfree CONF_SIZE(queue_minfree, "0", 0, CONF_SIZE_MAX, \
     "Free bytes that intake leaves on the queue's file system; less than 1.5 times message_size_limit counts as that.")
 #define CONF_SHARED_header_size_limit CONF_SIZE(header_size_limit, "102400", 1024, 16 * 1024 * 1024, \
