@@ -96,6 +96,16 @@ static bool become(const struct worker *worker, uid_t uid, gid_t gid, const char
            setresuid(0, 0, 0) != 0;
 }
 
+/* Who reads mail as one of the daemons could reach what is that daemon's: the queue, its key. */
+static bool is_mail_systems(const struct worker *worker)
+{
+    const struct worker_identity *identity = &worker->identity;
+    const char *name = identity->user_name;
+    return worker->program->is_root && name &&
+           (identity->uid == worker->program->refusing_uid || strcmp(name, "posthouse") == 0 ||
+            span_starts_with(span_from_string(name), SPAN("posthouse-")));
+}
+
 static bool take_identity(struct worker *worker, struct span key)
 {
     struct worker_identity *identity = &worker->identity;
@@ -109,6 +119,11 @@ static bool take_identity(struct worker *worker, struct span key)
     if (!identity->rules.is_refusing && identity->uid == 0)
         worker_refuse(identity, OUTCOME_TEMPORARY, 2, 0,
                       "mail for root is not delivered as root: give root an alias");
+    if (!identity->rules.is_refusing && is_mail_systems(worker))
+        worker_refuse(identity, OUTCOME_TEMPORARY, 2, 0,
+                      "mail for %s, a user of the mail system, is not delivered as that user: give "
+                      "it an alias",
+                      identity->user_name);
     if (!identity->rules.is_refusing && !program->is_root && identity->uid != getuid())
         worker_refuse(identity, OUTCOME_TEMPORARY, 2, 0,
                       "delivery to another user's mailbox needs a master that runs as root");

@@ -248,7 +248,7 @@ static void accept_message(struct commit_job *commit)
             message_report_committed(original);
     }
     if (commit->peer->role == IPC_ROLE_PICKUP)
-        source_expect(qmgr, message, commit->peer);
+        source_expect(qmgr, message, commit->peer->channel ? commit->peer : NULL);
     forward_committed(message);
     message->preamble = commit->preamble;
     message->ready_descriptor = commit->delivery_descriptor;
@@ -689,6 +689,7 @@ static void on_closed(struct ipc_channel *channel, const char *reason, void *con
     (void)reason;
     list_remove(&peer->qmgr->intake_peers, &peer->link);
     map_for_each(&peer->grants, abandon_node, peer);
+    source_forget_pickup(peer->qmgr, peer);
     peer->user_count++;
     ipc_channel_destroy(&peer->channel);
     peer_unuse(peer);

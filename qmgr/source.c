@@ -8,7 +8,7 @@
 
 struct source {
     struct map_node node;             /* in qmgr->sources */
-    const struct intake_peer *pickup; /* compared, never looked at */
+    const struct intake_peer *pickup; /* only compared; NULL: it is gone */
     char queue_id[QUEUE_ID_MAX_BYTES + 1];
 };
 
@@ -39,6 +39,19 @@ void source_expect(struct qmgr *qmgr, const struct message *message,
     source->node.key = span_from_string(source->queue_id);
     if (!map_insert(&qmgr->sources, &source->node))
         free(source);
+}
+
+static bool forget_pickup(struct map_node *node, void *context)
+{
+    struct source *source = CONTAINER_OF(node, struct source, node);
+    if (source->pickup == context)
+        source->pickup = NULL;
+    return true;
+}
+
+void source_forget_pickup(struct qmgr *qmgr, const struct intake_peer *pickup)
+{
+    map_for_each(&qmgr->sources, forget_pickup, (void *)(uintptr_t)pickup);
 }
 
 bool source_is_gone(const struct message *message)

@@ -12,9 +12,11 @@
 struct intake_peer;
 
 void source_init(struct qmgr *qmgr);
-/* The message was committed by this pickup. */
+/* The message was committed by this pickup; NULL: by one that is gone. */
 void source_expect(struct qmgr *qmgr, const struct message *message,
                    const struct intake_peer *pickup);
+/* Its address may be another's soon. */
+void source_forget_pickup(struct qmgr *qmgr, const struct intake_peer *pickup);
 /* Nothing lies in the maildrop directory that would become this message a second time. */
 MUST_USE bool source_is_gone(const struct message *message);
 

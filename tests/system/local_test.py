@@ -14,7 +14,7 @@ from harness import instance, peers
 pytestmark = pytest.mark.own_machine
 
 FIRST_UID = 57300
-USERS = ("alice", "bob", "carol", "eve")
+USERS = ("alice", "bob", "carol", "eve", "posthouse-qmgr")
 
 
 class People:
@@ -237,6 +237,17 @@ def test_a_table_that_anybody_may_write_to(people):
     os.chmod(f"{people.base}/aliases.db", 0o644)
     people.here.flush()
     people.wait_for_mail("carol")
+
+
+# ---- users
+
+def test_nobody_delivers_as_root_or_as_a_daemon(people):
+    """Whoever took such a worker over would have the queue, or everything."""
+    people.start(home_mailbox="", mail_spool_directory=str(people.spool))
+    for name, advice in (("root", "give root an alias"), ("posthouse-qmgr", "give it an alias")):
+        _, dsn, status, text = people.send(f"{name}@here.test")
+        assert (dsn, status) == ("4.2.0", "deferred") and advice in text, text
+        assert not (people.spool / name).exists()
 
 
 # ---- .forward
