@@ -1,6 +1,7 @@
 # man/: mdoc(7), clean under mandoc -Tlint
 dist_man_MANS += man/addrd.8
 dist_man_MANS += man/bounce.8
+dist_man_MANS += man/posthouse-aliases.5
 dist_man_MANS += man/discard.8
 dist_man_MANS += man/posthouse-bounce.5
 dist_man_MANS += man/dnsd.8

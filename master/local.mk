@@ -26,20 +26,30 @@ master_master_LDADD = $(posthouse_libs) $(DB_LIBS)
 sample_conf = conf/main.cf conf/master.cf
 EXTRA_DIST += $(sample_conf)
 sysusersdir = $(prefix)/lib/sysusers.d
+unitdir = $(prefix)/lib/systemd/system
+logrotatedir = $(sysconfdir)/logrotate.d
 install-data-local: install-sample-conf
 install-sample-conf:
-	$(MKDIR_P) '$(DESTDIR)$(sysconfdir)/posthouse' '$(DESTDIR)$(sysusersdir)'
+	$(MKDIR_P) '$(DESTDIR)$(sysconfdir)/posthouse' '$(DESTDIR)$(sysusersdir)' \
+		'$(DESTDIR)$(unitdir)' '$(DESTDIR)$(logrotatedir)'
 	$(INSTALL_DATA) '$(srcdir)/conf/posthouse.sysusers' '$(DESTDIR)$(sysusersdir)/posthouse.conf'
+	sed 's,@COMMANDS@,$(sbindir),g' '$(srcdir)/conf/posthouse.service.in' >'$(DESTDIR)$(unitdir)/posthouse.service'
+	chmod 644 '$(DESTDIR)$(unitdir)/posthouse.service'
+	test -e '$(DESTDIR)$(logrotatedir)/posthouse' || \
+		sed 's,@COMMANDS@,$(sbindir),g' '$(srcdir)/conf/posthouse.logrotate.in' >'$(DESTDIR)$(logrotatedir)/posthouse'
+	chmod 644 '$(DESTDIR)$(logrotatedir)/posthouse'
 	for file in $(sample_conf); do \
 		target='$(DESTDIR)$(sysconfdir)/posthouse'/`basename $$file`; \
 		test -e "$$target" || $(INSTALL_DATA) '$(srcdir)'/$$file "$$target" || exit 1; \
 	done
 uninstall-local: uninstall-sample-conf
 uninstall-sample-conf:
-	rm -f '$(DESTDIR)$(sysusersdir)/posthouse.conf'
+	rm -f '$(DESTDIR)$(sysusersdir)/posthouse.conf' '$(DESTDIR)$(unitdir)/posthouse.service'
+	if sed 's,@COMMANDS@,$(sbindir),g' '$(srcdir)/conf/posthouse.logrotate.in' | \
+		cmp -s - '$(DESTDIR)$(logrotatedir)/posthouse'; then rm -f '$(DESTDIR)$(logrotatedir)/posthouse'; fi
 	for file in $(sample_conf); do \
 		target='$(DESTDIR)$(sysconfdir)/posthouse'/`basename $$file`; \
 		if cmp -s '$(srcdir)'/$$file "$$target"; then rm -f "$$target"; fi; \
 	done
-EXTRA_DIST += conf/posthouse.sysusers
+EXTRA_DIST += conf/posthouse.sysusers conf/posthouse.service.in conf/posthouse.logrotate.in
 .PHONY: install-sample-conf uninstall-sample-conf
