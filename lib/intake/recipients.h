@@ -17,9 +17,9 @@ MUST_USE bool intake_add_expansion(struct intake_message *message,
                                    const struct addr_expansion *expansion);
 
 /* Asks addrd and adds what it says. flags: enum addr_expand_flags; with ADDR_EXPAND_FIRST
- * expansion->sender may be another sender for the message. What is no address is added as it is: its
- * delivery fails, and the sender is told. Not OK, and temporary: nothing is to be committed now.
- * Results lie in the arena. */
+ * expansion->sender may be another sender for the message. What is no address is added as it is:
+ * its delivery fails, and the sender is told. Not OK, and temporary: nothing is to be committed
+ * now. Results lie in the arena. */
 MUST_USE struct outcome
 intake_expand_recipient(struct intake_message *message, struct addr_client *client,
                         const struct queue_recipient *named, struct span sender, unsigned flags,
