@@ -67,8 +67,10 @@ static void store_content(struct smtpsession *session, struct reception *recepti
 {
     const struct smtpsession_settings *settings = &session->service->settings;
     smtp_content_facts_add(&reception->facts, content);
-    if (!outcome_is_ok(&reception->outcome))
-        return; /* read on, keep nothing */
+    if (!outcome_is_ok(&reception->outcome)) {
+        buffer_release(&reception->header); /* read on, keep nothing */
+        return;
+    }
     if (settings->message_size_limit &&
         reception->facts.size_bytes > settings->message_size_limit) {
         fail(reception,

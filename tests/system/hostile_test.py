@@ -119,7 +119,7 @@ HEADER_KIB = 102400 // 1024     # header_size_limit
 ATTACKS = {
     "endless-command": (40, 64),
     "endless-header-line": (40, 2 * HEADER_KIB),
-    "endless-header": (40, 2 * HEADER_KIB),
+    "endless-header": (40, 12 * HEADER_KIB),    # of all fields eight times the limit of one is kept
     "endless-folded-field": (40, 2 * HEADER_KIB),
     "endless-body-line": (40, 128),
     "endless-body": (40, 128),
