@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "scan.h"
+#include "warn.h"
 
 enum { KEY_MAX_BYTES = QUEUE_ID_MAX_BYTES + 12 };
 
@@ -69,6 +70,33 @@ void forward_committed(const struct message *message)
 {
     if (!span_is_empty(message->envelope.forward_of))
         mark_in_memory(message);
+}
+
+void forward_mark_prepare(const struct message *message, struct forward_mark *mark)
+{
+    const struct queue_envelope *envelope = &message->envelope;
+    const struct message *original = span_is_empty(envelope->forward_of)
+                                         ? NULL
+                                         : message_find(message->qmgr, envelope->forward_of);
+    const uint32_t index = envelope->forward_index;
+    mark->is_wanted = original && original->is_committed && index < original->recipient_count &&
+                      original->recipients[index].stage == STAGE_IN_FLIGHT &&
+                      !(original->envelope.flags & QUEUE_FLAG_VERIFY);
+    if (!mark->is_wanted)
+        return;
+    mark->place = original->place;
+    mark->preamble = original->preamble;
+    mark->mark =
+        (struct store_mark){index, warn_reports_success(original, index) ? QUEUE_STATUS_SUCCEEDED
+                                                                         : QUEUE_STATUS_DELIVERED};
+}
+
+void forward_mark_write(const struct forward_mark *mark, const struct store *store)
+{
+    /* If it fails, the usual mark follows; only a power cut before the next flush forwards again.
+     */
+    if (mark->is_wanted)
+        (void)!store_mark_durably(store, &mark->place, &mark->preamble, &mark->mark);
 }
 
 static void remember(const struct message *message)

@@ -7,6 +7,20 @@
 #define QMGR_FORWARD_H
 
 #include "message.h"
+#include "queuestore/store.h"
+
+/* The mark that the recipient of the original is done, for a thread of the pool: on disk before the
+ * message can be delivered and be gone, or a power cut would forward twice. */
+struct forward_mark {
+    bool is_wanted;
+    struct store_place place;
+    struct queue_preamble preamble;
+    struct store_mark mark;
+};
+/* Before the commit; nothing is wanted for a message that was made of no other. */
+void forward_mark_prepare(const struct message *message, struct forward_mark *mark);
+/* In the pool, when the message itself is on disk. */
+void forward_mark_write(const struct forward_mark *mark, const struct store *store);
 
 void forward_init(struct qmgr *qmgr);
 /* The message is on disk: what it was made of is delivered. */

@@ -199,6 +199,7 @@ struct commit_job {
     struct queue_preamble preamble;
     struct span envelope; /* in the message's arena */
     char report_of[QUEUE_ID_MAX_BYTES + 1];
+    struct forward_mark forward; /* of the recipient whom this message was made for, if any */
     int descriptor;
     bool is_kept; /* in the active set */
     int result, error;
@@ -220,6 +221,8 @@ static void commit_work(struct pool_job *job)
                                   (uint32_t)commit->message->recipient_count, commit->is_kept,
                                   &commit->delivery_descriptor);
     commit->error = errno;
+    if (commit->result == 0)
+        forward_mark_write(&commit->forward, commit->store);
 }
 
 static void refuse(struct commit_job *commit)
@@ -442,6 +445,7 @@ static void on_commit(struct intake_peer *peer, uint32_t request_id,
     commit->store = scan_store(qmgr);
     commit->descriptor = grant->descriptor;
     commit->is_kept = qmgr_has_room(qmgr);
+    forward_mark_prepare(commit->message, &commit->forward);
     if (queue_id_is_valid(request->report_of))
         memcpy(commit->report_of, request->report_of.bytes, request->report_of.length);
     forget_grant(peer, grant);

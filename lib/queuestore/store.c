@@ -174,6 +174,22 @@ int store_mark(const struct store *store, const struct store_place *place,
     return result;
 }
 
+int store_mark_durably(const struct store *store, const struct store_place *place,
+                       const struct queue_preamble *preamble, const struct store_mark *mark)
+{
+    char name[PATH_BYTES];
+    const int directory = directory_and_name(store, place, name);
+    const int descriptor = openat(directory, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    int result = descriptor < 0
+                     ? -1
+                     : file_pwrite_all(descriptor, &mark->status, 1,
+                                       queue_state_status_offset(preamble, mark->recipient));
+    if (result == 0)
+        result = fdatasync(descriptor);
+    file_close(descriptor);
+    return result;
+}
+
 int store_defer(const struct store *store, struct store_place *place, uint32_t bucket)
 {
     char from[PATH_BYTES], to[PATH_BYTES], directory_name[QUEUE_BUCKET_NAME_BYTES + 1];
