@@ -1,18 +1,9 @@
 /* smtp/greeting - see greeting.h. */
 #include "greeting.h"
 
-enum { WORDS_MAX_BYTES = 4096 };
+#include "greeting_facts.h"
 
-bool greeting_is_hidden(struct span lines)
-{
-    bool has_star = false;
-    for (size_t i = 0; i < lines.length; i++) {
-        if (!span_byte_is_one_of(lines, i, "20 *\t\r\n", 7))
-            return false;
-        has_star |= lines.bytes[i] == '*';
-    }
-    return has_star;
-}
+enum { WORDS_MAX_BYTES = 4096 };
 
 /* What the tables have about the server, or what holds for all; the arena's, or a setting. */
 static struct span find_by_address(const struct connection *connection, enum tables_kind kind,
@@ -29,18 +20,8 @@ static struct span find_by_address(const struct connection *connection, enum tab
                : otherwise;
 }
 
-static bool has_word(struct span words, struct span wanted)
-{
-    struct span word;
-    while (span_next_word(&words, ", \t\r\n", &word))
-        if (span_equals_ascii_nocase(word, wanted))
-            return true;
-    return false;
-}
-
 struct greeting {
-    bool says_esmtp;
-    bool is_hidden;
+    struct greeting_facts facts;
     struct span workarounds; /* where it is hidden */
 };
 
@@ -50,8 +31,7 @@ static bool read_greeting(struct connection *connection, struct greeting *greeti
     struct smtp_reply reply;
     if (!connection_read_reply(connection, STAGE_GREETING, &reply, arena, failure))
         return false;
-    greeting->says_esmtp = span_find(reply.text, SPAN("ESMTP")) < reply.text.length;
-    greeting->is_hidden = greeting_is_hidden(reply.lines);
+    greeting->facts = greeting_facts_read(&reply);
     if (reply.code / 100 == 2)
         return true;
     *failure = connection_refusal(connection, STAGE_GREETING, &reply, arena);
@@ -102,11 +82,11 @@ static bool introduce(struct connection *connection, const struct greeting *gree
                       struct arena *arena, struct failure *failure)
 {
     const struct conf_smtp *settings = connection->settings;
-    const bool hides_esmtp =
-        greeting->is_hidden && has_word(greeting->workarounds, SPAN("disable_esmtp"));
+    const bool hides_esmtp = greeting->facts.is_hidden &&
+                             greeting_words_have(greeting->workarounds, SPAN("disable_esmtp"));
     bool is_accepted = false;
     if (!settings->smtp_never_send_ehlo && !hides_esmtp &&
-        (settings->smtp_always_send_ehlo || greeting->says_esmtp) &&
+        (settings->smtp_always_send_ehlo || greeting->facts.says_esmtp) &&
         !say_hello(connection, STAGE_EHLO, &is_accepted, arena, failure))
         return false;
     if (!is_accepted && !say_hello(connection, STAGE_HELO, &is_accepted, arena, failure))
@@ -120,11 +100,11 @@ bool greeting_exchange(struct connection *connection, struct arena *arena, struc
     bool is_accepted = false;
     if (!read_greeting(connection, &greeting, arena, failure))
         return false;
-    if (greeting.is_hidden)
+    if (greeting.facts.is_hidden)
         greeting.workarounds = find_by_address(connection, TABLES_PIX_WORKAROUNDS,
                                                connection->settings->smtp_pix_workarounds, arena);
-    connection->delays_dot =
-        greeting.is_hidden && has_word(greeting.workarounds, SPAN("delay_dotcrlf"));
+    connection->delays_dot = greeting.facts.is_hidden &&
+                             greeting_words_have(greeting.workarounds, SPAN("delay_dotcrlf"));
     if (!connection->context->speaks_lmtp)
         return introduce(connection, &greeting, arena, failure);
     return say_hello(connection, STAGE_LHLO, &is_accepted, arena, failure) && is_accepted;

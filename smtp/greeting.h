@@ -1,5 +1,5 @@
 /* smtp/greeting - the beginning of a session: greeting, EHLO or HELO or LHLO, what the server can.
- * Interface: greeting_exchange(), greeting_is_hidden(). For tasks. Callers: smtp/connection. */
+ * Interface: greeting_exchange(). For tasks. Callers: smtp/connection. */
 #ifndef SMTP_GREETING_H
 #define SMTP_GREETING_H
 
@@ -8,8 +8,5 @@
 /* False, with *failure filled, when the server does not want to talk or is lost. */
 MUST_USE bool greeting_exchange(struct connection *connection, struct arena *arena,
                                 struct failure *failure);
-
-/* "220 *****2****0*": the mark of a PIX firewall, which hides the server's own words. Pure. */
-MUST_USE bool greeting_is_hidden(struct span lines);
 
 #endif

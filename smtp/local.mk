@@ -7,6 +7,7 @@ smtp_parts = \
 	smtp/envelope.c smtp/envelope.h \
 	smtp/generic.c smtp/generic.h \
 	smtp/greeting.c smtp/greeting.h \
+	smtp/greeting_facts.c smtp/greeting_facts.h \
 	smtp/hosts_file.c smtp/hosts_file.h \
 	smtp/keep.c smtp/keep.h \
 	smtp/nexthop.c smtp/nexthop.h \

@@ -43,3 +43,12 @@ tests_fuzz_smtp_hosts_file_fuzz_SOURCES = tests/fuzz/smtp_hosts_file_fuzz.c smtp
 	smtp/hosts_file.h $(fuzz_main)
 tests_fuzz_smtp_hosts_file_fuzz_LDADD = $(posthouse_libs)
 tests_fuzz_smtp_hosts_file_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+fuzz_targets += tests/fuzz/smtp_wire_fuzz
+tests_fuzz_smtp_wire_fuzz_SOURCES = tests/fuzz/smtp_wire_fuzz.c smtp/wire.c smtp/wire.h $(fuzz_main)
+tests_fuzz_smtp_wire_fuzz_LDADD = $(posthouse_libs)
+tests_fuzz_smtp_wire_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+fuzz_targets += tests/fuzz/smtp_greeting_fuzz
+tests_fuzz_smtp_greeting_fuzz_SOURCES = tests/fuzz/smtp_greeting_fuzz.c smtp/greeting_facts.c \
+	smtp/greeting_facts.h $(fuzz_main)
+tests_fuzz_smtp_greeting_fuzz_LDADD = $(posthouse_libs)
+tests_fuzz_smtp_greeting_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
