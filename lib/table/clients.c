@@ -309,7 +309,8 @@ bool client_list_has(const struct client_list *list, struct span name,
 {
     char text[IP_ADDRESS_TEXT_MAX_BYTES];
     const struct span address_text = ip_address_format(address, text);
-    for (const struct pattern *pattern = list->first; pattern; pattern = pattern->next) {
+    for (const struct pattern *pattern = list ? list->first : NULL; pattern;
+         pattern = pattern->next) {
         bool matches = false;
         switch (pattern->kind) {
         case PATTERN_HOST:

@@ -19,7 +19,7 @@ MUST_USE struct client_list *client_list_open(struct span words, struct buffer *
  * *error. */
 MUST_USE bool client_list_check_word(struct span word, struct buffer *error);
 void client_list_close(struct client_list **list);
-/* name: the client's, or "unknown". */
+/* name: the client's, or "unknown". No list (NULL) has nobody. */
 MUST_USE bool client_list_has(const struct client_list *list, struct span name,
                               const struct ip_address *address);
 
