@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -11,7 +12,13 @@
 #include "conf/usage.h"
 #include "conf/value.h"
 
-enum { SHOWN_MAX_BYTES = 100, ADDRESS_MAX_BYTES = 64, PORT_NAME_MAX_BYTES = 32, MODE_MAX = 0777 };
+enum {
+    SHOWN_MAX_BYTES = 100,
+    ADDRESS_MAX_BYTES = 64,
+    PORT_NAME_MAX_BYTES = 32,
+    USER_MAX_BYTES = 256,
+    MODE_MAX = 0777
+};
 
 static const char separators[] = ", \t\r\n";
 
@@ -115,17 +122,21 @@ static void check_mode(const struct conf_shape_question *question, struct conf_n
                  "a mode of three or four octal digits is allowed, as in 0644");
 }
 
-static void check_ip(const struct conf_shape_question *question, struct conf_notices *notices,
-                     int family)
+static bool is_ip(struct span value, int family)
 {
     char text[ADDRESS_MAX_BYTES];
     uint8_t address[16];
-    const struct span value = question->value;
-    if (span_is_empty(value))
-        return;
-    memcpy(text, value.bytes, span_first(value, sizeof(text) - 1).length);
-    text[span_first(value, sizeof(text) - 1).length] = '\0';
-    if (value.length >= sizeof(text) || inet_pton(family, text, address) != 1)
+    if (value.length >= sizeof(text))
+        return false;
+    memcpy(text, value.bytes, value.length);
+    text[value.length] = '\0';
+    return inet_pton(family, text, address) == 1;
+}
+
+static void check_ip(const struct conf_shape_question *question, struct conf_notices *notices,
+                     int family)
+{
+    if (!span_is_empty(question->value) && !is_ip(question->value, family))
         complain(question, notices, CONF_NOTICE_ERROR, "an IPv%d address is allowed, or nothing",
                  family == AF_INET ? 4 : 6);
 }
@@ -138,6 +149,37 @@ static void check_ipv4(const struct conf_shape_question *question, struct conf_n
 static void check_ipv6(const struct conf_shape_question *question, struct conf_notices *notices)
 {
     check_ip(question, notices, AF_INET6);
+}
+
+static bool is_server(struct span word)
+{
+    struct span address = word, port = SPAN("53");
+    int64_t number;
+    const size_t end = span_find_byte(word, ']');
+    if (span_starts_with(word, SPAN("[")) && end < word.length) {
+        address = span_between(word, 1, end);
+        if (end + 1 < word.length)
+            port = word.bytes[end + 1] == ':' ? span_after(word, end + 2) : span_empty();
+    } else if (span_find_byte(word, ':') == span_find_last_byte(word, ':')) {
+        address = span_first(word, span_find_byte(word, ':'));
+        if (address.length < word.length)
+            port = span_after(word, address.length + 1);
+    }
+    return (is_ip(address, AF_INET) || is_ip(address, AF_INET6)) &&
+           conf_value_parse_number(port, &number) && number >= 1 && number <= UINT16_MAX;
+}
+
+static void check_servers(const struct conf_shape_question *question, struct conf_notices *notices)
+{
+    struct span rest = question->value, word;
+    while (span_next_word(&rest, separators, &word))
+        if (!is_server(word)) {
+            complain(question, notices, CONF_NOTICE_ERROR,
+                     "\"%.*s\" is no resolver: address, address:port or [IPv6 address]:port is "
+                     "allowed",
+                     SPAN_PRINTF(span_first(word, SHOWN_MAX_BYTES)));
+            return;
+        }
 }
 
 static bool is_port_name(struct span text)
@@ -251,6 +293,19 @@ static void check_parent_lists(const struct conf_shape_question *question,
                      SPAN_PRINTF(span_first(word, SHOWN_MAX_BYTES)));
 }
 
+static void check_user(const struct conf_shape_question *question, struct conf_notices *notices)
+{
+    char name[USER_MAX_BYTES];
+    const struct span value = span_first(question->value, sizeof(name) - 1);
+    memcpy(name, value.bytes, value.length);
+    name[value.length] = '\0';
+    const struct passwd *user = getpwnam(name);
+    if (!user || user->pw_uid == 0)
+        complain(question, notices, CONF_NOTICE_WARNING,
+                 user ? "nothing is done as root: what would be waits"
+                      : "there is no such user: what would be done as that one waits");
+}
+
 /* static:N is the one table whose every answer can be foreseen. */
 static void check_owner(const struct conf_shape_question *question, struct conf_notices *notices)
 {
@@ -281,6 +336,19 @@ static void note_name(void *context, struct span name)
         !conf_value_is_one_of(name, "home|shell|user|local|domain|recipient|extension|"
                                     "recipient_delimiter"))
         names->unknown = name;
+}
+
+/* Only whether it can be expanded. */
+static void check_expansion(const struct conf_shape_question *question,
+                            struct conf_notices *notices)
+{
+    const struct conf_scope scope = {.find = find_any};
+    struct conf_error error;
+    struct buffer output;
+    buffer_init(&output, NULL, CONF_EXPAND_MAX_BYTES);
+    if (!conf_expand(question->value, &scope, &output, &error))
+        complain(question, notices, CONF_NOTICE_ERROR, "%s", error.text);
+    buffer_release(&output);
 }
 
 static void check_delivery_text(const struct conf_shape_question *question,
@@ -321,7 +389,9 @@ static const struct {
     {"compatibility_level", check_level},
     {"daemon_directory", check_path},
     {"data_directory", check_path},
+    {"default_privs", check_user},
     {"default_transport", check_transport},
+    {"dns_servers", check_servers},
     {"fallback_relay", check_next_hops},
     {"fallback_transport", check_transport},
     {"forward_path", check_delivery_text},
@@ -350,6 +420,7 @@ static const struct {
     {"smtp_fallback_relay", check_next_hops},
     {"smtp_helo_name", check_host_name},
     {"smtp_tcp_port", check_port},
+    {"smtpd_reject_footer", check_expansion},
     {"virtual_gid_maps", check_owner},
     {"virtual_mailbox_base", check_path},
     {"virtual_transport", check_transport},

@@ -1,7 +1,7 @@
 /* conf/shapes - texts that have to look like something: a host name, an address, a path, a next
  * hop, the name of a transport. The catalogue's rows say how long a text may be; what else is wrong
  * with one that somebody has set is said here, before a daemon finds out with mail in its hands.
- * Interface: conf_shape_check(), conf_shape_compare(). Pure but for names of ports.
+ * Interface: conf_shape_check(), conf_shape_compare(). Pure but for names of ports and users.
  * Callers: conf/check. */
 #ifndef CONF_SHAPES_H
 #define CONF_SHAPES_H
