@@ -361,7 +361,8 @@ class Mailboxes:
         self.delivered = collections.Counter()
         self.reports = collections.Counter()  # of failures, delays and success that the sender was told of
         self.damaged = collections.Counter()
-        self.torn = collections.Counter()     # the same in a file that is appended to, as a crash leaves it
+        self.torn = collections.Counter()     # the same in a file that is appended to, or with a command: a
+        # crash leaves it so, or a queue file that could be read to its half only
         self.times = collections.defaultdict(list)  # (message id, end): when, where a command keeps files
 
     def _places(self):
@@ -403,7 +404,7 @@ class Mailboxes:
         # No line of the load begins with "From ".
         texts = ("\n" + text).split("\nFrom ")[1:] if key[0] in self._files else [text]
         facts = [self._classify(text, path, key[0]) for text in texts]
-        if key[0] in self._files:
+        if key[0] in self._files or key[0] in self._directories:
             facts = [("torn" if kind == "damaged" else kind, about) for kind, about in facts]
         return file, facts
 

@@ -32,14 +32,14 @@ def running(programs, daemon):
 
 class Injection:
     """Calls of a daemon have another effect ("error=EIO", "retval=0") each time (when = 1+1) or now
-    and then, in all threads of its processes. strace lets gettid happen in their place, which every
-    sandbox permits, and changes the result."""
+    and then, in all threads of its processes, but not in programs that they run. strace lets gettid
+    happen in their place, which every sandbox permits, and changes the result."""
 
     def __init__(self, programs, daemon, calls, effect, when, trace):
         self._trace = trace
         pids = running(programs, daemon)
         self._process = subprocess.Popen(
-            ["strace", "-f", "-q", "-o", str(trace), "-e", f"trace={calls}",
+            ["strace", "-f", "-b", "execve", "-q", "-o", str(trace), "-e", f"trace={calls}",
              "-e", f"inject={calls}:{effect}:syscall=gettid:when={when}",
              *(word for pid in pids for word in ("-p", str(pid)))],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)

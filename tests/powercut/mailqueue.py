@@ -57,6 +57,7 @@ def _make_instance(programs, disk, outside, load, delivered_to):
     instance.log_file = outside / "logs/mail.log"
     forms.prepare(instance)
     os.sync()  # the installation is older than the power cut
+    disk.mark("begin")
 
     def mailboxes():
         return forms.mailboxes_for(system_users.maildir_of(instance), load.users + load.system_users,

@@ -226,7 +226,7 @@ def states(log, disk, count, seed):
     """Yields count states in the order of their cuts; each image is valid until the next is asked for."""
     chance = random.Random(seed)
     marks = log.marks()
-    begin = next(index for index, text in marks if text == "begin")
+    begin = max(index for index, text in marks if text == "begin")  # again after an installation
     end = next(index for index, text in marks if text == "end")
     promises = [index for index, _text in marks if begin < index < end] or [begin]
     flushes = _flushes_of_something(log.records, begin, end) or [end]
