@@ -3,7 +3,6 @@
 #include "../../smtp/greeting_facts.h"
 
 #include "base/arena.h"
-#include "base/ascii.h"
 #include "smtp/ehlo.h"
 
 enum { ARENA_BYTES = 1 << 20 };
@@ -17,7 +16,7 @@ static bool looks_hidden(struct span lines)
     for (size_t i = 0; i < lines.length; i++) {
         star_count += lines.bytes[i] == '*';
         other_count += lines.bytes[i] != '*' && lines.bytes[i] != '2' && lines.bytes[i] != '0' &&
-                       !ascii_is_space(lines.bytes[i]);
+                       !span_byte_is_one_of(lines, i, " \t\r\n", 4);
     }
     return star_count > 0 && other_count == 0;
 }
