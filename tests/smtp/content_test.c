@@ -278,7 +278,7 @@ static void test_connection_is_used_again(void **state)
     }
     assert_true(world_wait(&world)); /* the server's script ends with QUIT, after a second */
     assert_int_equal(world.servers[0].connection_count, 1);
-    assert_true(daemon_has_logged(&world.smtp, ", conn_use=2, "));
+    assert_true(world_has_logged(&world, ", conn_use=2, "));
     /* Another next hop has no use for it. */
     world.servers[0].script = world.servers[1].script = HELLO ACCEPT;
     deliver("again", &order);
@@ -535,7 +535,7 @@ static void test_soft_bounce_and_fallback(void **state)
     deliver("soft bounce", &order);
     assert_outcome("soft bounce", OUTCOME_TEMPORARY, "550 5.1.1 no");
     assert_int_equal(world.results[0].outcome.status.class, 4);
-    assert_true(daemon_has_logged(&world.smtp, "dsn=4.1.1, status=SOFTBOUNCE (host "));
+    assert_true(world_has_logged(&world, "dsn=4.1.1, status=SOFTBOUNCE (host "));
     order.nexthop = "[h3.test]";
     world.servers[1].script = HELLO ACCEPT;
     deliver("fallback", &order);

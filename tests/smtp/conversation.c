@@ -78,8 +78,9 @@ static void run_row(struct world *world, const struct row *row)
         check_result(world, row->name, count, row->results[count]);
     assert_int_equal(world->result_count, count);
     for (size_t i = 0; i < ARRAY_LENGTH(row->log) && row->log[i]; i++)
-        if (!daemon_has_logged(&world->smtp, row->log[i]))
-            fail_msg("%s: the log lacks \"%s\":\n%.*s", row->name, row->log[i], SPAN_PRINTF(log));
+        if (!world_has_logged(world, row->log[i]))
+            fail_msg("%s: the log lacks \"%s\":\n%.*s", row->name, row->log[i],
+                     SPAN_PRINTF(buffer_span(&world->smtp.log)));
     if (world->has_site_failure != row->has_site_failure)
         fail_msg("%s: site failure %d", row->name, (int)world->has_site_failure);
 }

@@ -580,6 +580,17 @@ void world_run(struct world *world, int64_t timeout_ms)
     loop_timer_release(&timer);
 }
 
+bool world_has_logged(struct world *world, const char *text)
+{
+    const int64_t deadline_ms = clock_deadline_after(PATIENCE_MS);
+    while (!daemon_has_logged(&world->smtp, text)) {
+        if (clock_monotonic_ms() >= deadline_ms)
+            return false;
+        world_run(world, 20);
+    }
+    return true;
+}
+
 bool world_wait(struct world *world)
 {
     const int64_t deadline_ms = clock_deadline_after(PATIENCE_MS);

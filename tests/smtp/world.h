@@ -84,6 +84,8 @@ struct world_order {
 void world_deliver(struct world *world, const struct world_order *order);
 /* Runs until the delivery is over and all scripts have come to their end, or too long. */
 MUST_USE bool world_wait(struct world *world);
+/* Waits for a line of smtp's log with that text: lines leave in batches. */
+MUST_USE bool world_has_logged(struct world *world, const char *text);
 /* Runs for some time. */
 void world_run(struct world *world, int64_t timeout_ms);
 /* Another qmgr in the place of the first. */
