@@ -46,6 +46,22 @@ static void forget_index(struct entry *entry, uint32_t index)
     entry->count = kept;
 }
 
+/* Whom an agent may hand a recipient over to: transports that have agents, so that no name makes a
+ * new one. smtp talks to strangers: it may name those that deliver mail as mail, not a command. */
+static bool may_name(const struct agent *agent, struct span name)
+{
+    const uint32_t from_smtp = IPC_ROLE_BIT(IPC_ROLE_SMTP) | IPC_ROLE_BIT(IPC_ROLE_LMTP) |
+                               IPC_ROLE_BIT(IPC_ROLE_LOCAL) | IPC_ROLE_BIT(IPC_ROLE_VIRTUAL);
+    LIST_FOR_EACH (&agent->qmgr->agents, link) {
+        const struct agent *other = LIST_ITEM(link, struct agent, link);
+        if (!span_equals(span_from_string(other->transport->name), name))
+            continue;
+        return agent->role == IPC_ROLE_LOCAL ||
+               (agent->role == IPC_ROLE_SMTP && (IPC_ROLE_BIT(other->role) & from_smtp));
+    }
+    return false;
+}
+
 /* local knows who the recipient is, and that another transport delivers to that one; smtp that the
  * best mail exchanger is this host. Of a delivery that this round knows nothing of the word is
  * passed over: the agent is asked again. Once in a round, or two could play ball. */
@@ -56,8 +72,10 @@ static void redirect(struct message *message, const struct ipc_recipient_result 
     struct outcome outcome = outcome_temporary(451, 4, 6, "mail transport loop");
     if (!entry)
         return;
-    if (!recipient->is_redirected && !message->is_settling && !message->is_deleted &&
-        !message->is_holding) {
+    if (!may_name(entry->agent, result->transport)) {
+        outcome = outcome_temporary(451, 3, 0, "mail transport unavailable");
+    } else if (!recipient->is_redirected && !message->is_settling && !message->is_deleted &&
+               !message->is_holding) {
         recipient->is_redirected = true;
         recipient->stage = STAGE_QUEUED;
         if (schedule_recipient(message, result->index, result->transport, result->nexthop)) {

@@ -166,7 +166,9 @@ static void set_flush(struct options *options, const char *argument)
         options->queue_id = argument + 1;
         break;
     case 'S':
-        sendmail_die(EX_USAGE, "-qS is not implemented");
+        sendmail_die(
+            EX_USAGE,
+            "-qS: the queue is not flushed by sender; -qI and -qR do it by id and by site");
     default:
         if (argument[0] >= '0' && argument[0] <= '9')
             return; /* an interval: queue_run_delay says that */

@@ -1,6 +1,7 @@
 """By MX to a real Postfix, found through a real name server, on ports 25 and 53."""
 
 import email
+import os
 import subprocess
 
 import pytest
@@ -142,6 +143,17 @@ def test_transports_that_hand_over_to_each_other(make_instance, name_server):
     queue_id = one.send("friend@mine.test")
     one.wait_for_log(rf"{queue_id}: to=<friend@mine\.test>, .*status=deferred \(mail transport loop\)")
     assert queue_id in one.queue()
+
+
+def test_smtp_hands_over_to_no_command(make_instance, name_server):
+    """It talks to strangers: who took it over could choose next hops for commands."""
+    ran = "/tmp/posthouse-mx-test-ran"
+    one = make_instance("here", settings={"best_mx_transport": "told:-x"}, services=(
+        f"told unix - n n - - pipe user=nobody argv=/usr/bin/touch {ran}\n")).start()
+    queue_id = one.send("friend@mine.test")
+    one.wait_for_log(rf"{queue_id}: to=<friend@mine\.test>, .*status=deferred "
+                     r"\(mail transport unavailable\)")
+    assert queue_id in one.queue() and not os.path.exists(ran)
 
 
 def test_names_in_etc_hosts(make_instance, postfix, workspace):
