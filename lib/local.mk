@@ -16,6 +16,7 @@ include lib/dns/local.mk
 include lib/addr/local.mk
 include lib/limit/local.mk
 include lib/connect/local.mk
+include lib/tls/local.mk
 include lib/intake/local.mk
 include lib/agent/local.mk
 include lib/smtpsession/local.mk

@@ -16,12 +16,12 @@ table='
 4 system
 5 sandbox conf ipc queuestore
 6 maillog
-7 table tls dns addr limit connect
+7 table tls dns addr limit connect sts report
 8 milter mailbox auth
 9 intake agent
 10 smtpsession service
 '
-daemons='master smtpd submitd addrd dnsd limitd connectd keyd authd qmgr smtp local error bounce verify pickup logd
+daemons='master smtpd submitd addrd dnsd limitd connectd keyd authd fetchd stsd reportd qmgr smtp local error bounce verify pickup logd
 imapd pop3d mboxd tools bench'
 
 # Headers through which code reaches the system; pure layers do without them.

@@ -84,6 +84,9 @@ void stream_close(struct stream *stream)
 {
     if (stream->descriptor < 0)
         return;
+    if (stream->layer)
+        stream->layer->close(stream);
+    stream->layer = NULL;
     watch_stop(&stream->watch);
     file_close(stream->descriptor);
     stream->descriptor = -1;
@@ -118,40 +121,118 @@ static enum stream_result make_room(struct stream *stream)
     return stream->end < LOOP_BLOCK_BYTES ? STREAM_OK : STREAM_FULL;
 }
 
+static void give_block(struct stream *stream)
+{
+    if (stream->block)
+        loop_block_give(stream->loop, stream->block);
+    stream->block = NULL;
+    stream->begin = stream->end = 0;
+}
+
+void stream_push_layer(struct stream *stream, const struct stream_layer *layer, void *state)
+{
+    ASSERT(!stream->layer && stream->output.length == 0);
+    give_block(stream);
+    stream->layer = layer;
+    stream->layer_state = state;
+}
+
+enum stream_result stream_wait(struct stream *stream, enum stream_attempt wanted,
+                               int64_t deadline_ms)
+{
+    if (wanted == STREAM_WANTS_READ) {
+        stream->watch.is_readable = false;
+        return from_wake(watch_wait_readable(&stream->watch, deadline_ms));
+    }
+    stream->watch.is_writable = false;
+    return from_wake(watch_wait_writable(&stream->watch, deadline_ms));
+}
+
+static enum stream_attempt receive(struct stream *stream, uint8_t *bytes, size_t size,
+                                   size_t *count)
+{
+    if (stream->layer)
+        return stream->layer->read(stream, bytes, size, count);
+    for (;;) {
+        const ssize_t received = recv(stream->descriptor, bytes, size, MSG_DONTWAIT);
+        if (received > 0) {
+            *count = (size_t)received;
+            /* A short read emptied the socket; what comes later makes a new edge. */
+            if (*count < size && !stream->watch.has_hung_up)
+                stream->watch.is_readable = false;
+            return STREAM_DID;
+        }
+        if (received == 0)
+            return STREAM_HAS_ENDED;
+        if (errno == EAGAIN || errno == EWOULDBLOCK)
+            return STREAM_WANTS_READ;
+        if (errno != EINTR) {
+            stream->error = errno;
+            return STREAM_HAS_FAILED;
+        }
+    }
+}
+
+static enum stream_attempt transmit(struct stream *stream, struct span bytes, size_t *count)
+{
+    if (stream->layer)
+        return stream->layer->write(stream, bytes, count);
+    for (;;) {
+        const ssize_t sent =
+            send(stream->descriptor, bytes.bytes, bytes.length, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent >= 0) {
+            *count = (size_t)sent;
+            return STREAM_DID;
+        }
+        if (errno == EAGAIN || errno == EWOULDBLOCK)
+            return STREAM_WANTS_WRITE;
+        if (errno != EINTR) {
+            stream->error = errno;
+            return STREAM_HAS_FAILED;
+        }
+    }
+}
+
+/* Nothing is at hand: an empty window holds no block while it waits. */
+static enum stream_result await_input(struct stream *stream, enum stream_attempt wanted,
+                                      int64_t deadline_ms)
+{
+    if (stream->begin == stream->end)
+        give_block(stream);
+    return stream_wait(stream, wanted, deadline_ms);
+}
+
 enum stream_result stream_read(struct stream *stream, int64_t deadline_ms)
 {
     if (stream->descriptor < 0)
         return fail(stream, EBADF);
+    if (!stream->watch.is_readable && !(stream->layer && stream->layer->has_more(stream))) {
+        const enum stream_result waited = await_input(stream, STREAM_WANTS_READ, deadline_ms);
+        if (waited != STREAM_OK)
+            return waited;
+    }
     for (;;) {
-        if (!stream->watch.is_readable) {
-            if (stream->block && stream->begin == stream->end) {
-                loop_block_give(stream->loop, stream->block);
-                stream->block = NULL;
-            }
-            const enum stream_result waited =
-                from_wake(watch_wait_readable(&stream->watch, deadline_ms));
-            if (waited != STREAM_OK)
-                return waited;
-        }
         const enum stream_result room = make_room(stream);
         if (room != STREAM_OK)
             return room;
-        const size_t wanted = LOOP_BLOCK_BYTES - stream->end;
-        const ssize_t count =
-            recv(stream->descriptor, stream->block + stream->end, wanted, MSG_DONTWAIT);
-        if (count > 0) {
-            stream->end += (size_t)count;
-            /* A short read emptied the socket; what comes later makes a new edge. */
-            if ((size_t)count < wanted && !stream->watch.has_hung_up)
-                stream->watch.is_readable = false;
+        size_t count = 0;
+        const enum stream_attempt attempt =
+            receive(stream, stream->block + stream->end, LOOP_BLOCK_BYTES - stream->end, &count);
+        switch (attempt) {
+        case STREAM_DID:
+            stream->end += count;
             return STREAM_OK;
-        }
-        if (count == 0)
+        case STREAM_HAS_ENDED:
             return STREAM_END;
-        if (errno == EAGAIN || errno == EWOULDBLOCK)
-            stream->watch.is_readable = false;
-        else if (errno != EINTR)
-            return fail(stream, errno);
+        case STREAM_HAS_FAILED:
+            return STREAM_FAILED;
+        case STREAM_WANTS_READ:
+        case STREAM_WANTS_WRITE:
+            break;
+        }
+        const enum stream_result waited = await_input(stream, attempt, deadline_ms);
+        if (waited != STREAM_OK)
+            return waited;
     }
 }
 
@@ -168,20 +249,25 @@ enum stream_result stream_flush(struct stream *stream, int64_t deadline_ms)
         return fail(stream, EBADF);
     if (!buffer_ok(&stream->output))
         return fail(stream, ENOBUFS);
-    while (sent < stream->output.length) {
-        if (!stream->watch.is_writable) {
-            result = from_wake(watch_wait_writable(&stream->watch, deadline_ms));
-            if (result != STREAM_OK)
-                break;
-        }
-        const ssize_t count = send(stream->descriptor, stream->output.bytes + sent,
-                                   stream->output.length - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (count >= 0) {
-            sent += (size_t)count;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            stream->watch.is_writable = false;
-        } else if (errno != EINTR) {
-            result = fail(stream, errno);
+    if (stream->output.length > 0 && !stream->watch.is_writable)
+        result = stream_wait(stream, STREAM_WANTS_WRITE, deadline_ms);
+    while (result == STREAM_OK && sent < stream->output.length) {
+        size_t count = 0;
+        const enum stream_attempt attempt = transmit(
+            stream, span_of(stream->output.bytes + sent, stream->output.length - sent), &count);
+        switch (attempt) {
+        case STREAM_DID:
+            sent += count;
+            break;
+        case STREAM_WANTS_READ:
+        case STREAM_WANTS_WRITE:
+            result = stream_wait(stream, attempt, deadline_ms);
+            break;
+        case STREAM_HAS_ENDED:
+            result = fail(stream, EPIPE);
+            break;
+        case STREAM_HAS_FAILED:
+            result = STREAM_FAILED;
             break;
         }
     }

@@ -1,7 +1,8 @@
 /* system/stream - bounded buffered I/O on a socket, for straight-line code in a task.
  * Input is a window of at most LOOP_BLOCK_BYTES unconsumed bytes, held only while there are any;
  * output is collected and leaves at stream_flush(). The owner parses stream_input() with a pure
- * parser and consumes what it used. */
+ * parser and consumes what it used. Below the window may lie a layer that makes other bytes of the
+ * socket's (TLS: tls/stream.h); the owner sees no difference. */
 #ifndef SYSTEM_STREAM_H
 #define SYSTEM_STREAM_H
 
@@ -21,6 +22,26 @@ enum stream_result {
 
 enum { STREAM_OUTPUT_MAX_BYTES = 1 << 20 };
 
+struct stream;
+
+/* What came of one attempt that does not wait. */
+enum stream_attempt {
+    STREAM_DID,        /* *count bytes, at least one */
+    STREAM_WANTS_READ, /* nothing until the socket can be read, or written */
+    STREAM_WANTS_WRITE,
+    STREAM_HAS_ENDED, /* the peer said that nothing follows */
+    STREAM_HAS_FAILED /* stream->error is set */
+};
+
+struct stream_layer {
+    enum stream_attempt (*read)(struct stream *stream, uint8_t *bytes, size_t size, size_t *count);
+    enum stream_attempt (*write)(struct stream *stream, struct span bytes, size_t *count);
+    /* Are bytes at hand that no event of the socket will announce? */
+    bool (*has_more)(const struct stream *stream);
+    /* Frees the state; the socket is still open, and nothing waits. */
+    void (*close)(struct stream *stream);
+};
+
 struct stream {
     struct watch watch;
     struct loop *loop;
@@ -29,6 +50,8 @@ struct stream {
     struct buffer output;
     int descriptor; /* -1 when closed */
     int error;
+    const struct stream_layer *layer; /* NULL: the socket's bytes are the owner's */
+    void *layer_state;
 };
 
 /* Takes the descriptor over and makes it non-blocking. On -1 it is closed. */
@@ -40,6 +63,12 @@ MUST_USE enum stream_result stream_connect(struct stream *stream, struct loop *l
                                            const struct sockaddr *source, socklen_t source_length,
                                            int64_t deadline_ms);
 void stream_close(struct stream *stream);
+/* From now on the layer makes the bytes; stream_close() ends it. Nothing may wait in the output,
+ * and what the window still holds is thrown away: nobody vouches for it. */
+void stream_push_layer(struct stream *stream, const struct stream_layer *layer, void *state);
+/* For a layer that is not pushed yet: waits until what an attempt wanted is there. */
+MUST_USE enum stream_result stream_wait(struct stream *stream, enum stream_attempt wanted,
+                                        int64_t deadline_ms);
 
 /* Adds at least one byte to the input, or says why not. */
 MUST_USE enum stream_result stream_read(struct stream *stream, int64_t deadline_ms);
