@@ -84,6 +84,15 @@ class Sink:
         self.process.wait()
 
 
+def make_certificate(directory):
+    """A key of each server's own kind costs them the same: ECDSA P-256."""
+    key, chain = directory / "key.pem", directory / "certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-subj", "/CN=bench.test", "-days", "2", "-keyout", str(key), "-out", str(chain)],
+                   check=True, capture_output=True)
+    return {"smtpd_tls_security_level": "may", "smtpd_tls_cert_file": str(chain), "smtpd_tls_key_file": str(key)}
+
+
 def recipients(options):
     """As bench/load names them: with several the number goes before the address."""
     return [USER] if options.recipients == 1 else [f"{i}{USER}" for i in range(1, options.recipients + 1)]
@@ -174,11 +183,16 @@ def one_run(server, options, load, messages):
         done = subprocess.run([str(load), "-p", str(server.port), "-s", str(options.sessions), "-m",
                                str(messages), "-l", str(options.size), "-t", USER,
                                "-r", str(options.recipients),
-                               *(["-P"] if options.pipelined else [])],
+                               *(["-P"] if options.pipelined else []),
+                               *(["-n"] if options.reconnect or options.tls else []),
+                               *(["-T"] if options.tls else []), *(["-R"] if options.tls == "resumed" else [])],
                               capture_output=True, text=True, timeout=300, check=False)
         if done.returncode != 0:
             raise SystemExit(f"bench: load against {server.name}: {done.stdout}{done.stderr}\n{server.log()[-3000:]}")
         accept_s = json.loads(done.stdout)["seconds"]
+        resumed = json.loads(done.stdout)["resumed"]
+        if options.tls == "resumed" and resumed < messages - options.sessions:
+            raise SystemExit(f"bench: {server.name} resumed {resumed} of {messages} TLS sessions")
         client_cpu_s = json.loads(done.stdout)["cpu_seconds"]
     else:
         done, accept_s = peers.SmtpSource.run("127.0.0.1", server.port, messages, options.sessions, USER,
@@ -307,6 +321,9 @@ def main():
     parser.add_argument("--recipients", type=int, default=1, help="of each message")
     parser.add_argument("--size", type=int, default=1024, help="bytes of body")
     parser.add_argument("--pipelined", action="store_true", help="the client pipelines (RFC 2920)")
+    parser.add_argument("--reconnect", action="store_true", help="a connection for each message")
+    parser.add_argument("--tls", choices=["full", "resumed"],
+                        help="STARTTLS and a handshake for each message, which has its own connection")
     parser.add_argument("--cells", default="maildir,relay")
     parser.add_argument("--places", default="journal,tmpfs")
     parser.add_argument("--servers", default="posthouse,postfix,postfix-noflow")
@@ -338,8 +355,11 @@ def main():
         report.line(f"\n{options.size} bytes, {options.sessions} sessions, {options.messages} messages a run, "
                     f"{options.recipients} recipient{'s' if options.recipients > 1 else ''} each, "
                     f"{options.rounds} rounds, client: {options.generator}"
-                    f"{', pipelined' if options.pipelined else ''}; {os.cpu_count()} CPUs, Linux {os.uname().release}. "
+                    f"{', pipelined' if options.pipelined else ''}"
+                    f"{f', TLS ({options.tls} handshakes)' if options.tls else ''}"
+                    f"{', a connection each' if options.tls or options.reconnect else ''}; {os.cpu_count()} CPUs, Linux {os.uname().release}. "
                     "Median (minimum-maximum).")
+        for_all = make_certificate(workspace) if options.tls else {}
         extra = dict(setting.split("=", 1) for setting in options.set)
         for place_name in options.places.split(","):
             with mounted(place_name, workspace) as place:
@@ -354,11 +374,12 @@ def main():
                             sink = Sink(sink_program, directory, 2600 + i)
                             sinks.append(sink)
                         if name == "posthouse":
-                            servers.append(start_posthouse(programs, place, cell, 2500, sink, options, extra))
+                            servers.append(start_posthouse(programs, place, cell, 2500, sink, options,
+                                                           {**for_all, **extra}))
                         else:
                             servers.append(start_postfix(
                                 name, place, cell, 2500 + i, sink, options,
-                                {"in_flow_delay": "0"} if name.endswith("-noflow") else {}))
+                                {**for_all, **({"in_flow_delay": "0"} if name.endswith("-noflow") else {})}))
                     for server in servers:      # warm up: processes started, directories grown
                         one_run(server, options, load, max(options.messages // 5, 50))
                     rounds = []

@@ -1,10 +1,15 @@
 /* bench/load - send many messages by SMTP over several sessions at once, at little cost to itself.
  * One process, one event loop; a session sends its share of the messages over one connection
- * (or a new one for each, -n), command by command or pipelined (-P, RFC 2920). Ends with one line
- * of JSON. Callers: bench/run. */
+ * (or a new one for each, -n), command by command or pipelined (-P, RFC 2920), over TLS (-T, after
+ * STARTTLS) with a full handshake for each connection or, but for a session's first, a resumed one
+ * (-R). Nobody's certificate is looked at. Ends with one line of JSON. Callers: bench/run. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -24,7 +29,17 @@ enum {
     STALL_MS = 60000
 };
 
-enum step { STEP_GREETING, STEP_EHLO, STEP_MAIL, STEP_RCPT, STEP_DATA, STEP_CONTENT, STEP_QUIT };
+enum step {
+    STEP_GREETING,
+    STEP_EHLO,
+    STEP_STARTTLS,
+    STEP_HANDSHAKE,
+    STEP_MAIL,
+    STEP_RCPT,
+    STEP_DATA,
+    STEP_CONTENT,
+    STEP_QUIT
+};
 
 struct settings {
     struct sockaddr_in server;
@@ -36,6 +51,8 @@ struct settings {
     size_t recipient_count;
     bool is_pipelined;
     bool is_connection_kept;
+    bool resumes;
+    SSL_CTX *tls; /* NULL: cleartext */
 };
 
 struct session {
@@ -47,6 +64,8 @@ struct session {
     char *output;
     size_t output_length;
     size_t output_written;
+    SSL *ssl;             /* NULL before STARTTLS */
+    SSL_SESSION *resumed; /* of the connection before */
 };
 
 struct run {
@@ -55,6 +74,7 @@ struct run {
     size_t started; /* messages handed to a session */
     size_t accepted;
     size_t failed;
+    size_t resumed; /* handshakes */
     size_t open_sessions;
     size_t output_capacity;
     char *body;
@@ -148,6 +168,15 @@ static void connect_session(struct run *run, struct session *session)
 
 static void close_session(struct run *run, struct session *session)
 {
+    if (session->ssl && run->settings->resumes) {
+        SSL_SESSION_free(session->resumed);
+        session->resumed = SSL_get1_session(session->ssl);
+    }
+    if (session->ssl)
+        (void)SSL_shutdown(session->ssl); /* one that was not is not resumable */
+    SSL_free(session->ssl);
+    session->ssl = NULL;
+    ERR_clear_error();
     (void)close(session->fd);
     session->fd = -1;
     run->open_sessions--;
@@ -160,20 +189,73 @@ static void want(struct run *run, struct session *session, uint32_t events)
         die("epoll_ctl");
 }
 
+/* Both: bytes moved, 0 when the connection is gone, -1 when it cannot be done yet. */
+static ssize_t receive(struct session *session, char *bytes, size_t size)
+{
+    if (!session->ssl) {
+        const ssize_t count = recv(session->fd, bytes, size, MSG_DONTWAIT);
+        return count >= 0 ? count : errno == EAGAIN ? -1 : 0;
+    }
+    const int count = SSL_read(session->ssl, bytes, (int)size);
+    return count > 0 ? count : SSL_get_error(session->ssl, count) == SSL_ERROR_WANT_READ ? -1 : 0;
+}
+
+static ssize_t transmit(struct session *session, const char *bytes, size_t size)
+{
+    if (!session->ssl) {
+        const ssize_t count = send(session->fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+        return count > 0 ? count : count < 0 && errno == EAGAIN ? -1 : 0;
+    }
+    const int count = SSL_write(session->ssl, bytes, (int)size);
+    return count > 0 ? count : SSL_get_error(session->ssl, count) == SSL_ERROR_WANT_WRITE ? -1 : 0;
+}
+
+static void start_tls(struct run *run, struct session *session)
+{
+    if (fcntl(session->fd, F_SETFL, O_NONBLOCK) != 0)
+        die("fcntl");
+    session->ssl = SSL_new(run->settings->tls);
+    if (!session->ssl || SSL_set_fd(session->ssl, session->fd) != 1)
+        die("SSL_new");
+    if (session->resumed)
+        (void)SSL_set_session(session->ssl, session->resumed);
+    SSL_set_connect_state(session->ssl);
+    session->step = STEP_HANDSHAKE;
+}
+
+/* Returns false when it failed; at its end the session goes on with EHLO. */
+static bool shake_hands(struct run *run, struct session *session)
+{
+    const int result = SSL_do_handshake(session->ssl);
+    if (result == 1) {
+        run->resumed += SSL_session_reused(session->ssl) ? 1 : 0;
+        session->step = STEP_EHLO;
+        append_text(run, session, "EHLO load.test\r\n");
+        return true;
+    }
+    const int why = SSL_get_error(session->ssl, result);
+    if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE) {
+        want(run, session, why == SSL_ERROR_WANT_READ ? EPOLLIN : EPOLLIN | EPOLLOUT);
+        return true;
+    }
+    (void)fprintf(stderr, "load: handshake: %s\n", ERR_reason_error_string(ERR_peek_error()));
+    run->failed++;
+    return false;
+}
+
 /* Returns false when the connection is gone. */
 static bool flush_output(struct run *run, struct session *session)
 {
     const size_t length_before = session->output_length;
     const bool was_waiting = session->output_written > 0;
     while (session->output_written < session->output_length) {
-        const ssize_t count =
-            send(session->fd, session->output + session->output_written,
-                 session->output_length - session->output_written, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (count < 0 && errno == EAGAIN) {
+        const ssize_t count = transmit(session, session->output + session->output_written,
+                                       session->output_length - session->output_written);
+        if (count < 0) {
             want(run, session, EPOLLIN | EPOLLOUT);
             return true;
         }
-        if (count <= 0)
+        if (count == 0)
             return false;
         session->output_written += (size_t)count;
     }
@@ -213,8 +295,18 @@ static bool on_reply(struct run *run, struct session *session, const char *line)
         append_text(run, session, "EHLO load.test\r\n");
         break;
     case STEP_EHLO:
-        start_message(run, session);
+        if (settings->tls && !session->ssl) {
+            session->step = STEP_STARTTLS;
+            append_text(run, session, "STARTTLS\r\n");
+        } else {
+            start_message(run, session);
+        }
         break;
+    case STEP_STARTTLS:
+        start_tls(run, session);
+        break;
+    case STEP_HANDSHAKE: /* nothing is said in cleartext */
+        return false;
     case STEP_MAIL:
         session->step = STEP_RCPT;
         if (!settings->is_pipelined)
@@ -270,23 +362,35 @@ static bool take_replies(struct run *run, struct session *session)
     return session->reply_length < REPLY_MAX_BYTES;
 }
 
+/* All that is at hand; returns false when the session ends. */
+static bool take_input(struct run *run, struct session *session)
+{
+    if (session->step == STEP_HANDSHAKE)
+        return shake_hands(run, session);
+    for (;;) {
+        const ssize_t count = receive(session, session->reply + session->reply_length,
+                                      REPLY_MAX_BYTES - session->reply_length);
+        if (count < 0)
+            return true;
+        if (count == 0) {
+            run->failed += session->step == STEP_QUIT ? 0 : 1;
+            return false;
+        }
+        session->reply_length += (size_t)count;
+        if (!take_replies(run, session))
+            return false;
+        if (session->step == STEP_HANDSHAKE)
+            return shake_hands(run, session);
+        if (!session->ssl)
+            return true;
+    }
+}
+
 static void on_event(struct run *run, struct session *session, uint32_t events)
 {
     bool is_alive = true;
-    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
-        const ssize_t count = recv(session->fd, session->reply + session->reply_length,
-                                   REPLY_MAX_BYTES - session->reply_length, MSG_DONTWAIT);
-        if (count < 0 && errno == EAGAIN)
-            is_alive = true;
-        else if (count <= 0)
-            is_alive = false;
-        else {
-            session->reply_length += (size_t)count;
-            is_alive = take_replies(run, session);
-        }
-        if (!is_alive && session->step != STEP_QUIT && count <= 0)
-            run->failed++;
-    }
+    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) || session->step == STEP_HANDSHAKE)
+        is_alive = take_input(run, session);
     if (is_alive)
         is_alive = flush_output(run, session);
     if (is_alive)
@@ -313,7 +417,7 @@ static void read_arguments(int argc, char **argv, struct settings *settings)
 {
     const char *address = "127.0.0.1";
     size_t port = 25;
-    for (int option; (option = getopt(argc, argv, "a:p:s:m:l:r:f:t:Pn")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "a:p:s:m:l:r:f:t:PnTR")) != -1;) {
         switch (option) {
         case 'a':
             address = optarg;
@@ -345,9 +449,19 @@ static void read_arguments(int argc, char **argv, struct settings *settings)
         case 'n':
             settings->is_connection_kept = false;
             break;
+        case 'R':
+            settings->resumes = true;
+            break;
+        case 'T':
+            settings->tls = SSL_CTX_new(TLS_client_method());
+            if (!settings->tls)
+                die("SSL_CTX_new");
+            (void)SSL_CTX_set_mode(settings->tls, SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                                      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+            break;
         default:
             (void)fprintf(stderr,
-                          "usage: load [-Pn] [-a address] [-p port] [-s sessions] [-m messages] "
+                          "usage: load [-PnTR] [-a address] [-p port] [-s sessions] [-m messages] "
                           "[-l bytes] [-r recipients] [-f sender] [-t recipient]\n");
             exit(2);
         }
@@ -388,6 +502,7 @@ int main(int argc, char **argv)
     struct run run = {.settings = &settings, .epoll_fd = epoll_create1(EPOLL_CLOEXEC)};
     if (run.epoll_fd < 0)
         die("epoll_create1");
+    (void)signal(SIGPIPE, SIG_IGN); /* libssl writes without MSG_NOSIGNAL */
     run.body = make_body(settings.size_bytes, &run.body_length);
     run.output_capacity = run.body_length + 4096 + settings.recipient_count * 512;
     struct session *sessions = calloc(settings.session_count, sizeof(*sessions));
@@ -422,10 +537,14 @@ int main(int argc, char **argv)
     (void)getrusage(RUSAGE_SELF, &usage); /* cannot fail for this process */
     const double cpu_s = (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6 +
                          (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6;
-    (void)printf("{\"accepted\": %zu, \"failed\": %zu, \"seconds\": %.6f, \"cpu_seconds\": %.6f}\n",
-                 run.accepted, run.failed, accepted_s - started_s, cpu_s);
-    for (size_t i = 0; i < settings.session_count; i++)
+    (void)printf("{\"accepted\": %zu, \"failed\": %zu, \"resumed\": %zu, \"seconds\": %.6f, "
+                 "\"cpu_seconds\": %.6f}\n",
+                 run.accepted, run.failed, run.resumed, accepted_s - started_s, cpu_s);
+    for (size_t i = 0; i < settings.session_count; i++) {
         free(sessions[i].output);
+        SSL_SESSION_free(sessions[i].resumed);
+    }
+    SSL_CTX_free(settings.tls);
     free(sessions);
     free(run.body);
     return run.accepted == settings.message_count ? 0 : 1;
