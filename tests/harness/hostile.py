@@ -52,6 +52,10 @@ class Senders:
         self.pause()
         return done
 
+    def acknowledged(self):
+        """How many messages, till now."""
+        return self._count.value
+
     def resume(self):
         self._goes.set()
 
