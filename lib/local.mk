@@ -20,4 +20,5 @@ include lib/tls/local.mk
 include lib/intake/local.mk
 include lib/agent/local.mk
 include lib/smtpsession/local.mk
+include lib/smtpserver/local.mk
 include lib/service/local.mk

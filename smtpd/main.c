@@ -1,6 +1,6 @@
 /* smtpd/main - the SMTP server: what it may do, and who does it. Manual: man/smtpd.8. */
 #include "conf/smtpd.h"
-#include "server.h"
+#include "smtpserver/server.h"
 
 int main(void)
 {
@@ -9,13 +9,13 @@ int main(void)
         .part = &conf_part_smtpd,
         /* Sockets that master bound, files that qmgr opened, and nothing that we could name. */
         .promises = SANDBOX_STREAMS | SANDBOX_ACCEPT | SANDBOX_WRITE_FD,
-        .prepare = smtpd_prepare,
-        .begin = smtpd_begin,
-        .on_listener = smtpd_on_listener,
-        .on_peer = smtpd_on_peer,
-        .drain = smtpd_drain,
-        .end_sessions = smtpd_end_sessions,
-        .on_poison = smtpd_on_poison,
+        .prepare = smtpserver_prepare,
+        .begin = smtpserver_begin,
+        .on_listener = smtpserver_on_listener,
+        .on_peer = smtpserver_on_peer,
+        .drain = smtpserver_drain,
+        .end_sessions = smtpserver_end_sessions,
+        .on_poison = smtpserver_on_poison,
     };
     return service_main(&definition);
 }

@@ -20,6 +20,7 @@ table='
 8 milter mailbox auth
 9 intake agent
 10 smtpsession service
+11 smtpserver
 '
 daemons='master smtpd submitd addrd dnsd limitd connectd keyd authd fetchd stsd reportd qmgr smtp local error bounce verify pickup logd
 imapd pop3d mboxd tools bench'

@@ -17,6 +17,7 @@ folder_of() {
     discard) echo error ;;
     lmtp) echo smtp ;;
     pipe | virtual) echo local ;;
+    smtpd) echo lib/smtpserver ;;
     *) echo "$1" ;;
     esac
 }

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../../smtpd/settings.h"
+#include "smtpserver/settings.h"
 #include "conf/instance.h"
 #include "queuefile/id.h"
 #include "queuefile/preamble.h"
@@ -214,16 +214,16 @@ void harness_run(const char *main_text, void (*body)(struct harness *harness, vo
     assert_non_null(string);
     if (!conf_test_settings(&conf_part_smtpd, string, &harness->arena, &harness->conf, &error))
         fail_msg("%s", error.text);
-    if (!smtpd_settings_make(&harness->conf, &harness->arena, &settings, &error))
+    if (!smtpserver_settings_make(&harness->conf, &harness->arena, &settings, &error))
         fail_msg("%s", error.text);
     struct buffer reason;
     buffer_init(&reason, &harness->arena, 4096);
     harness->flush_domains = client_list_open(harness->conf.fast_flush_domains, &reason);
     assert_non_null(harness->flush_domains);
     settings.flush_domains = harness->flush_domains;
-    if (!smtpd_tables_open(&harness->conf, &harness->tables, &error))
+    if (!smtpserver_tables_open(&harness->conf, &harness->tables, &error))
         fail_msg("%s", error.text);
-    smtpd_tables_use(&harness->tables, &settings);
+    smtpserver_tables_use(&harness->tables, &settings);
     maillog_init(&harness->log, HARNESS_LOG_BYTES, NULL, NULL);
     harness->loop = loop_create();
     assert_non_null(harness->loop);
@@ -247,7 +247,7 @@ void harness_run(const char *main_text, void (*body)(struct harness *harness, vo
         (void)close(stored_files[i].descriptor);
     stored_file_count = 0;
     client_list_close(&harness->flush_domains);
-    smtpd_tables_close(&harness->tables);
+    smtpserver_tables_close(&harness->tables);
     arena_destroy(&harness->arena);
     free(harness);
 }

@@ -5,7 +5,7 @@
 
 #include "../../test.h"
 
-#include "../../../smtpd/tables.h"
+#include "smtpserver/tables.h"
 #include "conf/smtpd.h"
 #include "smtpsession/session.h"
 #include "system/stream.h"
@@ -27,7 +27,7 @@ struct harness {
     struct smtpsession_service service;
     struct conf_smtpd conf;
     struct client_list *flush_domains;
-    struct smtpd_tables tables;
+    struct smtpserver_tables tables;
     struct harness_message messages[HARNESS_MESSAGES_MAX];
     size_t message_count;
     size_t abandoned_count;

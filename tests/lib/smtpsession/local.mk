@@ -1,7 +1,6 @@
 # tests of lib/smtpsession
 if HAVE_CMOCKA
-smtpsession_harness = tests/lib/smtpsession/harness.c tests/lib/smtpsession/harness.h tests/test.h \
-	smtpd/settings.c smtpd/settings.h smtpd/tables.c smtpd/tables.h
+smtpsession_harness = tests/lib/smtpsession/harness.c tests/lib/smtpsession/harness.h tests/test.h
 smtpsession_tests = tests/lib/smtpsession/chunks_test tests/lib/smtpsession/extensions_test \
 	tests/lib/smtpsession/misbehaviour_test \
 	tests/lib/smtpsession/session_test tests/lib/smtpsession/transcripts_test

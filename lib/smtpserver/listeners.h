@@ -1,8 +1,8 @@
-/* smtpd/listeners - accept connections from the sockets that master bound, as long as there is
+/* smtpserver/listeners - accept connections from the sockets that master bound, as long as there is
  * room for them.
- * Callers: smtpd/server. */
-#ifndef SMTPD_LISTENERS_H
-#define SMTPD_LISTENERS_H
+ * Callers: smtpserver/server. */
+#ifndef SMTPSERVER_LISTENERS_H
+#define SMTPSERVER_LISTENERS_H
 
 #include <sys/socket.h>
 

@@ -1,5 +1,5 @@
-/* smtpd/server - see server.h. */
-#include "server.h"
+/* smtpserver/server - see server.h. */
+#include "smtpserver/server.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,11 +7,11 @@
 #include "addr/client.h"
 #include "dns/hosts.h"
 #include "limit/load.h"
-#include "listeners.h"
+#include "smtpserver/listeners.h"
 #include "maillog/event.h"
-#include "settings.h"
+#include "smtpserver/settings.h"
 #include "system/file.h"
-#include "tables.h"
+#include "smtpserver/tables.h"
 
 enum {
     /* Beside what a session needs: its socket, its queue file, and the grant that replaces it. */
@@ -42,7 +42,7 @@ struct smtpd {
     struct limit_client limits;
     struct client_list *limit_exceptions;
     struct client_list *greet_exceptions;
-    struct smtpd_tables tables;
+    struct smtpserver_tables tables;
     struct client_list *flush_domains;       /* NULL where it cannot be held in memory */
     struct smtpsession_settings settings[2]; /* as usual, under stress */
     bool is_stressed;
@@ -72,7 +72,7 @@ static void open_flush_domains(struct smtpd *smtpd, struct span words)
     buffer_release(&error);
 }
 
-bool smtpd_prepare(struct service *service)
+bool smtpserver_prepare(struct service *service)
 {
     const struct conf_smtpd *conf = service->settings;
     struct smtpd *smtpd = arena_alloc(&service->arena, sizeof(*smtpd));
@@ -93,7 +93,7 @@ bool smtpd_prepare(struct service *service)
         return false;
     open_flush_domains(smtpd, conf->fast_flush_domains);
     struct conf_error error;
-    if (!smtpd_tables_open(conf, &smtpd->tables, &error)) {
+    if (!smtpserver_tables_open(conf, &smtpd->tables, &error)) {
         service_say(service, "%s", error.text);
         return false;
     }
@@ -317,7 +317,7 @@ static bool make_settings(struct smtpd *smtpd, const struct conf_smtpd *conf,
 {
     struct service *service = smtpd->service;
     struct conf_error error;
-    if (!smtpd_settings_make(conf, &service->arena, settings, &error)) {
+    if (!smtpserver_settings_make(conf, &service->arena, settings, &error)) {
         service_say(service, "%s", error.text);
         return false;
     }
@@ -325,11 +325,11 @@ static bool make_settings(struct smtpd *smtpd, const struct conf_smtpd *conf,
     settings->limit_exceptions = smtpd->limit_exceptions;
     settings->greet_exceptions = smtpd->greet_exceptions;
     settings->flush_domains = smtpd->flush_domains;
-    smtpd_tables_use(&smtpd->tables, settings);
+    smtpserver_tables_use(&smtpd->tables, settings);
     return true;
 }
 
-bool smtpd_begin(struct service *service)
+bool smtpserver_begin(struct service *service)
 {
     struct smtpd *smtpd = service->state;
     smtpd->service = service;
@@ -361,7 +361,7 @@ bool smtpd_begin(struct service *service)
     return true;
 }
 
-void smtpd_on_listener(struct service *service, struct span endpoint, int descriptor)
+void smtpserver_on_listener(struct service *service, struct span endpoint, int descriptor)
 {
     struct smtpd *smtpd = service->state;
     if (listeners_add(&smtpd->listeners, descriptor) != 0) {
@@ -437,7 +437,7 @@ static const struct ipc_permission limitd_permissions[] = {
 static const struct ipc_channel_handlers limitd_handlers = {on_limitd_message, on_limitd_closed,
                                                             limitd_permissions};
 
-void smtpd_on_peer(struct service *service, const struct service_peer *peer, int descriptor)
+void smtpserver_on_peer(struct service *service, const struct service_peer *peer, int descriptor)
 {
     struct smtpd *smtpd = service->state;
     switch (peer->role) {
@@ -482,7 +482,7 @@ void smtpd_on_peer(struct service *service, const struct service_peer *peer, int
     }
 }
 
-void smtpd_drain(struct service *service)
+void smtpserver_drain(struct service *service)
 {
     struct smtpd *smtpd = service->state;
     listeners_close_all(&smtpd->listeners);
@@ -491,13 +491,13 @@ void smtpd_drain(struct service *service)
         service_leave(service, EXIT_SUCCESS);
 }
 
-void smtpd_on_poison(struct service *service, const struct ipc_poison *poison)
+void smtpserver_on_poison(struct service *service, const struct ipc_poison *poison)
 {
     struct smtpd *smtpd = service->state;
     smtpsession_refuse(&smtpd->sessions, poison->work);
 }
 
-void smtpd_end_sessions(struct service *service)
+void smtpserver_end_sessions(struct service *service)
 {
     struct smtpd *smtpd = service->state;
     smtpsession_stop_all(&smtpd->sessions);

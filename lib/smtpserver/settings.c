@@ -1,5 +1,5 @@
-/* smtpd/settings - see settings.h. */
-#include "settings.h"
+/* smtpserver/settings - see settings.h. */
+#include "smtpserver/settings.h"
 
 #include "smtp/transcript.h"
 
@@ -71,8 +71,8 @@ static struct smtpsession_limits limits_of(const struct conf_smtpd *conf)
     };
 }
 
-bool smtpd_settings_make(const struct conf_smtpd *conf, struct arena *arena,
-                         struct smtpsession_settings *settings, struct conf_error *error)
+bool smtpserver_settings_make(const struct conf_smtpd *conf, struct arena *arena,
+                              struct smtpsession_settings *settings, struct conf_error *error)
 {
     *settings = (struct smtpsession_settings){
         .server_name = conf->myhostname,

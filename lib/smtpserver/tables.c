@@ -1,5 +1,5 @@
-/* smtpd/tables - see tables.h. */
-#include "tables.h"
+/* smtpserver/tables - see tables.h. */
+#include "smtpserver/tables.h"
 
 #include "table/held.h"
 
@@ -15,8 +15,8 @@ static struct client_list *open_clients(const char *parameter, struct span words
     return list;
 }
 
-bool smtpd_tables_open(const struct conf_smtpd *conf, struct smtpd_tables *tables,
-                       struct conf_error *error)
+bool smtpserver_tables_open(const struct conf_smtpd *conf, struct smtpserver_tables *tables,
+                            struct conf_error *error)
 {
     error->text[0] = '\0';
     tables->command_filter =
@@ -37,7 +37,8 @@ bool smtpd_tables_open(const struct conf_smtpd *conf, struct smtpd_tables *table
     return error->text[0] == '\0';
 }
 
-void smtpd_tables_use(const struct smtpd_tables *tables, struct smtpsession_settings *settings)
+void smtpserver_tables_use(const struct smtpserver_tables *tables,
+                           struct smtpsession_settings *settings)
 {
     settings->command_filter = tables->command_filter;
     settings->ehlo_discard_maps = tables->ehlo_discard_maps;
@@ -48,7 +49,7 @@ void smtpd_tables_use(const struct smtpd_tables *tables, struct smtpsession_sett
     settings->local_clients = tables->local_clients;
 }
 
-void smtpd_tables_close(struct smtpd_tables *tables)
+void smtpserver_tables_close(struct smtpserver_tables *tables)
 {
     table_list_close(&tables->command_filter);
     table_list_close(&tables->ehlo_discard_maps);

@@ -1,5 +1,5 @@
-/* smtpd/listeners - see listeners.h. */
-#include "listeners.h"
+/* smtpserver/listeners - see listeners.h. */
+#include "smtpserver/listeners.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,0 +1,31 @@
+/* smtpserver/tables - tables and lists of clients that sessions ask themselves: read into memory
+ * before the sandbox closes. Interface: smtpserver_tables_open(). Callers: server,
+ * tests/lib/smtpsession. */
+#ifndef SMTPSERVER_TABLES_H
+#define SMTPSERVER_TABLES_H
+
+#include "conf/smtpd.h"
+#include "smtpsession/session.h"
+#include "table/clients.h"
+#include "table/list.h"
+
+struct smtpserver_tables {
+    struct table_list *command_filter; /* NULL: none; and so on */
+    struct table_list *ehlo_discard_maps;
+    struct table_list *reject_footer_maps;
+    struct client_list *bare_lf_clients;
+    struct client_list *xclient_hosts;
+    struct client_list *xforward_hosts;
+    struct client_list *local_clients;
+};
+
+/* False, with the reason in *error, where one cannot be read or is of a type that is no matter of
+ * memory. */
+MUST_USE bool smtpserver_tables_open(const struct conf_smtpd *conf,
+                                     struct smtpserver_tables *tables, struct conf_error *error);
+/* The settings live no longer than the tables. */
+void smtpserver_tables_use(const struct smtpserver_tables *tables,
+                           struct smtpsession_settings *settings);
+void smtpserver_tables_close(struct smtpserver_tables *tables);
+
+#endif
