@@ -12,17 +12,17 @@ table='
 0 base
 1 address sasl
 2 smtp pop3 mime dnswire queuefile
-3 imap dsn mailauth sieve
+3 imap dsn mailauth sieve mtasts tlsrpt
 4 system
 5 sandbox conf ipc queuestore
 6 maillog
-7 table tls dns addr limit connect
+7 table tls dns addr limit connect fetch sts report
 8 milter mailbox auth
 9 intake agent
 10 smtpsession service
 '
 daemons='master smtpd submitd addrd dnsd limitd connectd keyd authd qmgr smtp local error bounce verify pickup logd
-imapd pop3d mboxd tools bench'
+stsd fetchd reportd imapd pop3d mboxd tools bench'
 
 # Headers through which code reaches the system; pure layers do without them.
 system_headers='unistd.h fcntl.h poll.h signal.h dirent.h netdb.h pthread.h spawn.h sched.h syslog.h
