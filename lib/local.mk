@@ -5,6 +5,8 @@ include lib/smtp/local.mk
 include lib/dnswire/local.mk
 include lib/queuefile/local.mk
 include lib/dsn/local.mk
+include lib/mtasts/local.mk
+include lib/tlsrpt/local.mk
 include lib/queuestore/local.mk
 include lib/system/local.mk
 include lib/sandbox/local.mk
@@ -15,6 +17,9 @@ include lib/table/local.mk
 include lib/dns/local.mk
 include lib/addr/local.mk
 include lib/limit/local.mk
+include lib/fetch/local.mk
+include lib/sts/local.mk
+include lib/report/local.mk
 include lib/connect/local.mk
 include lib/tls/local.mk
 include lib/intake/local.mk

@@ -12,11 +12,11 @@ table='
 0 base
 1 address sasl
 2 smtp pop3 mime dnswire queuefile
-3 imap dsn mailauth sieve
+3 imap dsn mailauth sieve mtasts tlsrpt
 4 system
 5 sandbox conf ipc queuestore
 6 maillog
-7 table tls dns addr limit connect sts report
+7 table tls dns addr limit connect fetch sts report
 8 milter mailbox auth
 9 intake agent
 10 smtpsession service

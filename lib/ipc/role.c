@@ -24,6 +24,9 @@ static const char *const names[IPC_ROLE_COUNT] = {
     [IPC_ROLE_LMTP] = "lmtp",
     [IPC_ROLE_CONNECTD] = "connectd",
     [IPC_ROLE_PICKUP] = "pickup",
+    [IPC_ROLE_STSD] = "stsd",
+    [IPC_ROLE_FETCHD] = "fetchd",
+    [IPC_ROLE_REPORTD] = "reportd",
 };
 /* clang-format on */
 

@@ -27,6 +27,9 @@ enum ipc_role {
     IPC_ROLE_LMTP,
     IPC_ROLE_CONNECTD,
     IPC_ROLE_PICKUP,
+    IPC_ROLE_STSD,
+    IPC_ROLE_FETCHD,
+    IPC_ROLE_REPORTD,
     IPC_ROLE_COUNT
 };
 
