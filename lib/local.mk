@@ -1,6 +1,7 @@
 # The library: one archive, a folder per concept; DESIGN: layers in ARCHITECTURE.md.
 include lib/base/local.mk
 include lib/address/local.mk
+include lib/sasl/local.mk
 include lib/smtp/local.mk
 include lib/dnswire/local.mk
 include lib/queuefile/local.mk

@@ -1,5 +1,6 @@
 include tests/lib/base/local.mk
 include tests/lib/address/local.mk
+include tests/lib/sasl/local.mk
 include tests/lib/smtp/local.mk
 include tests/lib/dnswire/local.mk
 include tests/lib/queuefile/local.mk
