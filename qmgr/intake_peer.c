@@ -162,6 +162,7 @@ static void make_grants(struct intake_peer *peer, size_t count)
     for (size_t i = 0; i < count; i++) {
         uint8_t random[QUEUE_ID_RANDOM_BYTES];
         random_bytes(random, sizeof(random));
+        memcpy(random, peer->qmgr->id_mark, sizeof(peer->qmgr->id_mark));
         (void)queue_id_make(clock_realtime_us(), random, job->files[i].queue_id);
     }
     peer->making_count += (uint32_t)count;

@@ -156,6 +156,18 @@ static void close_what_waits(struct message *message)
     }
 }
 
+/* This process committed it, had no room for it in memory, and reads it now for the first time: no
+ * agent has seen it. Clocks are not asked, they can be set; the id tells, and an attempt or a wish
+ * leaves something in the journal or takes the message out of new/. */
+static bool is_untried(const struct qmgr *qmgr, const struct store_place *place,
+                       const struct store_message *loaded)
+{
+    uint8_t random[QUEUE_ID_RANDOM_BYTES];
+    return place->bucket == 0 && !place->is_held && span_is_empty(loaded->journal) &&
+           queue_id_random(span_from_string(place->queue_id), random) &&
+           memcmp(random, qmgr->id_mark, sizeof(qmgr->id_mark)) == 0;
+}
+
 struct message *message_adopt(struct qmgr *qmgr, const struct store_place *place,
                               struct arena *arena, const struct store_message *loaded)
 {
@@ -174,11 +186,12 @@ struct message *message_adopt(struct qmgr *qmgr, const struct store_place *place
         destroy(message);
         return NULL;
     }
+    const bool has_been_tried = !is_untried(qmgr, place, loaded);
     for (size_t i = 0; i < message->recipient_count; i++) {
         struct recipient *recipient = &message->recipients[i];
         recipient->status = (uint8_t)queue_status_from_byte(loaded->statuses.bytes[i]);
         recipient->outcome = outcome_temporary(451, 3, 0, "unknown mail transport error");
-        recipient->is_maybe_repeated = true;
+        recipient->is_maybe_repeated = has_been_tried;
         if (recipient->status == QUEUE_STATUS_PENDING) {
             recipient->stage = STAGE_UNROUTED;
             message->open_count++;

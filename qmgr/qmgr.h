@@ -29,7 +29,8 @@ struct qmgr {
     bool has_lock; /* before that nothing in the queue is touched */
     uint8_t key_bytes[QUEUE_KEY_BYTES];
     uint64_t start_us;
-    int probe_content; /* what agents get with a probe */
+    uint8_t id_mark[4]; /* how the random bits of ids begin that this process gives out */
+    int probe_content;  /* what agents get with a probe */
 
     /* Messages in memory. */
     struct map messages; /* by queue id */

@@ -11,6 +11,7 @@
 #include "intake_peer.h"
 #include "load.h"
 #include "space.h"
+#include "system/random.h"
 #include "system/task.h"
 
 enum {
@@ -512,6 +513,7 @@ static void scan_body(void *argument)
     if (scan->is_flush_wanted)
         scan_flush(qmgr);
     qmgr->start_us = clock_realtime_us();
+    random_bytes(qmgr->id_mark, sizeof(qmgr->id_mark));
     qmgr->has_lock = true;
     qmgr->agents_expected_until_ms = clock_deadline_after(20000);
     intake_peer_open_gates(qmgr);

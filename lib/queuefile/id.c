@@ -96,6 +96,26 @@ bool queue_id_time(struct span id, uint64_t *time_us)
     return true;
 }
 
+bool queue_id_random(struct span id, uint8_t random[QUEUE_ID_RANDOM_BYTES])
+{
+    uint32_t words[QUEUE_ID_RANDOM_BYTES / 4] = {0};
+    if (!queue_id_is_valid(id))
+        return false;
+    const struct span text = span_after(id, id.length - RANDOM_SYMBOLS);
+    for (size_t i = 0; i < text.length; i++) {
+        const char *symbol = memchr(symbols, text.bytes[i], RANDOM_BASE);
+        uint64_t carry = symbol ? (uint64_t)(symbol - symbols) : 0;
+        for (size_t word = ARRAY_LENGTH(words); word > 0; word--) {
+            carry += (uint64_t)words[word - 1] * RANDOM_BASE;
+            words[word - 1] = (uint32_t)carry;
+            carry >>= 32;
+        }
+    }
+    for (size_t i = 0; i < QUEUE_ID_RANDOM_BYTES; i++)
+        random[i] = (uint8_t)(words[i / 4] >> (24 - i % 4 * 8));
+    return true;
+}
+
 bool queue_id_is_valid(struct span id)
 {
     uint64_t ignored;

@@ -32,6 +32,9 @@ static void test_make(void **state)
         assert_span_is(rows[i].name, span_of(id, length), rows[i].id);
         assert_true(queue_id_time(span_of(id, length), &time_us));
         assert_int_equal(time_us, rows[i].time_us);
+        uint8_t random[QUEUE_ID_RANDOM_BYTES] = {0x5a};
+        assert_true(queue_id_random(span_of(id, length), random));
+        assert_memory_equal(random, rows[i].random, sizeof(random));
     }
     char longest[QUEUE_ID_MAX_BYTES + 1];
     assert_int_equal(queue_id_make(UINT64_MAX, ones, longest), QUEUE_ID_MAX_BYTES);
@@ -60,6 +63,9 @@ static void test_random_bits_all_count(void **state)
         random[bit / 8] = (uint8_t)(1U << bit % 8);
         (void)queue_id_make(0, random, changed);
         assert_string_not_equal(plain, changed);
+        uint8_t found[QUEUE_ID_RANDOM_BYTES];
+        assert_true(queue_id_random(span_from_string(changed), found));
+        assert_memory_equal(found, random, sizeof(found));
     }
 }
 
@@ -83,7 +89,8 @@ static void test_invalid(void **state)
         "0000000000z0000000000000000\n",
     };
     for (size_t i = 0; i < ARRAY_LENGTH(bad); i++)
-        if (queue_id_is_valid(span_from_string(bad[i])))
+        if (queue_id_random(span_from_string(bad[i]), (uint8_t[QUEUE_ID_RANDOM_BYTES]){0}) ||
+            queue_id_is_valid(span_from_string(bad[i])))
             fail_msg("\"%s\" is taken for a queue id", bad[i]);
     const char good[] = "0000000000z00000000000000000";
     assert_true(queue_id_is_valid(span_from_string(good)));

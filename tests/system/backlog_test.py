@@ -1,0 +1,58 @@
+"""More mail than qmgr keeps in memory: what it reads again later costs no more than other mail."""
+
+import os
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+from harness.processes import processes_of, running
+
+COUNT = 60
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="no strace here")
+def test_what_was_never_tried_is_not_looked_for(make_instance, tmp_path):
+    """A delivery that may have been made before has to look through the whole mailbox. Of mail that only
+    waited for room nobody needs to think so."""
+    one = make_instance("here", settings={"qmgr_message_recipient_limit": "5"}).start()
+    one.send("you@here.test")
+    one.wait_for_log(r"status=sent")
+    pid = running(one.programs, "virtual")[0]
+    trace = tmp_path / "trace"
+    tracer = subprocess.Popen(["strace", "-f", "-q", "-o", str(trace), "-e", "trace=getdents64,renameat2",
+                               "-p", str(pid)], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        os.kill(pid, signal.SIGSTOP)
+        for _ in range(COUNT):
+            one.send("you@here.test")
+        os.kill(pid, signal.SIGCONT)
+        one.wait_for_empty_queue(60)
+    finally:
+        tracer.send_signal(signal.SIGTERM)
+        tracer.wait(10)
+    assert processes_of(one.programs)["virtual"] == [pid]
+    calls = trace.read_text()
+    assert len(one.messages("you@here.test")) == COUNT + 1
+    assert calls.count("renameat2(") >= COUNT    # the trace saw the deliveries
+    assert calls.count("getdents64(") == 0
+
+
+def test_what_was_tried_by_a_qmgr_before_is_looked_for(make_instance):
+    """Killed between a delivery and its result: the mail is there once."""
+    one = make_instance("here", settings={"qmgr_message_recipient_limit": "5"}).start()
+    one.tolerate(r"qmgr.* killed by signal 9|451 4\.3\.0")
+    one.send("you@here.test")
+    one.wait_for_log(r"status=sent")
+    qmgr = running(one.programs, "qmgr")[0]
+    virtual = running(one.programs, "virtual")[0]
+    os.kill(virtual, signal.SIGSTOP)
+    for _ in range(COUNT):
+        one.send("you@here.test")
+    os.kill(qmgr, signal.SIGSTOP)
+    os.kill(virtual, signal.SIGCONT)    # delivers what it has, and nobody hears of it
+    one.wait_for_mail("you@here.test", 2)
+    os.kill(qmgr, signal.SIGKILL)
+    one.wait_for_empty_queue(60)
+    assert len(one.messages("you@here.test")) == COUNT + 1
