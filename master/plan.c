@@ -12,6 +12,7 @@
 #include "conf/pipe_command.h"
 #include "system/file.h"
 #include "table/check.h"
+#include "tls/check.h"
 
 enum { SETTINGS_MAX_BYTES = 4 << 20, ARGUMENTS_MAX_BYTES = 16384 };
 
@@ -543,6 +544,13 @@ static void note_disabled(struct planning *planning)
     }
 }
 
+static void check_value(void *context, const struct conf_parameter *parameter, struct span name,
+                        struct span value, struct span origin, struct conf_notices *notices)
+{
+    table_check_setting(context, parameter, name, value, origin, notices);
+    tls_check_setting(name, value, origin, notices);
+}
+
 struct plan *plan_create(const char *directory, struct conf_notices *notices)
 {
     const size_t errors_before = notices->error_count;
@@ -555,7 +563,7 @@ struct plan *plan_create(const char *directory, struct conf_notices *notices)
     planning.plan = plan;
     arena_init(&plan->arena, CONF_INSTANCE_ARENA_BYTES, 0);
     plan->owner = plan->drop_owner = (struct identity){getuid(), getgid()};
-    const struct conf_value_check value_check = {table_check_setting, NULL};
+    const struct conf_value_check value_check = {check_value, NULL};
     const bool is_read = read_configuration(&planning, directory);
     if (is_read)
         (void)!conf_check(&plan->instance, &value_check, notices); /* noted */

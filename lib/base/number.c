@@ -33,15 +33,24 @@ bool number_to_int64(uint64_t value, int64_t *result)
     return true;
 }
 
+/* 16 and above for what is no digit. */
+static uint64_t digit_value(uint8_t byte)
+{
+    if (byte >= '0' && byte <= '9')
+        return (uint64_t)(byte - '0');
+    byte |= 0x20;
+    return byte >= 'a' && byte <= 'f' ? (uint64_t)(byte - 'a' + 10) : 16;
+}
+
 static bool parse_in_base(struct span text, uint64_t base, uint64_t maximum, uint64_t *result)
 {
     uint64_t value = 0;
     if (text.length == 0)
         return false;
     for (size_t i = 0; i < text.length; i++) {
-        if (text.bytes[i] < '0' || text.bytes[i] >= '0' + base)
+        const uint64_t digit = digit_value(text.bytes[i]);
+        if (digit >= base)
             return false;
-        const uint64_t digit = (uint64_t)(text.bytes[i] - '0');
         if (value > (UINT64_MAX - digit) / base)
             return false;
         value = value * base + digit;
@@ -60,4 +69,9 @@ bool number_parse_uint64(struct span text, uint64_t maximum, uint64_t *result)
 bool number_parse_octal(struct span text, uint64_t maximum, uint64_t *result)
 {
     return parse_in_base(text, 8, maximum, result);
+}
+
+bool number_parse_hex(struct span text, uint64_t maximum, uint64_t *result)
+{
+    return parse_in_base(text, 16, maximum, result);
 }

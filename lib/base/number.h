@@ -16,6 +16,8 @@ MUST_USE bool number_to_int64(uint64_t value, int64_t *result);
 MUST_USE bool number_parse_uint64(struct span text, uint64_t maximum, uint64_t *result);
 /* The same with 0-7. */
 MUST_USE bool number_parse_octal(struct span text, uint64_t maximum, uint64_t *result);
+/* The same with 0-9, a-f and A-F. */
+MUST_USE bool number_parse_hex(struct span text, uint64_t maximum, uint64_t *result);
 
 /* Big-endian integers on the wire. */
 static inline uint16_t number_get_uint16(const uint8_t *bytes)

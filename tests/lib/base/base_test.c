@@ -142,6 +142,13 @@ static void test_numbers(void **state)
         if (good != rows[i].good || value != rows[i].value)
             fail_msg("number \"%s\"", rows[i].text);
     }
+    uint64_t value = 0;
+    assert_true(number_parse_hex(SPAN("3Ff"), 0x3ff, &value));
+    assert_int_equal(value, 0x3ff);
+    assert_false(number_parse_hex(SPAN("400"), 0x3ff, &value));
+    assert_false(number_parse_hex(SPAN("0x1"), 0x3ff, &value));
+    assert_false(number_parse_hex(SPAN("1G"), 0x3ff, &value));
+    assert_false(number_parse_octal(SPAN("8"), 100, &value));
     uint8_t wire[8];
     number_put_uint64(wire, 0x0102030405060708U);
     assert_int_equal(number_get_uint64(wire), 0x0102030405060708U);

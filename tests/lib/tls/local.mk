@@ -1,7 +1,14 @@
 # tests of lib/tls
 if HAVE_CMOCKA
-check_PROGRAMS += tests/lib/tls/stream_test
-TESTS += tests/lib/tls/stream_test
+tls_tests = tests/lib/tls/settings_test tests/lib/tls/stream_test
+check_PROGRAMS += $(tls_tests)
+TESTS += $(tls_tests)
+tests_lib_tls_settings_test_SOURCES = tests/lib/tls/settings_test.c tests/test.h
+tests_lib_tls_settings_test_LDADD = $(test_libs) $(SSL_LIBS)
 tests_lib_tls_stream_test_SOURCES = tests/lib/tls/stream_test.c tests/test.h
 tests_lib_tls_stream_test_LDADD = $(test_libs) $(SSL_LIBS)
 endif
+fuzz_targets += tests/fuzz/tls_settings_fuzz
+tests_fuzz_tls_settings_fuzz_SOURCES = tests/fuzz/tls_settings_fuzz.c $(fuzz_main)
+tests_fuzz_tls_settings_fuzz_LDADD = $(posthouse_libs)
+tests_fuzz_tls_settings_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)

@@ -1,0 +1,93 @@
+/* tls/check - see check.h. */
+#include "tls/check.h"
+
+#include "base/ascii.h"
+#include "tls/ciphers.h"
+#include "tls/options.h"
+#include "tls/protocols.h"
+
+enum { SHOWN_MAX_BYTES = 100 };
+
+/* False, with what is wrong in *bad_word and what is allowed as the result's text. */
+typedef bool check_function(struct span value, struct span *bad_word);
+
+static bool check_protocols(struct span value, struct span *bad_word)
+{
+    unsigned protocols;
+    return tls_protocols_parse(value, &protocols, bad_word) == PARSE_OK;
+}
+
+static bool check_cipher_list(struct span value, struct span *bad_word)
+{
+    return tls_cipher_words_check(value, false, bad_word);
+}
+
+static bool check_exclusions(struct span value, struct span *bad_word)
+{
+    return tls_cipher_words_check(value, true, bad_word);
+}
+
+static bool check_options(struct span value, struct span *bad_word)
+{
+    uint64_t bits;
+    return tls_options_parse(value, TLS_OPTION_KIND_OPTION, &bits, bad_word) == PARSE_OK;
+}
+
+static bool check_workarounds(struct span value, struct span *bad_word)
+{
+    uint64_t bits;
+    return tls_options_parse(value, TLS_OPTION_KIND_WORKAROUND, &bits, bad_word) == PARSE_OK;
+}
+
+static bool check_groups(struct span value, struct span *bad_word)
+{
+    struct span word;
+    while (span_next_word(&value, ", \t\r\n:", &word))
+        for (size_t i = 0; i < word.length; i++)
+            if (!ascii_is_alpha(word.bytes[i]) && !ascii_is_digit(word.bytes[i]) &&
+                !span_byte_is_one_of(word, i, "_-.", 3)) {
+                *bad_word = word;
+                return false;
+            }
+    return true;
+}
+
+static const struct {
+    struct span name_end; /* of the parameter's name */
+    check_function *check;
+    const char *allowed;
+} checks[] = {
+    {SPAN_LITERAL("_tls_protocols"), check_protocols,
+     ">=TLSv1.2 is allowed, <=TLSv1.3, TLSv1.2 and other versions, and !TLSv1.1"},
+    {SPAN_LITERAL("_tls_mandatory_protocols"), check_protocols,
+     ">=TLSv1.2 is allowed, <=TLSv1.3, TLSv1.2 and other versions, and !TLSv1.1"},
+    {SPAN_LITERAL("_exclude_ciphers"), check_exclusions,
+     "names of ciphers or of kinds of them are allowed, without !, +, - or @ before them"},
+    {SPAN_LITERAL("_cipherlist"), check_cipher_list, "a cipher list of OpenSSL is allowed"},
+    {SPAN_LITERAL("tls_ssl_options"), check_options,
+     "names of OpenSSL's options without SSL_OP_ are allowed, or a number after 0x"},
+    {SPAN_LITERAL("tls_disable_workarounds"), check_workarounds,
+     "names of OpenSSL's workarounds without SSL_OP_ are allowed, or a number after 0x"},
+    {SPAN_LITERAL("tls_eecdh_auto_curves"), check_groups, "names of curves are allowed"},
+    {SPAN_LITERAL("tls_ffdhe_auto_groups"), check_groups, "names of groups are allowed"},
+};
+
+void tls_check_setting(struct span name, struct span value, struct span origin,
+                       struct conf_notices *notices)
+{
+    struct span bad_word = span_empty();
+    for (size_t i = 0; i < ARRAY_LENGTH(checks); i++) {
+        if (!span_ends_with(name, checks[i].name_end) || checks[i].check(value, &bad_word))
+            continue;
+        if (span_is_empty(bad_word))
+            conf_notice_add(notices, CONF_NOTICE_ERROR,
+                            "%.*s %.*s = %.*s: nothing is left that could be spoken",
+                            SPAN_PRINTF(origin), SPAN_PRINTF(name),
+                            SPAN_PRINTF(span_first(value, SHOWN_MAX_BYTES)));
+        else
+            conf_notice_add(notices, CONF_NOTICE_ERROR, "%.*s %.*s: unknown word \"%.*s\": %s",
+                            SPAN_PRINTF(origin), SPAN_PRINTF(name),
+                            SPAN_PRINTF(span_first(bad_word, SHOWN_MAX_BYTES)), checks[i].allowed);
+        return;
+    }
+}
