@@ -34,6 +34,8 @@ static const struct {
     /* the way to a next hop */
     {IPC_ROLE_SMTP, ADDRESS_TYPES | TYPE_BIT(DNS_TYPE_MX) | TYPE_BIT(DNS_TYPE_CNAME) |
                         TYPE_BIT(DNS_TYPE_SRV) | TYPE_BIT(DNS_TYPE_TLSA)},
+    /* the way to an HTTPS server */
+    {IPC_ROLE_FETCHD, ADDRESS_TYPES},
     {IPC_ROLE_LMTP, ADDRESS_TYPES | TYPE_BIT(DNS_TYPE_CNAME) | TYPE_BIT(DNS_TYPE_TLSA)},
 };
 
@@ -133,8 +135,8 @@ static void on_closed(struct ipc_channel *channel, const char *reason, void *con
 }
 
 static const struct ipc_permission permissions[] = {
-    {IPC_DNS_QUERY,
-     IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SMTP) | IPC_ROLE_BIT(IPC_ROLE_LMTP)},
+    {IPC_DNS_QUERY, IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SMTP) |
+                        IPC_ROLE_BIT(IPC_ROLE_LMTP) | IPC_ROLE_BIT(IPC_ROLE_FETCHD)},
     {0, 0},
 };
 static const struct ipc_channel_handlers handlers = {on_message, on_closed, permissions};

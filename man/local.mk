@@ -6,6 +6,7 @@ dist_man_MANS += man/discard.8
 dist_man_MANS += man/posthouse-bounce.5
 dist_man_MANS += man/dnsd.8
 dist_man_MANS += man/error.8
+dist_man_MANS += man/fetchd.8
 dist_man_MANS += man/limitd.8
 dist_man_MANS += man/connectd.8
 dist_man_MANS += man/lmtp.8

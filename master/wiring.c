@@ -28,6 +28,8 @@ const struct wiring_program wiring_programs[] = {
               WIRING_STAGE_QUEUE, NULL, NULL},
     /* 16 */ {"pickup", IPC_ROLE_PICKUP, WIRING_ALWAYS | WIRING_ONE_SERVICE | WIRING_EXCLUSIVE,
              WIRING_STAGE_WORK, NULL, NULL},
+    /* 17 */ {"fetchd", IPC_ROLE_FETCHD, WIRING_FOR_CLIENTS | WIRING_ONE_SERVICE, WIRING_STAGE_HELP,
+              NULL, NULL},
 };
 
 const struct wiring_line wiring_lines[] = {
@@ -49,6 +51,7 @@ const struct wiring_line wiring_lines[] = {
     {IPC_ROLE_CONNECTD, IPC_ROLE_LOGD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_VERIFY,  IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_PICKUP,  IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
+    {IPC_ROLE_FETCHD,  IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     /* Whoever makes mail: may it be, and into the queue with it. */
     {IPC_ROLE_SMTPD,   IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_BOUNCE,  IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
@@ -82,6 +85,8 @@ const struct wiring_line wiring_lines[] = {
     {IPC_ROLE_SMTP,    IPC_ROLE_DNSD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_LMTP,    IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_LMTP,    IPC_ROLE_DNSD,    WIRING_SAME_GENERATION},
+    /* Over HTTPS to which address? */
+    {IPC_ROLE_FETCHD,  IPC_ROLE_DNSD,    WIRING_SAME_GENERATION},
     /* A socket of that local server, please. */
     {IPC_ROLE_LMTP,    IPC_ROLE_CONNECTD, WIRING_SAME_GENERATION},
 };

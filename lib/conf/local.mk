@@ -44,3 +44,4 @@ lib_libposthouse_a_SOURCES += \
 	lib/conf/usage.c lib/conf/usage.h \
 	lib/conf/value.c lib/conf/value.h
 lib_libposthouse_a_SOURCES += lib/conf/pickup.h lib/conf/catalogue/pickup.def
+lib_libposthouse_a_SOURCES += lib/conf/fetchd.h lib/conf/catalogue/fetchd.def

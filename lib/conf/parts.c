@@ -7,6 +7,7 @@
 #include "conf/discard.h"
 #include "conf/dnsd.h"
 #include "conf/error.h"
+#include "conf/fetchd.h"
 #include "conf/limitd.h"
 #include "conf/lmtp.h"
 #include "conf/local.h"
@@ -67,6 +68,14 @@ static const struct conf_parameter parameters_of_dnsd[] = {
 static const struct conf_parameter parameters_of_error[] = {
 #include "conf/catalogue/rows.h"
 #include "conf/catalogue/error.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
+#define CONF_STRUCT conf_fetchd
+static const struct conf_parameter parameters_of_fetchd[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/fetchd.def"
 #include "conf/catalogue/end.h"
 };
 #undef CONF_STRUCT
@@ -186,6 +195,7 @@ PART(connectd)
 PART(discard)
 PART(dnsd)
 PART_OF(error, conf_error_settings) /* struct conf_error is a mistake */
+PART(fetchd)
 PART(limitd)
 PART(lmtp)
 PART(local)
@@ -208,6 +218,7 @@ const struct conf_part *const conf_parts[] = {
     &conf_part_discard,
     &conf_part_dnsd,
     &conf_part_error,
+    &conf_part_fetchd,
     &conf_part_limitd,
     &conf_part_lmtp,
     &conf_part_local,

@@ -394,6 +394,7 @@ static const struct {
     {"dns_servers", check_servers},
     {"fallback_relay", check_next_hops},
     {"fallback_transport", check_transport},
+    {"fetch_tls_CAfile", check_path},
     {"forward_path", check_delivery_text},
     {"lmtp_bind_address", check_ipv4},
     {"lmtp_bind_address6", check_ipv6},

@@ -16,7 +16,7 @@ import time
 
 BUILD = pathlib.Path(os.environ.get("top_builddir", "."))
 PROGRAMS = ("logd", "qmgr", "addrd", "dnsd", "smtpd", "smtp", "local", "virtual", "bounce",
-            "error", "discard", "limitd", "pipe", "lmtp", "connectd", "verify", "pickup")
+            "error", "discard", "limitd", "pipe", "lmtp", "connectd", "verify", "pickup", "fetchd")
 DEADLINE_S = float(os.environ.get("POSTHOUSE_TESTS_DEADLINE", "30"))
 NOBODY = 65534
 

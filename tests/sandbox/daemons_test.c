@@ -26,6 +26,7 @@
 #include "conf/qmgr.h"
 #include "conf/smtp.h"
 #include "conf/smtpd.h"
+#include "conf/fetchd.h"
 #include "conf/verify.h"
 #include "conf/virtual.h"
 #include "sandbox/probe.h"
@@ -60,6 +61,7 @@ static const struct row {
     {"error", IPC_ROLE_ERROR, &conf_part_error, 0},
     {"discard", IPC_ROLE_DISCARD, &conf_part_discard, 0},
     {"pipe", IPC_ROLE_PIPE, &conf_part_pipe, SANDBOX_SOCKETPAIR},
+    {"fetchd", IPC_ROLE_FETCHD, &conf_part_fetchd, SANDBOX_CONNECT | SANDBOX_STREAMS},
     {"verify", IPC_ROLE_VERIFY, &conf_part_verify, SANDBOX_READ_FD | SANDBOX_WRITE_FD},
     {"pickup", IPC_ROLE_PICKUP, &conf_part_pickup,
      SANDBOX_OPEN_READ | SANDBOX_CHANGE_FILES | SANDBOX_READ_FD | SANDBOX_WRITE_FD},
@@ -216,6 +218,7 @@ PROBE_TEST(bounce)
 PROBE_TEST(error)
 PROBE_TEST(discard)
 PROBE_TEST(pipe)
+PROBE_TEST(fetchd)
 PROBE_TEST(verify)
 PROBE_TEST(pickup)
 
@@ -237,6 +240,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_error, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_discard, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pipe, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_fetchd, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_verify, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pickup, set_up, tear_down),
     };

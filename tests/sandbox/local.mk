@@ -14,6 +14,7 @@ probe_daemons += tests/sandbox/connectd_probe
 probe_daemons += tests/sandbox/discard_probe
 probe_daemons += tests/sandbox/dnsd_probe
 probe_daemons += tests/sandbox/error_probe
+probe_daemons += tests/sandbox/fetchd_probe
 probe_daemons += tests/sandbox/limitd_probe
 probe_daemons += tests/sandbox/lmtp_probe
 probe_daemons += tests/sandbox/local_probe
@@ -57,6 +58,8 @@ tests_sandbox_lmtp_probe_SOURCES = $(smtp_lmtp_SOURCES)
 tests_sandbox_lmtp_probe_LDADD = $(probe_libs) $(smtp_lmtp_LDADD)
 tests_sandbox_connectd_probe_SOURCES = $(connectd_connectd_SOURCES)
 tests_sandbox_connectd_probe_LDADD = $(probe_libs) $(connectd_connectd_LDADD)
+tests_sandbox_fetchd_probe_SOURCES = $(fetchd_fetchd_SOURCES)
+tests_sandbox_fetchd_probe_LDADD = $(probe_libs) $(fetchd_fetchd_LDADD)
 tests_sandbox_verify_probe_SOURCES = $(verify_verify_SOURCES)
 tests_sandbox_verify_probe_LDADD = $(probe_libs) $(verify_verify_LDADD)
 

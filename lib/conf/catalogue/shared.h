@@ -48,6 +48,10 @@
 #define CONF_SHARED_proxy_interfaces CONF_TEXT(proxy_interfaces, "", 0, CONF_TEXT_MAX, \
     "Further addresses on which mail for this machine arrives through a proxy or address translation.")
 
+/* Servers that are asked over HTTPS. */
+#define CONF_SHARED_auth_oauth2_introspection_url CONF_TEXT(auth_oauth2_introspection_url, "", 0, 2048, \
+    "Where an OAuth token is asked about (RFC 7662), as https://HOST/PATH or https://HOST:PORT/PATH; empty: nowhere.")
+
 /* Places. */
 #define CONF_SHARED_config_directory CONF_TEXT(config_directory, POSTHOUSE_CONFIG_DIRECTORY, 1, 4096, \
     "Where main.cf and master.cf are; set by -c or MAIL_CONFIG.")

@@ -1,0 +1,30 @@
+/* fetchd/serve - the channels: who may have what fetched, names by dnsd, and the way back.
+ * Callers: fetchd/main. */
+#ifndef FETCHD_SERVE_H
+#define FETCHD_SERVE_H
+
+#include "conf/fetchd.h"
+#include "dns/client.h"
+#include "service/service.h"
+#include "web.h"
+
+struct fetch_server {
+    struct service *service;
+    const struct conf_fetchd *settings;
+    struct web web;
+    struct ipc_channel *dnsd;
+    struct dns_client dns;
+    unsigned wanted_families; /* DNS_WANT_... */
+    struct uri introspection; /* when has_introspection */
+    bool has_introspection;
+    struct list waiting; /* requests that nobody works on yet */
+    size_t running_count;
+};
+
+/* The web is ready, families and introspection are set. */
+void fetch_server_begin(struct fetch_server *server, struct service *service);
+/* Both take the descriptor over: who asks, and who knows the addresses. */
+void fetch_server_add_client(struct fetch_server *server, enum ipc_role role, int descriptor);
+void fetch_server_set_dnsd(struct fetch_server *server, int descriptor);
+
+#endif
