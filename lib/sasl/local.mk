@@ -1,5 +1,7 @@
 # lib/sasl: layer 1, SASL mechanisms as pure exchanges. Programs that use it link $(SASL_LIBS).
 lib_libposthouse_a_SOURCES += \
+	lib/sasl/client.c lib/sasl/client.h lib/sasl/client_private.h \
+	lib/sasl/client_scram.c \
 	lib/sasl/mechanism.c lib/sasl/mechanism.h \
 	lib/sasl/oauth_message.c lib/sasl/oauth_message.h \
 	lib/sasl/plain_message.c lib/sasl/plain_message.h \

@@ -47,6 +47,16 @@ bool sasl_mechanism_from_name(struct span name, enum sasl_mechanism *mechanism)
     return false;
 }
 
+bool sasl_mechanism_choose(uint32_t set, enum sasl_mechanism *mechanism)
+{
+    for (size_t i = 0; i < SASL_MECHANISM_COUNT; i++)
+        if (set & SASL_BIT(i)) {
+            *mechanism = (enum sasl_mechanism)i;
+            return true;
+        }
+    return false;
+}
+
 const char *sasl_mechanism_name(enum sasl_mechanism mechanism)
 {
     return mechanisms[mechanism].name;

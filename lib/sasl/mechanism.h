@@ -14,11 +14,12 @@ enum sasl_mechanism {
     SASL_SCRAM_SHA_256,
     SASL_SCRAM_SHA_1_PLUS, /* RFC 5802 */
     SASL_SCRAM_SHA_1,
+    SASL_CRAM_MD5, /* RFC 2195 */
+    SASL_PLAIN,    /* RFC 4616 */
+    SASL_LOGIN,    /* two prompts; never standardized */
+    /* Behind all that take a password: a server offers both, and who has a token says so. */
     SASL_OAUTHBEARER, /* RFC 7628 */
     SASL_XOAUTH2,     /* its forerunner, as the large providers have it */
-    SASL_CRAM_MD5,    /* RFC 2195 */
-    SASL_PLAIN,       /* RFC 4616 */
-    SASL_LOGIN,       /* two prompts; never standardized */
     SASL_ANONYMOUS,   /* RFC 4505 */
     SASL_MECHANISM_COUNT
 };
@@ -44,8 +45,13 @@ enum { SASL_MESSAGE_MAX_BYTES = 9216 };
 /* RFC 4616 section 2 and others: 255 must be taken. */
 enum { SASL_NAME_MAX_BYTES = 255, SASL_PASSWORD_MAX_BYTES = 1024 };
 
+/* Room for the arena of an exchange, whatever the other side sends. */
+enum { SASL_ARENA_BYTES = 1 << 17 };
+
 /* Names are compared without regard to case. False when there is no such mechanism. */
 MUST_USE bool sasl_mechanism_from_name(struct span name, enum sasl_mechanism *mechanism);
+/* The one of a set that a client prefers; false when it is empty. */
+MUST_USE bool sasl_mechanism_choose(uint32_t set, enum sasl_mechanism *mechanism);
 const char *sasl_mechanism_name(enum sasl_mechanism mechanism);
 /* SASL_IS_... bits. */
 unsigned sasl_mechanism_properties(enum sasl_mechanism mechanism);

@@ -56,9 +56,6 @@ struct sasl_server_event {
     enum sasl_failure failure;
 };
 
-/* Room for the arena of an exchange, whatever the client sends. */
-enum { SASL_ARENA_BYTES = 1 << 17 };
-
 struct sasl_server_config {
     enum sasl_mechanism mechanism;
     /* SCRAM, CRAM-MD5: of sasl_nonce_print(), new for each exchange. */
