@@ -1,20 +1,32 @@
 /* tests/conformance/probe - asks our parsers and rewriting for the conformance runners.
  * probe MAIN_CF reads lines "COMMAND TEXT" and writes one line for each:
- *   mailbox TEXT    ok, or no              an SMTP mailbox, RFC 5321 to the letter
- *   header TEXT     ok, or no              an address in a header, comments and white space
- * included scan TEXT       LOCAL@DOMAIN, ...      the addresses in a header field values TEXT the
- * same               in what a table says quote TEXT      LOCAL@DOMAIN           split at the last
- * @, quoted where it must be unquote TEXT    the same without quotes idn TEXT        ASCII form, or
- * (error) complete TEXT   as $myorigin and $mydomain complete it, or no remote TEXT     as
- * remote_header_rewrite_domain does sender TEXT     the envelope sender, rewritten; or later
- *   generic TEXT    by smtp_generic_maps; or later */
+ * - mailbox TEXT: ok, or no; an SMTP mailbox, RFC 5321 to the letter
+ * - header TEXT: ok, or no; an address in a header, comments and white space included
+ * - scan TEXT: LOCAL@DOMAIN, ...; the addresses in a header field
+ * - values TEXT: the same in what a table says
+ * - quote TEXT: LOCAL@DOMAIN, split at the last @, quoted where it must be
+ * - unquote TEXT: the same without quotes
+ * - idn TEXT: ASCII form, or (error)
+ * - complete TEXT: as $myorigin and $mydomain complete it, or no
+ * - remote TEXT: as remote_header_rewrite_domain does
+ * - sender TEXT: the envelope sender, rewritten; or later
+ * - generic TEXT: by smtp_generic_maps; or later
+ * - scram TEXT: what our SCRAM server says, each message with a tab behind it, then yes or no. TEXT
+ *   has between tabs: hash, user, password, salt (base64), iterations, the server's nonce, and then
+ *   what the client says
+ * - scram-client TEXT: the same of our client. TEXT: hash, user, password, authorization identity,
+ *   the client's nonce, and then what the server says */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "../../addrd/rewriter.h"
 #include "address/idn.h"
 #include "address/scan.h"
+#include "base/base64.h"
+#include "base/number.h"
 #include "conf/instance.h"
+#include "sasl/client.h"
+#include "sasl/server.h"
 
 enum { PROBE_ARENA_BYTES = 8 << 20, PROBE_LINE_BYTES = 65536 };
 
@@ -83,6 +95,91 @@ static void rewrite(struct resolver *resolver, enum addr_rewriting kind, struct 
         (void)fputs("later", stdout);
 }
 
+static struct span next_field(struct span *rest)
+{
+    struct span field, after;
+    if (!span_split_once(*rest, '\t', &field, &after))
+        after = span_empty();
+    *rest = after;
+    return field;
+}
+
+static bool scram_mechanism(struct span hash, enum sasl_mechanism *mechanism, struct arena *arena)
+{
+    const struct span name = arena_format(arena, "SCRAM-%.*s", SPAN_PRINTF(hash));
+    return name.bytes && sasl_mechanism_from_name(name, mechanism);
+}
+
+/* One user; others are unknown. */
+static void scram(struct span text, struct arena *arena)
+{
+    struct sasl_server_config config = {.salt_secret = SPAN("secret")};
+    struct sasl_server_event event;
+    struct scram_verifier verifier;
+    struct buffer salt;
+    uint64_t iterations = 0;
+    bool is_plus;
+    enum sasl_hash hash;
+
+    const bool is_known = scram_mechanism(next_field(&text), &config.mechanism, arena) &&
+                          sasl_mechanism_is_scram(config.mechanism, &hash, &is_plus);
+    const struct span user = next_field(&text), password = next_field(&text);
+    buffer_init(&salt, arena, SCRAM_SALT_MAX_BYTES);
+    if (!is_known || base64_decode(next_field(&text), &salt) != PARSE_OK ||
+        !number_parse_uint64(next_field(&text), SCRAM_ITERATIONS_MAX, &iterations) ||
+        !scram_verifier_derive(hash, password, buffer_span(&salt), (uint32_t)iterations,
+                               &verifier)) {
+        (void)fputs("what?", stdout);
+        return;
+    }
+    config.nonce = next_field(&text);
+    struct sasl_server *server = sasl_server_create(&config, arena);
+    if (!server)
+        return;
+    const struct span first = next_field(&text);
+    sasl_server_start(server, &first, &event);
+    for (;;) {
+        if (event.step == SASL_SERVER_NEED_SCRAM_VERIFIER)
+            sasl_server_answer_verifier(
+                server, span_equals(event.user, user) ? SASL_ANSWER_YES : SASL_ANSWER_NO, &verifier,
+                &event);
+        if (event.has_message)
+            print(event.message);
+        (void)putchar('\t');
+        if (event.step != SASL_SERVER_CHALLENGE)
+            break;
+        sasl_server_step(server, next_field(&text), &event);
+    }
+    (void)fputs(event.step == SASL_SERVER_SUCCESS ? "yes" : "no", stdout);
+}
+
+static void scram_client(struct span text, struct arena *arena)
+{
+    struct sasl_client_config config = {.server_offers_plus = false};
+    struct sasl_client_event event;
+
+    if (!scram_mechanism(next_field(&text), &config.mechanism, arena)) {
+        (void)fputs("what?", stdout);
+        return;
+    }
+    config.user = next_field(&text);
+    config.secret = next_field(&text);
+    config.authzid = next_field(&text);
+    config.nonce = next_field(&text);
+    struct sasl_client *client = sasl_client_create(&config, arena);
+    if (!client)
+        return;
+    sasl_client_start(client, &event);
+    while (!event.has_failed) {
+        print(event.message);
+        (void)putchar('\t');
+        if (span_is_empty(text))
+            break;
+        sasl_client_step(client, next_field(&text), &event);
+    }
+    (void)fputs(sasl_client_finish(client, NULL) ? "yes" : "no", stdout);
+}
+
 static void answer(struct resolver *resolver, struct span command, struct span text,
                    struct arena *arena)
 {
@@ -114,6 +211,10 @@ static void answer(struct resolver *resolver, struct span command, struct span t
         rewrite(resolver, ADDR_REWRITE_ENVELOPE_SENDER, text, arena);
     else if (span_equals(command, SPAN("generic")))
         rewrite(resolver, ADDR_REWRITE_GENERIC, text, arena);
+    else if (span_equals(command, SPAN("scram")))
+        scram(text, arena);
+    else if (span_equals(command, SPAN("scram-client")))
+        scram_client(text, arena);
     else
         (void)fputs("what?", stdout);
     (void)putchar('\n');

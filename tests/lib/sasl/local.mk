@@ -12,4 +12,18 @@ tests_lib_sasl_scram_test_SOURCES = tests/lib/sasl/scram_test.c tests/test.h
 tests_lib_sasl_scram_test_LDADD = $(test_libs) $(SASL_LIBS)
 tests_lib_sasl_server_test_SOURCES = tests/lib/sasl/server_test.c tests/test.h
 tests_lib_sasl_server_test_LDADD = $(test_libs) $(SASL_LIBS)
+if HAVE_GSASL
+check_PROGRAMS += tests/lib/sasl/gsasl_test
+TESTS += tests/lib/sasl/gsasl_test
+tests_lib_sasl_gsasl_test_SOURCES = tests/lib/sasl/gsasl_test.c tests/test.h
+tests_lib_sasl_gsasl_test_CPPFLAGS = $(AM_CPPFLAGS) $(GSASL_CFLAGS)
+tests_lib_sasl_gsasl_test_LDADD = $(test_libs) $(SASL_LIBS) $(GSASL_LIBS)
 endif
+endif
+fuzz_targets += tests/fuzz/sasl_message_fuzz tests/fuzz/sasl_exchange_fuzz
+tests_fuzz_sasl_message_fuzz_SOURCES = tests/fuzz/sasl_message_fuzz.c $(fuzz_main)
+tests_fuzz_sasl_message_fuzz_LDADD = $(posthouse_libs) $(SASL_LIBS)
+tests_fuzz_sasl_message_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+tests_fuzz_sasl_exchange_fuzz_SOURCES = tests/fuzz/sasl_exchange_fuzz.c $(fuzz_main)
+tests_fuzz_sasl_exchange_fuzz_LDADD = $(posthouse_libs) $(SASL_LIBS)
+tests_fuzz_sasl_exchange_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
