@@ -4,6 +4,7 @@ include lib/address/local.mk
 include lib/sasl/local.mk
 include lib/smtp/local.mk
 include lib/dnswire/local.mk
+include lib/password/local.mk
 include lib/queuefile/local.mk
 include lib/dsn/local.mk
 include lib/mtasts/local.mk
@@ -23,6 +24,7 @@ include lib/sts/local.mk
 include lib/report/local.mk
 include lib/connect/local.mk
 include lib/tls/local.mk
+include lib/auth/local.mk
 include lib/intake/local.mk
 include lib/agent/local.mk
 include lib/smtpsession/local.mk

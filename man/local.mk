@@ -1,5 +1,6 @@
 # man/: mdoc(7), clean under mandoc -Tlint
 dist_man_MANS += man/addrd.8
+dist_man_MANS += man/authd.8
 dist_man_MANS += man/bounce.8
 dist_man_MANS += man/posthouse-aliases.5
 dist_man_MANS += man/discard.8

@@ -429,7 +429,7 @@ static void add_missing_service(struct planning *planning, const struct wiring_p
     add_service(planning, conf, program);
 }
 
-/* Does somebody who is to run need it? */
+/* Does somebody who is to run need it? Its clients may stand below it in the wiring. */
 static bool is_needed(const struct planning *planning, const struct wiring_program *program)
 {
     if (program->traits & WIRING_ALWAYS)
@@ -439,6 +439,13 @@ static bool is_needed(const struct planning *planning, const struct wiring_progr
     for (size_t i = 0; i < planning->plan->service_count; i++)
         if (wiring_between(planning->plan->services[i]->program->role, program->role))
             return true;
+    const struct conf_master *master = &planning->plan->instance.master;
+    for (size_t i = 0; i < master->service_count; i++) {
+        const struct wiring_program *named = wiring_find(master->services[i].program);
+        if (named && named != program && wiring_between(named->role, program->role) &&
+            !is_replaced(master, &master->services[i]))
+            return true;
+    }
     return false;
 }
 

@@ -30,6 +30,8 @@ const struct wiring_program wiring_programs[] = {
              WIRING_STAGE_WORK, NULL, NULL},
     /* 17 */ {"fetchd", IPC_ROLE_FETCHD, WIRING_FOR_CLIENTS | WIRING_ONE_SERVICE, WIRING_STAGE_HELP,
               NULL, NULL},
+    /* 18 */ {"authd", IPC_ROLE_AUTHD, WIRING_FOR_CLIENTS | WIRING_ONE_SERVICE | WIRING_HAS_DATA,
+              WIRING_STAGE_HELP, NULL, NULL},
 };
 
 const struct wiring_line wiring_lines[] = {
@@ -52,12 +54,15 @@ const struct wiring_line wiring_lines[] = {
     {IPC_ROLE_VERIFY,  IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_PICKUP,  IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_FETCHD,  IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
+    {IPC_ROLE_AUTHD,   IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     /* Whoever makes mail: may it be, and into the queue with it. */
     {IPC_ROLE_SMTPD,   IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_BOUNCE,  IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_PICKUP,  IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_SMTPD,   IPC_ROLE_DNSD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_SMTPD,   IPC_ROLE_VERIFY,  WIRING_SERVER_MAY_BE_NEWER},
+    /* Who is that client? Passwords are known to authd alone. */
+    {IPC_ROLE_SMTPD,   IPC_ROLE_AUTHD,   WIRING_SAME_GENERATION},
     /* A session that the postmaster is to hear of. */
     {IPC_ROLE_SMTPD,   IPC_ROLE_BOUNCE,  WIRING_SERVER_MAY_BE_NEWER},
     {IPC_ROLE_SMTP,    IPC_ROLE_BOUNCE,  WIRING_SERVER_MAY_BE_NEWER},
@@ -65,6 +70,7 @@ const struct wiring_line wiring_lines[] = {
     {IPC_ROLE_SMTPD,   IPC_ROLE_QMGR,    WIRING_SERVER_MAY_BE_NEWER},
     /* One counts for all, those of before a reload included. */
     {IPC_ROLE_SMTPD,   IPC_ROLE_LIMITD,  WIRING_SERVER_MAY_BE_NEWER},
+    {IPC_ROLE_AUTHD,   IPC_ROLE_LIMITD,  WIRING_SERVER_MAY_BE_NEWER},
     {IPC_ROLE_BOUNCE,  IPC_ROLE_QMGR,    WIRING_SERVER_MAY_BE_NEWER},
     {IPC_ROLE_VERIFY,  IPC_ROLE_QMGR,    WIRING_SERVER_MAY_BE_NEWER},
     {IPC_ROLE_PICKUP,  IPC_ROLE_QMGR,    WIRING_SERVER_MAY_BE_NEWER},

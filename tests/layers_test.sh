@@ -11,7 +11,7 @@ cd "$top_srcdir"
 table='
 0 base
 1 address sasl
-2 smtp pop3 mime dnswire queuefile
+2 smtp pop3 mime dnswire queuefile password
 3 imap dsn mailauth sieve mtasts tlsrpt
 4 system
 5 sandbox conf ipc queuestore

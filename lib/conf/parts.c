@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "conf/addrd.h"
+#include "conf/authd.h"
 #include "conf/bounce.h"
 #include "conf/connectd.h"
 #include "conf/discard.h"
@@ -28,6 +29,14 @@
 static const struct conf_parameter parameters_of_addrd[] = {
 #include "conf/catalogue/rows.h"
 #include "conf/catalogue/addrd.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
+#define CONF_STRUCT conf_authd
+static const struct conf_parameter parameters_of_authd[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/authd.def"
 #include "conf/catalogue/end.h"
 };
 #undef CONF_STRUCT
@@ -190,6 +199,7 @@ static const struct conf_parameter parameters_of_virtual[] = {
                                                     ARRAY_LENGTH(parameters_of_##part_name)};
 #define PART(part_name) PART_OF(part_name, conf_##part_name)
 PART(addrd)
+PART(authd)
 PART(bounce)
 PART(connectd)
 PART(discard)
@@ -213,6 +223,7 @@ PART(virtual)
 /* clang-format off */
 const struct conf_part *const conf_parts[] = {
     &conf_part_addrd,
+    &conf_part_authd,
     &conf_part_bounce,
     &conf_part_connectd,
     &conf_part_discard,

@@ -27,6 +27,7 @@ static const char *const names[IPC_ROLE_COUNT] = {
     [IPC_ROLE_STSD] = "stsd",
     [IPC_ROLE_FETCHD] = "fetchd",
     [IPC_ROLE_REPORTD] = "reportd",
+    [IPC_ROLE_AUTHD] = "authd",
 };
 /* clang-format on */
 

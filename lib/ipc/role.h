@@ -30,6 +30,7 @@ enum ipc_role {
     IPC_ROLE_STSD,
     IPC_ROLE_FETCHD,
     IPC_ROLE_REPORTD,
+    IPC_ROLE_AUTHD,
     IPC_ROLE_COUNT
 };
 

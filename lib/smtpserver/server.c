@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "addr/client.h"
+#include "auth/client.h"
 #include "dns/hosts.h"
 #include "limit/load.h"
 #include "smtpserver/listeners.h"
@@ -37,9 +38,11 @@ struct smtpd {
     struct ipc_channel *limitd;
     struct ipc_channel *verify;
     struct ipc_channel *bounce;
+    struct ipc_channel *authd;
     struct addr_client addr;
     struct dns_client dns;
     struct limit_client limits;
+    struct auth_client auth;
     struct client_list *limit_exceptions;
     struct client_list *greet_exceptions;
     struct smtpserver_tables tables;
@@ -351,6 +354,7 @@ bool smtpserver_begin(struct service *service)
     smtpsession_service_init(&smtpd->sessions, service->loop, &service->log, &smtpd->intake,
                              &smtpd->settings[false], &backend);
     limit_client_init(&smtpd->limits);
+    auth_client_init(&smtpd->auth);
     smtpd->sessions.limits = &smtpd->limits;
     smtpd->sessions.owner = smtpd;
     smtpd->sessions.on_session_end = on_session_end;
@@ -407,6 +411,24 @@ static void on_verify_closed(struct ipc_channel *channel, const char *reason, vo
     ipc_channel_destroy(&smtpd->verify);
 }
 
+static void on_authd_closed(struct ipc_channel *channel, const char *reason, void *context)
+{
+    struct smtpd *smtpd = context;
+    (void)channel;
+    (void)reason;
+    auth_client_set_channel(&smtpd->auth, NULL);
+    ipc_channel_destroy(&smtpd->authd);
+}
+
+/* What mechanisms there are. */
+static void on_authd_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
+                             void *context)
+{
+    struct smtpd *smtpd = context;
+    (void)channel;
+    auth_client_on_message(&smtpd->auth, delivery);
+}
+
 static void on_limitd_closed(struct ipc_channel *channel, const char *reason, void *context)
 {
     struct smtpd *smtpd = context;
@@ -432,6 +454,8 @@ static const struct ipc_channel_handlers addrd_handlers = {NULL, on_addrd_closed
 static const struct ipc_channel_handlers dnsd_handlers = {NULL, on_dnsd_closed, no_permissions};
 static const struct ipc_channel_handlers bounce_handlers = {NULL, on_bounce_closed, no_permissions};
 static const struct ipc_channel_handlers verify_handlers = {NULL, on_verify_closed, no_permissions};
+static const struct ipc_channel_handlers authd_handlers = {on_authd_message, on_authd_closed,
+                                                           auth_client_permissions};
 static const struct ipc_permission limitd_permissions[] = {
     {IPC_LIMIT_STRESS, IPC_ROLE_BIT(IPC_ROLE_LIMITD)}, {0, 0}};
 static const struct ipc_channel_handlers limitd_handlers = {on_limitd_message, on_limitd_closed,
@@ -475,6 +499,13 @@ void smtpserver_on_peer(struct service *service, const struct service_peer *peer
         ipc_channel_destroy(&smtpd->verify);
         smtpd->verify =
             ipc_channel_create(service->loop, descriptor, IPC_ROLE_VERIFY, &verify_handlers, smtpd);
+        break;
+    case IPC_ROLE_AUTHD:
+        auth_client_set_channel(&smtpd->auth, NULL);
+        ipc_channel_destroy(&smtpd->authd);
+        smtpd->authd =
+            ipc_channel_create(service->loop, descriptor, IPC_ROLE_AUTHD, &authd_handlers, smtpd);
+        auth_client_set_channel(&smtpd->auth, smtpd->authd);
         break;
     default:
         file_close(descriptor);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "conf/addrd.h"
+#include "conf/authd.h"
 #include "conf/bounce.h"
 #include "conf/connectd.h"
 #include "conf/discard.h"
@@ -63,6 +64,7 @@ static const struct row {
     {"pipe", IPC_ROLE_PIPE, &conf_part_pipe, SANDBOX_SOCKETPAIR},
     {"fetchd", IPC_ROLE_FETCHD, &conf_part_fetchd, SANDBOX_CONNECT | SANDBOX_STREAMS},
     {"verify", IPC_ROLE_VERIFY, &conf_part_verify, SANDBOX_READ_FD | SANDBOX_WRITE_FD},
+    {"authd", IPC_ROLE_AUTHD, &conf_part_authd, SANDBOX_STREAMS | SANDBOX_ACCEPT},
     {"pickup", IPC_ROLE_PICKUP, &conf_part_pickup,
      SANDBOX_OPEN_READ | SANDBOX_CHANGE_FILES | SANDBOX_READ_FD | SANDBOX_WRITE_FD},
 };
@@ -94,6 +96,7 @@ static int set_up(void **state)
     make_directory(fixture, "queue", 0);
     make_directory(fixture, "queue/maildrop", 0);
     make_directory(fixture, "data", 0);
+    make_directory(fixture, "data/authd", 0);
     make_directory(fixture, "data/limitd", 0);
     make_directory(fixture, "data/verify", 0);
     make_directory(fixture, "mail", owner);
@@ -221,6 +224,7 @@ PROBE_TEST(pipe)
 PROBE_TEST(fetchd)
 PROBE_TEST(verify)
 PROBE_TEST(pickup)
+PROBE_TEST(authd)
 
 int main(void)
 {
@@ -243,6 +247,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_fetchd, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_verify, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pickup, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_authd, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@ probe_libs = tests/sandbox/libprobe.a
 # A line each, so that branches that add daemons do not meet.
 probe_daemons =
 probe_daemons += tests/sandbox/addrd_probe
+probe_daemons += tests/sandbox/authd_probe
 probe_daemons += tests/sandbox/bounce_probe
 probe_daemons += tests/sandbox/connectd_probe
 probe_daemons += tests/sandbox/discard_probe
@@ -32,6 +33,8 @@ tests_sandbox_smtpd_probe_SOURCES = $(smtpd_smtpd_SOURCES)
 tests_sandbox_smtpd_probe_LDADD = $(probe_libs) $(smtpd_smtpd_LDADD)
 tests_sandbox_addrd_probe_SOURCES = $(addrd_addrd_SOURCES)
 tests_sandbox_addrd_probe_LDADD = $(probe_libs) $(addrd_addrd_LDADD)
+tests_sandbox_authd_probe_SOURCES = $(authd_authd_SOURCES)
+tests_sandbox_authd_probe_LDADD = $(probe_libs) $(authd_authd_LDADD)
 tests_sandbox_dnsd_probe_SOURCES = $(dnsd_dnsd_SOURCES)
 tests_sandbox_dnsd_probe_LDADD = $(probe_libs) $(dnsd_dnsd_LDADD)
 tests_sandbox_limitd_probe_SOURCES = $(limitd_limitd_SOURCES)

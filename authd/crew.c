@@ -1,0 +1,225 @@
+/* authd/crew - see crew.h. */
+#include "crew.h"
+
+#include "system/task.h"
+
+enum {
+    PAUSE_MS = 1000, /* between two workers in the same place, when the first died early */
+    ATTEMPTS = 2     /* a worker may die of somebody else's question, once */
+};
+
+struct waiter {
+    struct list_link link;
+    struct task *task;
+    size_t database;
+    struct crew_member *member; /* given to it */
+    uint32_t generation;
+};
+
+static void report(const struct crew *crew, const char *text)
+{
+    if (crew->report)
+        crew->report(crew->context, text);
+}
+
+static bool may_take_one(const struct crew *crew, size_t database)
+{
+    const size_t most = crew->count > 1 && crew->database_count > 1 ? crew->count - 1 : crew->count;
+    return crew->busy_by_database[database] < most;
+}
+
+/* ---- making and replacing ---- */
+
+static void serve_waiting(struct crew *crew);
+static void on_member_closed(struct ipc_channel *channel, const char *reason, void *context);
+static const struct ipc_channel_handlers member_handlers = {NULL, on_member_closed, NULL};
+
+static void make_later(struct crew_member *member)
+{
+    loop_timer_set(&member->pause, clock_deadline_after(PAUSE_MS));
+}
+
+static void on_made(enum ipc_call_result result, void *reply, void *context)
+{
+    struct crew_member *member = context;
+    if (result != IPC_CALL_OK)
+        return; /* the nursery is gone, and all ends with it */
+    struct ipc_nursery_worker *worker = reply;
+    member->channel = ipc_channel_create(member->crew->loop, worker->socket, IPC_ROLE_WORKER,
+                                         &member_handlers, member);
+    worker->socket = -1;
+    member->started_ms = clock_monotonic_ms();
+    if (!member->channel) {
+        make_later(member);
+        return;
+    }
+    member->is_wanted = false;
+    serve_waiting(member->crew);
+}
+
+static void make(void *context)
+{
+    struct crew_member *member = context;
+    struct crew *crew = member->crew;
+    const struct ipc_nursery_want want = {.place = (uint32_t)(member - crew->members)};
+    member->is_wanted = true;
+    if (!crew->nursery || !ipc_channel_call_async(crew->nursery, IPC_NURSERY_WANT, &want,
+                                                  IPC_NURSERY_WORKER, CLOCK_NEVER, on_made, member))
+        make_later(member);
+}
+
+static void vacate(struct crew_member *member)
+{
+    ipc_channel_destroy(&member->channel);
+    member->is_busy = false;
+    member->generation++;
+}
+
+/* Its question, if it had one, has failed before this. */
+static void on_member_closed(struct ipc_channel *channel UNUSED, const char *reason UNUSED,
+                             void *context)
+{
+    struct crew_member *member = context;
+    report(member->crew, "a worker has ended; another takes its place");
+    vacate(member);
+    if (clock_monotonic_ms() - member->started_ms < PAUSE_MS) {
+        member->is_wanted = true;
+        make_later(member);
+    } else {
+        make(member);
+    }
+}
+
+static void on_nursery_closed(struct ipc_channel *channel UNUSED, const char *reason UNUSED,
+                              void *context)
+{
+    struct crew *crew = context;
+    ipc_channel_destroy(&crew->nursery);
+    if (crew->on_nursery_gone)
+        crew->on_nursery_gone(crew->context);
+}
+
+bool crew_start(struct crew *crew, struct loop *loop, int nursery_descriptor, size_t count,
+                size_t database_count, int64_t timeout_ms)
+{
+    static const struct ipc_channel_handlers nursery_handlers = {NULL, on_nursery_closed, NULL};
+
+    ASSERT(count > 0 && count <= CREW_MAX);
+    crew->loop = loop;
+    crew->count = count;
+    crew->database_count = database_count;
+    crew->timeout_ms = timeout_ms;
+    list_init(&crew->waiting);
+    for (size_t i = 0; i < count; i++) {
+        crew->members[i].crew = crew;
+        loop_timer_init(&crew->members[i].pause, loop, make, &crew->members[i]);
+    }
+    crew->nursery =
+        ipc_channel_create(loop, nursery_descriptor, IPC_ROLE_WORKER, &nursery_handlers, crew);
+    return crew->nursery != NULL;
+}
+
+/* ---- asking ---- */
+
+/* One that is idle; where none is, one more is made, as long as there is a place. */
+static struct crew_member *find_idle(struct crew *crew)
+{
+    struct crew_member *empty = NULL;
+    bool is_one_coming = false;
+    for (size_t i = 0; i < crew->count; i++) {
+        struct crew_member *member = &crew->members[i];
+        if (member->channel && !member->is_busy)
+            return member;
+        is_one_coming = is_one_coming || (!member->channel && member->is_wanted);
+        if (!member->channel && !member->is_wanted && !empty)
+            empty = member;
+    }
+    if (empty && !is_one_coming)
+        make(empty);
+    return NULL;
+}
+
+/* Whoever waits longest among those that may. */
+static void serve_waiting(struct crew *crew)
+{
+    LIST_FOR_EACH (&crew->waiting, link) {
+        struct waiter *waiter = LIST_ITEM(link, struct waiter, link);
+        if (!may_take_one(crew, waiter->database))
+            continue;
+        struct crew_member *idle = find_idle(crew);
+        if (!idle)
+            return;
+        idle->is_busy = true;
+        crew->busy_by_database[waiter->database]++;
+        waiter->member = idle;
+        waiter->generation = idle->generation;
+        list_remove(&crew->waiting, link);
+        task_wake(waiter->task);
+    }
+}
+
+static struct crew_member *wait_for_member(struct crew *crew, size_t database, int64_t deadline_ms,
+                                           uint32_t *generation, enum task_wake *wake)
+{
+    struct waiter waiter = {.task = task_current(), .database = database};
+    *wake = TASK_WOKEN;
+    list_append(&crew->waiting, &waiter.link);
+    serve_waiting(crew);
+    while (!waiter.member && *wake == TASK_WOKEN)
+        *wake = task_park(deadline_ms);
+    if (!waiter.member)
+        list_remove(&crew->waiting, &waiter.link);
+    *generation = waiter.generation;
+    return waiter.member;
+}
+
+/* generation: of the worker that was asked; another may stand in its place by now. */
+static void give_back(struct crew *crew, struct crew_member *member, uint32_t generation,
+                      size_t database, enum ipc_call_result result)
+{
+    crew->busy_by_database[database]--;
+    if (member->generation == generation) {
+        if (result == IPC_CALL_TIMED_OUT || result == IPC_CALL_CANCELLED) {
+            /* It still works on what nobody waits for any more. */
+            if (result == IPC_CALL_TIMED_OUT)
+                report(crew, "a worker does not answer; another takes its place");
+            vacate(member);
+            make(member);
+        } else {
+            member->is_busy = false;
+        }
+    }
+    serve_waiting(crew);
+}
+
+enum ipc_call_result crew_ask(struct crew *crew, size_t database, enum ipc_type type,
+                              const void *question, struct ipc_password_reply *reply,
+                              struct arena *arena, const char **reason)
+{
+    const int64_t wait_deadline_ms = clock_deadline_after(crew->timeout_ms);
+    enum ipc_call_result result = IPC_CALL_CLOSED;
+
+    ASSERT(database < CREW_DATABASES_MAX);
+    *reason = "too many questions are waiting";
+    if (crew->waiting.count >= CREW_WAITING_MAX)
+        return IPC_CALL_TIMED_OUT;
+    for (int i = 0; i < ATTEMPTS && result == IPC_CALL_CLOSED; i++) {
+        uint32_t generation;
+        enum task_wake wake;
+        struct crew_member *member =
+            wait_for_member(crew, database, wait_deadline_ms, &generation, &wake);
+        if (!member) {
+            result = wake == TASK_CANCELLED ? IPC_CALL_CANCELLED : IPC_CALL_TIMED_OUT;
+            break;
+        }
+        /* Its channel may have closed between the choice and now. A worker has the whole time,
+         * however long its turn was in coming: being short of time is no reason to replace it. */
+        if (member->generation == generation)
+            result = ipc_channel_call(member->channel, type, question, IPC_PASSWORD_REPLY, reply,
+                                      arena, clock_deadline_after(crew->timeout_ms));
+        give_back(crew, member, generation, database, result);
+    }
+    *reason =
+        result == IPC_CALL_TIMED_OUT ? "no answer in time" : "the worker that was asked has ended";
+    return result;
+}

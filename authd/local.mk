@@ -1,0 +1,20 @@
+# authd: finds out who a client is.
+authd_parts = \
+	authd/authd.h \
+	authd/clients.c authd/clients.h \
+	authd/credential.c authd/credential.h \
+	authd/crew.c authd/crew.h \
+	authd/database.c authd/database.h \
+	authd/db_passwd_file.c authd/db_static.c authd/db_types.h \
+	authd/exchange.c authd/exchange.h \
+	authd/login_name.c authd/login_name.h \
+	authd/mechanisms.c authd/mechanisms.h \
+	authd/passwd_line.c authd/passwd_line.h \
+	authd/server.c authd/server.h \
+	authd/verdict.c authd/verdict.h \
+	authd/watchdog.c authd/watchdog.h \
+	authd/worker.c authd/worker.h
+daemon_PROGRAMS += authd/authd
+authd_authd_SOURCES = authd/main.c $(authd_parts)
+authd_authd_LDADD = $(posthouse_libs) $(SASL_LIBS) $(PASSWORD_LIBS)
+include tests/authd/local.mk

@@ -1,0 +1,243 @@
+/* authd/server - see server.h. */
+#include "server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "clients.h"
+#include "login_name.h"
+#include "maillog/event.h"
+#include "mechanisms.h"
+#include "system/file.h"
+#include "system/random.h"
+#include "worker.h"
+
+enum { PATHS_MAX = 64, DESCRIPTOR_LIMIT = 2048 };
+
+/* What name services and the libraries of databases read and connect to. */
+static const char *const system_paths[] = {"/etc",       "/usr/lib",   "/usr/lib64",  "/lib",
+                                           "/lib64",     "/run",       "/var/run",    "/var/lib",
+                                           "/usr/share", "/proc/self", "/dev/urandom"};
+
+/* ---- before the sandbox ---- */
+
+/* A secret of the instance, made at the first start. */
+static bool load_salt_secret(struct authd *authd, struct service *service)
+{
+    const struct span text =
+        arena_format(&service->arena, "%.*s/authd/salt", SPAN_PRINTF(authd->conf->data_directory));
+    const char *path = text.bytes ? arena_string(&service->arena, text) : NULL;
+    if (!path)
+        return false;
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0 && errno == ENOENT) {
+        random_bytes(authd->salt_secret, sizeof(authd->salt_secret));
+        descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        const bool is_written =
+            descriptor >= 0 &&
+            file_pwrite_all(descriptor, authd->salt_secret, sizeof(authd->salt_secret), 0) == 0;
+        if (!is_written)
+            service_say(service, "cannot write %s: %s", path, strerror(errno));
+        file_close(descriptor);
+        return is_written;
+    }
+    const bool is_read = descriptor >= 0 && file_pread_all(descriptor, authd->salt_secret,
+                                                           sizeof(authd->salt_secret), 0) == 0;
+    if (!is_read)
+        service_say(service, "cannot read %s: %s; if it is damaged, remove it", path,
+                    strerror(errno));
+    file_close(descriptor);
+    return is_read;
+}
+
+struct path_list {
+    struct sandbox_path paths[PATHS_MAX];
+    size_t count;
+};
+
+static void add_path(struct path_list *list, const char *path)
+{
+    if (list->count < PATHS_MAX)
+        list->paths[list->count++] =
+            (struct sandbox_path){path, SANDBOX_PATH_READ | SANDBOX_PATH_OPTIONAL};
+}
+
+/* A file may be replaced: it is its directory that may be read. */
+static bool add_directory(struct service *service, struct path_list *list, struct span path)
+{
+    const size_t slash = span_find_last_byte(path, '/');
+    const char *directory = arena_string(&service->arena, slash == path.length ? SPAN(".")
+                                                          : slash == 0         ? SPAN("/")
+                                                                       : span_first(path, slash));
+    if (!directory)
+        return false;
+    add_path(list, directory);
+    return true;
+}
+
+static bool start_nursery(struct authd *authd, enum database_kind kind)
+{
+    struct service *service = authd->service;
+    struct path_list *list = arena_alloc(&service->arena, sizeof(*list));
+    if (!list)
+        return false;
+    for (size_t i = 0; kind != DATABASE_OF_FILES && i < ARRAY_LENGTH(system_paths); i++)
+        add_path(list, system_paths[i]);
+    for (size_t i = 0; i < authd->database_count; i++) {
+        const struct database *database = &authd->databases[i];
+        if (database->type->kind == kind && database->argument.length > 0 &&
+            database->argument.bytes[0] == '/' && !add_directory(service, list, database->argument))
+            return false;
+    }
+    const struct worker_setup setup = {.databases = authd->databases,
+                                       .database_count = authd->database_count,
+                                       .kind = kind,
+                                       .paths = list->paths,
+                                       .path_count = list->count,
+                                       .uid = service->profile.uid,
+                                       .gid = service->profile.gid,
+                                       .limit_ms = authd->conf->auth_database_timeout_ms};
+    authd->nursery_descriptors[kind] = nursery_start(&setup);
+    if (authd->nursery_descriptors[kind] >= 0)
+        return true;
+    service_say(service, "cannot start workers: %s", strerror(errno));
+    return false;
+}
+
+static size_t count_of_kind(const struct authd *authd, enum database_kind kind)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < authd->database_count; i++)
+        count += authd->databases[i].type->kind == kind;
+    return count;
+}
+
+static bool read_settings(struct authd *authd)
+{
+    struct service *service = authd->service;
+    struct span bad_word;
+    if (!database_list_parse(authd->conf, &service->arena, authd->databases, &authd->database_count,
+                             &bad_word)) {
+        service_say(service, "auth_databases: no password database is called %.*s",
+                    SPAN_PRINTF(span_first(bad_word, span_find_byte(bad_word, ':'))));
+        return false;
+    }
+    if (!mechanisms_parse(authd, &bad_word)) {
+        service_say(service, "auth_mechanisms: no SASL mechanism is called %.*s",
+                    SPAN_PRINTF(bad_word));
+        return false;
+    }
+    if (login_name_format_is_valid(authd->conf->auth_username_format))
+        return true;
+    service_say(service, "auth_username_format: %.*s has a %% that means nothing",
+                SPAN_PRINTF(authd->conf->auth_username_format));
+    return false;
+}
+
+bool authd_prepare(struct service *service)
+{
+    struct authd *authd = arena_alloc(&service->arena, sizeof(*authd));
+    if (!authd) {
+        service_say(service, "out of memory");
+        return false;
+    }
+    service->state = authd;
+    authd->service = service;
+    authd->conf = service->settings;
+    for (size_t kind = 0; kind < DATABASE_KIND_COUNT; kind++)
+        authd->nursery_descriptors[kind] = -1;
+    if (!sandbox_warm_up_crypto()) {
+        service_say(service, "libcrypto has no SHA-256: check the OpenSSL installation");
+        return false;
+    }
+    if (!read_settings(authd) || !load_salt_secret(authd, service))
+        return false;
+    for (size_t kind = 0; kind < DATABASE_KIND_COUNT; kind++)
+        if (count_of_kind(authd, (enum database_kind)kind) > 0 &&
+            !start_nursery(authd, (enum database_kind)kind))
+            return false;
+    service->profile.descriptor_limit = DESCRIPTOR_LIMIT;
+    return true;
+}
+
+/* ---- in the sandbox ---- */
+
+static void report(void *context, const char *text)
+{
+    struct authd *authd = context;
+    maillog_text(&authd->service->log, LOG_LEVEL_WARNING, span_empty(), "%s", text);
+}
+
+/* A restart brings another nursery; this process cannot make one any more. */
+static void on_nursery_gone(void *context)
+{
+    struct authd *authd = context;
+    report(authd, "the process that makes workers is gone; starting over");
+    service_leave(authd->service, EXIT_FAILURE);
+}
+
+bool authd_begin(struct service *service)
+{
+    struct authd *authd = service->state;
+    list_init(&authd->exchanges);
+    list_init(&authd->clients);
+    limit_client_init(&authd->limits);
+    for (size_t kind = 0; kind < DATABASE_KIND_COUNT; kind++) {
+        struct crew *crew = &authd->crews[kind];
+        if (authd->nursery_descriptors[kind] < 0)
+            continue;
+        crew->report = report;
+        crew->on_nursery_gone = on_nursery_gone;
+        crew->context = authd;
+        if (!crew_start(crew, service->loop, authd->nursery_descriptors[kind],
+                        authd->conf->auth_worker_count,
+                        count_of_kind(authd, (enum database_kind)kind),
+                        authd->conf->auth_database_timeout_ms)) {
+            service_say(service, "memory is out");
+            return false;
+        }
+    }
+    return true;
+}
+
+static void on_limitd_closed(struct ipc_channel *channel, const char *reason, void *context)
+{
+    struct authd *authd = context;
+    (void)channel;
+    (void)reason; /* master brings another */
+    limit_client_set_channel(&authd->limits, NULL);
+    ipc_channel_destroy(&authd->limitd);
+}
+
+static const struct ipc_permission no_permissions[] = {{0, 0}};
+static const struct ipc_channel_handlers limitd_handlers = {NULL, on_limitd_closed, no_permissions};
+
+void authd_on_peer(struct service *service, const struct service_peer *peer, int descriptor)
+{
+    struct authd *authd = service->state;
+    if (peer->is_server) {
+        clients_add(authd, peer->role, descriptor);
+    } else if (peer->role == IPC_ROLE_LIMITD) {
+        limit_client_set_channel(&authd->limits, NULL);
+        ipc_channel_destroy(&authd->limitd);
+        authd->limitd =
+            ipc_channel_create(service->loop, descriptor, IPC_ROLE_LIMITD, &limitd_handlers, authd);
+        limit_client_set_channel(&authd->limits, authd->limitd);
+    } else {
+        file_close(descriptor);
+    }
+}
+
+/* Those of before a reload finish what their clients began, with this authd. */
+void authd_on_client_gone(struct authd *authd)
+{
+    if (authd->service->is_draining && list_is_empty(&authd->clients))
+        service_leave(authd->service, EXIT_SUCCESS);
+}
+
+void authd_drain(struct service *service)
+{
+    authd_on_client_gone(service->state);
+}

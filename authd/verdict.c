@@ -1,0 +1,107 @@
+/* authd/verdict - see verdict.h. */
+#include "verdict.h"
+
+#include "maillog/event.h"
+
+/* A database that cannot be asked: one line each time that a client has to be put off. */
+static void report_error(struct authd *authd, const struct database *database, struct span reason)
+{
+    const struct log_context context = {.log = &authd->service->log, .queue_id = span_empty()};
+    log_event(&context, LOG_LEVEL_ERROR, "auth.database_unavailable",
+              log_text("database", database_name(database)), log_text("reason", reason),
+              log_string("effect", "clients are told to try later"));
+}
+
+static void report_warning(struct authd *authd, const struct database *database, struct span text)
+{
+    const struct log_context context = {.log = &authd->service->log, .queue_id = span_empty()};
+    if (text.length > 0)
+        log_event(&context, LOG_LEVEL_WARNING, "auth.database_oddity",
+                  log_text("database", database_name(database)), log_text("reason", text));
+}
+
+static enum credential_result ask(struct authd *authd, size_t number, enum ipc_type type,
+                                  const void *message, struct arena *arena,
+                                  struct ipc_password_reply *reply)
+{
+    const struct database *database = &authd->databases[number];
+    const char *reason;
+    const enum ipc_call_result called =
+        crew_ask(&authd->crews[database->type->kind], number, type, message, reply, arena, &reason);
+    if (called != IPC_CALL_OK) {
+        report_error(authd, database, span_from_string(reason));
+        return CREDENTIAL_ERROR;
+    }
+    report_warning(authd, database, reply->warning);
+    if (reply->result == CREDENTIAL_ERROR)
+        report_error(authd, database, reply->reason);
+    return reply->result < CREDENTIAL_RESULT_COUNT ? (enum credential_result)reply->result
+                                                   : CREDENTIAL_ERROR;
+}
+
+/* True: the databases behind are not asked. */
+static bool take(enum credential_result result, const struct ipc_password_reply *reply,
+                 struct verdict *verdict)
+{
+    if (result == CREDENTIAL_UNKNOWN)
+        return false;
+    if (result == CREDENTIAL_ERROR) {
+        verdict->result = CREDENTIAL_ERROR;
+        verdict->reason = SPAN("a password database cannot be asked");
+        return false;
+    }
+    if (verdict->result == CREDENTIAL_ERROR && result != CREDENTIAL_MATCH)
+        return true; /* the one that cannot be asked might have said yes */
+    verdict->result = result;
+    verdict->user = reply->user;
+    verdict->name = reply->name;
+    verdict->verifier = reply->verifier;
+    verdict->reason = reply->reason;
+    return true;
+}
+
+static void begin(struct verdict *verdict)
+{
+    *verdict = (struct verdict){.result = CREDENTIAL_UNKNOWN,
+                                .user = span_empty(),
+                                .name = span_empty(),
+                                .verifier = span_empty(),
+                                .reason = span_empty()};
+}
+
+void verdict_check(struct authd *authd, const struct credential_question *question,
+                   struct arena *arena, struct verdict *verdict)
+{
+    begin(verdict);
+    for (size_t i = 0; i < authd->database_count; i++) {
+        const struct ipc_password_check message = {.database = (uint32_t)i,
+                                                   .user = question->user,
+                                                   .password = question->password,
+                                                   .service = question->service,
+                                                   .client_address = question->client_address,
+                                                   .is_last = i + 1 == authd->database_count};
+        struct ipc_password_reply reply;
+        const enum credential_result result =
+            ask(authd, i, IPC_PASSWORD_CHECK, &message, arena, &reply);
+        if (take(result, &reply, verdict))
+            return;
+    }
+}
+
+void verdict_find(struct authd *authd, const struct credential_question *question,
+                  struct span scheme, struct arena *arena, struct verdict *verdict)
+{
+    begin(verdict);
+    for (size_t i = 0; i < authd->database_count; i++) {
+        const struct ipc_password_find message = {.database = (uint32_t)i,
+                                                  .user = question->user,
+                                                  .scheme = scheme,
+                                                  .service = question->service,
+                                                  .client_address = question->client_address};
+        struct ipc_password_reply reply;
+        const enum credential_result result =
+            ask(authd, i, IPC_PASSWORD_FIND, &message, arena, &reply);
+        if (take(result, &reply, verdict))
+            return;
+    }
+}

@@ -1,0 +1,261 @@
+/* authd/worker - see worker.h. */
+#include "worker.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <openssl/crypto.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ipc/channel.h"
+#include "system/file.h"
+#include "system/loop.h"
+#include "system/note.h"
+#include "watchdog.h"
+
+enum { DESCRIPTOR_LIMIT = 256, ANSWER_ARENA_BYTES = 1 << 20 };
+
+static const unsigned promises_of_kind[DATABASE_KIND_COUNT] = {
+    [DATABASE_OF_FILES] = SANDBOX_RECEIVE_FDS | SANDBOX_READ_FILES | SANDBOX_THREADS,
+    [DATABASE_OF_NETWORK] = SANDBOX_RECEIVE_FDS | SANDBOX_READ_FILES | SANDBOX_THREADS |
+                            SANDBOX_CONNECT | SANDBOX_CONNECT_LOCAL | SANDBOX_NSS,
+    [DATABASE_OF_SHADOW] =
+        SANDBOX_RECEIVE_FDS | SANDBOX_READ_FILES | SANDBOX_THREADS | SANDBOX_NSS | SANDBOX_SPAWN,
+};
+
+struct worker {
+    const struct worker_setup *setup;
+    struct watchdog watchdog;
+};
+
+static NORETURN void fail(const char *who, const struct sandbox_error *error)
+{
+    (void)fprintf(stderr, "authd %s: %s: %s\n", who, error->step, strerror(error->error_number));
+    _exit(EXIT_FAILURE);
+}
+
+static bool is_of_root(enum database_kind kind)
+{
+    return kind == DATABASE_OF_SHADOW || kind == DATABASE_OF_PAM;
+}
+
+/* filter: made before, or NULL. Modules of PAM run what they like, so that only the descriptors are
+ * closed there. */
+static void close_in(const struct worker_setup *setup, const char *who, unsigned promises,
+                     const struct sandbox_filter *filter, int kept_descriptor)
+{
+    const bool keeps_user = is_of_root(setup->kind) || setup->uid == SANDBOX_SAME_USER;
+    const struct sandbox_profile profile = {.promises = promises,
+                                            .kept_fds = &kept_descriptor,
+                                            .kept_fd_count = 1,
+                                            .uid = keeps_user ? getuid() : setup->uid,
+                                            .gid = keeps_user ? getgid() : setup->gid,
+                                            .paths = setup->paths,
+                                            .path_count = setup->path_count,
+                                            .filter = filter,
+                                            .descriptor_limit = DESCRIPTOR_LIMIT};
+    struct sandbox_error error;
+    if (setup->kind == DATABASE_OF_PAM)
+        (void)close_range((unsigned)kept_descriptor + 1, ~0U, 0); /* what was open is not theirs */
+    else if (!sandbox_enter(&profile, &error))
+        fail(who, &error);
+}
+
+/* A loop of the process itself: the parent's belongs to the parent. */
+static NORETURN void serve(int descriptor, const struct ipc_channel_handlers *handlers,
+                           void *context)
+{
+    struct loop *loop = loop_create();
+    if (!loop || !ipc_channel_create(loop, descriptor, IPC_ROLE_AUTHD, handlers, context))
+        _exit(EXIT_FAILURE);
+    loop_run(loop);
+    _exit(EXIT_SUCCESS);
+}
+
+/* ---- a worker ---- */
+
+static void reply(struct ipc_channel *channel, uint32_t id, struct database_answer *answer)
+{
+    const struct ipc_password_reply message = {.result = answer->result,
+                                               .user = answer->user,
+                                               .verifier = answer->verifier,
+                                               .name = answer->name,
+                                               .reason = buffer_span(&answer->reason),
+                                               .warning = buffer_span(&answer->warning)};
+    (void)ipc_channel_reply(channel, id, IPC_PASSWORD_REPLY, &message); /* or it is gone */
+}
+
+static struct database *find_database(const struct worker_setup *setup, uint32_t number)
+{
+    return number < setup->database_count && setup->databases[number].type->kind == setup->kind
+               ? &setup->databases[number]
+               : NULL;
+}
+
+static void refuse(struct ipc_channel *channel, uint32_t id)
+{
+    const struct ipc_password_reply message = {.result = CREDENTIAL_ERROR,
+                                               .reason = SPAN("no database of that number")};
+    (void)ipc_channel_reply(channel, id, IPC_PASSWORD_REPLY, &message);
+}
+
+static void check_password(struct worker *worker, struct ipc_channel *channel, uint32_t id,
+                           const struct ipc_password_check *message)
+{
+    struct database *database = find_database(worker->setup, message->database);
+    const struct credential_question question = {message->user, message->password, message->service,
+                                                 message->client_address};
+    struct database_answer answer;
+    struct arena arena;
+    if (!database) {
+        refuse(channel, id);
+        return;
+    }
+    arena_init(&arena, ANSWER_ARENA_BYTES, ARENA_WIPE);
+    database_check(database, &question, message->is_last, &arena, &answer);
+    reply(channel, id, &answer);
+    arena_destroy(&arena);
+    /* It lies in the channel's own buffer, which waits for the next question. */
+    OPENSSL_cleanse((void *)(uintptr_t)message->password.bytes, message->password.length);
+}
+
+static void find_password(struct worker *worker, struct ipc_channel *channel, uint32_t id,
+                          const struct ipc_password_find *message)
+{
+    struct database *database = find_database(worker->setup, message->database);
+    const struct credential_question question = {message->user, span_empty(), message->service,
+                                                 message->client_address};
+    struct database_answer answer;
+    struct arena arena;
+    if (!database) {
+        refuse(channel, id);
+        return;
+    }
+    arena_init(&arena, ANSWER_ARENA_BYTES, ARENA_WIPE);
+    database_find(database, &question, message->scheme, &arena, &answer);
+    reply(channel, id, &answer);
+    arena_destroy(&arena);
+}
+
+static void on_question(struct ipc_channel *channel, const struct ipc_delivery *delivery,
+                        void *context)
+{
+    struct worker *worker = context;
+    if (delivery->id == 0)
+        return;
+    watchdog_set(&worker->watchdog, true);
+    if (delivery->type == IPC_PASSWORD_CHECK)
+        check_password(worker, channel, delivery->id, delivery->message);
+    else
+        find_password(worker, channel, delivery->id, delivery->message);
+    watchdog_set(&worker->watchdog, false);
+}
+
+static void on_dispatcher_gone(struct ipc_channel *channel UNUSED, const char *reason UNUSED,
+                               void *context UNUSED)
+{
+    _exit(EXIT_SUCCESS);
+}
+
+static NORETURN void run_worker(const struct worker_setup *setup, int descriptor)
+{
+    static const struct ipc_permission permissions[] = {
+        {IPC_PASSWORD_CHECK, IPC_ROLE_BIT(IPC_ROLE_AUTHD)},
+        {IPC_PASSWORD_FIND, IPC_ROLE_BIT(IPC_ROLE_AUTHD)},
+        {0, 0}};
+    static const struct ipc_channel_handlers handlers = {on_question, on_dispatcher_gone,
+                                                         permissions};
+    struct worker *worker = calloc(1, sizeof(*worker));
+
+    /* Programs that a PAM module starts are waited for by it. */
+    if (!worker || signal(SIGCHLD, SIG_DFL) == SIG_ERR)
+        _exit(EXIT_FAILURE);
+    close_in(setup, "worker", promises_of_kind[setup->kind], setup->filter, descriptor);
+    worker->setup = setup;
+    if (watchdog_start(&worker->watchdog, setup->limit_ms))
+        serve(descriptor, &handlers, worker);
+    _exit(EXIT_FAILURE);
+}
+
+/* ---- the nursery ---- */
+
+static void on_want(struct ipc_channel *channel, const struct ipc_delivery *delivery, void *context)
+{
+    int ends[2] = {-1, -1};
+    pid_t child = -1;
+
+    if (delivery->type != IPC_NURSERY_WANT || delivery->id == 0)
+        return;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0)
+        child = fork();
+    if (child == 0)
+        run_worker(context, ends[1]);
+    file_close(ends[1]);
+    /* When the fork failed the dispatcher finds the channel closed, and asks again later. */
+    const struct ipc_nursery_worker message = {.socket = ends[0],
+                                               .process_id = child > 0 ? (uint32_t)child : 0};
+    if (ends[0] < 0 || !ipc_channel_reply(channel, delivery->id, IPC_NURSERY_WORKER, &message))
+        _exit(EXIT_FAILURE); /* nothing can be made here any more */
+}
+
+/* What libraries load when they are first used is loaded here, once for all workers. */
+static void warm_up(enum database_kind kind)
+{
+    if (kind != DATABASE_OF_FILES) {
+        (void)getpwnam("posthouse-no-such-user"); /* asks every service in turn */
+        (void)getgrnam("posthouse-no-such-group");
+    }
+    sandbox_warm_up_common();
+    (void)!sandbox_warm_up_crypto(); /* the dispatcher has tried it, too */
+}
+
+static NORETURN void run_nursery(const struct worker_setup *setup, int descriptor)
+{
+    static const struct ipc_permission permissions[] = {
+        {IPC_NURSERY_WANT, IPC_ROLE_BIT(IPC_ROLE_AUTHD)}, {0, 0}};
+    static const struct ipc_channel_handlers handlers = {on_want, on_dispatcher_gone, permissions};
+    struct worker_setup *kept = malloc(sizeof(*kept));
+    const unsigned promises = promises_of_kind[setup->kind];
+
+    note_detach();
+    if (!kept || signal(SIGCHLD, SIG_IGN) == SIG_ERR || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        _exit(EXIT_FAILURE);
+    *kept = *setup;
+    warm_up(setup->kind);
+    if (setup->kind != DATABASE_OF_PAM) {
+        /* The workers' filter: it cannot be made behind a filter. */
+        kept->filter = sandbox_filter_create(promises, false);
+        if (!kept->filter)
+            _exit(EXIT_FAILURE);
+    }
+    close_in(kept, "nursery", promises | SANDBOX_SPAWN | SANDBOX_SOCKETPAIR, NULL, descriptor);
+    /* From now on this is what its workers are, too. */
+    if (setup->uid != SANDBOX_SAME_USER) {
+        kept->uid = getuid();
+        kept->gid = getgid();
+    }
+    serve(descriptor, &handlers, kept);
+}
+
+int nursery_start(const struct worker_setup *setup)
+{
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+        return -1;
+    const pid_t child = fork();
+    if (child == 0)
+        run_nursery(setup, ends[1]);
+    const int error = errno;
+    file_close(ends[1]);
+    if (child < 0) {
+        file_close(ends[0]);
+        errno = error;
+        return -1;
+    }
+    return ends[0];
+}

@@ -1,0 +1,266 @@
+/* password/scheme - see scheme.h. */
+#include "password/private.h"
+
+#include <openssl/crypto.h>
+
+#include "base/number.h"
+#include "sasl/scram.h"
+
+enum family {
+    FAMILY_PLAIN,
+    FAMILY_CRYPT,
+    FAMILY_ARGON2,
+    FAMILY_DIGEST,
+    FAMILY_PBKDF2,
+    FAMILY_CRAM_MD5,
+    FAMILY_SCRAM
+};
+
+struct scheme {
+    const char *name;
+    enum family family;
+    const char *detail; /* crypt(5)'s prefix, the digest */
+    bool is_salted;
+    bool is_hex; /* unless an encoding is named */
+    bool is_made;
+};
+
+/* Strongest first: what is below another counts as weaker. */
+static const struct scheme schemes[] = {
+    {"ARGON2ID", FAMILY_ARGON2, "$argon2id$", true, false, true},
+    {"YESCRYPT", FAMILY_CRYPT, "$y$", true, false, true},
+    {"BLF-CRYPT", FAMILY_CRYPT, "$2", true, false, true},
+    {"ARGON2I", FAMILY_ARGON2, "$argon2i$", true, false, true},
+    {"SCRYPT-CRYPT", FAMILY_CRYPT, "$7$", true, false, false},
+    {"SHA512-CRYPT", FAMILY_CRYPT, "$6$", true, false, true},
+    {"SHA256-CRYPT", FAMILY_CRYPT, "$5$", true, false, true},
+    {"SCRAM-SHA-512", FAMILY_SCRAM, NULL, true, false, true},
+    {"SCRAM-SHA-256", FAMILY_SCRAM, NULL, true, false, true},
+    {"SCRAM-SHA-1", FAMILY_SCRAM, NULL, true, false, true},
+    {"PBKDF2", FAMILY_PBKDF2, NULL, true, false, true},
+    {"CRYPT", FAMILY_CRYPT, NULL, true, false, false}, /* whatever crypt(5) has */
+    {"MD5-CRYPT", FAMILY_CRYPT, "$1$", true, false, true},
+    {"SSHA512", FAMILY_DIGEST, "SHA512", true, false, true},
+    {"SSHA256", FAMILY_DIGEST, "SHA256", true, false, true},
+    {"SSHA", FAMILY_DIGEST, "SHA1", true, false, true},
+    {"SMD5", FAMILY_DIGEST, "MD5", true, false, false},
+    {"SHA512", FAMILY_DIGEST, "SHA512", false, false, false},
+    {"SHA256", FAMILY_DIGEST, "SHA256", false, false, false},
+    {"SHA1", FAMILY_DIGEST, "SHA1", false, false, false},
+    {"SHA", FAMILY_DIGEST, "SHA1", false, false, false},
+    {"LDAP-MD5", FAMILY_DIGEST, "MD5", false, false, false},
+    {"PLAIN-MD5", FAMILY_DIGEST, "MD5", false, true, false},
+    {"DES-CRYPT", FAMILY_CRYPT, NULL, true, false, false},
+    {"CRAM-MD5", FAMILY_CRAM_MD5, NULL, false, true, true},
+    {"HMAC-MD5", FAMILY_CRAM_MD5, NULL, false, true, false},
+    {"PLAIN", FAMILY_PLAIN, NULL, false, false, true},
+    {"CLEAR", FAMILY_PLAIN, NULL, false, false, false},
+    {"CLEARTEXT", FAMILY_PLAIN, NULL, false, false, false},
+};
+
+static const struct scheme *find_named(struct span name)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(schemes); i++)
+        if (span_equals_ascii_nocase(name, span_from_string(schemes[i].name)))
+            return &schemes[i];
+    return NULL;
+}
+
+/* "SSHA256.HEX": the encoding behind a point. {MD5} is crypt(5)'s where it looks like that, else
+ * LDAP's (RFC 2307 section 5.3). */
+static const struct scheme *find(struct span name, struct span hash, struct span *encoding)
+{
+    struct span base;
+    (void)span_split_once(name, '.', &base, encoding);
+    if (span_equals_ascii_nocase(base, SPAN("MD5")))
+        base = span_starts_with(hash, SPAN("$1$")) ? SPAN("MD5-CRYPT") : SPAN("LDAP-MD5");
+    return find_named(base);
+}
+
+void password_split(struct span stored, struct span default_scheme, struct span *scheme,
+                    struct span *rest)
+{
+    const size_t end = span_find_byte(stored, '}');
+    *scheme = default_scheme;
+    *rest = stored;
+    if (stored.length > 0 && stored.bytes[0] == '{' && end < stored.length) {
+        *scheme = span_between(stored, 1, end);
+        *rest = span_after(stored, end + 1);
+    }
+}
+
+static enum password_result verify_scram(const struct scheme *scheme, struct span hash,
+                                         struct span password)
+{
+    struct scram_verifier verifier;
+    enum sasl_hash digest;
+    bool matches = false;
+    if (!scram_hash_from_scheme(span_from_string(scheme->name), &digest) ||
+        scram_verifier_parse_fields(digest, hash, &verifier) != PARSE_OK)
+        return PASSWORD_UNUSABLE;
+    if (!scram_verifier_check(&verifier, password, &matches))
+        return PASSWORD_UNUSABLE;
+    OPENSSL_cleanse(&verifier, sizeof(verifier));
+    return matches ? PASSWORD_MATCHES : PASSWORD_DIFFERS;
+}
+
+enum password_result password_verify(struct span stored, struct span default_scheme,
+                                     struct span user, struct span password)
+{
+    struct span name, hash, encoding;
+    (void)user; /* of the schemes that are built none mixes it in */
+    if (password.length > PASSWORD_MAX_BYTES || stored.length > PASSWORD_STORED_MAX_BYTES)
+        return PASSWORD_DIFFERS;
+    password_split(stored, default_scheme, &name, &hash);
+    const struct scheme *scheme = find(name, hash, &encoding);
+    if (!scheme)
+        return PASSWORD_UNUSABLE;
+    switch (scheme->family) {
+    case FAMILY_PLAIN:
+        return hash.length > 0 && password_equal(hash, password) ? PASSWORD_MATCHES
+                                                                 : PASSWORD_DIFFERS;
+    case FAMILY_CRYPT:
+        /* {CRYPT} with Argon2 behind it is how some databases were filled. */
+        if (span_starts_with(hash, SPAN("$argon2")))
+            return argon2_check(hash, password);
+        return crypt_verify(hash, scheme->detail, password);
+    case FAMILY_ARGON2:
+        return argon2_check(hash, password);
+    case FAMILY_DIGEST:
+        return digest_verify(hash, scheme->detail, scheme->is_salted, scheme->is_hex, encoding,
+                             password);
+    case FAMILY_PBKDF2:
+        return pbkdf2_verify(hash, password);
+    case FAMILY_CRAM_MD5:
+        return cram_md5_verify(hash, password);
+    case FAMILY_SCRAM:
+        return verify_scram(scheme, hash, password);
+    }
+    return PASSWORD_UNUSABLE;
+}
+
+bool password_serves(struct span stored, struct span default_scheme, struct span wanted)
+{
+    struct span name, hash, encoding;
+    password_split(stored, default_scheme, &name, &hash);
+    const struct scheme *scheme = find(name, hash, &encoding);
+    return scheme && (scheme->family == FAMILY_PLAIN ||
+                      span_equals_ascii_nocase(span_from_string(scheme->name), wanted));
+}
+
+struct span password_with_scheme(struct span stored, struct span default_scheme,
+                                 struct arena *arena)
+{
+    struct span name, hash, encoding;
+    password_split(stored, default_scheme, &name, &hash);
+    const struct scheme *scheme = find(name, hash, &encoding);
+    const char *plain_name = scheme && scheme->family == FAMILY_PLAIN ? "PLAIN" : NULL;
+    const struct span written = plain_name ? span_from_string(plain_name) : name;
+    return arena_format(arena, "{%.*s}%.*s", SPAN_PRINTF(written), SPAN_PRINTF(hash));
+}
+
+const char *password_scheme_name(size_t index)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(schemes); i++)
+        if (schemes[i].is_made && index-- == 0)
+            return schemes[i].name;
+    return NULL;
+}
+
+static bool make_scram(const struct scheme *scheme, uint32_t cost, struct span password,
+                       const uint8_t random[PASSWORD_RANDOM_BYTES], struct buffer *stored)
+{
+    struct scram_verifier verifier;
+    enum sasl_hash digest;
+    if (!scram_hash_from_scheme(span_from_string(scheme->name), &digest) ||
+        !scram_verifier_derive(digest, password, span_of(random, SCRAM_SALT_BYTES),
+                               cost ? cost : SCRAM_ITERATIONS, &verifier))
+        return false;
+    scram_verifier_print(&verifier, stored);
+    OPENSSL_cleanse(&verifier, sizeof(verifier));
+    return true;
+}
+
+static bool has_cost(const struct scheme *scheme)
+{
+    return scheme->family == FAMILY_SCRAM || scheme->family == FAMILY_PBKDF2 ||
+           scheme->family == FAMILY_ARGON2 ||
+           (scheme->family == FAMILY_CRYPT && strcmp(scheme->name, "MD5-CRYPT") != 0);
+}
+
+bool password_make(struct span scheme_name, uint32_t cost, struct span password,
+                   const uint8_t random[PASSWORD_RANDOM_BYTES], struct buffer *stored)
+{
+    const struct scheme *scheme = find_named(scheme_name);
+    if (!scheme || !scheme->is_made || password.length > PASSWORD_MAX_BYTES ||
+        password.length == 0 || (cost != 0 && !has_cost(scheme)))
+        return false;
+    if (scheme->family == FAMILY_SCRAM)
+        return make_scram(scheme, cost, password, random, stored);
+    buffer_append_format(stored, "{%s}", scheme->name);
+    switch (scheme->family) {
+    case FAMILY_PLAIN:
+        buffer_append_span(stored, password);
+        return true;
+    case FAMILY_CRYPT:
+        return crypt_make(strcmp(scheme->detail, "$2") == 0 ? "$2b$" : scheme->detail, cost,
+                          password, random, stored);
+    case FAMILY_ARGON2:
+        return argon2_make(strcmp(scheme->name, "ARGON2ID") == 0, cost, password, random, stored);
+    case FAMILY_DIGEST:
+        return digest_make(scheme->detail, scheme->is_salted, password, random, stored);
+    case FAMILY_PBKDF2:
+        return pbkdf2_make(cost, password, random, stored);
+    case FAMILY_CRAM_MD5:
+        return cram_md5_make(password, stored);
+    case FAMILY_SCRAM:
+        break;
+    }
+    return false;
+}
+
+/* The kinds of crypt(5) by what a hash begins with. */
+static const struct scheme *find_of_hash(const struct scheme *scheme, struct span hash)
+{
+    if (!scheme || scheme->family != FAMILY_CRYPT)
+        return scheme;
+    for (size_t i = 0; i < ARRAY_LENGTH(schemes); i++)
+        if (schemes[i].detail && schemes[i].detail[0] == '$' &&
+            span_starts_with(hash, span_from_string(schemes[i].detail)))
+            return &schemes[i];
+    return scheme;
+}
+
+/* The first number behind a key or a dollar that is a cost, where a scheme shows one; 0: none. */
+static uint64_t cost_of(const struct scheme *scheme, struct span hash)
+{
+    struct span part = span_empty(), rest = hash;
+    uint64_t cost = 0;
+    if (strcmp(scheme->name, "BLF-CRYPT") == 0) {
+        part = span_between(hash, 4, 6); /* $2b$10$ */
+    } else if (scheme->family == FAMILY_SCRAM) {
+        (void)span_split_once(hash, ',', &part, &rest);
+    } else if (scheme->family == FAMILY_PBKDF2) {
+        for (int i = 0; i < 4; i++)
+            (void)span_split_once(rest, '$', &part, &rest);
+    } else {
+        const struct span key = scheme->family == FAMILY_ARGON2 ? SPAN(",t=") : SPAN("$rounds=");
+        rest = span_after(hash, span_find(hash, key) + key.length);
+        (void)span_split_once(rest, scheme->family == FAMILY_ARGON2 ? ',' : '$', &part, &rest);
+    }
+    return number_parse_uint64(part, UINT32_MAX, &cost) ? cost : 0;
+}
+
+bool password_is_weaker(struct span stored, struct span default_scheme, struct span wanted,
+                        uint32_t cost)
+{
+    struct span name, hash, encoding;
+    password_split(stored, default_scheme, &name, &hash);
+    const struct scheme *target = find_named(wanted);
+    const struct scheme *present = find_of_hash(find(name, hash, &encoding), hash);
+    if (!target || !target->is_made || !present)
+        return false;
+    if (present == target)
+        return cost != 0 && cost_of(present, hash) < cost;
+    return present > target;
+}
