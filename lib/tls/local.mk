@@ -1,2 +1,10 @@
 # lib/tls: layer 7, TLS over streams. Programs that use it add $(SSL_LIBS) after $(posthouse_libs).
 lib_libposthouse_a_SOURCES += lib/tls/stream.c lib/tls/stream.h
+lib_libposthouse_a_SOURCES += \
+	lib/tls/authorities.c lib/tls/authorities.h \
+	lib/tls/client.c lib/tls/client.h \
+	lib/tls/dane.c lib/tls/dane.h \
+	lib/tls/facts.c lib/tls/facts.h \
+	lib/tls/policy.c lib/tls/policy.h \
+	lib/tls/sessions.c lib/tls/sessions.h \
+	lib/tls/verify.c lib/tls/verify.h
