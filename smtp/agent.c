@@ -297,6 +297,8 @@ void agent_init(struct agent *agent, struct loop *loop, struct maillog *log,
                                                      .settings = settings,
                                                      .tables = &agent->tables,
                                                      .connector = &agent->connector,
+                                                     .log = log,
+                                                     .tls = agent->tls,
                                                      .speaks_lmtp = agent->speaks_lmtp};
     list_init(&agent->deliveries);
     list_init(&agent->idle_digests);

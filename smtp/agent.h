@@ -17,6 +17,7 @@
 #include "queuefile/digest.h"
 
 struct delivery;
+struct tls_client;
 
 /* One DELIVER_RESULT. */
 struct agent_report {
@@ -66,6 +67,7 @@ struct agent {
     struct span hosts_file; /* its text, where names are looked for in it; else empty */
     uint16_t default_port;
     struct tables tables;
+    struct tls_client *tls;
     bool speaks_lmtp;
     bool assumes_final; /* lmtp_assume_final */
     bool is_draining;

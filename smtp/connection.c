@@ -336,6 +336,8 @@ static void destroy(struct connection **connection_pointer)
     struct connection *connection = *connection_pointer;
     notice_finish(connection);
     stream_close(&connection->stream);
+    if (connection->tls)
+        tls_peer_release(connection->tls);
     arena_destroy(&connection->arena);
     arena_destroy(&connection->reply_arena);
     free(connection->destination);
@@ -403,7 +405,8 @@ static bool connect_path(struct connection *connection, const struct plan_target
 }
 
 struct connection *connection_open(const struct connection_context *context,
-                                   const struct plan_target *target, struct arena *arena,
+                                   const struct plan_target *target,
+                                   const struct protection *protection, struct arena *arena,
                                    struct failure *failure)
 {
     struct connection *connection = calloc(1, sizeof(*connection));
@@ -413,6 +416,10 @@ struct connection *connection_open(const struct connection_context *context,
     }
     connection->context = context;
     connection->settings = context->settings;
+    connection->protection = protection;
+    connection->allows_reuse = protection->allows_reuse;
+    memcpy(connection->wish_digest, protection->digest, sizeof(connection->wish_digest));
+    memcpy(connection->rules_digest, protection->rules_digest, sizeof(connection->rules_digest));
     connection->stream.descriptor = -1;
     connection->is_usable = true;
     list_init(&connection->domains);
@@ -430,6 +437,8 @@ struct connection *connection_open(const struct connection_context *context,
         destroy(&connection);
     else if (!greeting_exchange(connection, arena, failure))
         connection_close(&connection);
+    if (connection)
+        connection->protection = NULL; /* it is the caller's */
     return connection;
 }
 

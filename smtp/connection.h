@@ -12,6 +12,7 @@
 #include "smtp/ehlo.h"
 #include "system/stream.h"
 #include "tables.h"
+#include "tls/client.h"
 
 enum {
     CONNECTION_ARENA_BYTES = 65536,
@@ -25,6 +26,16 @@ struct failure {
     struct span diagnostic;     /* the remote's own words; may be empty */
     bool is_connected;          /* the remote was reached */
     struct span next_transport; /* "transport:nexthop" is to have it instead; mostly empty */
+    bool may_go_plain;          /* TLS did not come about, and would only have been nice to have */
+};
+
+/* How a connection is to be protected. */
+struct protection {
+    struct tls_wish wish;
+    struct span destination;                     /* the next hop whose wish that is */
+    uint8_t digest[TLS_WISH_DIGEST_BYTES];       /* of the wish */
+    uint8_t rules_digest[TLS_WISH_DIGEST_BYTES]; /* of what the operator says of that next hop */
+    bool allows_reuse;                           /* by later deliveries */
 };
 
 /* What connections are made with. */
@@ -33,9 +44,11 @@ struct connection_context {
     const struct conf_smtp *settings;
     const struct tables *tables;
     struct connect_client *connector; /* for Unix sockets */
-    bool speaks_lmtp;                 /* RFC 2033 */
-    struct ipc_channel *bounce;       /* smtp/notice: who tells the postmaster */
-    unsigned notified_troubles;       /* of what, enum smtp_trouble */
+    struct maillog *log;
+    struct tls_client *tls;     /* NULL: there is no TLS */
+    bool speaks_lmtp;           /* RFC 2033 */
+    struct ipc_channel *bounce; /* smtp/notice: who tells the postmaster */
+    unsigned notified_troubles; /* of what, enum smtp_trouble */
 };
 
 /* A domain that occurred in a recipient of this session. */
@@ -59,21 +72,27 @@ struct connection {
     int64_t opened_ms;
     struct ip_address address;
     uint16_t port;
-    struct span path;      /* of a Unix socket; else empty */
-    unsigned use_count;    /* transactions begun */
-    bool delays_dot;       /* a firewall wants the final dot in a packet of its own */
-    bool is_usable;        /* in step with the server, which has not said good-bye */
-    bool needs_reset;      /* a transaction was begun and not ended */
-    struct keep *keeper;   /* smtp/keep, while it says good-bye */
-    struct notice *notice; /* smtp/notice; NULL: nothing is kept */
-    char *destination;     /* smtp/keep: the next hop that it serves; heap */
+    struct span path;                    /* of a Unix socket; else empty */
+    unsigned use_count;                  /* transactions begun */
+    bool delays_dot;                     /* a firewall wants the final dot in a packet of its own */
+    bool is_usable;                      /* in step with the server, which has not said good-bye */
+    bool needs_reset;                    /* a transaction was begun and not ended */
+    struct keep *keeper;                 /* smtp/keep, while it says good-bye */
+    struct notice *notice;               /* smtp/notice; NULL: nothing is kept */
+    const struct protection *protection; /* of whoever opens it, as long as that takes */
+    struct tls_peer *tls;                /* NULL: it is not one of TLS */
+    uint8_t wish_digest[TLS_WISH_DIGEST_BYTES];
+    uint8_t rules_digest[TLS_WISH_DIGEST_BYTES];
+    bool allows_reuse;
+    char *destination; /* smtp/keep: the next hop that it serves; heap */
     int64_t idle_until_ms;
 };
 
-/* Connects, reads the greeting, says EHLO or HELO. NULL with *failure filled when that fails; its
- * texts are the arena's. */
+/* Connects, reads the greeting, says EHLO or HELO, starts TLS as the protection asks. NULL with
+ * *failure filled when that fails; its texts are the arena's. */
 struct connection *connection_open(const struct connection_context *context,
-                                   const struct plan_target *target, struct arena *arena,
+                                   const struct plan_target *target,
+                                   const struct protection *protection, struct arena *arena,
                                    struct failure *failure);
 /* Is it a connection to that address? */
 MUST_USE bool connection_is_to(const struct connection *connection,

@@ -7,6 +7,7 @@
 #include "generic.h"
 #include "maillog/delivery.h"
 #include "nexthop.h"
+#include "protection.h"
 #include "resolve.h"
 #include "system/file.h"
 #include "system/task.h"
@@ -162,7 +163,9 @@ struct attempt {
     /* Of the connection that was used first: it had its chance. */
     bool has_tried_kept;
     struct plan_target kept_target;
-    struct failure failure; /* the last, of a next hop or host as a whole */
+    const struct nexthop *nexthop;
+    struct protection_rules rules; /* of the next hop */
+    struct failure failure;        /* the last, of a next hop or host as a whole */
     bool has_failure;
 };
 
@@ -198,7 +201,8 @@ static bool try_kept_connection(struct attempt *attempt)
 {
     struct delivery *delivery = attempt->delivery;
     bool wants_another;
-    struct connection *connection = keep_take(&delivery->agent->keep, attempt->destination);
+    struct connection *connection =
+        keep_take(&delivery->agent->keep, attempt->destination, attempt->rules.digest);
     if (!connection)
         return false;
     const struct plan_target target = {
@@ -272,16 +276,63 @@ static void note_silence(struct attempt *attempt)
         }
 }
 
+/* Where TLS would only have been nice to have, a host that cannot do it gets mail without: but not
+ * at once, or who disturbs the handshake would have won (smtp(8), "TLS"). */
+static bool may_go_plain(const struct delivery *delivery, const struct failure *failure)
+{
+    const uint64_t patience_us =
+        (uint64_t)delivery->agent->settings->minimal_backoff_time_ms * 1000;
+    return failure->may_go_plain &&
+           elapsed_us(delivery->envelope.arrival_us, delivery->active_us) >= patience_us;
+}
+
+static struct connection *open_connection(struct attempt *attempt, const struct plan_target *target,
+                                          const struct protection *protection,
+                                          struct failure *failure)
+{
+    struct delivery *delivery = attempt->delivery;
+    const struct connection_context *context = &delivery->agent->connections;
+    struct connection *connection =
+        connection_open(context, target, protection, &delivery->arena, failure);
+    if (!connection && may_go_plain(delivery, failure)) {
+        const struct protection plain = protection_none();
+        note(delivery, failure);
+        attempt->session_count++;
+        connection = connection_open(context, target, &plain, &delivery->arena, failure);
+    }
+    return connection;
+}
+
+/* No address of the host can be used. */
+static void fail_protection(struct attempt *attempt, const struct plan_target *target,
+                            struct failure *failure)
+{
+    struct delivery *delivery = attempt->delivery;
+    maillog_text(delivery->agent->log, LOG_LEVEL_WARNING, span_empty(),
+                 "TLS policy lookup for %.*s/%.*s: %.*s", SPAN_PRINTF(attempt->destination),
+                 SPAN_PRINTF(target->host), SPAN_PRINTF(failure->outcome.reason));
+    delivery->last_noted = failure->outcome.reason; /* that was it */
+    fail_attempt(attempt, failure, "", span_empty());
+}
+
 /* True when the server took some recipients and wants the rest over another connection. */
 static bool try_target_once(struct attempt *attempt, const struct plan_target *target)
 {
     struct delivery *delivery = attempt->delivery;
+    struct protection protection;
     struct failure failure;
     bool was_lost_unused, wants_another;
-    struct connection *connection = keep_take_target(&delivery->agent->keep, target);
+    if (!protection_for_target(delivery->agent, &attempt->rules, attempt->nexthop, target,
+                               &delivery->arena, &protection, &failure)) {
+        fail_protection(attempt, target, &failure);
+        return false;
+    }
+    protection.destination = attempt->destination;
+    struct connection *connection =
+        keep_take_target(&delivery->agent->keep, target, protection.digest);
     if (connection && use_kept_connection(attempt, connection, &wants_another) && !wants_another)
         return false;
-    connection = connection_open(&delivery->agent->connections, target, &delivery->arena, &failure);
+    connection = open_connection(attempt, target, &protection, &failure);
     delivery->connected_us = clock_realtime_us();
     if (!connection) {
         char relay[CONNECTION_LABEL_MAX_BYTES];
@@ -321,6 +372,12 @@ static void try_nexthop(struct attempt *attempt, const struct nexthop *nexthop)
 
     attempt->address_count = attempt->session_count = 0;
     attempt->has_tried_kept = false;
+    attempt->nexthop = nexthop;
+    if (!protection_find_rules(agent, nexthop, attempt->destination, &delivery->arena,
+                               &attempt->rules, &failure)) {
+        fail_attempt(attempt, &failure, "", span_empty());
+        return;
+    }
     if (try_kept_connection(attempt) &&
         (delivery_open_count(delivery) == 0 || delivery->is_corrupt))
         return;

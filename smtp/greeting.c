@@ -2,6 +2,7 @@
 #include "greeting.h"
 
 #include "greeting_facts.h"
+#include "starttls.h"
 
 enum { WORDS_MAX_BYTES = 4096 };
 
@@ -94,10 +95,33 @@ static bool introduce(struct connection *connection, const struct greeting *gree
     return is_accepted;
 }
 
+static bool greet(struct connection *connection, const struct greeting *greeting,
+                  struct arena *arena, struct failure *failure)
+{
+    bool is_accepted = false;
+    if (!connection->context->speaks_lmtp)
+        return introduce(connection, greeting, arena, failure);
+    return say_hello(connection, STAGE_LHLO, &is_accepted, arena, failure) && is_accepted;
+}
+
+/* smtp_tls_block_early_mail_reply: an answer that is here before its question was made for somebody
+ * else's, who got in front of us. */
+static bool has_early_reply(struct connection *connection, struct failure *failure)
+{
+    if (!connection->settings->smtp_tls_block_early_mail_reply || !connection->tls ||
+        span_is_empty(stream_input(&connection->stream)))
+        return false;
+    *failure = (struct failure){.outcome = outcome_temporary(0, 7, 0, "unexpected server message"),
+                                .diagnostic = span_empty(),
+                                .is_connected = true};
+    return true;
+}
+
 bool greeting_exchange(struct connection *connection, struct arena *arena, struct failure *failure)
 {
     struct greeting greeting;
-    bool is_accepted = false;
+    if (connection->settings->smtp_tls_wrappermode && !starttls_wrap(connection, arena, failure))
+        return false;
     if (!read_greeting(connection, &greeting, arena, failure))
         return false;
     if (greeting.facts.is_hidden)
@@ -105,7 +129,19 @@ bool greeting_exchange(struct connection *connection, struct arena *arena, struc
                                                connection->settings->smtp_pix_workarounds, arena);
     connection->delays_dot = greeting.facts.is_hidden &&
                              greeting_words_have(greeting.workarounds, SPAN("delay_dotcrlf"));
-    if (!connection->context->speaks_lmtp)
-        return introduce(connection, &greeting, arena, failure);
-    return say_hello(connection, STAGE_LHLO, &is_accepted, arena, failure) && is_accepted;
+    if (!greet(connection, &greeting, arena, failure))
+        return false;
+    switch (starttls_negotiate(connection, arena, failure)) {
+    case STARTTLS_PLAIN:
+        break;
+    case STARTTLS_DONE: /* RFC 3207 section 4.2 */
+        connection->extensions =
+            (struct smtp_extensions){.auth_mechanisms = span_empty(), .server_name = span_empty()};
+        if (!greet(connection, &greeting, arena, failure))
+            return false;
+        break;
+    case STARTTLS_FAILED:
+        return false;
+    }
+    return !has_early_reply(connection, failure);
 }

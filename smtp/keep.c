@@ -61,7 +61,7 @@ static bool may_be_used_again(const struct keep *keep, const struct connection *
 {
     const uint32_t count_limit = keep->settings->smtp_connection_reuse_count_limit;
     const uint32_t mail_max = connection->extensions.limits.mail_max;
-    return connection_is_quiet(connection) &&
+    return (!connection->tls || connection->allows_reuse) && connection_is_quiet(connection) &&
            clock_monotonic_ms() - connection->opened_ms <
                keep->settings->smtp_connection_reuse_time_limit_ms &&
            (count_limit == 0 || connection->use_count < count_limit) &&
@@ -91,27 +91,41 @@ take(struct keep *keep, bool (*is_wanted)(const struct connection *connection, c
     return found;
 }
 
+struct wanted {
+    struct span destination;
+    const struct plan_target *target;
+    const uint8_t *digest;
+};
+
 static bool serves_destination(const struct connection *connection, const void *wish)
 {
-    const struct span *destination = wish;
-    return span_equals_ascii_nocase(span_from_string(connection->destination), *destination);
+    const struct wanted *wanted = wish;
+    return span_equals_ascii_nocase(span_from_string(connection->destination),
+                                    wanted->destination) &&
+           memcmp(connection->rules_digest, wanted->digest, TLS_WISH_DIGEST_BYTES) == 0;
 }
 
 static bool is_to_target(const struct connection *connection, const void *wish)
 {
-    const struct plan_target *target = wish;
-    return connection_is_to(connection, target) &&
-           span_equals_ascii_nocase(connection->host, target->host);
+    const struct wanted *wanted = wish;
+    return connection_is_to(connection, wanted->target) &&
+           span_equals_ascii_nocase(connection->host, wanted->target->host) &&
+           memcmp(connection->wish_digest, wanted->digest, TLS_WISH_DIGEST_BYTES) == 0;
 }
 
-struct connection *keep_take(struct keep *keep, struct span destination)
+struct connection *keep_take(struct keep *keep, struct span destination,
+                             const uint8_t rules_digest[TLS_WISH_DIGEST_BYTES])
 {
-    return take(keep, serves_destination, &destination);
+    const struct wanted wanted = {.destination = destination, .digest = rules_digest};
+    return take(keep, serves_destination, &wanted);
 }
 
-struct connection *keep_take_target(struct keep *keep, const struct plan_target *target)
+struct connection *keep_take_target(struct keep *keep, const struct plan_target *target,
+                                    const uint8_t wish_digest[TLS_WISH_DIGEST_BYTES])
 {
-    return take(keep, is_to_target, target);
+    const struct wanted wanted = {
+        .destination = span_empty(), .target = target, .digest = wish_digest};
+    return take(keep, is_to_target, &wanted);
 }
 
 /* smtp_connection_cache_destinations: the next hop as it is written, or its domain; ".domain" for

@@ -19,11 +19,14 @@ struct keep {
 };
 
 void keep_init(struct keep *keep, struct loop *loop, const struct conf_smtp *settings);
-/* An open connection to that next hop, the one used last; NULL when there is none. */
-MUST_USE struct connection *keep_take(struct keep *keep, struct span destination);
+/* An open connection to that next hop, under the same rules (smtp/protection), the one used last;
+ * NULL when there is none. */
+MUST_USE struct connection *keep_take(struct keep *keep, struct span destination,
+                                      const uint8_t rules_digest[TLS_WISH_DIGEST_BYTES]);
 /* An open connection to that host and address, whatever next hop it served: domains that share a
- * mail exchanger share connections. NULL when there is none. */
-MUST_USE struct connection *keep_take_target(struct keep *keep, const struct plan_target *target);
+ * mail exchanger share connections, if they want the same protection. NULL when there is none. */
+MUST_USE struct connection *keep_take_target(struct keep *keep, const struct plan_target *target,
+                                             const uint8_t wish_digest[TLS_WISH_DIGEST_BYTES]);
 /* Takes the connection over if it may be used again, else says good-bye to it. From a task. Says
  * whether it is kept. */
 bool keep_put(struct keep *keep, struct connection **connection, struct span destination);

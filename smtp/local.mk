@@ -14,17 +14,19 @@ smtp_parts = \
 	smtp/notice.c smtp/notice.h \
 	smtp/plan.c smtp/plan.h \
 	smtp/process.c smtp/process.h \
+	smtp/protection.c smtp/protection.h \
 	smtp/resolve.c smtp/resolve.h \
 	smtp/stage.c smtp/stage.h \
+	smtp/starttls.c smtp/starttls.h \
 	smtp/connection.c smtp/connection.h \
 	smtp/tables.c smtp/tables.h \
 	smtp/wire.c smtp/wire.h \
 	smtp/transaction.c smtp/transaction.h
 daemon_PROGRAMS += smtp/smtp
 smtp_smtp_SOURCES = smtp/main.c $(smtp_parts)
-smtp_smtp_LDADD = $(posthouse_libs) $(DB_LIBS)
+smtp_smtp_LDADD = $(posthouse_libs) $(SSL_LIBS) $(DB_LIBS)
 # lmtp: the same to mail stores.
 daemon_PROGRAMS += smtp/lmtp
 smtp_lmtp_SOURCES = smtp/lmtp.c smtp/mirror.c smtp/mirror.h $(smtp_parts)
-smtp_lmtp_LDADD = $(posthouse_libs) $(DB_LIBS)
+smtp_lmtp_LDADD = $(posthouse_libs) $(SSL_LIBS) $(DB_LIBS)
 include tests/smtp/local.mk

@@ -18,6 +18,25 @@ enum {
     DESCRIPTORS_BESIDE = 300      /* channels, and connections that are kept */
 };
 
+/* What libssl reads it reads now: in the sandbox no file can be opened. */
+static bool set_up_tls(struct service *service, struct agent *agent)
+{
+    const struct conf_smtp *settings = agent->settings;
+    char problem[TLS_AUTHORITIES_PROBLEM_BYTES];
+    const struct tls_client_rules rules = {
+        .authorities = {.file = settings->smtp_tls_CAfile,
+                        .directory = settings->smtp_tls_CApath,
+                        .has_defaults = settings->tls_append_default_CA},
+        .verify_depth = settings->smtp_tls_scert_verifydepth,
+        .dane_digests = settings->tls_dane_digests,
+        .session_lifetime_ms = settings->smtp_tls_session_cache_timeout_ms,
+    };
+    agent->tls = tls_client_create(&rules, problem);
+    if (!agent->tls)
+        service_say(service, "%s", problem);
+    return agent->tls != NULL;
+}
+
 static void add_own(struct agent *agent, struct ip_address address)
 {
     if (agent->own_count < OWN_ADDRESSES_MAX)
@@ -97,7 +116,7 @@ bool process_prepare(struct service *service, const struct conf_smtp *settings)
         service_say(service, "cannot list this machine's addresses, or libcrypto is not usable");
         return false;
     }
-    if (!read_hosts_file(service, agent))
+    if (!read_hosts_file(service, agent) || !set_up_tls(service, agent))
         return false;
     struct conf_error error;
     if (!tables_open(&agent->tables, settings, strcmp(service->definition->program, "lmtp") == 0,

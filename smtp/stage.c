@@ -12,6 +12,8 @@ static const struct {
     [STAGE_EHLO] = {"performing the EHLO handshake", "EHLO command", WITHIN(smtp_helo_timeout)},
     [STAGE_HELO] = {"performing the HELO handshake", "HELO command", WITHIN(smtp_helo_timeout)},
     [STAGE_LHLO] = {"performing the LHLO handshake", "LHLO command", WITHIN(smtp_helo_timeout)},
+    [STAGE_STARTTLS] = {"receiving the STARTTLS response", "STARTTLS command",
+                        WITHIN(smtp_starttls_timeout)},
     [STAGE_XFORWARD_CLIENT] = {"sending XFORWARD name/address", "XFORWARD name/address command",
                                WITHIN(smtp_xforward_timeout)},
     [STAGE_XFORWARD_SESSION] = {"sending XFORWARD protocol/helo_name",

@@ -11,6 +11,7 @@ enum connection_stage {
     STAGE_EHLO,
     STAGE_HELO,
     STAGE_LHLO, /* RFC 2033 section 4.1 */
+    STAGE_STARTTLS,
     STAGE_XFORWARD_CLIENT,
     STAGE_XFORWARD_SESSION,
     STAGE_MAIL,

@@ -7,4 +7,5 @@ lib_libposthouse_a_SOURCES += \
 	lib/maillog/log.c lib/maillog/log.h \
 	lib/maillog/queue.c lib/maillog/queue.h \
 	lib/maillog/receive.c lib/maillog/receive.h \
-	lib/maillog/record.c lib/maillog/record.h
+	lib/maillog/record.c lib/maillog/record.h \
+	lib/maillog/tls.c lib/maillog/tls.h

@@ -6,3 +6,12 @@ lib_libposthouse_a_SOURCES += \
 	lib/tls/protocols.c lib/tls/protocols.h \
 	lib/tls/settings.c lib/tls/settings.h \
 	lib/tls/stream.c lib/tls/stream.h
+lib_libposthouse_a_SOURCES += lib/tls/stream.c lib/tls/stream.h
+lib_libposthouse_a_SOURCES += \
+	lib/tls/authorities.c lib/tls/authorities.h \
+	lib/tls/client.c lib/tls/client.h \
+	lib/tls/dane.c lib/tls/dane.h \
+	lib/tls/facts.c lib/tls/facts.h \
+	lib/tls/policy.c lib/tls/policy.h \
+	lib/tls/sessions.c lib/tls/sessions.h \
+	lib/tls/verify.c lib/tls/verify.h

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/number.h"
+#include "certificates.h"
 #include "conf/lmtp.h"
 #include "conf/smtp.h"
 #include "dnswire/answer.h"
@@ -19,6 +20,7 @@
 #include "system/file.h"
 #include "system/stream.h"
 #include "system/task.h"
+#include "tls/stream.h"
 
 enum { PATIENCE_MS = 20000, ARENA_BYTES = 64 << 20, SERVER_PATIENCE_MS = 10000 };
 
@@ -142,6 +144,18 @@ static void expect_end(struct conversation *conversation, bool may_quit)
             complain(conversation->server->world, "after the end of the script: %s", line);
 }
 
+/* False when the connection is over: it must not go on in clear. */
+static bool shake_hands(struct conversation *conversation, struct span word)
+{
+    char text[64];
+    const bool must_fail = span_starts_with(word, SPAN("- "));
+    (void)snprintf(text, sizeof(text), "%.*s", SPAN_PRINTF(span_after(word, must_fail ? 2 : 0)));
+    struct tls_handshake handshake = {.ssl = certificates_server(text), .deadline_ms = soon()};
+    if ((tls_stream_handshake(&conversation->stream, &handshake) == STREAM_OK) == must_fail)
+        complain(conversation->server->world, "handshake: %s", handshake.reason);
+    return tls_stream_ssl(&conversation->stream) != NULL;
+}
+
 /* False when the connection is over. */
 static bool run_line(struct conversation *conversation, struct span line)
 {
@@ -178,6 +192,8 @@ static bool run_line(struct conversation *conversation, struct span line)
         if (number_parse_uint64(rest, 100000, &number))
             (void)task_sleep((int64_t)number);
         return true;
+    case 'T':
+        return shake_hands(conversation, rest);
     case 'G':
         send_endless(conversation);
         return true;

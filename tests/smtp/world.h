@@ -10,6 +10,7 @@
  *   H          close for sending only, and go on reading
  *   W ms       wait                   G         send a line without end
  *   E          the client must close without another word
+ *   T word     shake hands with what certificates.h calls so; "T - word": and it must fail
  *   =          the end of a script; another follows
  * At the end of a script the client may say QUIT, and must close. */
 #ifndef TESTS_SMTP_WORLD_H

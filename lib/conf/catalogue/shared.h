@@ -155,6 +155,15 @@
     "Tables of the uid of each virtual recipient.")
 #define CONF_SHARED_virtual_gid_maps CONF_TABLES(virtual_gid_maps, "", \
     "Tables of the gid of each virtual recipient.")
+
+/* TLS. */
+#define CONF_SHARED_tls_append_default_CA CONF_BOOL(tls_append_default_CA, "no", \
+    "Trust the authorities of the system, too.")
+#define CONF_SHARED_tls_dane_digests CONF_TEXT(tls_dane_digests, "sha512 sha256", 1, 1024, \
+    "Digests in TLSA records, the strongest first; name=number where the type is not registered.")
+#define CONF_SHARED_minimal_backoff_time CONF_TIME(minimal_backoff_time, "300s", 's', 1, CONF_TIME_MAX_S, \
+    "Shortest time between two attempts.")
+
 /* clang-format on */
 
 #endif

@@ -5,6 +5,7 @@
 #include "maillog/event.h"
 #include "maillog/queue.h"
 #include "maillog/receive.h"
+#include "maillog/tls.h"
 
 enum { CAPACITY_BYTES = 20000 };
 
@@ -28,6 +29,43 @@ static void assert_line(struct maillog *log, enum log_level level, const char *e
 
 #define INFO(expected) assert_line(&log, LOG_LEVEL_INFO, expected)
 #define WARNING(expected) assert_line(&log, LOG_LEVEL_WARNING, expected)
+
+static void test_tls(void **state)
+{
+    (void)state;
+    struct maillog log;
+    struct log_tls tls = {.protocol = "TLSv1.3",
+                          .cipher = "TLS_AES_256_GCM_SHA384",
+                          .used_bits = 256,
+                          .algorithm_bits = 256,
+                          .key_exchange = "X25519",
+                          .server_signature = "RSA-PSS (2048 bits)",
+                          .server_digest = "SHA256"};
+    maillog_init(&log, CAPACITY_BYTES, NULL, NULL);
+    maillog_tls(&log, LOG_TLS_TO, LOG_TLS_VERIFIED, SPAN("mx.example.net[198.51.100.4]:25"),
+                span_empty(), &tls);
+    INFO("Verified TLS connection established to mx.example.net[198.51.100.4]:25: TLSv1.3 with "
+         "cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange X25519 server-signature "
+         "RSA-PSS (2048 bits) server-digest SHA256");
+    maillog_tls(&log, LOG_TLS_REUSED_TO, LOG_TLS_TRUSTED, SPAN("mx.example.net[198.51.100.4]:25"),
+                span_empty(), &tls);
+    INFO("Trusted TLS connection reused to mx.example.net[198.51.100.4]:25: TLSv1.3 with "
+         "cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange X25519 server-signature "
+         "RSA-PSS (2048 bits) server-digest SHA256");
+    tls = (struct log_tls){.protocol = "TLSv1.2",
+                           .cipher = "ECDHE-RSA-AES128-GCM-SHA256",
+                           .used_bits = 128,
+                           .algorithm_bits = 128};
+    maillog_tls(&log, LOG_TLS_FROM, LOG_TLS_ANONYMOUS, SPAN("mail.example.org[192.0.2.7]"),
+                SPAN("mx.example.com"), &tls);
+    INFO("Anonymous TLS connection established from mail.example.org[192.0.2.7] to "
+         "mx.example.com: TLSv1.2 with cipher ECDHE-RSA-AES128-GCM-SHA256 (128/128 bits)");
+    maillog_tls(&log, LOG_TLS_FROM, LOG_TLS_UNTRUSTED, SPAN("mail.example.org[192.0.2.7]"),
+                span_empty(), &tls);
+    INFO("Untrusted TLS connection established from mail.example.org[192.0.2.7]: TLSv1.2 with "
+         "cipher ECDHE-RSA-AES128-GCM-SHA256 (128/128 bits)");
+    maillog_release(&log);
+}
 
 static void test_receive(void **state)
 {
@@ -357,6 +395,7 @@ static void test_records_at_every_length(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tls),
         cmocka_unit_test(test_receive),
         cmocka_unit_test(test_queue),
         cmocka_unit_test(test_delivery),
