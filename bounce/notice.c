@@ -79,8 +79,7 @@ static struct outcome commit(const struct bounce_writer *writer, struct intake_m
     const struct span message_id = arena_format(arena, "<%s@%.*s>", message->queue_id,
                                                 SPAN_PRINTF(writer->settings->myhostname));
     maillog_message_id(writer->log, intake_queue_id(message), message_id);
-    return intake_commit(message, &envelope, header, span_empty(), arena,
-                         clock_deadline_after(COMMIT_WAIT_MS));
+    return intake_commit(message, &envelope, header, arena, clock_deadline_after(COMMIT_WAIT_MS));
 }
 
 void bounce_notice_write(const struct bounce_writer *writer, struct span subject, struct span text,

@@ -3,6 +3,7 @@
 
 #include "ipc/codec.h"
 #include "queuefile/id.h"
+#include "queuefile/ranges.h"
 
 enum { MICROSECONDS_PER_SECOND = 1000000 };
 
@@ -26,6 +27,8 @@ static enum parse_result decode_recipients(struct span records, struct arena *ar
 {
     struct ipc_bounce_recipient recipient;
     enum parse_result result = PARSE_OK;
+    struct queue_ranges ranges = {.count = 0};
+    struct buffer indexes;
     size_t count = 0;
     for (struct span rest = records; rest.length > 0; count++)
         if ((result = ipc_records_next(&rest, IPC_BOUNCE_RECIPIENT, &recipient)) != PARSE_OK)
@@ -34,12 +37,19 @@ static enum parse_result decode_recipients(struct span records, struct arena *ar
     if (!request->recipients)
         return PARSE_TOO_LONG;
     request->recipient_count = count;
+    buffer_init(&indexes, arena, QUEUE_RANGES_MAX_BYTES);
     for (size_t i = 0; i < count && result == PARSE_OK; i++) {
         result = ipc_records_next(&records, IPC_BOUNCE_RECIPIENT, &recipient);
         if (result == PARSE_OK && recipient.action >= DSN_ACTION_COUNT)
             result = PARSE_MALFORMED;
+        if (result == PARSE_OK && !queue_ranges_add(&ranges, recipient.index, &indexes))
+            result = PARSE_MALFORMED;
         request->recipients[i] = recipient_of(&recipient);
     }
+    queue_ranges_finish(&ranges, &indexes);
+    if (result == PARSE_OK && !buffer_ok(&indexes))
+        result = PARSE_TOO_LONG;
+    request->indexes = buffer_span(&indexes);
     return result;
 }
 

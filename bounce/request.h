@@ -14,6 +14,7 @@ struct bounce_request {
     struct queue_envelope envelope; /* of the original; without recipients */
     struct dsn_recipient *recipients;
     size_t recipient_count;
+    struct span indexes; /* of these in the original: queuefile/ranges */
 };
 
 /* The results live in the arena and in the message's texts. PARSE_TOO_LONG: the arena is at its

@@ -33,6 +33,7 @@ struct job {
     struct arena *arena;
     struct dsn_report report;
     struct span reverse_path; /* of the report */
+    bool is_copy;             /* of another, which settles the recipients */
     enum log_notification log_kind;
     struct intake_message message;
     struct smtp_content_facts facts;
@@ -205,6 +206,9 @@ static struct queue_envelope envelope_of(const struct job *job, size_t header_by
         .flags = (dsn_is_utf8(&job->report) ? (uint32_t)QUEUE_FLAG_SMTPUTF8 : 0) |
                  (dsn_is_8bit(&job->report) ? (uint32_t)QUEUE_FLAG_BODY_8BITMIME : 0) |
                  (span_is_empty(job->reverse_path) ? 0 : (uint32_t)QUEUE_FLAG_NO_REPORT),
+        .report_of = job->is_copy ? span_empty() : job->request->queue_id,
+        .report_kind = job->is_copy ? 0 : (uint8_t)job->request->kind,
+        .report_recipients = job->is_copy ? span_empty() : job->request->indexes,
     };
 }
 
@@ -250,7 +254,7 @@ static struct outcome commit(struct job *job, struct span header_block)
     const struct span message_id =
         arena_format(job->arena, "<%.*s>", SPAN_PRINTF(job->report.message_id));
     maillog_message_id(job->writer->log, intake_queue_id(&job->message), message_id);
-    return intake_commit(&job->message, &envelope, header_block, job->request->queue_id, job->arena,
+    return intake_commit(&job->message, &envelope, header_block, job->arena,
                          clock_deadline_after(COMMIT_WAIT_MS));
 }
 
@@ -367,6 +371,7 @@ struct outcome bounce_write(const struct bounce_writer *writer,
         struct job copy = new_job(writer, request, original, arena);
         struct span ignored;
         set_for_postmaster(&copy);
+        copy.is_copy = true;
         const struct outcome of_copy = write_report(&copy, &ignored);
         (void)of_copy;
     }

@@ -265,8 +265,8 @@ static struct outcome commit(struct job *job)
         envelope.forward_index = job->request->recipient->index;
     }
     log_message_id(job);
-    return intake_commit(&job->message, &envelope, buffer_span(&header_block), span_empty(),
-                         job->arena, clock_deadline_after(COMMIT_WAIT_MS));
+    return intake_commit(&job->message, &envelope, buffer_span(&header_block), job->arena,
+                         clock_deadline_after(COMMIT_WAIT_MS));
 }
 
 /* A null sender stays: what goes wrong with a report is reported to nobody (RFC 5321 section

@@ -464,7 +464,7 @@ static void commit(struct taking *taking)
         if (envelope.facts.received_count > pickup->settings->hopcount_limit)
             envelope.flags |= QUEUE_FLAG_LOOPS;
         taking->outcome = intake_commit(&taking->message, &envelope, buffer_span(&block),
-                                        span_empty(), &taking->arena, call_deadline(pickup));
+                                        &taking->arena, call_deadline(pickup));
     } else {
         taking->fault = "the header is too big";
     }

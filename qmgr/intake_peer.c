@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "flush.h"
-#include "forward.h"
+#include "origin.h"
 #include "route.h"
 #include "scan.h"
 #include "schedule.h"
@@ -198,9 +198,8 @@ struct commit_job {
     const struct store *store;
     struct message *message;
     struct queue_preamble preamble;
-    struct span envelope; /* in the message's arena */
-    char report_of[QUEUE_ID_MAX_BYTES + 1];
-    struct forward_mark forward; /* of the recipient whom this message was made for, if any */
+    struct span envelope;       /* in the message's arena */
+    struct origin_marks origin; /* of recipients that this message was made of, if any */
     int descriptor;
     bool is_kept; /* in the active set */
     int result, error;
@@ -223,7 +222,7 @@ static void commit_work(struct pool_job *job)
                                   &commit->delivery_descriptor);
     commit->error = errno;
     if (commit->result == 0)
-        forward_mark_write(&commit->forward, commit->store);
+        origin_marks_write(&commit->origin, commit->store);
 }
 
 static void refuse(struct commit_job *commit)
@@ -246,18 +245,13 @@ static void accept_message(struct commit_job *commit)
     struct qmgr *qmgr = message->qmgr;
     const struct outcome outcome = outcome_ok();
     reply(commit->peer, commit->request_id, &outcome);
-    if (commit->report_of[0] && commit->peer->role == IPC_ROLE_BOUNCE) {
-        struct message *original = message_find(qmgr, span_from_string(commit->report_of));
-        if (original)
-            message_report_committed(original);
-    }
     if (commit->peer->role == IPC_ROLE_PICKUP)
         source_expect(qmgr, message, commit->peer->channel ? commit->peer : NULL);
-    forward_committed(message);
+    origin_committed(message);
     message->preamble = commit->preamble;
     message->ready_descriptor = commit->delivery_descriptor;
     if (commit->is_kept) {
-        message_activate(message);
+        origin_activate(message, commit->origin.are_written);
     } else {
         message_discard(message); /* from memory; scan finds it in new/ */
         scan_want_new(qmgr);
@@ -276,6 +270,7 @@ static void commit_done(struct pool_job *job)
         refuse(commit);
     note_clear();
     message_unuse(message);
+    origin_marks_release(&commit->origin);
     free(commit);
     peer_unuse(peer);
 }
@@ -385,25 +380,26 @@ static void abandon_grant(struct intake_peer *peer, struct grant *grant)
     forget_grant(peer, grant);
 }
 
-/* Forwarded mail comes from local; and once. False: it has been answered. */
+/* Forwarded mail comes from local, reports from bounce; and once. False: it has been answered. */
 static bool is_to_be_committed(struct intake_peer *peer, uint32_t request_id,
                                const struct message *message, bool *is_malformed)
 {
     const struct outcome known = outcome_ok();
     const struct outcome later =
-        outcome_temporary(451, 3, 0, "whether it was forwarded before is not known yet");
-    if (span_is_empty(message->envelope.forward_of))
+        outcome_temporary(451, 3, 0, "whether it was made before is not known yet");
+    if (!origin_exists(message))
         return true;
-    *is_malformed = peer->role != IPC_ROLE_LOCAL;
+    *is_malformed = peer->role !=
+                    (span_is_empty(message->envelope.report_of) ? IPC_ROLE_LOCAL : IPC_ROLE_BOUNCE);
     if (*is_malformed)
         return false;
-    switch (forward_ask(peer->qmgr, message)) {
-    case FORWARD_NEW:
+    switch (origin_ask(peer->qmgr, message)) {
+    case ORIGIN_NEW:
         return true;
-    case FORWARD_KNOWN:
+    case ORIGIN_KNOWN:
         reply(peer, request_id, &known);
         break;
-    case FORWARD_LATER:
+    case ORIGIN_LATER:
         reply(peer, request_id, &later);
         break;
     }
@@ -446,9 +442,7 @@ static void on_commit(struct intake_peer *peer, uint32_t request_id,
     commit->store = scan_store(qmgr);
     commit->descriptor = grant->descriptor;
     commit->is_kept = qmgr_has_room(qmgr);
-    forward_mark_prepare(commit->message, &commit->forward);
-    if (queue_id_is_valid(request->report_of))
-        memcpy(commit->report_of, request->report_of.bytes, request->report_of.length);
+    origin_marks_prepare(commit->message, &commit->origin);
     forget_grant(peer, grant);
     refill(peer);
     message_use(commit->message);

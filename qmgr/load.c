@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "agent.h"
-#include "forward.h"
+#include "origin.h"
 #include "poison.h"
 #include "scan.h"
 #include "schedule.h"
@@ -27,7 +27,7 @@ struct locked {
 struct wanted {
     struct list_link link;
     char queue_id[QUEUE_ID_MAX_BYTES + 1];
-    bool is_flushed;
+    enum load_wish wish;
 };
 
 void loader_init(struct loader *loader, struct qmgr *qmgr, const struct store *store)
@@ -76,7 +76,7 @@ void loader_settled(struct loader *loader, const struct store_place *place)
 
 /* ---- messages that somebody asks for ---- */
 
-bool loader_want(struct loader *loader, struct span queue_id, bool is_flushed)
+bool loader_want(struct loader *loader, struct span queue_id, enum load_wish wish)
 {
     if (queue_id.length > QUEUE_ID_MAX_BYTES)
         return false;
@@ -84,7 +84,7 @@ bool loader_want(struct loader *loader, struct span queue_id, bool is_flushed)
     if (!wanted)
         return false;
     memcpy(wanted->queue_id, queue_id.bytes, queue_id.length);
-    wanted->is_flushed = is_flushed;
+    wanted->wish = wish;
     list_append(&loader->wanted, &wanted->link);
     return true;
 }
@@ -197,6 +197,7 @@ static bool take_trouble(struct loader *loader, const struct load *load)
     complain(loader, load);
     if (load->result == STORE_FAILED)
         return true;
+    origin_gone(loader->qmgr, queue_id);
     if (!message_find(loader->qmgr, queue_id))
         result_forget_orphans(loader->qmgr, queue_id);
     return false;
@@ -219,11 +220,12 @@ static bool take_load(struct loader *loader, struct load *load)
     message_use(message);
     message->is_flushed = load->haste == LOAD_FLUSHED;
     result_apply_orphans(loader->qmgr, message);
-    forward_loaded(message, load->place.bucket == 0);
+    const bool is_new = load->place.bucket == 0;
+    origin_loaded(message, is_new);
     if (load->ignores_lock && message->open_count > 0)
         message_settle(message);
     else
-        message_activate(message);
+        origin_activate(message, !is_new);
     message_unuse(message);
     task_note(span_empty());
     return false;
@@ -243,10 +245,11 @@ bool load_run(struct loader *loader, struct load_job *job)
 
 /* ---- what cannot wait ---- */
 
-/* Those with a result come in whether there is room or not: they leave at once, or end. */
+/* Those with a result, or of whose recipients another message was made, come in whether there is
+ * room or not: they leave at once, or end. */
 static bool is_servable(const struct loader *loader, const struct wanted *wanted)
 {
-    return qmgr_has_room(loader->qmgr) ||
+    return qmgr_has_room(loader->qmgr) || wanted->wish == LOAD_WISH_SETTLED ||
            result_is_awaited(loader->qmgr, span_from_string(wanted->queue_id));
 }
 
@@ -261,10 +264,11 @@ static bool serve_wanted(struct loader *loader, struct load_job *job)
         }
         const struct span queue_id = span_from_string(wanted->queue_id);
         struct message *message = message_find(loader->qmgr, queue_id);
-        struct load load = {.haste = wanted->is_flushed ? LOAD_FLUSHED : LOAD_NOW,
+        struct load load = {.haste = wanted->wish == LOAD_WISH_FLUSHED ? LOAD_FLUSHED : LOAD_NOW,
                             .is_sought = true,
                             .is_poison = poison_is_known(loader->qmgr, queue_id),
-                            .ignores_lock = result_is_awaited(loader->qmgr, queue_id)};
+                            .ignores_lock = wanted->wish == LOAD_WISH_SETTLED ||
+                                            result_is_awaited(loader->qmgr, queue_id)};
         memcpy(load.place.queue_id, wanted->queue_id, sizeof(wanted->queue_id));
         free(wanted);
         if (!message) {
@@ -337,7 +341,7 @@ static void alter_on_disk(struct loader *loader, struct alteration *alteration)
         (action == STORE_ALTER_EXPIRE_RELEASE && !alteration->place.is_held)) {
         scan_expect(loader->qmgr, alteration->place.bucket, job.now_us);
         /* And although its next hop is left alone; failing that, when the bucket is read. */
-        (void)loader_want(loader, span_from_string(alteration->place.queue_id), true);
+        (void)loader_want(loader, span_from_string(alteration->place.queue_id), LOAD_WISH_FLUSHED);
     }
 }
 

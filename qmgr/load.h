@@ -29,6 +29,13 @@ enum load_haste {
     LOAD_FLUSHED /* and although its next hop or its transport is left alone */
 };
 
+/* Why a message is asked for by its id. */
+enum load_wish {
+    LOAD_WISH_RESULT,  /* one has come */
+    LOAD_WISH_FLUSHED, /* a command wants an attempt now */
+    LOAD_WISH_SETTLED  /* some recipients are done, and that is to be written, locked or not */
+};
+
 struct load {
     struct store_place place;
     enum load_haste haste;
@@ -55,9 +62,8 @@ void load_add(struct loader *loader, struct load_job *job, const struct store_pl
  * again. */
 bool load_run(struct loader *loader, struct load_job *job);
 
-/* Read it, wherever it lies: a result for it has come, or a command asks for it (is_flushed). False
- * when memory is out. */
-bool loader_want(struct loader *loader, struct span queue_id, bool is_flushed);
+/* Read it, wherever it lies. False when memory is out. */
+bool loader_want(struct loader *loader, struct span queue_id, enum load_wish wish);
 size_t loader_wanted_count(const struct loader *loader);
 /* It was read in spite of its lock, and is out of memory again. */
 void loader_settled(struct loader *loader, const struct store_place *place);

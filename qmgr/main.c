@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "agent.h"
-#include "forward.h"
 #include "intake_peer.h"
 #include "listener.h"
+#include "origin.h"
 #include "probe.h"
 #include "poison.h"
 #include "report.h"
@@ -135,7 +135,7 @@ static bool begin(struct service *service)
     qmgr.intake_state = outcome_temporary(451, 3, 0, "Error: queue file write error");
     map_init(&qmgr.messages, seed);
     source_init(&qmgr);
-    forward_init(&qmgr);
+    origin_init(&qmgr);
     list_init(&qmgr.intake_peers);
     list_init(&qmgr.unrouted);
     list_init(&qmgr.bouncers);

@@ -6,6 +6,7 @@
 #include "agent.h"
 #include "maillog/delivery.h"
 #include "maillog/queue.h"
+#include "origin.h"
 #include "probe.h"
 #include "report.h"
 #include "route.h"
@@ -57,8 +58,11 @@ static bool add_recipients(struct message *message)
 
 static void destroy(struct message *message)
 {
-    if (message->node.key.length)
+    if (message->node.key.length) {
         map_remove(&message->qmgr->messages, &message->node);
+        origin_gone(message->qmgr, message_id(message));
+    }
+    origin_forget(message);
     if (list_is_linked(&message->unrouted_link))
         list_remove(&message->qmgr->unrouted, &message->unrouted_link);
     if (list_is_linked(&message->unreported_link))
@@ -306,11 +310,12 @@ void message_set_result(struct message *message, uint32_t index, const struct ou
     }
     recipient->has_changed = true;
     if (outcome->kind == OUTCOME_OK)
-        recipient->status = warn_reports_success(message, index) && !will_report
-                                ? QUEUE_STATUS_SUCCEEDED
-                                : QUEUE_STATUS_DELIVERED;
+        recipient->status =
+            warn_reports_success(message, index) && !will_report && !recipient->is_reported
+                ? QUEUE_STATUS_SUCCEEDED
+                : QUEUE_STATUS_DELIVERED;
     else if (outcome->kind == OUTCOME_PERMANENT && !settings->soft_bounce)
-        recipient->status = QUEUE_STATUS_FAILED;
+        recipient->status = recipient->is_reported ? QUEUE_STATUS_REPORTED : QUEUE_STATUS_FAILED;
     close_recipient(message, recipient);
 }
 
@@ -328,9 +333,31 @@ void message_note_forward(struct message *message, uint32_t index, struct span q
     recipient->has_changed = true;
     recipient->status =
         warn_reports_success(message, index) ? QUEUE_STATUS_SUCCEEDED : QUEUE_STATUS_DELIVERED;
-    /* At once: a qmgr that comes after us must not ask for it again. */
-    if (!message->is_writing)
+}
+
+void message_write_marks(struct message *message)
+{
+    if (!message->is_writing && !message->is_discarded)
         (void)write_marks(message);
+}
+
+void message_note_report(struct message *message, uint32_t index, enum dsn_kind kind)
+{
+    struct recipient *recipient = &message->recipients[index];
+    if (kind == DSN_DELAY || kind == DSN_VERIFY) {
+        warn_note(message, index, kind);
+        return;
+    }
+    if (queue_status_is_done((enum queue_status)recipient->status) ||
+        message->envelope.flags & QUEUE_FLAG_VERIFY)
+        return;
+    recipient->status = kind == DSN_SUCCESS ? QUEUE_STATUS_DELIVERED : QUEUE_STATUS_REPORTED;
+    recipient->has_changed = true;
+    recipient->is_reported = true;
+    if (recipient->stage == STAGE_IN_FLIGHT)
+        return; /* its result closes it */
+    close_recipient(message, recipient);
+    schedule_wake(message->qmgr); /* its entry goes */
 }
 
 static uint64_t since(uint64_t now_us, uint64_t then_us)
@@ -461,18 +488,9 @@ static void expire(struct message *message)
 
 static void mark_reported(struct message *message)
 {
-    const enum dsn_kind kind = message->report_kind;
-    if (kind == DSN_DELAY || kind == DSN_VERIFY) {
-        warn_mark(message);
-        return;
-    }
-    for (uint32_t i = 0; i < message->report_end; i++) {
-        struct recipient *recipient = &message->recipients[i];
-        if (!message_reports_on(message, i, kind))
-            continue;
-        recipient->status = kind == DSN_SUCCESS ? QUEUE_STATUS_DELIVERED : QUEUE_STATUS_REPORTED;
-        recipient->has_changed = true;
-    }
+    for (uint32_t i = 0; i < message->report_end; i++)
+        if (message_reports_on(message, i, message->report_kind))
+            message_note_report(message, i, message->report_kind);
 }
 
 void message_report_committed(struct message *message)
@@ -481,9 +499,7 @@ void message_report_committed(struct message *message)
         return;
     message->is_reported = true;
     mark_reported(message);
-    /* At once: a qmgr that comes after us must not ask again. */
-    if (!message->is_writing)
-        (void)write_marks(message);
+    message_write_marks(message);
 }
 
 void message_report_done(struct message *message, bool is_done)

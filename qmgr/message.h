@@ -28,6 +28,7 @@ struct recipient {
     bool is_warned;         /* the sender was told of the delay */
     bool is_traced;         /* and of the first attempt, for sendmail -bv or -v */
     bool has_note;          /* that is not in the journal yet */
+    bool is_reported;       /* of the failure or success: it is no other any more */
     struct span address;    /* as the agent is to use it; empty: as in the envelope */
     struct span mailbox;
     struct span next_hop;   /* once it has a route */
@@ -58,7 +59,9 @@ struct message {
     size_t routed_count; /* recipients before this index have been asked about */
     struct list_link unrouted_link;
     struct list_link unreported_link;
-    int ready_descriptor; /* for the first delivery, -1 when used */
+    struct list_link origin_link; /* waits for what it was made of: origin.h */
+    bool is_origin_settled;       /* and need not any more */
+    int ready_descriptor;         /* for the first delivery, -1 when used */
     uint64_t journal_end;
     uint32_t attempt_count;
     uint64_t active_us;
@@ -136,6 +139,10 @@ void message_set_result(struct message *message, uint32_t index, const struct ou
 /* The recipient under way has become another message, which is in the queue: its agent has yet to
  * say so, and may be gone before. */
 void message_note_forward(struct message *message, uint32_t index, struct span queue_id);
+/* A report of this kind on the recipient is in the queue. */
+void message_note_report(struct message *message, uint32_t index, enum dsn_kind kind);
+/* At once if no other write is under way: a qmgr that comes after us must not do it again. */
+void message_write_marks(struct message *message);
 /* qmgr itself decided without an agent: also logs the delivery line. */
 void message_fail_locally(struct message *message, uint32_t index, const struct outcome *outcome);
 /* To be told to the agent when the state is written. */

@@ -49,7 +49,10 @@ struct qmgr {
 
     bool is_flushing; /* one site, because a client asked for it */
 
-    struct map forwards; /* struct forward by what it was made of */
+    /* Messages on disk that may not go yet: origin.h. */
+    struct list waiting_for_origin;
+    struct loop_hook origin_hook;
+    bool is_origin_retry_set;
 
     /* Dropped files of messages that are in the queue. */
     struct map sources; /* struct source by queue id */

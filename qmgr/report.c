@@ -6,6 +6,7 @@
 
 #include "dsn/report.h"
 #include "poison.h"
+#include "queuefile/ranges.h"
 #include "scan.h"
 
 enum { REPORT_TIMEOUT_MS = 600 * 1000, REPORT_BATCH_BYTES = 49152, BOUNCER_WAIT_MS = 60 * 1000 };
@@ -80,13 +81,17 @@ static struct outcome outcome_for(enum dsn_action action, struct outcome outcome
 /* Recipients to report on; report_end says how far the batch reaches. */
 static size_t collect(struct message *message, struct buffer *records)
 {
-    size_t count = 0;
-    uint32_t i = 0;
+    size_t count = 0, range_count = 0;
+    uint32_t i = 0, range_end = 0;
     for (; i < message->recipient_count && records->length < REPORT_BATCH_BYTES; i++) {
         const struct recipient *recipient = &message->recipients[i];
         const struct queue_recipient *envelope = &message->envelope.recipients[i];
         if (!message_reports_on(message, i, message->report_kind) || !is_wanted(message, i))
             continue;
+        /* The report's envelope names them. */
+        if ((range_count == 0 || i > range_end) && range_count++ == QUEUE_RANGES_MAX)
+            break;
+        range_end = i + 1;
         const enum dsn_action action = action_of(message, i);
         const struct ipc_bounce_recipient record = {
             .index = i,
@@ -181,6 +186,17 @@ static void open_done(struct pool_job *job)
     message_unuse(message);
 }
 
+/* The qmgr before this one may have got as far as the report: then it lies in new/. */
+static bool may_be_known(const struct message *message)
+{
+    if (scan_has_read_new(message->qmgr))
+        return false;
+    for (uint32_t i = 0; i < message->report_end; i++)
+        if (message->recipients[i].is_maybe_repeated)
+            return true;
+    return false;
+}
+
 void report_message(struct message *message)
 {
     struct qmgr *qmgr = message->qmgr;
@@ -192,7 +208,7 @@ void report_message(struct message *message)
         message_report_done(message, true);
         return;
     }
-    if (list_is_empty(&qmgr->bouncers)) {
+    if (list_is_empty(&qmgr->bouncers) || may_be_known(message)) {
         if (list_is_empty(&qmgr->unreported))
             qmgr->unreported_deadline_ms = clock_deadline_after(BOUNCER_WAIT_MS);
         if (!list_is_linked(&message->unreported_link))
@@ -222,6 +238,12 @@ void report_give_up_waiting(struct qmgr *qmgr)
         message_report_done(LIST_ITEM(link, struct message, unreported_link), false);
 }
 
+void report_try_waiting(struct qmgr *qmgr)
+{
+    for (size_t count = qmgr->unreported.count; count > 0; count--)
+        report_message(LIST_ITEM(list_pop(&qmgr->unreported), struct message, unreported_link));
+}
+
 static void on_closed(struct ipc_channel *channel, const char *reason, void *context)
 {
     struct bouncer *bouncer = context;
@@ -237,7 +259,6 @@ static const struct ipc_channel_handlers handlers = {NULL, on_closed, NULL};
 void report_attach(struct qmgr *qmgr, uint32_t process_number, int descriptor)
 {
     struct bouncer *bouncer = calloc(1, sizeof(*bouncer));
-    struct list_link *link;
     if (!bouncer) {
         file_close(descriptor);
         return;
@@ -251,6 +272,5 @@ void report_attach(struct qmgr *qmgr, uint32_t process_number, int descriptor)
         return;
     }
     list_append(&qmgr->bouncers, &bouncer->link);
-    while ((link = list_pop(&qmgr->unreported)) != NULL)
-        report_message(LIST_ITEM(link, struct message, unreported_link));
+    report_try_waiting(qmgr);
 }

@@ -10,6 +10,7 @@
 
 #include "intake_peer.h"
 #include "load.h"
+#include "report.h"
 #include "space.h"
 #include "system/random.h"
 #include "system/task.h"
@@ -184,7 +185,15 @@ void scan_want_new(struct qmgr *qmgr)
 
 bool scan_want(struct qmgr *qmgr, struct span queue_id, bool is_flushed)
 {
-    const bool is_taken = loader_want(&qmgr->scan->loader, queue_id, is_flushed);
+    const bool is_taken = loader_want(&qmgr->scan->loader, queue_id,
+                                      is_flushed ? LOAD_WISH_FLUSHED : LOAD_WISH_RESULT);
+    wake(qmgr->scan);
+    return is_taken;
+}
+
+bool scan_want_origin(struct qmgr *qmgr, struct span queue_id)
+{
+    const bool is_taken = loader_want(&qmgr->scan->loader, queue_id, LOAD_WISH_SETTLED);
     wake(qmgr->scan);
     return is_taken;
 }
@@ -522,6 +531,8 @@ static void scan_body(void *argument)
     while (!task_is_cancelled()) {
         while (scan_step(scan))
             task_yield();
+        if (scan_has_read_new(qmgr))
+            report_try_waiting(qmgr);
         scan->waits_for_room = true;
         (void)task_park(next_deadline(scan));
     }

@@ -28,6 +28,8 @@ void scan_flush(struct qmgr *qmgr);
 /* Read this message, wherever it lies: a result for it has come, or (is_flushed) a command asks for
  * an attempt now. False when memory is out. */
 bool scan_want(struct qmgr *qmgr, struct span queue_id, bool is_flushed);
+/* The same: a message that was made of it waits (origin.h). */
+bool scan_want_origin(struct qmgr *qmgr, struct span queue_id);
 /* Those asked for and not read yet. */
 size_t scan_wanted_count(const struct qmgr *qmgr);
 /* A message left memory, while other deliveries of it may be under way. */

@@ -61,24 +61,22 @@ bool warn_reports_success(const struct message *message, uint32_t index)
            (message->recipients[index].is_warned && message->qmgr->settings->confirm_delay_cleared);
 }
 
-void warn_mark(struct message *message)
+void warn_note(struct message *message, uint32_t index, enum dsn_kind kind)
 {
-    for (uint32_t i = 0; i < message->report_end; i++) {
-        struct recipient *recipient = &message->recipients[i];
-        if (!warn_concerns(message, i, message->report_kind))
-            continue;
-        if (message->report_kind == DSN_DELAY) {
-            recipient->is_warned = true;
-        } else {
-            recipient->is_traced = true;
-            if (recipient->status == QUEUE_STATUS_SUCCEEDED) { /* that was in it */
-                recipient->status = QUEUE_STATUS_DELIVERED;
-                recipient->has_changed = true;
-            }
+    struct recipient *recipient = &message->recipients[index];
+    if (kind == DSN_DELAY ? recipient->is_warned : recipient->is_traced)
+        return;
+    if (kind == DSN_DELAY) {
+        recipient->is_warned = true;
+    } else {
+        recipient->is_traced = true;
+        if (recipient->status == QUEUE_STATUS_SUCCEEDED) { /* that was in it */
+            recipient->status = QUEUE_STATUS_DELIVERED;
+            recipient->has_changed = true;
         }
-        recipient->has_note = true;
-        message->has_notes = true;
     }
+    recipient->has_note = true;
+    message->has_notes = true;
 }
 
 static uint32_t append_run(struct message *message, uint32_t first, struct buffer *journal)

@@ -14,9 +14,9 @@ MUST_USE bool warn_traces(const struct message *message);
 MUST_USE bool warn_concerns(const struct message *message, uint32_t index, enum dsn_kind kind);
 /* A success is to be reported: asked for, or the delay was reported and confirm_delay_cleared. */
 MUST_USE bool warn_reports_success(const struct message *message, uint32_t index);
-/* The report is in the queue: its recipients, before message->report_end, have been told. */
-void warn_mark(struct message *message);
-/* What warn_mark() noted since the last write, for the journal. */
+/* The report is in the queue: this recipient's sender has been told. */
+void warn_note(struct message *message, uint32_t index, enum dsn_kind kind);
+/* What warn_note() noted since the last write, for the journal. */
 void warn_append_records(struct message *message, struct buffer *journal);
 /* A record of an earlier write. */
 void warn_take_record(struct message *message, const struct queue_record *record);

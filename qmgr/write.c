@@ -7,6 +7,7 @@
 #include "agent.h"
 #include "backoff.h"
 #include "maillog/queue.h"
+#include "origin.h"
 #include "scan.h"
 #include "space.h"
 #include "system/clock.h"
@@ -248,6 +249,7 @@ static void write_done(struct pool_job *pool_job)
         restore_changes(message, job);
     } else {
         message->journal_end = job->journal_end;
+        origin_written(message);
     }
     message->place = job->place;
     const bool is_lost = job->is_gone && (message->open_count == 0 || message->is_settling);

@@ -232,6 +232,8 @@ static void put_envelope(const struct queue_file *file)
         put_field(file, offset, "log_ident", envelope->ident);
     if (envelope->forward_of.length)
         put_field(file, offset, "forward_of", envelope->forward_of);
+    if (envelope->report_of.length)
+        put_field(file, offset, "report_of", envelope->report_of);
     if (envelope->client_address.length)
         put_field(file, offset, "rewrite_context",
                   envelope->flags & QUEUE_FLAG_LOCAL_CLIENT ? SPAN("local") : SPAN("remote"));

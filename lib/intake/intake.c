@@ -519,8 +519,7 @@ static struct outcome ask_for_commit(struct intake_message *message,
 }
 
 struct outcome intake_commit(struct intake_message *message, const struct queue_envelope *envelope,
-                             struct span header_block, struct span report_of, struct arena *arena,
-                             int64_t deadline_ms)
+                             struct span header_block, struct arena *arena, int64_t deadline_ms)
 {
     struct buffer extents, bytes;
     struct outcome outcome = trouble();
@@ -542,8 +541,7 @@ struct outcome intake_commit(struct intake_message *message, const struct queue_
         buffer_append_span(&bytes, buffer_span(&message->recipients));
         const struct ipc_queue_commit commit = {.queue_id = intake_queue_id(message),
                                                 .extents = buffer_span(&extents),
-                                                .envelope = buffer_span(&bytes),
-                                                .report_of = report_of};
+                                                .envelope = buffer_span(&bytes)};
         if (buffer_ok(&bytes)) {
             outcome = ask_for_commit(message, &commit, arena, deadline_ms);
             buffer_release(&bytes);

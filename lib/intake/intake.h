@@ -86,13 +86,12 @@ MUST_USE bool intake_add_recipient(struct intake_message *message,
 /* The body, in pieces, in wire form. A failed write shows at the commit. */
 void intake_write_body(struct intake_message *message, struct span bytes);
 /* Writes what is left of the body and the header block (with its empty line), and asks qmgr to make
- * the message durable. envelope->recipients is not looked at. report_of: the message that this one
- * reports on, or empty. The message is over in any case. Only OUTCOME_OK means accepted; anything
- * else is temporary. The reason lives in the arena. */
+ * the message durable. envelope->recipients is not looked at. The message is over in any case. Only
+ * OUTCOME_OK means accepted; anything else is temporary. The reason lives in the arena. */
 MUST_USE struct outcome intake_commit(struct intake_message *message,
                                       const struct queue_envelope *envelope,
-                                      struct span header_block, struct span report_of,
-                                      struct arena *arena, int64_t deadline_ms);
+                                      struct span header_block, struct arena *arena,
+                                      int64_t deadline_ms);
 /* Asks qmgr to try everything for that domain now, for a client that asks for it (ETRN). Only
  * OUTCOME_OK means that it has begun. */
 MUST_USE struct outcome intake_flush_site(struct intake *intake, struct span site,

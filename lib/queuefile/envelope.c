@@ -2,6 +2,7 @@
 #include "queuefile/envelope.h"
 
 #include "base/number.h"
+#include "queuefile/ranges.h"
 #include "queuefile/record_private.h"
 
 enum { RECORD_KIND_HEADER = 1, RECORD_KIND_RECIPIENT = 2 };
@@ -32,6 +33,9 @@ static const struct record_field header_fields[] = {
     FIELD(21, RECORD_TEXT, false, ident, QUEUE_TEXT_MAX_BYTES),
     FIELD(22, RECORD_TEXT, false, forward_of, QUEUE_TEXT_MAX_BYTES),
     FIELD(23, RECORD_UINT32, false, forward_index, UINT32_MAX),
+    FIELD(24, RECORD_TEXT, false, report_of, QUEUE_TEXT_MAX_BYTES),
+    FIELD(25, RECORD_UINT8, false, report_kind, 3),
+    FIELD(26, RECORD_TEXT, false, report_recipients, QUEUE_RANGES_MAX_BYTES),
 };
 #undef FIELD
 

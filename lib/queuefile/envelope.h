@@ -94,6 +94,9 @@ struct queue_envelope {
     struct span ident;      /* the message's queue id at a proxy before us (XFORWARD IDENT) */
     struct span forward_of; /* id of the message of which a recipient became this one, or empty */
     uint32_t forward_index; /* that recipient */
+    struct span report_of;  /* id of the message that this one reports on, or empty */
+    uint8_t report_kind;    /* enum dsn_kind */
+    struct span report_recipients; /* of that message: queuefile/ranges */
     /* Filled by queue_envelope_decode() only. */
     struct queue_recipient *recipients;
     size_t recipient_count;

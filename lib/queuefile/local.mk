@@ -6,5 +6,6 @@ lib_libposthouse_a_SOURCES += \
 	lib/queuefile/envelope.c lib/queuefile/envelope.h \
 	lib/queuefile/id.c lib/queuefile/id.h \
 	lib/queuefile/preamble.c lib/queuefile/preamble.h \
+	lib/queuefile/ranges.c lib/queuefile/ranges.h \
 	lib/queuefile/record.c lib/queuefile/record_private.h \
 	lib/queuefile/state.c lib/queuefile/state.h

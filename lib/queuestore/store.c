@@ -154,6 +154,16 @@ int store_open_delivery(const struct store *store, const struct store_place *pla
     return descriptor;
 }
 
+static int write_statuses(int descriptor, const struct queue_preamble *preamble,
+                          const struct store_mark *marks, size_t mark_count)
+{
+    int result = descriptor < 0 ? -1 : 0;
+    for (size_t i = 0; result == 0 && i < mark_count; i++)
+        result = file_pwrite_all(descriptor, &marks[i].status, 1,
+                                 queue_state_status_offset(preamble, marks[i].recipient));
+    return result;
+}
+
 int store_mark(const struct store *store, const struct store_place *place,
                const struct queue_preamble *preamble, const struct store_mark *marks,
                size_t mark_count, struct span journal, uint64_t *journal_end)
@@ -161,10 +171,7 @@ int store_mark(const struct store *store, const struct store_place *place,
     char name[PATH_BYTES];
     const int directory = directory_and_name(store, place, name);
     const int descriptor = openat(directory, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-    int result = descriptor < 0 ? -1 : 0;
-    for (size_t i = 0; result == 0 && i < mark_count; i++)
-        result = file_pwrite_all(descriptor, &marks[i].status, 1,
-                                 queue_state_status_offset(preamble, marks[i].recipient));
+    int result = write_statuses(descriptor, preamble, marks, mark_count);
     if (result == 0 && journal.length) {
         result = file_pwrite_all(descriptor, journal.bytes, journal.length, *journal_end);
         if (result == 0)
@@ -175,15 +182,13 @@ int store_mark(const struct store *store, const struct store_place *place,
 }
 
 int store_mark_durably(const struct store *store, const struct store_place *place,
-                       const struct queue_preamble *preamble, const struct store_mark *mark)
+                       const struct queue_preamble *preamble, const struct store_mark *marks,
+                       size_t mark_count)
 {
     char name[PATH_BYTES];
     const int directory = directory_and_name(store, place, name);
     const int descriptor = openat(directory, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-    int result = descriptor < 0
-                     ? -1
-                     : file_pwrite_all(descriptor, &mark->status, 1,
-                                       queue_state_status_offset(preamble, mark->recipient));
+    int result = write_statuses(descriptor, preamble, marks, mark_count);
     if (result == 0)
         result = fdatasync(descriptor);
     file_close(descriptor);

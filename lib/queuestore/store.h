@@ -57,10 +57,10 @@ struct store_mark {
 MUST_USE int store_mark(const struct store *store, const struct store_place *place,
                         const struct queue_preamble *preamble, const struct store_mark *marks,
                         size_t mark_count, struct span journal, uint64_t *journal_end);
-/* The same for one recipient, durably. */
+/* The same without a journal, durably. */
 MUST_USE int store_mark_durably(const struct store *store, const struct store_place *place,
                                 const struct queue_preamble *preamble,
-                                const struct store_mark *mark);
+                                const struct store_mark *marks, size_t mark_count);
 /* Moves it to deferred/<bucket>; makes the bucket. 0 or -1; *place is changed on success. */
 MUST_USE int store_defer(const struct store *store, struct store_place *place, uint32_t bucket);
 /* Somebody has taken the file away. */

@@ -106,9 +106,8 @@ static void commit(struct smtpsession *session, struct reception *reception)
     }
     struct queue_envelope envelope;
     fill_envelope(session, reception, received_count, &envelope);
-    reception->outcome =
-        intake_commit(&session->transaction.message, &envelope, header, span_empty(), arena,
-                      clock_deadline_after(settings->queue_timeout_ms));
+    reception->outcome = intake_commit(&session->transaction.message, &envelope, header, arena,
+                                       clock_deadline_after(settings->queue_timeout_ms));
 }
 
 static void reply_accepted(struct smtpsession *session, const uint64_t *sent_bytes)

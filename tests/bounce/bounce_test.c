@@ -24,7 +24,6 @@ struct committed {
     struct queue_extent extents[QUEUE_EXTENT_MAX];
     size_t extent_count;
     struct queue_envelope envelope;
-    struct span report_of;
     int descriptor;
     char content[32768];
     size_t length;
@@ -111,7 +110,6 @@ static void take_commit(const struct ipc_queue_commit *message)
     struct committed *commit = &queue.commits[queue.commit_count++];
     assert_true(queue.commit_count <= COMMIT_MAX);
     *commit = (struct committed){.descriptor = descriptor_of(message->queue_id)};
-    commit->report_of = arena_copy(&queue.arena, message->report_of);
     const struct span envelope = arena_copy(&queue.arena, message->envelope);
     assert_int_equal(queue_extents_decode(message->extents, commit->extents, &commit->extent_count),
                      PARSE_OK);
@@ -291,7 +289,8 @@ static void test_failure(void **state)
     assert_int_equal(queue.commit_count, 1);
     const struct committed *commit = &queue.commits[0];
     assert_true(queue_id_is_valid(span_from_string(queue.report_id)));
-    assert_span_is("report of", commit->report_of, ORIGINAL_ID);
+    assert_span_is("report of", commit->envelope.report_of, ORIGINAL_ID);
+    assert_span_is("recipients", commit->envelope.report_recipients, "0");
     assert_int_equal(commit->envelope.origin, QUEUE_ORIGIN_BOUNCE);
     assert_true(span_is_empty(commit->envelope.reverse_path));
     assert_int_equal(commit->envelope.recipient_count, 1);

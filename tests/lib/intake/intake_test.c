@@ -158,8 +158,8 @@ static void commit_one(void *argument)
     assert_true(
         intake_begin(&intake, &message, clock_deadline_after(PATIENCE_MS), &commit->outcome));
     assert_true(intake_add_recipient(&message, &recipient));
-    commit->outcome = intake_commit(&message, &envelope, SPAN("Subject: x\r\n\r\n"), span_empty(),
-                                    &commit->arena, clock_deadline_after(PATIENCE_MS));
+    commit->outcome = intake_commit(&message, &envelope, SPAN("Subject: x\r\n\r\n"), &commit->arena,
+                                    clock_deadline_after(PATIENCE_MS));
     loop_stop(loop);
 }
 

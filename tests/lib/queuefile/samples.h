@@ -30,6 +30,9 @@ static inline void sample_envelope_bytes(struct buffer *out)
         .ident = SPAN("4Qk7vBz1Tf"),
         .forward_of = SPAN("4YcWkm0ZqTz1B2C3D4F5G6H7J8K9L0"),
         .forward_index = 3,
+        .report_of = SPAN("4YcWkm0ZqTz1B2C3D4F5G6H7J8K9L1"),
+        .report_kind = 2,
+        .report_recipients = SPAN("0-49,52"),
     };
     const struct queue_recipient recipients[] = {
         {.forward_path = SPAN("b@example.net"), .notify = QUEUE_NOTIFY_FAILURE},

@@ -197,11 +197,11 @@ static void test_marks_and_deferral(void **state)
     assert_int_equal(
         store_mark(&store, &place, &message.preamble, marks, 1, buffer_span(&journal), &end), 0);
     const struct store_mark durable = {2, QUEUE_STATUS_SUCCEEDED};
-    assert_int_equal(store_mark_durably(&store, &place, &message.preamble, &durable), 0);
+    assert_int_equal(store_mark_durably(&store, &place, &message.preamble, &durable, 1), 0);
     const struct store_mark undone = {2, QUEUE_STATUS_PENDING};
     assert_int_equal(load(id, 0, &message), STORE_LOADED);
     assert_span_is("durably marked", message.statuses, "pds");
-    assert_int_equal(store_mark_durably(&store, &place, &message.preamble, &undone), 0);
+    assert_int_equal(store_mark_durably(&store, &place, &message.preamble, &undone, 1), 0);
     assert_int_equal(store_defer(&store, &place, 77), 0);
     assert_int_equal(place.bucket, 77);
     assert_int_equal(store_defer(&store, &place, 78), 0); /* from bucket to bucket */

@@ -1,0 +1,373 @@
+/* qmgr/origin - see origin.h. */
+#include "origin.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "queuefile/ranges.h"
+#include "scan.h"
+#include "warn.h"
+
+enum { INDEX_TEXT_BYTES = 12 };
+
+/* What an envelope says of the message that it was made of. */
+struct origin {
+    struct span original; /* its id; empty: of none */
+    struct span indexes;  /* of its recipients */
+    bool is_report;
+    enum dsn_kind kind; /* of the report */
+    char text[INDEX_TEXT_BYTES];
+};
+
+static void read_origin(const struct message *message, struct origin *origin)
+{
+    const struct queue_envelope *envelope = &message->envelope;
+    *origin = (struct origin){.original = envelope->forward_of};
+    if (!span_is_empty(envelope->forward_of)) {
+        (void)snprintf(origin->text, sizeof(origin->text), "%u", (unsigned)envelope->forward_index);
+        origin->indexes = span_from_string(origin->text);
+    } else if (!span_is_empty(envelope->report_of)) {
+        origin->original = envelope->report_of;
+        origin->indexes = envelope->report_recipients;
+        origin->is_report = true;
+        origin->kind = (enum dsn_kind)envelope->report_kind;
+    }
+}
+
+bool origin_exists(const struct message *message)
+{
+    return !span_is_empty(message->envelope.forward_of) ||
+           !span_is_empty(message->envelope.report_of);
+}
+
+static bool is_of(const struct message *message, struct span queue_id)
+{
+    struct origin origin;
+    read_origin(message, &origin);
+    return !span_is_empty(origin.original) && span_equals(origin.original, queue_id);
+}
+
+/* ---- each recipient of the original ---- */
+
+static void forward_recipient(struct message *original, uint32_t index,
+                              const struct message *message)
+{
+    struct recipient *recipient = &original->recipients[index];
+    if (queue_status_is_done((enum queue_status)recipient->status))
+        return;
+    if (recipient->stage == STAGE_IN_FLIGHT) {
+        message_note_forward(original, index, message_id(message));
+        return;
+    }
+    struct outcome outcome = outcome_ok();
+    const struct span reason =
+        arena_format(&original->arena, "forwarded as %.*s", SPAN_PRINTF(message_id(message)));
+    if (reason.bytes)
+        outcome.reason = reason;
+    recipient->is_expanded = true;
+    message_set_result(original, index, &outcome, span_empty(), span_empty(), false);
+}
+
+static void settle_recipient(struct message *original, uint32_t index, const struct origin *origin,
+                             const struct message *message)
+{
+    if (origin->is_report)
+        message_note_report(original, index, origin->kind);
+    else
+        forward_recipient(original, index, message);
+}
+
+/* Settles in memory what the message was made of. */
+static void settle(struct message *original, const struct message *message)
+{
+    struct origin origin;
+    struct queue_ranges ranges = {.count = 0};
+    read_origin(message, &origin);
+    for (struct span rest = origin.indexes;
+         rest.length > 0 && queue_ranges_next(&rest, &ranges) == PARSE_OK;)
+        for (uint64_t i = ranges.range.first;
+             i <= ranges.range.last && i < original->recipient_count; i++)
+            settle_recipient(original, (uint32_t)i, &origin, message);
+}
+
+static void settle_and_write(struct message *original, const struct message *message)
+{
+    message_use(original);
+    settle(original, message);
+    message_write_marks(original);
+    message_progress(original);
+    message_unuse(original);
+}
+
+/* The original that is in the queue, and in memory. */
+static struct message *find_original(const struct message *message)
+{
+    struct origin origin;
+    read_origin(message, &origin);
+    struct message *original =
+        span_is_empty(origin.original) ? NULL : message_find(message->qmgr, origin.original);
+    return original && original != message && original->is_committed ? original : NULL;
+}
+
+void origin_committed(struct message *message)
+{
+    struct message *original = find_original(message);
+    if (!original)
+        return;
+    if (span_is_empty(message->envelope.report_of))
+        settle_and_write(original, message);
+    else
+        message_report_committed(original);
+}
+
+/* ---- marks beside the commit ---- */
+
+static bool is_markable(const struct message *original, uint32_t index, const struct origin *origin)
+{
+    return origin->is_report ? message_reports_on(original, index, origin->kind)
+                             : original->recipients[index].stage == STAGE_IN_FLIGHT;
+}
+
+static enum queue_status mark_of(const struct message *original, uint32_t index,
+                                 const struct origin *origin)
+{
+    if (origin->is_report && origin->kind == DSN_FAILURE)
+        return QUEUE_STATUS_REPORTED;
+    return !origin->is_report && warn_reports_success(original, index) ? QUEUE_STATUS_SUCCEEDED
+                                                                       : QUEUE_STATUS_DELIVERED;
+}
+
+void origin_marks_prepare(const struct message *message, struct origin_marks *marks)
+{
+    const struct message *original = find_original(message);
+    struct origin origin;
+    struct queue_ranges ranges = {.count = 0};
+    size_t capacity = 0;
+    read_origin(message, &origin);
+    *marks = (struct origin_marks){.marks = NULL};
+    /* That somebody was warned stands in the journal, which is written in the usual way. */
+    if (!original || (original->envelope.flags & QUEUE_FLAG_VERIFY) ||
+        (origin.is_report && (origin.kind == DSN_DELAY || origin.kind == DSN_VERIFY)))
+        return;
+    marks->place = original->place;
+    marks->preamble = original->preamble;
+    for (struct span rest = origin.indexes;
+         rest.length > 0 && queue_ranges_next(&rest, &ranges) == PARSE_OK;) {
+        for (uint64_t i = ranges.range.first;
+             i <= ranges.range.last && i < original->recipient_count; i++) {
+            const uint32_t index = (uint32_t)i;
+            if (!is_markable(original, index, &origin))
+                continue;
+            if (marks->count == capacity) {
+                capacity = capacity * 2 + 4;
+                struct store_mark *grown = realloc(marks->marks, capacity * sizeof(*grown));
+                if (!grown) {
+                    origin_marks_release(marks); /* the usual write follows */
+                    return;
+                }
+                marks->marks = grown;
+            }
+            marks->marks[marks->count++] =
+                (struct store_mark){index, (uint8_t)mark_of(original, index, &origin)};
+        }
+    }
+}
+
+void origin_marks_write(struct origin_marks *marks, const struct store *store)
+{
+    /* If it fails, the usual write follows, and the message waits for that. */
+    marks->are_written =
+        marks->count > 0 &&
+        store_mark_durably(store, &marks->place, &marks->preamble, marks->marks, marks->count) == 0;
+}
+
+void origin_marks_release(struct origin_marks *marks)
+{
+    free(marks->marks);
+    marks->marks = NULL;
+    marks->count = 0;
+}
+
+/* ---- waiting until it is marked ---- */
+
+/* What it settled is in no write that has yet to come or to end. */
+static bool is_on_disk(const struct message *original, const struct message *message)
+{
+    struct origin origin;
+    struct queue_ranges ranges = {.count = 0};
+    read_origin(message, &origin);
+    for (struct span rest = origin.indexes;
+         rest.length > 0 && queue_ranges_next(&rest, &ranges) == PARSE_OK;)
+        for (uint64_t i = ranges.range.first;
+             i <= ranges.range.last && i < original->recipient_count; i++)
+            if (original->recipients[i].has_changed || original->recipients[i].has_note)
+                return false;
+    return true;
+}
+
+static void let_go(struct message *message)
+{
+    message->is_origin_settled = true;
+    loop_hook_request(message->qmgr->loop, &message->qmgr->origin_hook);
+}
+
+static void on_hook(struct loop_hook *hook)
+{
+    struct qmgr *qmgr = CONTAINER_OF(hook, struct qmgr, origin_hook);
+    for (size_t count = qmgr->waiting_for_origin.count; count > 0; count--) {
+        struct message *message =
+            LIST_ITEM(list_pop(&qmgr->waiting_for_origin), struct message, origin_link);
+        if (message->is_origin_settled)
+            message_activate(message);
+        else
+            list_append(&qmgr->waiting_for_origin, &message->origin_link);
+    }
+}
+
+void origin_init(struct qmgr *qmgr)
+{
+    list_init(&qmgr->waiting_for_origin);
+    qmgr->origin_hook.run = on_hook;
+}
+
+static void want_original(const struct message *message)
+{
+    struct origin origin;
+    read_origin(message, &origin);
+    if (!find_original(message))
+        (void)scan_want_origin(message->qmgr, origin.original);
+}
+
+/* Whatever kept an original from being read. */
+static void want_again(void *context)
+{
+    struct qmgr *qmgr = context;
+    LIST_FOR_EACH (&qmgr->waiting_for_origin, link)
+        want_original(LIST_ITEM(link, struct message, origin_link));
+    qmgr->is_origin_retry_set = !list_is_empty(&qmgr->waiting_for_origin);
+    if (qmgr->is_origin_retry_set)
+        scan_later(qmgr, want_again, qmgr);
+}
+
+void origin_activate(struct message *message, bool is_marked)
+{
+    struct qmgr *qmgr = message->qmgr;
+    const struct message *original = find_original(message);
+    if (!origin_exists(message) || is_marked ||
+        (original && !original->is_writing && is_on_disk(original, message))) {
+        message_activate(message);
+        return;
+    }
+    list_append(&qmgr->waiting_for_origin, &message->origin_link);
+    want_original(message);
+    if (!qmgr->is_origin_retry_set)
+        scan_later(qmgr, want_again, qmgr);
+    qmgr->is_origin_retry_set = true;
+}
+
+void origin_gone(struct qmgr *qmgr, struct span queue_id)
+{
+    LIST_FOR_EACH (&qmgr->waiting_for_origin, link) {
+        struct message *message = LIST_ITEM(link, struct message, origin_link);
+        if (is_of(message, queue_id))
+            let_go(message);
+    }
+}
+
+void origin_written(const struct message *original)
+{
+    LIST_FOR_EACH (&original->qmgr->waiting_for_origin, link) {
+        struct message *message = LIST_ITEM(link, struct message, origin_link);
+        if (is_of(message, message_id(original)) && is_on_disk(original, message))
+            let_go(message);
+    }
+}
+
+void origin_forget(struct message *message)
+{
+    if (list_is_linked(&message->origin_link))
+        list_remove(&message->qmgr->waiting_for_origin, &message->origin_link);
+}
+
+void origin_loaded(struct message *message, bool is_new)
+{
+    struct message *original = is_new ? find_original(message) : NULL;
+    if (original)
+        settle_and_write(original, message);
+    LIST_FOR_EACH (&message->qmgr->waiting_for_origin, link) {
+        const struct message *made = LIST_ITEM(link, struct message, origin_link);
+        if (is_of(made, message_id(message)))
+            settle(message, made);
+    }
+}
+
+/* ---- before a commit ---- */
+
+/* One that was made of the same recipient. */
+static bool is_same(const struct message *one, const struct message *other)
+{
+    return one != other && !one->is_discarded &&
+           one->envelope.forward_index == other->envelope.forward_index &&
+           span_equals(one->envelope.forward_of, other->envelope.forward_of) &&
+           span_equals(one->envelope.report_of, other->envelope.report_of);
+}
+
+struct search {
+    const struct message *sought;
+    bool is_found;
+};
+
+static bool is_other_commit(struct map_node *node, void *context)
+{
+    struct search *search = context;
+    const struct message *message = CONTAINER_OF(node, struct message, node);
+    search->is_found = !message->is_committed && is_same(message, search->sought);
+    return !search->is_found;
+}
+
+/* Is the same just being committed for an agent that is dead by now? */
+static bool is_being_committed(struct qmgr *qmgr, const struct message *message)
+{
+    struct search search = {.sought = message};
+    map_for_each(&qmgr->messages, is_other_commit, &search);
+    return search.is_found;
+}
+
+static bool is_waiting(const struct qmgr *qmgr, const struct message *message)
+{
+    LIST_FOR_EACH (&qmgr->waiting_for_origin, link)
+        if (is_same(LIST_ITEM(link, struct message, origin_link), message))
+            return true;
+    return false;
+}
+
+/* A report counts if it was asked for by this qmgr, and once. */
+static enum origin_answer ask_report(struct qmgr *qmgr, const struct message *message)
+{
+    const struct message *original = message_find(qmgr, message->envelope.report_of);
+    return original && original->is_reporting && !original->is_reported &&
+                   original->report_kind == (enum dsn_kind)message->envelope.report_kind &&
+                   !is_being_committed(qmgr, message)
+               ? ORIGIN_NEW
+               : ORIGIN_LATER;
+}
+
+enum origin_answer origin_ask(struct qmgr *qmgr, const struct message *message)
+{
+    const struct queue_envelope *envelope = &message->envelope;
+    if (!span_is_empty(envelope->report_of))
+        return ask_report(qmgr, message);
+    const struct message *original = message_find(qmgr, envelope->forward_of);
+    if (is_waiting(qmgr, message))
+        return ORIGIN_KNOWN;
+    if (!original || envelope->forward_index >= original->recipient_count)
+        return ORIGIN_NEW;
+    const struct recipient *recipient = &original->recipients[envelope->forward_index];
+    if (!recipient->is_maybe_repeated)
+        return ORIGIN_NEW;
+    /* It was, for the agent that had it before. */
+    if (recipient->status == QUEUE_STATUS_DELIVERED || recipient->status == QUEUE_STATUS_SUCCEEDED)
+        return ORIGIN_KNOWN;
+    return scan_has_read_new(qmgr) && !is_being_committed(qmgr, message) ? ORIGIN_NEW
+                                                                         : ORIGIN_LATER;
+}

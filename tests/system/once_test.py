@@ -1,0 +1,89 @@
+"""What a queue manager is in the middle of when it is killed happens once: the reports it has asked
+for, the mail that was made of its recipients."""
+
+import os
+import pathlib
+import re
+import signal
+import time
+
+import pytest
+
+from harness import sink as sinks
+from harness.instance import wait_until
+from harness.processes import Injection, processes_of, running
+from local_test import people    # noqa: F401  (a fixture)
+from report_test import send
+
+
+def pid_of(one, program):
+    [pid] = running(one.programs, program)
+    return pid
+
+
+def kill_at(one, call, trace, act):
+    """qmgr dies when it next makes this call, after what act() begins."""
+    one.tolerate(r"qmgr|queue manager|notification|killed by signal 9|has died|ended")
+    pid = pid_of(one, "qmgr")
+    injection = Injection(one.programs, "qmgr", call, "signal=KILL", "1+", trace)
+    try:
+        act()
+        wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists(), f"qmgr dies at {call}", 30)
+    finally:
+        injection.end()
+
+
+@pytest.mark.parametrize("kind", ["failed", "relayed", "delayed"])
+@pytest.mark.parametrize("call", ["fsync", "fdatasync"])
+def test_a_report_comes_once(make_instance, workspace, kind, call):
+    """Killed while the report is committed, or when it is and its recipients are to be marked."""
+    if kind == "delayed" and call == "fdatasync":
+        pytest.skip("a warning is noted in the journal, not marked")
+    answer = {"failed": "550 5.1.1 nobody", "relayed": "250 2.1.5 Ok", "delayed": "450 4.2.0 later"}[kind]
+    with sinks.Sink(script={"RCPT": answer}, delay_s=0.5) as far:
+        one = make_instance("here", users=["friend@here.test"], settings={
+            "relayhost": f"[127.0.0.1]:{far.port}", "delay_warning_time": "1s", "minimal_backoff_time": "1s",
+            "maximal_backoff_time": "2s"}).start()
+        send(one, {"a@far.test": ["NOTIFY=SUCCESS,FAILURE,DELAY"], "b@far.test": ["NOTIFY=NEVER"]})
+        kill_at(one, call, workspace / "trace", lambda: None)
+        wait_until(lambda: one.messages("friend@here.test"), "the report is there", 60)
+        far.script["RCPT"] = "550 5.1.1 gone"
+        if kind != "delayed":
+            one.wait_for_empty_queue(60)
+        else:
+            time.sleep(3)
+        one.wait_for_log(r"qmgr\[\d+\]: \w+: removed")
+        actions = [action for path in one.messages("friend@here.test")
+                   for action in re.findall(r"^Action: (\w+)", path.read_text(), re.MULTILINE)]
+        assert actions.count(kind) == 1, actions
+
+
+def signal_all(pids, number):
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+
+
+@pytest.mark.own_machine
+def test_forwarded_once_although_the_recovery_is_killed(people, workspace):    # noqa: F811
+    """The message that a recipient became is on disk. The next queue manager must not let it go
+    before that recipient is marked, or one that comes after a second kill forwards again."""
+    with sinks.Sink() as far:
+        one = people.start("list: you@far.test\n", relayhost=f"[127.0.0.1]:{far.port}", service_throttle_time="1s")
+        locals_ = running(one.programs, "local")
+        signal_all(locals_, signal.SIGSTOP)
+        one.send("list@here.test")
+        first = pid_of(one, "qmgr")
+        kill_at(one, "fsync", workspace / "trace", lambda: signal_all(locals_, signal.SIGCONT))
+        # Nobody is left who could tell the next one what became of the recipient.
+        locals_ = processes_of(one.programs)["local"]
+        signal_all(locals_, signal.SIGSTOP)
+        [second] = wait_until(lambda: [pid for pid in processes_of(one.programs)["qmgr"] if pid != first],
+                              "another queue manager")
+        wait_until(lambda: far.messages, "it delivers what it found", 20)
+        os.kill(second, signal.SIGKILL)
+        signal_all(locals_, signal.SIGKILL)
+        one.wait_for_empty_queue(60)
+        assert far.recipients() == ["you@far.test"]
