@@ -118,10 +118,10 @@ static void write_file(const char *directory, const char *name, const char *text
     assert_int_equal(chmod(path, mode), 0);
 }
 
-static const char *const files[] = {"main.cf", "master.cf", "logd",    "qmgr",   "addrd",
-                                    "dnsd",    "smtpd",     "smtp",    "local",  "virtual",
-                                    "bounce",  "error",     "discard", "limitd", "pipe",
-                                    "lmtp",    "connectd",  "verify",  "pickup", "fetchd", "authd"};
+static const char *const files[] = {
+    "main.cf", "master.cf", "logd",     "qmgr",   "addrd",  "dnsd",    "smtpd",
+    "smtp",    "local",     "virtual",  "bounce", "error",  "discard", "limitd",
+    "pipe",    "lmtp",      "connectd", "verify", "pickup", "fetchd",  "authd"};
 
 static int make_place(void **state)
 {
@@ -195,7 +195,9 @@ static void test_plans(void **state)
          HELPERS "2525=smtpd*1 bounce=bounce*1 limitd=limitd*1 pickup=pickup*1 authd=authd*1", 0},
         {"the rows of the wiring order it", "",
          "local unix - n n - - local\n2525 inet n - y - 1 smtpd\nqmgr unix n - n 300 1 qmgr\n",
-         HELPERS "2525=smtpd*1 local=local*1 bounce=bounce*1 limitd=limitd*1 pickup=pickup*1 authd=authd*1", 0},
+         HELPERS
+         "2525=smtpd*1 local=local*1 bounce=bounce*1 limitd=limitd*1 pickup=pickup*1 authd=authd*1",
+         0},
         {"services of Postfix are left out", "",
          "2525 inet n - y - 1 smtpd\npickup unix n - y 60 1 pickup\n"
          "cleanup unix n - y - 0 cleanup\ntlsmgr unix - - y 1000? 1 tlsmgr\n"
