@@ -214,6 +214,7 @@ static bool may_ask(enum ipc_role role, uint32_t kind)
     static const enum ipc_role roles[FETCH_KIND_COUNT] = {
         [FETCH_STS_POLICY] = IPC_ROLE_STSD,
         [FETCH_TLS_REPORT] = IPC_ROLE_REPORTD,
+        [FETCH_INTROSPECTION] = IPC_ROLE_AUTHD,
     };
     return kind < FETCH_KIND_COUNT && roles[kind] == role;
 }
@@ -284,7 +285,8 @@ static void on_closed(struct ipc_channel *channel, const char *reason, void *con
 }
 
 static const struct ipc_permission permissions[] = {
-    {IPC_FETCH, IPC_ROLE_BIT(IPC_ROLE_STSD) | IPC_ROLE_BIT(IPC_ROLE_REPORTD)},
+    {IPC_FETCH,
+     IPC_ROLE_BIT(IPC_ROLE_STSD) | IPC_ROLE_BIT(IPC_ROLE_REPORTD) | IPC_ROLE_BIT(IPC_ROLE_AUTHD)},
     {0, 0},
 };
 static const struct ipc_channel_handlers handlers = {on_message, on_closed, permissions};

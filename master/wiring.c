@@ -28,10 +28,13 @@ const struct wiring_program wiring_programs[] = {
               WIRING_STAGE_QUEUE, NULL, NULL},
     /* 16 */ {"pickup", IPC_ROLE_PICKUP, WIRING_ALWAYS | WIRING_ONE_SERVICE | WIRING_EXCLUSIVE,
              WIRING_STAGE_WORK, NULL, NULL},
-    /* 17 */ {"fetchd", IPC_ROLE_FETCHD, WIRING_FOR_CLIENTS | WIRING_ONE_SERVICE, WIRING_STAGE_HELP,
-              NULL, NULL},
+    /* 17 */ {"stsd", IPC_ROLE_STSD,
+              WIRING_FOR_CLIENTS | WIRING_ONE_SERVICE | WIRING_EXCLUSIVE | WIRING_HAS_DATA,
+              WIRING_STAGE_QUEUE, NULL, NULL},
     /* 18 */ {"authd", IPC_ROLE_AUTHD, WIRING_FOR_CLIENTS | WIRING_ONE_SERVICE | WIRING_HAS_DATA,
               WIRING_STAGE_HELP, NULL, NULL},
+    /* 19 */ {"fetchd", IPC_ROLE_FETCHD, WIRING_FOR_CLIENTS | WIRING_ONE_SERVICE, WIRING_STAGE_HELP,
+              NULL, NULL},
 };
 
 const struct wiring_line wiring_lines[] = {
@@ -53,6 +56,7 @@ const struct wiring_line wiring_lines[] = {
     {IPC_ROLE_CONNECTD, IPC_ROLE_LOGD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_VERIFY,  IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_PICKUP,  IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
+    {IPC_ROLE_STSD,    IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_FETCHD,  IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_AUTHD,   IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     /* Whoever makes mail: may it be, and into the queue with it. */
@@ -91,6 +95,10 @@ const struct wiring_line wiring_lines[] = {
     {IPC_ROLE_SMTP,    IPC_ROLE_DNSD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_LMTP,    IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_LMTP,    IPC_ROLE_DNSD,    WIRING_SAME_GENERATION},
+    /* Must that domain's servers prove who they are? A policy, please. */
+    {IPC_ROLE_SMTP,    IPC_ROLE_STSD,    WIRING_SERVER_MAY_BE_NEWER},
+    {IPC_ROLE_STSD,    IPC_ROLE_DNSD,    WIRING_SERVER_MAY_BE_NEWER},
+    {IPC_ROLE_STSD,    IPC_ROLE_FETCHD,  WIRING_SERVER_MAY_BE_NEWER},
     /* Over HTTPS to which address? */
     {IPC_ROLE_FETCHD,  IPC_ROLE_DNSD,    WIRING_SAME_GENERATION},
     /* A socket of that local server, please. */

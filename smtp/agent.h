@@ -15,6 +15,7 @@
 #include "keep.h"
 #include "maillog/log.h"
 #include "queuefile/digest.h"
+#include "sts/client.h"
 
 struct delivery;
 struct tls_client;
@@ -55,6 +56,7 @@ struct agent {
     struct ipc_channel *addr_channel;
     struct connect_client connector;
     struct ipc_channel *connector_channel;
+    struct sts_client sts; /* which MTA-STS policies domains have */
     struct connection_context connections;
     struct ipc_channel *qmgr;
     struct list deliveries; /* running, or with reports that are not acknowledged */

@@ -19,6 +19,7 @@
 #include "conf/qmgr.h"
 #include "conf/smtp.h"
 #include "conf/smtpd.h"
+#include "conf/stsd.h"
 #include "conf/tools.h"
 #include "conf/verify.h"
 #include "conf/virtual.h"
@@ -169,6 +170,14 @@ static const struct conf_parameter parameters_of_smtpd[] = {
 };
 #undef CONF_STRUCT
 
+#define CONF_STRUCT conf_stsd
+static const struct conf_parameter parameters_of_stsd[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/stsd.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
 #define CONF_STRUCT conf_tools
 static const struct conf_parameter parameters_of_tools[] = {
 #include "conf/catalogue/rows.h"
@@ -216,6 +225,7 @@ PART(pipe)
 PART(qmgr)
 PART(smtp)
 PART(smtpd)
+PART(stsd)
 PART(tools)
 PART(verify)
 PART(virtual)
@@ -240,6 +250,7 @@ const struct conf_part *const conf_parts[] = {
     &conf_part_qmgr,
     &conf_part_smtp,
     &conf_part_smtpd,
+    &conf_part_stsd,
     &conf_part_tools,
     &conf_part_verify,
     &conf_part_virtual,

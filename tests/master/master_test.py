@@ -16,7 +16,8 @@ import time
 
 BUILD = pathlib.Path(os.environ.get("top_builddir", "."))
 PROGRAMS = ("logd", "qmgr", "addrd", "dnsd", "smtpd", "smtp", "local", "virtual", "bounce",
-            "error", "discard", "limitd", "pipe", "lmtp", "connectd", "verify", "pickup", "fetchd", "authd")
+            "error", "discard", "limitd", "pipe", "lmtp", "connectd", "verify", "pickup", "stsd",
+            "authd", "fetchd")
 DEADLINE_S = float(os.environ.get("POSTHOUSE_TESTS_DEADLINE", "30"))
 NOBODY = 65534
 
@@ -26,7 +27,8 @@ smtp unix - - y - 1 smtp
 local unix - n n - - local
 """
 LISTENING = min(2, len(os.sched_getaffinity(0)))
-COUNT = LISTENING + len(("logd", "qmgr", "addrd", "dnsd", "smtp", "local", "bounce", "limitd", "pickup", "authd"))
+COUNT = LISTENING + len(("logd", "qmgr", "addrd", "dnsd", "smtp", "local", "bounce", "limitd", "pickup", "stsd",
+                         "authd", "fetchd"))
 
 
 def wait_until(question, what):
@@ -364,7 +366,7 @@ def sessions_finish_after_a_reload(place):
     one.ok("reload")
     # The one that is not done, and the helpers that it may need.
     wait_until(lambda: {program for _, program, _ in one.processes(generation=1)} ==
-               {"local", "addrd", "dnsd", "authd", "logd"}, "all others are gone")
+               {"local", "addrd", "dnsd", "authd", "fetchd", "logd"}, "all others are gone")
     wait_until(lambda: [name for name, _, _ in one.processes("draining")] == ["patient"],
                "only the patient one is left")
     one.ok("stop")

@@ -28,6 +28,7 @@
 #include "conf/smtp.h"
 #include "conf/smtpd.h"
 #include "conf/fetchd.h"
+#include "conf/stsd.h"
 #include "conf/verify.h"
 #include "conf/virtual.h"
 #include "sandbox/probe.h"
@@ -63,6 +64,7 @@ static const struct row {
     {"discard", IPC_ROLE_DISCARD, &conf_part_discard, 0},
     {"pipe", IPC_ROLE_PIPE, &conf_part_pipe, SANDBOX_SOCKETPAIR},
     {"fetchd", IPC_ROLE_FETCHD, &conf_part_fetchd, SANDBOX_CONNECT | SANDBOX_STREAMS},
+    {"stsd", IPC_ROLE_STSD, &conf_part_stsd, SANDBOX_READ_FD | SANDBOX_WRITE_FD | SANDBOX_SYNC},
     {"verify", IPC_ROLE_VERIFY, &conf_part_verify, SANDBOX_READ_FD | SANDBOX_WRITE_FD},
     {"authd", IPC_ROLE_AUTHD, &conf_part_authd, SANDBOX_STREAMS | SANDBOX_ACCEPT},
     {"pickup", IPC_ROLE_PICKUP, &conf_part_pickup,
@@ -98,6 +100,7 @@ static int set_up(void **state)
     make_directory(fixture, "data", 0);
     make_directory(fixture, "data/authd", 0);
     make_directory(fixture, "data/limitd", 0);
+    make_directory(fixture, "data/stsd", 0);
     make_directory(fixture, "data/verify", 0);
     make_directory(fixture, "mail", owner);
     (void)snprintf(fixture->settings, sizeof(fixture->settings),
@@ -222,6 +225,7 @@ PROBE_TEST(error)
 PROBE_TEST(discard)
 PROBE_TEST(pipe)
 PROBE_TEST(fetchd)
+PROBE_TEST(stsd)
 PROBE_TEST(verify)
 PROBE_TEST(pickup)
 PROBE_TEST(authd)
@@ -245,6 +249,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_discard, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pipe, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_fetchd, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_stsd, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_verify, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pickup, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_authd, set_up, tear_down),

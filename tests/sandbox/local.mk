@@ -25,6 +25,7 @@ probe_daemons += tests/sandbox/pipe_probe
 probe_daemons += tests/sandbox/qmgr_probe
 probe_daemons += tests/sandbox/smtp_probe
 probe_daemons += tests/sandbox/smtpd_probe
+probe_daemons += tests/sandbox/stsd_probe
 probe_daemons += tests/sandbox/verify_probe
 probe_daemons += tests/sandbox/virtual_probe
 tests_sandbox_logd_probe_SOURCES = $(logd_logd_SOURCES)
@@ -63,6 +64,8 @@ tests_sandbox_connectd_probe_SOURCES = $(connectd_connectd_SOURCES)
 tests_sandbox_connectd_probe_LDADD = $(probe_libs) $(connectd_connectd_LDADD)
 tests_sandbox_fetchd_probe_SOURCES = $(fetchd_fetchd_SOURCES)
 tests_sandbox_fetchd_probe_LDADD = $(probe_libs) $(fetchd_fetchd_LDADD)
+tests_sandbox_stsd_probe_SOURCES = $(stsd_stsd_SOURCES)
+tests_sandbox_stsd_probe_LDADD = $(probe_libs) $(stsd_stsd_LDADD)
 tests_sandbox_verify_probe_SOURCES = $(verify_verify_SOURCES)
 tests_sandbox_verify_probe_LDADD = $(probe_libs) $(verify_verify_LDADD)
 
