@@ -28,6 +28,7 @@ static const char *const names[IPC_ROLE_COUNT] = {
     [IPC_ROLE_FETCHD] = "fetchd",
     [IPC_ROLE_REPORTD] = "reportd",
     [IPC_ROLE_AUTHD] = "authd",
+    [IPC_ROLE_KEYD] = "keyd",
 };
 /* clang-format on */
 

@@ -15,3 +15,10 @@ lib_libposthouse_a_SOURCES += \
 	lib/tls/policy.c lib/tls/policy.h \
 	lib/tls/sessions.c lib/tls/sessions.h \
 	lib/tls/verify.c lib/tls/verify.h
+	lib/tls/chain.c lib/tls/chain.h \
+	lib/tls/identity.c lib/tls/identity.h \
+	lib/tls/key_files.c lib/tls/key_files.h \
+	lib/tls/keys.c lib/tls/keys.h \
+	lib/tls/provider.c lib/tls/provider.h \
+	lib/tls/scheme.c lib/tls/scheme.h \
+	lib/tls/tickets.c lib/tls/tickets.h

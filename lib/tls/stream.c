@@ -142,6 +142,7 @@ static enum stream_result step(struct stream *stream, struct tls_handshake *hand
     case SSL_ERROR_WANT_WRITE:
         return stream_wait(stream, STREAM_WANTS_WRITE, handshake->deadline_ms);
     case SSL_ERROR_WANT_ASYNC:
+    case SSL_ERROR_WANT_ASYNC_JOB:
     case SSL_ERROR_WANT_X509_LOOKUP:
     case SSL_ERROR_WANT_CLIENT_HELLO_CB:
     case SSL_ERROR_WANT_RETRY_VERIFY:

@@ -16,9 +16,9 @@ enum { TLS_REASON_MAX_BYTES = 200 };
 
 /* Waiting, in a task, for what a callback or a provider asked of somebody else. */
 struct tls_waiter {
-    /* why: SSL_ERROR_WANT_ASYNC, SSL_ERROR_WANT_X509_LOOKUP, SSL_ERROR_WANT_CLIENT_HELLO_CB or
-     * SSL_ERROR_WANT_RETRY_VERIFY. After STREAM_OK libssl goes on; anything else ends the
-     * handshake. */
+    /* why: SSL_ERROR_WANT_ASYNC, SSL_ERROR_WANT_ASYNC_JOB, SSL_ERROR_WANT_X509_LOOKUP,
+     * SSL_ERROR_WANT_CLIENT_HELLO_CB or SSL_ERROR_WANT_RETRY_VERIFY. After STREAM_OK libssl goes
+     * on; anything else ends the handshake. */
     enum stream_result (*wait)(void *context, SSL *ssl, int why, int64_t deadline_ms);
     void *context;
 };

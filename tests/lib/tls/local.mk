@@ -7,6 +7,10 @@ tests_lib_tls_settings_test_SOURCES = tests/lib/tls/settings_test.c tests/test.h
 tests_lib_tls_settings_test_LDADD = $(test_libs) $(SSL_LIBS)
 tests_lib_tls_stream_test_SOURCES = tests/lib/tls/stream_test.c tests/test.h
 tests_lib_tls_stream_test_LDADD = $(test_libs) $(SSL_LIBS)
+check_PROGRAMS += tests/lib/tls/tickets_test
+TESTS += tests/lib/tls/tickets_test
+tests_lib_tls_tickets_test_SOURCES = tests/lib/tls/tickets_test.c tests/test.h
+tests_lib_tls_tickets_test_LDADD = $(test_libs)
 endif
 fuzz_targets += tests/fuzz/tls_settings_fuzz
 tests_fuzz_tls_settings_fuzz_SOURCES = tests/fuzz/tls_settings_fuzz.c $(fuzz_main)
