@@ -13,6 +13,7 @@
 #include "smtpserver/settings.h"
 #include "system/file.h"
 #include "smtpserver/tables.h"
+#include "smtpserver/tls.h"
 
 enum {
     /* Beside what a session needs: its socket, its queue file, and the grant that replaces it. */
@@ -46,6 +47,7 @@ struct smtpd {
     struct client_list *limit_exceptions;
     struct client_list *greet_exceptions;
     struct smtpserver_tables tables;
+    struct tls_server *tls;                  /* NULL: TLS is not wanted */
     struct client_list *flush_domains;       /* NULL where it cannot be held in memory */
     struct smtpsession_settings settings[2]; /* as usual, under stress */
     bool is_stressed;
@@ -97,6 +99,10 @@ bool smtpserver_prepare(struct service *service)
     open_flush_domains(smtpd, conf->fast_flush_domains);
     struct conf_error error;
     if (!smtpserver_tables_open(conf, &smtpd->tables, &error)) {
+        service_say(service, "%s", error.text);
+        return false;
+    }
+    if (!smtpserver_tls_create(conf, span_from_string(service->name), &smtpd->tls, &error)) {
         service_say(service, "%s", error.text);
         return false;
     }
@@ -329,6 +335,7 @@ static bool make_settings(struct smtpd *smtpd, const struct conf_smtpd *conf,
     settings->greet_exceptions = smtpd->greet_exceptions;
     settings->flush_domains = smtpd->flush_domains;
     smtpserver_tables_use(&smtpd->tables, settings);
+    smtpserver_tls_use(conf, smtpd->tls, settings);
     return true;
 }
 

@@ -130,6 +130,8 @@ static bool run_ehlo(struct smtpsession *session, struct span argument)
         offer(&reply, session, "VRFY", "");
     if (!settings->speaks_lmtp)
         offer(&reply, session, "ETRN", "");
+    if (session_offers_tls(session))
+        offer(&reply, session, "STARTTLS", "");
     if (session->may_xclient)
         offer(&reply, session, "XCLIENT",
               " NAME ADDR PROTO HELO REVERSE_NAME PORT LOGIN DESTADDR DESTPORT");
@@ -188,6 +190,8 @@ static bool refuse_greeting(struct smtpsession *session)
 bool session_run_command(struct smtpsession *session, const struct smtp_command *command)
 {
     const bool speaks_lmtp = session->service->settings.speaks_lmtp;
+    if (!session_may_before_tls(session, command->verb))
+        return false;
     switch (command->verb) {
     case SMTP_VERB_HELO:
         return speaks_lmtp ? refuse_greeting(session) : run_helo(session, command->argument);
@@ -227,8 +231,9 @@ bool session_run_command(struct smtpsession *session, const struct smtp_command 
             return session_etrn(session, command->argument);
         session_reply(session, 502, 5, 1, "Error: command not implemented");
         return false;
-    case SMTP_VERB_EXPN:
     case SMTP_VERB_STARTTLS:
+        return session_starttls(session, command->argument);
+    case SMTP_VERB_EXPN:
         session_reply(session, 502, 5, 1, "Error: command not implemented");
         return false;
     case SMTP_VERB_UNKNOWN:

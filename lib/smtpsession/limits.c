@@ -84,15 +84,13 @@ struct event_words {
     uint16_t code;
     uint16_t subject;
     uint16_t detail;
-    bool names_server;
     const char *complaint;
 };
 
 static const struct event_words event_words[LIMIT_KIND_COUNT] = {
-    [LIMIT_KIND_MESSAGE] = {"Message delivery request rate", 450, 7, 1, false, "too much mail"},
-    [LIMIT_KIND_RECIPIENT] = {"Recipient address rate", 450, 7, 1, false, "too many recipients"},
-    [LIMIT_KIND_NEW_TLS] = {"New TLS session rate", 454, 7, 0, true, "too many new TLS sessions"},
-    [LIMIT_KIND_AUTH] = {"AUTH command rate", 450, 7, 1, false, "too many AUTH commands"},
+    [LIMIT_KIND_MESSAGE] = {"Message delivery request rate", 450, 7, 1, "too much mail"},
+    [LIMIT_KIND_RECIPIENT] = {"Recipient address rate", 450, 7, 1, "too many recipients"},
+    [LIMIT_KIND_AUTH] = {"AUTH command rate", 450, 7, 1, "too many AUTH commands"},
 };
 
 static uint32_t event_limit(const struct smtpsession_limits *limits, enum limit_kind kind)
@@ -133,9 +131,34 @@ bool session_client_may(struct smtpsession *session, enum limit_kind kind)
         return true;
     maillog_limit_exceeded(service->log, words->what, answer.count, &session->peer,
                            settings->service_name);
-    session_reply(session, words->code, words->subject, words->detail, "%.*s%sError: %s from %.*s",
-                  SPAN_PRINTF(words->names_server ? settings->server_name : span_empty()),
-                  words->names_server ? " " : "", words->complaint,
+    session_reply(session, words->code, words->subject, words->detail, "Error: %s from %.*s",
+                  words->complaint, SPAN_PRINTF(session->peer.address));
+    return false;
+}
+
+bool session_client_may_begin_tls(struct smtpsession *session, bool has_made)
+{
+    const struct smtpsession_service *service = session->service;
+    const struct smtpsession_settings *settings = &service->settings;
+    const uint32_t limit = settings->limits.new_tls_rate;
+    struct limit_answer answer;
+    if (limit == 0 || !session->is_limited)
+        return true;
+    limit_count(service->limits, LIMIT_KIND_NEW_TLS, session->network, has_made ? 1 : 0, 0,
+                &answer);
+    if (!answer.is_known || answer.count <= limit)
+        return true;
+    if (has_made) {
+        maillog_limit_exceeded(service->log, "New TLS session rate", answer.count, &session->peer,
+                               settings->service_name);
+        return false;
+    }
+    struct buffer *line = maillog_begin(service->log, LOG_LEVEL_WARNING, span_empty());
+    buffer_append_string(line, "Refusing STARTTLS request from ");
+    maillog_put_peer(line, &session->peer);
+    buffer_append_format(line, " for service %.*s", SPAN_PRINTF(settings->service_name));
+    maillog_end(service->log);
+    session_reply(session, 454, 7, 0, "Error: too many new TLS sessions from %.*s",
                   SPAN_PRINTF(session->peer.address));
     return false;
 }

@@ -13,5 +13,6 @@ lib_libposthouse_a_SOURCES += \
 	lib/smtpsession/notice.c \
 	lib/smtpsession/session.c lib/smtpsession/session.h \
 	lib/smtpsession/session_private.h \
+	lib/smtpsession/tls.c \
 	lib/smtpsession/verify.c \
 	lib/smtpsession/xclient.c

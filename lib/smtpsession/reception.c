@@ -11,6 +11,7 @@ enum {
     READS_BEFORE_YIELD = 8, /* a client that sends as fast as we read must let others have a turn */
     HEADER_FIRST_BYTES = 4096, /* room for most headers, at once */
     RECEIVED_MAX_BYTES = 4096,
+    TLS_DETAILS_MAX_BYTES = 512,
     HEADER_FIELDS_FACTOR = 8, /* all fields together may have so many times header_size_limit */
     ADDED_MAX_BYTES = 65536   /* what missing fields and completed addresses may add to a header */
 };
@@ -179,12 +180,19 @@ static void find_zone(struct reception *reception, struct arena *arena)
         reception->zone_name = name;
 }
 
-/* What Received says: RFC 6531 section 4.3 has a keyword of its own. */
-static struct span received_protocol(const struct smtpsession *session)
+/* What Received says: RFC 3848 has keywords for what TLS protects and for who authenticated, in
+ * ESMTP and LMTP only, and RFC 6531 section 4.3 others. */
+static struct span received_protocol(const struct smtpsession *session, struct arena *arena)
 {
-    if (session->transaction.parameters.has_smtputf8)
-        return session->service->settings.speaks_lmtp ? SPAN("UTF8LMTP") : SPAN("UTF8SMTP");
-    return session_protocol_name(session);
+    const bool is_utf8 = session->transaction.parameters.has_smtputf8;
+    const bool is_lmtp = session->service->settings.speaks_lmtp;
+    if (!is_lmtp && session->protocol != SESSION_PROTOCOL_ESMTP)
+        return session_protocol_name(session);
+    return arena_format(arena, "%s%s%s%s", is_utf8 ? "UTF8" : "",
+                        is_lmtp   ? "LMTP"
+                        : is_utf8 ? "SMTP"
+                                  : "ESMTP",
+                        session->tls ? "S" : "", session->sasl.method.length ? "A" : "");
 }
 
 /* The Received field, on top of the header before anything has come. */
@@ -193,13 +201,15 @@ static void begin_header(struct smtpsession *session, struct reception *receptio
     const struct smtpsession_settings *settings = &session->service->settings;
     const struct session_transaction *transaction = &session->transaction;
     struct arena *arena = &session->transaction_arena;
+    struct smtp_received_tls tls;
+    struct buffer tls_details;
     struct smtp_received received = {
         .helo = session->helo,
         .client_name = session->peer.name,
         .client_address = session->peer.address,
         .server_name = settings->server_name,
         .software = settings->software,
-        .protocol = received_protocol(session),
+        .protocol = received_protocol(session, arena),
         .queue_id = session_queue_id(session),
         .unix_time_s = (int64_t)(reception->arrival_us / 1000000),
         .offset_minutes = reception->offset_minutes,
@@ -209,10 +219,16 @@ static void begin_header(struct smtpsession *session, struct reception *receptio
     if (transaction->recipient_count == 1 &&
         (transaction->parameters.has_smtputf8 || ascii_is_all_ascii(transaction->first_recipient)))
         received.recipient = transaction->first_recipient;
+    buffer_init(&tls_details, arena, TLS_DETAILS_MAX_BYTES);
+    if (session->tls) {
+        session_describe_tls(session, &tls_details, &tls);
+        received.tls = &tls;
+    }
     if (session->address.family == IP_FAMILY_6)
         received.client_address =
             arena_format(arena, "IPv6:%.*s", SPAN_PRINTF(session->peer.address));
-    if (!received.client_address.bytes || !buffer_reserve(&reception->header, HEADER_FIRST_BYTES)) {
+    if (!received.client_address.bytes || !received.protocol.bytes ||
+        !buffer_reserve(&reception->header, HEADER_FIRST_BYTES)) {
         reception->header.has_failed = true;
         return;
     }

@@ -522,6 +522,7 @@ static void end_session(struct smtpsession *session)
     session_notify(session);
     session_reset_transaction(session);
     stream_close(&session->stream);
+    session_end_tls(session);
     buffer_release(&session->filtered_command);
     arena_destroy(&session->transaction_arena);
     arena_destroy(&session->arena);
@@ -529,6 +530,19 @@ static void end_session(struct smtpsession *session)
     free(session);
     if (service->on_session_end)
         service->on_session_end(service);
+}
+
+/* Where the client waits for a handshake, words of ours would be none. */
+static void greet(struct smtpsession *session)
+{
+    const struct smtpsession_settings *settings = &session->service->settings;
+    if (!session_client_arrived(session)) {
+        if (settings->wraps_tls)
+            buffer_reset(&session->stream.output);
+        return;
+    }
+    if (session_wrap_in_tls(session) && session_wait_before_greeting(session))
+        session_reply_plain(session, 220, settings->banner);
 }
 
 static void run_session(void *argument)
@@ -545,8 +559,7 @@ static void run_session(void *argument)
     }
     session_identify_client(session);
     maillog_connect(service->log, &session->peer);
-    if (session_client_arrived(session) && session_wait_before_greeting(session))
-        session_reply_plain(session, 220, service->settings.banner);
+    greet(session);
     while (session->end == SESSION_GOES_ON) {
         if (session->error_count >= service->settings.hard_error_limit)
             session->end = SESSION_HAD_ERRORS;
@@ -586,7 +599,7 @@ static void turn_away(struct smtpsession_service *service, int descriptor)
     const int length =
         snprintf(text, sizeof(text), "421 4.3.2 %.*s Service unavailable - try again later\r\n",
                  SPAN_PRINTF(service->settings.server_name));
-    if (length > 0 && (size_t)length < sizeof(text))
+    if (length > 0 && (size_t)length < sizeof(text) && !service->settings.wraps_tls)
         (void)send(descriptor, text, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)close(descriptor);
 }
@@ -600,7 +613,8 @@ void smtpsession_turn_away(struct smtpsession_service *service, int descriptor,
     struct log_peer shown = {.name = span_empty()};
     read_peer_address(peer, &address, &shown.port);
     shown.address = ip_address_format(&address, address_text);
-    (void)send(descriptor, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (!service->settings.wraps_tls)
+        (void)send(descriptor, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)close(descriptor);
     maillog_screen_refusal(service->log, &shown, "all server ports busy");
 }

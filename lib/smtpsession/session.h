@@ -53,6 +53,8 @@ struct smtpsession_unverified {
 };
 
 /* Named as in main.cf, in the words of this code. */
+struct tls_server;
+
 struct smtpsession_settings {
     struct span server_name;  /* myhostname */
     struct span banner;       /* smtpd_banner, without "220 " */
@@ -116,7 +118,16 @@ struct smtpsession_settings {
         *ehlo_discard_maps; /* by client address, instead of discarded_ehlo_keywords */
     struct table_list *reject_footer_maps;
     struct span reject_footer;
-    bool opens_at_mail; /* the queue id is taken then, not at the first recipient */
+    struct tls_server *tls; /* NULL: it is not offered */
+    bool requires_tls;      /* before anything but what leads to it */
+    bool wraps_tls;         /* connections begin with the handshake */
+    bool needs_tls_for_auth;
+    bool asks_certificate;  /* of clients */
+    bool needs_certificate; /* and one that is trusted */
+    bool shows_tls_in_received;
+    uint32_t tls_log_level;
+    int64_t starttls_timeout_ms; /* for the handshake */
+    bool opens_at_mail;          /* the queue id is taken then, not at the first recipient */
     const struct client_list *flush_domains; /* ETRN may ask for these; NULL: for none */
     struct span discarded_ehlo_keywords;
     struct span noop_commands;

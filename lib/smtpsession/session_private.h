@@ -4,9 +4,12 @@
 
 #include "smtp/command.h"
 #include "smtp/parameter.h"
+#include "smtp/received.h"
 #include "smtpsession/session.h"
 #include "system/stream.h"
 #include "system/task.h"
+
+struct tls_session;
 
 enum {
     /* Names, greetings: small. */
@@ -86,8 +89,9 @@ struct smtpsession {
     struct buffer filtered_command; /* in place of what it sent; heap */
     bool has_name;                  /* confirmed by DNS */
     bool is_trusted;
-    bool is_unwelcome; /* it talked before it was greeted: no recipient is accepted */
-    bool is_limited;   /* counted by limitd */
+    bool is_unwelcome;       /* it talked before it was greeted: no recipient is accepted */
+    struct tls_session *tls; /* NULL: the connection is not one of TLS */
+    bool is_limited;         /* counted by limitd */
     struct limit_hold connection;
     struct span network; /* under which it is counted */
     char network_text[SESSION_NETWORK_BYTES];
@@ -171,9 +175,28 @@ MUST_USE bool session_client_arrived(struct smtpsession *session);
 void session_client_left(struct smtpsession *session);
 /* Counts an event of the client; false when it is one too many, which was answered and logged. */
 MUST_USE bool session_client_may(struct smtpsession *session, enum limit_kind kind);
+/* May it make a new TLS session? has_made: it has, which is counted; before that it is only asked
+ * whether there are too many already. */
+MUST_USE bool session_client_may_begin_tls(struct smtpsession *session, bool has_made);
 /* The same for an event of the sender, of MAIL or RCPT. */
 MUST_USE bool session_sender_may(struct smtpsession *session, enum limit_kind kind,
                                  const struct mailbox *recipient);
+
+/* tls.c: STARTTLS. */
+bool session_starttls(struct smtpsession *session, struct span argument);
+/* The handshake before the greeting, where connections begin with it. False when the session is
+ * over: session->end says why. */
+MUST_USE bool session_wrap_in_tls(struct smtpsession *session);
+void session_end_tls(struct smtpsession *session);
+/* For the answer to EHLO. */
+MUST_USE bool session_offers_tls(const struct smtpsession *session);
+/* Passwords may need TLS: smtpd_tls_auth_only. */
+MUST_USE bool session_may_auth(const struct smtpsession *session);
+/* False when the command has to wait for TLS, which was answered. */
+MUST_USE bool session_may_before_tls(struct smtpsession *session, enum smtp_verb verb);
+/* For Received; there is TLS. details: initialised, and outlives *received. */
+void session_describe_tls(const struct smtpsession *session, struct buffer *details,
+                          struct smtp_received_tls *received);
 
 /* greet.c: waits whether the client can. False when the session is over: session->end says why. */
 MUST_USE bool session_wait_before_greeting(struct smtpsession *session);

@@ -26,16 +26,6 @@ struct tls_settings {
     struct span disabled_workarounds;
 };
 
-/* For designated initialisers: what comes from the tls_ parameters, whatever the catalogue. */
-#define TLS_SETTINGS_COMMON(conf)                                                                  \
-    .cipher_lists = {[TLS_GRADE_HIGH] = (conf)->tls_high_cipherlist,                               \
-                     [TLS_GRADE_MEDIUM] = (conf)->tls_medium_cipherlist,                           \
-                     [TLS_GRADE_LOW] = (conf)->tls_low_cipherlist,                                 \
-                     [TLS_GRADE_EXPORT] = (conf)->tls_export_cipherlist,                           \
-                     [TLS_GRADE_NULL] = (conf)->tls_null_cipherlist},                              \
-    .curves = (conf)->tls_eecdh_auto_curves, .groups = (conf)->tls_ffdhe_auto_groups,              \
-    .options = (conf)->tls_ssl_options, .disabled_workarounds = (conf)->tls_disable_workarounds
-
 /* False, and *error names the setting to mend. Compression is off and renegotiation refused
  * whatever the settings say: neither has an honest use in SMTP, and each has had its attacks. */
 MUST_USE bool tls_settings_apply(const struct tls_settings *settings, SSL_CTX *context,

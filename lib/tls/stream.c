@@ -112,10 +112,23 @@ static int enter(struct tls_handshake *handshake)
     return result;
 }
 
+/* The peer has gone: no mistake of the protocol, though OpenSSL 3 has a text for it. */
+static bool is_unexpected_end(void)
+{
+    const unsigned long queued = ERR_peek_error();
+    return ERR_GET_LIB(queued) == ERR_LIB_SSL &&
+           ERR_GET_REASON(queued) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+}
+
 static enum stream_result fail(struct stream *stream, struct tls_handshake *handshake, int result,
                                int error)
 {
-    if (SSL_get_error(handshake->ssl, result) == SSL_ERROR_SYSCALL && ERR_peek_error() == 0) {
+    if (is_unexpected_end()) {
+        stream->error = ECONNRESET; /* errno is of the alert that nobody was there to read */
+        (void)snprintf(handshake->reason, sizeof(handshake->reason), "lost connection");
+        ERR_clear_error();
+    } else if (SSL_get_error(handshake->ssl, result) == SSL_ERROR_SYSCALL &&
+               ERR_peek_error() == 0) {
         stream->error = error ? error : ECONNRESET;
         (void)snprintf(handshake->reason, sizeof(handshake->reason), "%s",
                        error ? strerrordesc_np(error) : "lost connection");

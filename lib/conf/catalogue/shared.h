@@ -149,6 +149,30 @@
 #define CONF_SHARED_disable_mime_output_conversion CONF_BOOL(disable_mime_output_conversion, "no", \
     "Send 8-bit content as it is to servers without 8BITMIME.")
 
+/* TLS. */
+#define CONF_SHARED_smtpd_tls_session_cache_timeout CONF_TIME(smtpd_tls_session_cache_timeout, "3600s", 's', 0, CONF_TIME_MAX_S, \
+    "How long a TLS session can be resumed; how often the keys of session tickets change. 0: sessions are not resumed.")
+#define CONF_SHARED_tls_high_cipherlist CONF_TEXT(tls_high_cipherlist, "aNULL:-aNULL:HIGH:@STRENGTH", 1, 4096, \
+    "OpenSSL's list of the ciphers of grade high, for TLS 1.2 and older; so are the next four.")
+#define CONF_SHARED_tls_medium_cipherlist CONF_TEXT(tls_medium_cipherlist, "aNULL:-aNULL:HIGH:MEDIUM:+RC4:@STRENGTH", 1, 4096, \
+    "Those of grade medium.")
+#define CONF_SHARED_tls_low_cipherlist CONF_TEXT(tls_low_cipherlist, "aNULL:-aNULL:HIGH:MEDIUM:LOW:+RC4:@STRENGTH", 1, 4096, \
+    "Those of grade low.")
+#define CONF_SHARED_tls_export_cipherlist CONF_TEXT(tls_export_cipherlist, "aNULL:-aNULL:HIGH:MEDIUM:LOW:EXPORT:+RC4:@STRENGTH", 1, 4096, \
+    "Those of grade export.")
+#define CONF_SHARED_tls_null_cipherlist CONF_TEXT(tls_null_cipherlist, "eNULL:!aNULL", 1, 4096, \
+    "Those of grade null, which do not encrypt.")
+#define CONF_SHARED_tls_eecdh_auto_curves CONF_TEXT(tls_eecdh_auto_curves, "X25519 X448 prime256v1 secp521r1 secp384r1", 0, 1024, \
+    "Curves of the key exchange, the best first; those that OpenSSL does not know are passed over. Empty, as the next: OpenSSL's choice.")
+#define CONF_SHARED_tls_ffdhe_auto_groups CONF_TEXT(tls_ffdhe_auto_groups, "ffdhe2048 ffdhe3072", 0, 1024, \
+    "Groups of the key exchange by finite fields in TLS 1.3, after the curves.")
+#define CONF_SHARED_tls_ssl_options CONF_TEXT(tls_ssl_options, "", 0, 1024, \
+    "Options of OpenSSL that are switched on: names without SSL_OP_, or 0x and a number. Compression is off and renegotiation refused in any case.")
+#define CONF_SHARED_tls_disable_workarounds CONF_TEXT(tls_disable_workarounds, "", 0, 1024, \
+    "OpenSSL's workarounds for the bugs of others that are switched off.")
+#define CONF_SHARED_tls_append_default_CA CONF_BOOL(tls_append_default_CA, "no", \
+    "Trust the authorities that OpenSSL knows beside those of the CAfile and CApath settings.")
+
 /* Tables. */
 #define CONF_SHARED_alias_maps CONF_TABLES(alias_maps, "hash:/etc/aliases", \
     "Tables of local aliases, aliases(5).")
@@ -160,8 +184,6 @@
     "Tables of the gid of each virtual recipient.")
 
 /* TLS. */
-#define CONF_SHARED_tls_append_default_CA CONF_BOOL(tls_append_default_CA, "no", \
-    "Trust the authorities of the system, too.")
 #define CONF_SHARED_tls_dane_digests CONF_TEXT(tls_dane_digests, "sha512 sha256", 1, 1024, \
     "Digests in TLSA records, the strongest first; name=number where the type is not registered.")
 #define CONF_SHARED_minimal_backoff_time CONF_TIME(minimal_backoff_time, "300s", 's', 1, CONF_TIME_MAX_S, \

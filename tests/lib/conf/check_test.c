@@ -58,14 +58,16 @@ static const struct check_case check_cases[] = {
      "let pass what it is to stop; take the setting out to run without it"},
     {"smtpd_milters =\n", "", 0, NULL},
     {"smtpd_tls_security_level = may\n", "", 0, NULL},
-    {"", SMTPD "smtpd_tls_security_level=encrypt\n", CONF_NOTICE_ERROR,
-     "master.cf, line 1: -o smtpd_tls_security_level = encrypt: this release cannot do that, and "
+    {"smtpd_tls_security_level = demand\n", "", CONF_NOTICE_ERROR,
+     "main.cf, line 1: smtpd_tls_security_level = demand: one of none|may|encrypt is allowed"},
+    {"", SMTPD "strict_8bitmime_body=yes\n", CONF_NOTICE_ERROR,
+     "master.cf, line 1: -o strict_8bitmime_body = yes: this release cannot do that, and "
      "would let pass what it is to stop; take the setting out to run without it"},
     {"", "cleanup unix n - y - 0 cleanup -o header_checks=pcre:/x\n", CONF_NOTICE_WARNING,
      "master.cf, line 1: -o header_checks = pcre:/x: this release cannot do that, and would let "
      "pass what it is to stop; take the setting out to run without it"},
-    {"level = encrypt\nsmtpd_tls_security_level = $level\n", "", CONF_NOTICE_ERROR,
-     "main.cf, line 2: smtpd_tls_security_level = encrypt: this release cannot do that, and would "
+    {"wish = yes\nstrict_8bitmime_body = $wish\n", "", CONF_NOTICE_ERROR,
+     "main.cf, line 2: strict_8bitmime_body = yes: this release cannot do that, and would "
      "let pass what it is to stop; take the setting out to run without it"},
     {"smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated,\n"
      "  reject_unauth_destination\n",

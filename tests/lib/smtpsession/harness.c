@@ -2,15 +2,18 @@
 #include "harness.h"
 
 #include <netinet/in.h>
+#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "smtpserver/settings.h"
 #include "conf/instance.h"
 #include "queuefile/id.h"
 #include "queuefile/preamble.h"
+#include "smtpserver/settings.h"
+#include "smtpserver/tls.h"
+#include "tls/server.h"
 
 enum {
     HARNESS_ARENA_BYTES = 256 << 20,
@@ -18,6 +21,8 @@ enum {
     HARNESS_POLL_MS = 5,
     HARNESS_SPARE_GRANTS = 4
 };
+
+bool harness_withholds_keys;
 
 /* ---- a queue manager that takes everything ---- */
 
@@ -185,6 +190,45 @@ static void verify_address(void *context, struct span address, struct arena *are
 
 /* ---- the life of a harness ---- */
 
+X509 *harness_certificate(const char *name, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key)
+{
+    X509 *certificate = X509_new();
+    X509_NAME *subject = X509_NAME_new();
+    assert_non_null(key);
+    assert_non_null(certificate);
+    assert_int_equal(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
+                                                (const unsigned char *)name, -1, -1, 0),
+                     1);
+    assert_int_equal(X509_set_version(certificate, X509_VERSION_3), 1);
+    assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1), 1);
+    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(certificate), -3600));
+    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(certificate), 3600));
+    assert_int_equal(X509_set_subject_name(certificate, subject), 1);
+    assert_int_equal(
+        X509_set_issuer_name(certificate, issuer ? X509_get_subject_name(issuer) : subject), 1);
+    assert_int_equal(X509_set_pubkey(certificate, key), 1);
+    if (!issuer) {
+        X509_EXTENSION *extension =
+            X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
+        assert_int_equal(X509_add_ext(certificate, extension, -1), 1);
+        X509_EXTENSION_free(extension);
+    }
+    assert_true(X509_sign(certificate, issuer_key ? issuer_key : key, EVP_sha256()) > 0);
+    X509_NAME_free(subject);
+    return certificate;
+}
+
+/* A certificate for mx.here.test, and its key. */
+static void give_keys(SSL_CTX *context)
+{
+    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+    X509 *certificate = harness_certificate("mx.here.test", key, NULL, NULL);
+    assert_int_equal(SSL_CTX_use_certificate(context, certificate), 1);
+    assert_int_equal(SSL_CTX_use_PrivateKey(context, key), 1);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+
 static void run_body(void *argument)
 {
     struct harness *harness = argument;
@@ -224,6 +268,11 @@ void harness_run(const char *main_text, void (*body)(struct harness *harness, vo
     if (!smtpserver_tables_open(&harness->conf, &harness->tables, &error))
         fail_msg("%s", error.text);
     smtpserver_tables_use(&harness->tables, &settings);
+    if (!smtpserver_tls_create(&harness->conf, SPAN("smtp"), &harness->tls, &error))
+        fail_msg("%s", error.text);
+    if (harness->tls && !harness_withholds_keys)
+        give_keys(tls_server_context(harness->tls));
+    smtpserver_tls_use(&harness->conf, harness->tls, &settings);
     maillog_init(&harness->log, HARNESS_LOG_BYTES, NULL, NULL);
     harness->loop = loop_create();
     assert_non_null(harness->loop);
@@ -248,6 +297,7 @@ void harness_run(const char *main_text, void (*body)(struct harness *harness, vo
     stored_file_count = 0;
     client_list_close(&harness->flush_domains);
     smtpserver_tables_close(&harness->tables);
+    tls_server_destroy(&harness->tls);
     arena_destroy(&harness->arena);
     free(harness);
 }
@@ -357,6 +407,25 @@ void harness_open_data(struct harness_client *client)
     harness_expect(client, "MAIL", "250 2.1.0");
     harness_expect(client, "RCPT", "250 2.1.5");
     harness_expect(client, "DATA", "354 ");
+}
+
+bool harness_shake_hands(struct harness_client *client, SSL_CTX *context)
+{
+    SSL_CTX *own_context = context ? NULL : SSL_CTX_new(TLS_client_method());
+    struct tls_handshake handshake = {.ssl = SSL_new(context ? context : own_context),
+                                      .deadline_ms = clock_deadline_after(HARNESS_PATIENCE_MS)};
+    assert_non_null(handshake.ssl);
+    SSL_set_connect_state(handshake.ssl);
+    const bool is_done = tls_stream_handshake(&client->stream, &handshake) == STREAM_OK;
+    SSL_CTX_free(own_context);
+    return is_done;
+}
+
+void harness_start_tls(struct harness_client *client, SSL_CTX *context)
+{
+    harness_send(client, SPAN("STARTTLS\r\n"));
+    harness_expect(client, "STARTTLS", "220 2.0.0 Ready to start TLS");
+    assert_true(harness_shake_hands(client, context));
 }
 
 void harness_quit(struct harness_client *client)

@@ -5,6 +5,8 @@
 
 #include "../../test.h"
 
+#include <openssl/ssl.h>
+
 #include "smtpserver/tables.h"
 #include "conf/smtpd.h"
 #include "smtpsession/session.h"
@@ -28,6 +30,7 @@ struct harness {
     struct conf_smtpd conf;
     struct client_list *flush_domains;
     struct smtpserver_tables tables;
+    struct tls_server *tls;
     struct harness_message messages[HARNESS_MESSAGES_MAX];
     size_t message_count;
     size_t abandoned_count;
@@ -37,6 +40,9 @@ struct harness {
     void (*body)(struct harness *harness, void *argument);
     void *argument;
 };
+
+/* The next services have no certificate to show. */
+extern bool harness_withholds_keys;
 
 /* Runs body in a task, with a service of these settings (lines of main.cf beside those of
  * here.test), until it returns and every session has ended. */
@@ -61,6 +67,13 @@ void harness_disconnect(struct harness_client *client);
 void harness_greet(struct harness *harness, struct harness_client *client, const char *address);
 void harness_open_data(struct harness_client *client);
 void harness_quit(struct harness_client *client);
+/* The handshake, on a connection where it is the client's turn; context: NULL for one that trusts
+ * anybody and shows nothing. False when it failed: the stream can only be closed. */
+MUST_USE bool harness_shake_hands(struct harness_client *client, SSL_CTX *context);
+/* As all clients say it; the reply to STARTTLS must be 220. */
+void harness_start_tls(struct harness_client *client, SSL_CTX *context);
+/* Signed by the issuer, or by itself where that is NULL. The caller frees it. */
+X509 *harness_certificate(const char *name, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key);
 /* Parks until no session is left. */
 void harness_wait_for_end(struct harness *harness);
 /* Is there a log line with this text in it? */

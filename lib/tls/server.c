@@ -1,0 +1,228 @@
+/* tls/server - see server.h. */
+#include "tls/server.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { TICKETS_PER_HANDSHAKE = 1, SHOWN_MAX_BYTES = 100, PATH_MAX_BYTES = 1024 };
+
+struct tls_server {
+    SSL_CTX *context;
+    const EVP_MD *digest; /* of fingerprints */
+};
+
+/* ---- the context ---- */
+
+/* Whatever is wrong with a client's certificate: it is told apart later, by who wants one. Mail
+ * servers have certificates of all kinds, and to refuse one would only make them send without. */
+static int take_any_certificate(int is_good, X509_STORE_CTX *store)
+{
+    (void)is_good;
+    (void)store;
+    return 1;
+}
+
+/* The name is acknowledged whether or not there is a certificate for it (RFC 6066 section 3 leaves
+ * it to the server): a client that minds sees which one it gets. */
+static int take_any_name(SSL *ssl, int *alert, void *argument)
+{
+    (void)ssl;
+    (void)alert;
+    (void)argument;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static void set_sessions(const struct tls_server_settings *settings, SSL_CTX *context)
+{
+    const struct span name = span_first(settings->context_name, SSL_MAX_SID_CTX_LENGTH);
+    const int64_t lifetime_s = settings->session_lifetime_ms / 1000;
+    /* Tickets hold all: the server keeps nothing, and every process can resume a session of any
+     * other. */
+    (void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    (void)SSL_CTX_set_session_id_context(context, name.bytes, (unsigned)name.length);
+    if (lifetime_s <= 0)
+        (void)SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+    else
+        (void)SSL_CTX_set_timeout(context, (long)lifetime_s);
+    (void)SSL_CTX_set_num_tickets(context, lifetime_s <= 0 ? 0 : TICKETS_PER_HANDSHAKE);
+}
+
+static bool set_authorities(const struct tls_server_settings *settings, SSL_CTX *context,
+                            struct conf_error *error)
+{
+    char problem[TLS_AUTHORITIES_PROBLEM_BYTES], path[PATH_MAX_BYTES];
+    const struct tls_authorities *authorities = &settings->authorities;
+    if (!tls_authorities_load(SSL_CTX_get_cert_store(context), authorities, problem)) {
+        conf_error_set(error, "%s_CAfile, %s_CApath: %s", settings->common.name,
+                       settings->common.name, problem);
+        return false;
+    }
+    SSL_CTX_set_verify_depth(context, (int)settings->verify_depth);
+    if (!settings->asks_certificate)
+        return true;
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE, take_any_certificate);
+    /* The client is told whose certificates we know; it may choose by that. */
+    if (!span_is_empty(authorities->file) &&
+        snprintf(path, sizeof(path), "%.*s", SPAN_PRINTF(authorities->file)) < (int)sizeof(path))
+        SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(path));
+    return true;
+}
+
+static bool set_digest(const struct tls_server_settings *settings, struct tls_server *server,
+                       struct conf_error *error)
+{
+    char name[SHOWN_MAX_BYTES];
+    (void)snprintf(name, sizeof(name), "%.*s", SPAN_PRINTF(settings->fingerprint_digest));
+    server->digest = EVP_get_digestbyname(name);
+    if (!server->digest)
+        conf_error_set(error, "%s_fingerprint_digest: OpenSSL has no digest \"%s\"",
+                       settings->common.name, name);
+    return server->digest != NULL;
+}
+
+static bool set_up(const struct tls_server_settings *settings, struct tls_server *server,
+                   struct conf_error *error)
+{
+    SSL_CTX *context = server->context;
+    if (!tls_settings_apply(&settings->common, context, error) ||
+        !set_authorities(settings, context, error) || !set_digest(settings, server, error))
+        return false;
+    set_sessions(settings, context);
+    /* An idle session holds no buffers; what is to be written may move between two attempts. */
+    (void)SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                        SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    (void)SSL_CTX_set_dh_auto(context, 1);
+    (void)SSL_CTX_set_tlsext_servername_callback(context, take_any_name);
+    if (settings->prefers_own_ciphers)
+        (void)SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE);
+    return true;
+}
+
+struct tls_server *tls_server_create(const struct tls_server_settings *settings,
+                                     struct conf_error *error)
+{
+    struct tls_server *server = calloc(1, sizeof(*server));
+    if (server)
+        server->context = SSL_CTX_new(TLS_server_method());
+    if (!server || !server->context)
+        conf_error_set(error, "no memory for TLS");
+    else if (set_up(settings, server, error)) {
+        ERR_clear_error();
+        return server;
+    }
+    ERR_clear_error();
+    tls_server_destroy(&server);
+    return NULL;
+}
+
+void tls_server_destroy(struct tls_server **server)
+{
+    if (!*server)
+        return;
+    SSL_CTX_free((*server)->context);
+    free(*server);
+    *server = NULL;
+}
+
+SSL_CTX *tls_server_context(struct tls_server *server)
+{
+    return server->context;
+}
+
+/* ---- a handshake ---- */
+
+bool tls_server_is_ready(const struct tls_server *server)
+{
+    return SSL_CTX_get0_certificate(server->context) != NULL;
+}
+
+enum stream_result tls_server_accept(struct tls_server *server, struct stream *stream,
+                                     int64_t deadline_ms, char reason[TLS_REASON_MAX_BYTES])
+{
+    struct tls_handshake handshake = {.ssl = SSL_new(server->context), .deadline_ms = deadline_ms};
+    enum stream_result result = STREAM_FAILED;
+    if (handshake.ssl) {
+        SSL_set_accept_state(handshake.ssl);
+        result = tls_stream_handshake(stream, &handshake);
+    } else {
+        stream->error = ENOMEM;
+        (void)snprintf(handshake.reason, sizeof(handshake.reason), "out of memory");
+        ERR_clear_error();
+    }
+    (void)snprintf(reason, TLS_REASON_MAX_BYTES, "%s", handshake.reason);
+    return result;
+}
+
+/* ---- what there is to be known afterwards ---- */
+
+static void read_server_name(SSL *ssl, struct tls_session *session)
+{
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    X509 *certificate = SSL_get_certificate(ssl);
+    if (name && certificate && strlen(name) < sizeof(session->server_name) &&
+        X509_check_host(certificate, name, 0, 0, NULL) == 1)
+        (void)snprintf(session->server_name, sizeof(session->server_name), "%s", name);
+}
+
+/* As IANA's registry of supported groups has them; OpenSSL's names are others. */
+static void read_group(SSL *ssl, struct tls_session *session)
+{
+    static const struct {
+        int nid;
+        const char *name;
+    } names[] = {
+        {NID_X9_62_prime256v1, "secp256r1"},
+        {NID_secp384r1, "secp384r1"},
+        {NID_secp521r1, "secp521r1"},
+        {NID_X25519, "x25519"},
+        {NID_X448, "x448"},
+        {NID_ffdhe2048, "ffdhe2048"},
+        {NID_ffdhe3072, "ffdhe3072"},
+        {NID_ffdhe4096, "ffdhe4096"},
+        {NID_ffdhe6144, "ffdhe6144"},
+        {NID_ffdhe8192, "ffdhe8192"},
+    };
+    const int nid = (int)SSL_get_negotiated_group(ssl);
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+        if (names[i].nid == nid)
+            (void)snprintf(session->group_name, sizeof(session->group_name), "%s", names[i].name);
+}
+
+static bool read_peer(const struct tls_server *server, SSL *ssl, struct tls_session *session)
+{
+    session->trust = LOG_TLS_ANONYMOUS;
+    if (!SSL_get0_peer_certificate(ssl))
+        return true;
+    session->certificate = calloc(1, sizeof(*session->certificate));
+    if (!session->certificate || !tls_certificate_read(ssl, server->digest, session->certificate))
+        return false;
+    session->trust = session->certificate->is_trusted ? LOG_TLS_TRUSTED : LOG_TLS_UNTRUSTED;
+    return true;
+}
+
+struct tls_session *tls_session_create(const struct tls_server *server, SSL *ssl)
+{
+    struct tls_session *session = calloc(1, sizeof(*session));
+    if (!session)
+        return NULL;
+    tls_facts_read(ssl, &session->facts);
+    const char *cipher = SSL_CIPHER_standard_name(SSL_get_current_cipher(ssl));
+    (void)snprintf(session->cipher_name, sizeof(session->cipher_name), "%s", cipher ? cipher : "");
+    read_group(ssl, session);
+    read_server_name(ssl, session);
+    if (!read_peer(server, ssl, session))
+        tls_session_destroy(&session);
+    ERR_clear_error();
+    return session;
+}
+
+void tls_session_destroy(struct tls_session **session)
+{
+    if (!*session)
+        return;
+    free((*session)->certificate);
+    free(*session);
+    *session = NULL;
+}

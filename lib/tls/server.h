@@ -1,0 +1,58 @@
+/* tls/server - the server's side of TLS: one context for all sessions of a process, and a handshake
+ * with each of them.
+ * Interface: tls_server_create(), tls_server_accept(), tls_session_create().
+ * Callers: lib/smtpserver, lib/smtpsession. */
+#ifndef TLS_SERVER_H
+#define TLS_SERVER_H
+
+#include "tls/authorities.h"
+#include "tls/facts.h"
+#include "tls/certificate.h"
+#include "tls/settings.h"
+#include "tls/stream.h"
+
+enum { TLS_SERVER_NAME_MAX_BYTES = 255 };
+
+struct tls_server_settings {
+    struct tls_settings common;
+    struct span context_name;    /* a session of one context is not resumed in another */
+    int64_t session_lifetime_ms; /* 0: none is resumed */
+    bool asks_certificate;
+    uint32_t verify_depth;
+    struct tls_authorities authorities; /* of clients' certificates */
+    struct span fingerprint_digest;
+    bool prefers_own_ciphers;
+};
+
+struct tls_server;
+
+/* Before the sandbox closes: reads the authorities. NULL, and *error says what to mend. */
+MUST_USE struct tls_server *tls_server_create(const struct tls_server_settings *settings,
+                                              struct conf_error *error);
+void tls_server_destroy(struct tls_server **server);
+/* For whoever has the certificates and keys. */
+SSL_CTX *tls_server_context(struct tls_server *server);
+
+/* Is there a certificate to show? */
+MUST_USE bool tls_server_is_ready(const struct tls_server *server);
+
+/* From a task: the handshake; see tls_stream_handshake(). reason: of a failure. */
+MUST_USE enum stream_result tls_server_accept(struct tls_server *server, struct stream *stream,
+                                              int64_t deadline_ms,
+                                              char reason[TLS_REASON_MAX_BYTES]);
+
+/* What is to be known of a connection after its handshake. */
+struct tls_session {
+    struct log_tls facts;
+    enum log_tls_trust trust;
+    struct tls_certificate *certificate; /* NULL: the client has shown no certificate */
+    char server_name[TLS_SERVER_NAME_MAX_BYTES +
+                     1];                      /* SNI, where the certificate is made out to it */
+    char cipher_name[LOG_TLS_WORD_MAX_BYTES]; /* as registered: "TLS_AES_256_GCM_SHA384" */
+    char group_name[LOG_TLS_WORD_MAX_BYTES];  /* likewise: "x25519"; may be empty */
+};
+/* NULL when memory is out. */
+MUST_USE struct tls_session *tls_session_create(const struct tls_server *server, SSL *ssl);
+void tls_session_destroy(struct tls_session **session);
+
+#endif
