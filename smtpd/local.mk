@@ -1,4 +1,4 @@
 # smtpd: the SMTP server.
 daemon_PROGRAMS += smtpd/smtpd
 smtpd_smtpd_SOURCES = smtpd/main.c
-smtpd_smtpd_LDADD = $(posthouse_libs) $(DB_LIBS)
+smtpd_smtpd_LDADD = $(posthouse_libs) $(DB_LIBS) $(SSL_LIBS)

@@ -201,13 +201,19 @@ void session_refuse(struct smtpsession *session, const char *stage, const struct
     struct span text = span_after(buffer_span(&session->stream.output), session->last_reply_offset);
     text = session->plain_reply.length ? session->plain_reply
                                        : span_first(text, span_find_byte(text, '\r'));
+    session_log_refusal(session, "reject", stage, text, recipient);
+}
+
+void session_log_refusal(struct smtpsession *session, const char *action, const char *stage,
+                         struct span text, const struct mailbox *recipient)
+{
     const struct session_transaction *transaction = &session->transaction;
     const struct log_refusal refusal = {
-        .action = "reject",
+        .action = action,
         .stage = stage,
         .peer = &session->peer,
         .text = text,
-        .has_sender = transaction->is_open,
+        .has_sender = transaction->is_open || transaction->has_sender,
         .sender = transaction->reverse_path.text,
         .has_recipient = recipient != NULL,
         .recipient = recipient ? recipient->text : span_empty(),
@@ -545,8 +551,11 @@ static void run_session(void *argument)
     }
     session_identify_client(session);
     maillog_connect(service->log, &session->peer);
-    if (session_client_arrived(session) && session_wait_before_greeting(session))
+    if (session_client_arrived(session) && session_wait_before_greeting(session) &&
+        session_permits(session, "CONNECT", 1U << SMTPSESSION_LIST_CLIENT))
         session_reply_plain(session, 220, service->settings.banner);
+    else if (session->end == SESSION_GOES_ON)
+        session->is_denied = true;
     while (session->end == SESSION_GOES_ON) {
         if (session->error_count >= service->settings.hard_error_limit)
             session->end = SESSION_HAD_ERRORS;
