@@ -19,7 +19,8 @@ bool tables_open(struct tables *tables, const struct conf_smtp *settings, bool s
     *tables = (struct tables){.log = log, .speaks_lmtp = speaks_lmtp};
     error->text[0] = '\0';
     for (size_t i = 0; i < TABLES_COUNT; i++)
-        tables->lists[i] = table_held_open(names[i][speaks_lmtp], values[i], error);
+        tables->lists[i] =
+            table_held_open(names[i][speaks_lmtp], values[i], TABLE_KEEP_CASE, error);
     return error->text[0] == '\0' &&
            status_filter_open(&tables->results,
                               speaks_lmtp ? "lmtp_delivery_status_filter"

@@ -7,7 +7,8 @@ bool status_filter_open(struct status_filter *filter, const char *parameter, str
                         struct maillog *log, struct conf_error *error)
 {
     error->text[0] = '\0';
-    *filter = (struct status_filter){parameter, table_held_open(parameter, names, error), log};
+    *filter = (struct status_filter){
+        parameter, table_held_open(parameter, names, TABLE_KEEP_CASE, error), log};
     return error->text[0] == '\0';
 }
 

@@ -3,16 +3,13 @@
 
 #include "conf/value.h"
 
-#define KNOWN(name, default_text) {#name, default_text, NULL, NULL},
-#define NARROWS(name, default_text, harmless_words) {#name, default_text, harmless_words, NULL},
-#define NARROWS_AFTER(name, default_text, first_word, harmless_words)                              \
-    {#name, default_text, harmless_words, first_word},
+#define KNOWN(name, default_text) {#name, default_text, NULL},
+#define NARROWS(name, default_text, harmless_words) {#name, default_text, harmless_words},
 const struct conf_known conf_known[] = {
 #include "conf/catalogue/known.def"
 };
 #undef KNOWN
 #undef NARROWS
-#undef NARROWS_AFTER
 const size_t conf_known_count = ARRAY_LENGTH(conf_known);
 
 const struct conf_known *conf_known_find(struct span name)
@@ -27,18 +24,12 @@ bool conf_known_is_harmless(const struct conf_known *known, struct span value,
                             struct span default_value, struct span *harmful_word)
 {
     struct span rest = value, word;
-    bool has_first = known->first_word == NULL;
 
     if (!known->harmless_words || span_equals(value, default_value))
         return true;
     while (span_next_word(&rest, ", \t\r\n", &word)) {
         *harmful_word = word;
         if (!conf_value_is_one_of(word, known->harmless_words))
-            return false;
-        if (!has_first && span_equals_ascii_nocase(word, span_from_string(known->first_word)))
-            has_first = true;
-        else if (!has_first && !span_starts_with_ascii_nocase(word, SPAN("permit")) &&
-                 !span_starts_with_ascii_nocase(word, SPAN("reject_unverified_")))
             return false;
     }
     return true;

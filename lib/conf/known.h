@@ -13,9 +13,6 @@ struct conf_known {
      * among these (separated by '|'), which change nothing. NULL: it may be ignored with a warning.
      */
     const char *harmless_words;
-    /* Words that refuse are harmless only behind this one, because we never refuse whom it lets
-     * pass. May be NULL. */
-    const char *first_word;
 };
 
 extern const struct conf_known conf_known[];

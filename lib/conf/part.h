@@ -13,6 +13,8 @@
  *   CONF_TABLES(name, default, meaning)                           the same: type:name ...
  *   CONF_HELD_TABLES(name, default, meaning)                      the same, of types that live in
  *                                                                 memory
+ *   CONF_RESTRICTIONS(name, default, meaning)                     the same: words of
+ *                                                                 table/restrictions and tables
  *   CONF_MATCH_LIST(name, default, meaning)                       the same: names, /files, tables
  *   CONF_TEMPLATES(name, default, meaning)                        a file's name; the field has what
  *                                                                 conf_templates_load() reads
@@ -57,6 +59,7 @@ enum conf_content {
     CONF_CONTENT_CLIENTS,
     CONF_CONTENT_TABLES,
     CONF_CONTENT_HELD_TABLES,
+    CONF_CONTENT_RESTRICTIONS,
     CONF_CONTENT_MATCH_LIST,
     CONF_CONTENT_TEMPLATES
 };

@@ -98,7 +98,7 @@ bool smtpserver_prepare(struct service *service)
         return false;
     open_flush_domains(smtpd, conf->fast_flush_domains);
     struct conf_error error;
-    if (!smtpserver_tables_open(conf, &smtpd->tables, &error)) {
+    if (!smtpserver_tables_open(conf, &service->arena, &smtpd->tables, &error)) {
         service_say(service, "%s", error.text);
         return false;
     }
@@ -194,6 +194,7 @@ static void check_recipient(void *context, struct span sender, const struct mail
                          clock_deadline_after(ADDRESS_CHECK_TIMEOUT_MS), arena, &check);
     *verdict = (struct smtpsession_verdict){
         .outcome = check.outcome,
+        .listed = check.outcome,
         .is_ours = addr_class_is_ours(check.class),
         .recipient = check.recipient,
         .expansion = check.expansion,
@@ -206,15 +207,14 @@ static void check_recipient(void *context, struct span sender, const struct mail
     if (check.outcome.kind != OUTCOME_PERMANENT || check.outcome.reply_code != 550 ||
         !verdict->is_ours)
         return;
-    if (!conf->smtpd_reject_unlisted_recipient ||
-        overrides(conf, SPAN("no_unknown_recipient_checks"))) {
-        verdict->outcome = outcome_ok();
-        return;
-    }
     const uint16_t code = unknown_recipient_code(conf, check.class);
-    verdict->outcome = outcome_make(code < 500 ? OUTCOME_TEMPORARY : OUTCOME_PERMANENT, code,
-                                    check.outcome.status.subject, check.outcome.status.detail,
-                                    check.outcome.reason);
+    verdict->listed = outcome_make(code < 500 ? OUTCOME_TEMPORARY : OUTCOME_PERMANENT, code,
+                                   check.outcome.status.subject, check.outcome.status.detail,
+                                   check.outcome.reason);
+    verdict->outcome = conf->smtpd_reject_unlisted_recipient &&
+                               !overrides(conf, SPAN("no_unknown_recipient_checks"))
+                           ? verdict->listed
+                           : outcome_ok();
 }
 
 static void notify(void *context, struct span subject, struct span text)

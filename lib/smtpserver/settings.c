@@ -71,6 +71,27 @@ static struct smtpsession_limits limits_of(const struct conf_smtpd *conf)
     };
 }
 
+/* The lists themselves come with the tables. */
+static struct smtpsession_restrictions restrictions_of(const struct conf_smtpd *conf)
+{
+    return (struct smtpsession_restrictions){
+        .delays_reject = conf->smtpd_delay_reject,
+        .checks_relay_first = conf->smtpd_relay_before_recipient_restrictions,
+        .matches_parents =
+            has_word(conf->parent_domain_matches_subdomains, SPAN("smtpd_access_maps")),
+        .has_special_owner_request = conf->owner_request_special,
+        .reject_code = (uint16_t)conf->reject_code,
+        .defer_code = (uint16_t)conf->defer_code,
+        .access_reject_code = (uint16_t)conf->access_map_reject_code,
+        .access_defer_code = (uint16_t)conf->access_map_defer_code,
+        .non_fqdn_code = (uint16_t)conf->non_fqdn_reject_code,
+        .invalid_hostname_code = (uint16_t)conf->invalid_hostname_reject_code,
+        .plaintext_code = (uint16_t)conf->plaintext_reject_code,
+        .null_access_key = conf->smtpd_null_access_lookup_key,
+        .recipient_delimiter = conf->recipient_delimiter,
+    };
+}
+
 bool smtpserver_settings_make(const struct conf_smtpd *conf, struct arena *arena,
                               struct smtpsession_settings *settings, struct conf_error *error)
 {
@@ -122,7 +143,6 @@ bool smtpserver_settings_make(const struct conf_smtpd *conf, struct arena *arena
         .detects_smtputf8 = has_word(conf->smtputf8_autodetect_classes, SPAN("smtpd")) ||
                             has_word(conf->smtputf8_autodetect_classes, SPAN("all")),
         .notified_troubles = smtp_trouble_from_words(conf->notify_classes),
-        .verify_restrictions = conf->smtpd_verify_restrictions,
         .unverified_sender = {(uint16_t)conf->unverified_sender_reject_code,
                               (uint16_t)conf->unverified_sender_defer_code,
                               conf->unverified_sender_reject_reason},
@@ -142,6 +162,7 @@ bool smtpserver_settings_make(const struct conf_smtpd *conf, struct arena *arena
         .noop_commands = conf->smtpd_noop_commands,
         .forbidden_commands = conf->smtpd_forbidden_commands,
     };
+    settings->restrictions = restrictions_of(conf);
     settings->header_rules = (struct intake_header_rules){
         .completion = settings->completion,
         .remote_domain = conf->remote_header_rewrite_domain,

@@ -15,17 +15,61 @@ static struct client_list *open_clients(const char *parameter, struct span words
     return list;
 }
 
-bool smtpserver_tables_open(const struct conf_smtpd *conf, struct smtpserver_tables *tables,
-                            struct conf_error *error)
+/* A mistake must not make an open relay: whoever may send what where is said in one of two lists.
+ */
+static bool check_relaying(const struct restriction_list *lists, struct conf_error *error)
+{
+    if (restriction_list_is_closed(&lists[SMTPSESSION_LIST_RELAY]) ||
+        restriction_list_is_closed(&lists[SMTPSESSION_LIST_RECIPIENT]))
+        return true;
+    conf_error_set(error,
+                   "in parameter smtpd_relay_restrictions or smtpd_recipient_restrictions, specify "
+                   "at least one working instance of: reject_unauth_destination, "
+                   "defer_unauth_destination, reject, defer or defer_if_permit");
+    return false;
+}
+
+static bool open_restrictions(const struct conf_smtpd *conf, struct arena *arena,
+                              struct restriction_list *lists, struct conf_error *error)
+{
+    const struct {
+        const char *parameter;
+        struct span text;
+    } texts[SMTPSESSION_LIST_COUNT] = {
+        [SMTPSESSION_LIST_CLIENT] = {"smtpd_client_restrictions", conf->smtpd_client_restrictions},
+        [SMTPSESSION_LIST_HELO] = {"smtpd_helo_restrictions", conf->smtpd_helo_restrictions},
+        [SMTPSESSION_LIST_SENDER] = {"smtpd_sender_restrictions", conf->smtpd_sender_restrictions},
+        [SMTPSESSION_LIST_RELAY] = {"smtpd_relay_restrictions", conf->smtpd_relay_restrictions},
+        [SMTPSESSION_LIST_RECIPIENT] = {"smtpd_recipient_restrictions",
+                                        conf->smtpd_recipient_restrictions},
+        [SMTPSESSION_LIST_DATA] = {"smtpd_data_restrictions", conf->smtpd_data_restrictions},
+        [SMTPSESSION_LIST_END_OF_DATA] = {"smtpd_end_of_data_restrictions",
+                                          conf->smtpd_end_of_data_restrictions},
+        [SMTPSESSION_LIST_ETRN] = {"smtpd_etrn_restrictions", conf->smtpd_etrn_restrictions},
+    };
+    for (size_t i = 0; i < SMTPSESSION_LIST_COUNT; i++) {
+        struct conf_error reason;
+        if (!restriction_list_parse(texts[i].text, arena, &lists[i], &reason)) {
+            conf_error_set(error, "%s: %s", texts[i].parameter, reason.text);
+            return false;
+        }
+        if (!restriction_list_open(&lists[i], texts[i].parameter, error))
+            return false;
+    }
+    return check_relaying(lists, error);
+}
+
+bool smtpserver_tables_open(const struct conf_smtpd *conf, struct arena *arena,
+                            struct smtpserver_tables *tables, struct conf_error *error)
 {
     error->text[0] = '\0';
     tables->command_filter =
-        table_held_open("smtpd_command_filter", conf->smtpd_command_filter, error);
+        table_held_open("smtpd_command_filter", conf->smtpd_command_filter, TABLE_KEEP_CASE, error);
     tables->ehlo_discard_maps =
         table_held_open("smtpd_discard_ehlo_keyword_address_maps",
-                        conf->smtpd_discard_ehlo_keyword_address_maps, error);
-    tables->reject_footer_maps =
-        table_held_open("smtpd_reject_footer_maps", conf->smtpd_reject_footer_maps, error);
+                        conf->smtpd_discard_ehlo_keyword_address_maps, TABLE_KEEP_CASE, error);
+    tables->reject_footer_maps = table_held_open(
+        "smtpd_reject_footer_maps", conf->smtpd_reject_footer_maps, TABLE_KEEP_CASE, error);
     tables->bare_lf_clients = open_clients("smtpd_forbid_bare_newline_exclusions",
                                            conf->smtpd_forbid_bare_newline_exclusions, error);
     tables->xclient_hosts =
@@ -34,7 +78,11 @@ bool smtpserver_tables_open(const struct conf_smtpd *conf, struct smtpserver_tab
                                           conf->smtpd_authorized_xforward_hosts, error);
     tables->local_clients =
         open_clients("local_header_rewrite_clients", conf->local_header_rewrite_clients, error);
-    return error->text[0] == '\0';
+    tables->interface_clients =
+        open_clients("smtpd_interface_clients", conf->smtpd_interface_clients, error);
+    tables->login_maps =
+        table_held_open("smtpd_sender_login_maps", conf->smtpd_sender_login_maps, 0, error);
+    return error->text[0] == '\0' && open_restrictions(conf, arena, tables->restrictions, error);
 }
 
 void smtpserver_tables_use(const struct smtpserver_tables *tables,
@@ -47,6 +95,10 @@ void smtpserver_tables_use(const struct smtpserver_tables *tables,
     settings->xclient_hosts = tables->xclient_hosts;
     settings->xforward_hosts = tables->xforward_hosts;
     settings->local_clients = tables->local_clients;
+    settings->restrictions.interface_clients = tables->interface_clients;
+    settings->restrictions.login_maps = tables->login_maps;
+    for (size_t i = 0; i < SMTPSESSION_LIST_COUNT; i++)
+        settings->restrictions.lists[i] = tables->restrictions[i];
 }
 
 void smtpserver_tables_close(struct smtpserver_tables *tables)
@@ -58,4 +110,8 @@ void smtpserver_tables_close(struct smtpserver_tables *tables)
     client_list_close(&tables->xclient_hosts);
     client_list_close(&tables->xforward_hosts);
     client_list_close(&tables->local_clients);
+    client_list_close(&tables->interface_clients);
+    table_list_close(&tables->login_maps);
+    for (size_t i = 0; i < SMTPSESSION_LIST_COUNT; i++)
+        restriction_list_close(&tables->restrictions[i]);
 }

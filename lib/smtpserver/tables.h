@@ -17,11 +17,14 @@ struct smtpserver_tables {
     struct client_list *xclient_hosts;
     struct client_list *xforward_hosts;
     struct client_list *local_clients;
+    struct client_list *interface_clients;
+    struct table_list *login_maps;
+    struct restriction_list restrictions[SMTPSESSION_LIST_COUNT];
 };
 
 /* False, with the reason in *error, where one cannot be read or is of a type that is no matter of
  * memory. */
-MUST_USE bool smtpserver_tables_open(const struct conf_smtpd *conf,
+MUST_USE bool smtpserver_tables_open(const struct conf_smtpd *conf, struct arena *arena,
                                      struct smtpserver_tables *tables, struct conf_error *error);
 /* The settings live no longer than the tables. */
 void smtpserver_tables_use(const struct smtpserver_tables *tables,

@@ -67,6 +67,14 @@ bool session_take_helo(struct smtpsession *session, struct span argument)
     return true;
 }
 
+/* A name that was refused is none: RFC 5321 section 4.1.4 has no other consequence. */
+static bool forget_helo(struct smtpsession *session)
+{
+    session->helo = span_empty();
+    session->protocol = SESSION_PROTOCOL_NONE;
+    return false;
+}
+
 static bool run_helo(struct smtpsession *session, struct span argument)
 {
     if (argument.length == 0) {
@@ -79,6 +87,8 @@ static bool run_helo(struct smtpsession *session, struct span argument)
         return false;
     }
     session->protocol = SESSION_PROTOCOL_SMTP;
+    if (!session_permits(session, "HELO", 1U << SMTPSESSION_LIST_HELO))
+        return forget_helo(session);
     session_reply_plain(session, 250, session->service->settings.server_name);
     return true;
 }
@@ -116,6 +126,9 @@ static bool run_ehlo(struct smtpsession *session, struct span argument)
         return false;
     }
     session->protocol = settings->speaks_lmtp ? SESSION_PROTOCOL_LMTP : SESSION_PROTOCOL_ESMTP;
+    if (!session_permits(session, settings->speaks_lmtp ? "LHLO" : "EHLO",
+                         1U << SMTPSESSION_LIST_HELO))
+        return forget_helo(session);
 
     struct buffer reply;
     char size[32] = "", limits[32];
@@ -190,6 +203,11 @@ static bool refuse_greeting(struct smtpsession *session)
 bool session_run_command(struct smtpsession *session, const struct smtp_command *command)
 {
     const bool speaks_lmtp = session->service->settings.speaks_lmtp;
+    if (session->is_denied && command->verb != SMTP_VERB_QUIT) {
+        session_reply(session, 503, 7, 0, "Error: access denied for %.*s[%.*s]",
+                      SPAN_PRINTF(session->peer.name), SPAN_PRINTF(session->peer.address));
+        return false;
+    }
     if (!session_may_before_tls(session, command->verb))
         return false;
     switch (command->verb) {

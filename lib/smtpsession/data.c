@@ -104,6 +104,9 @@ static void commit(struct smtpsession *session, struct reception *reception)
         reception->outcome = outcome_permanent(554, 4, 0, "Error: too many hops");
         return;
     }
+    if (!session_judge(session, "END-OF-MESSAGE", 1U << SMTPSESSION_LIST_END_OF_DATA, NULL, NULL,
+                       &reception->outcome))
+        return;
     struct queue_envelope envelope;
     fill_envelope(session, reception, received_count, &envelope);
     reception->outcome = intake_commit(&session->transaction.message, &envelope, header, arena,
@@ -167,6 +170,8 @@ bool session_data(struct smtpsession *session, struct span argument)
         session_reply(session, 501, 5, 4, "Syntax: DATA");
         return false;
     }
+    if (!session_permits(session, "DATA", 1U << SMTPSESSION_LIST_DATA))
+        return false;
     struct reception reception;
     reception_begin(session, &reception);
     session_consume_command(session);
@@ -198,12 +203,27 @@ static void skip_chunk(struct smtpsession *session, const struct smtp_chunk *chu
     (void)reception_read_chunk(session, NULL, chunk->size_bytes); /* session->end knows */
 }
 
+/* The first chunk is what DATA is elsewhere. When it is refused, it is gone and that was answered.
+ */
+static bool refuses_chunk(struct smtpsession *session, const struct smtp_chunk *chunk)
+{
+    struct outcome refusal;
+    if (session_judge(session, "BDAT", 1U << SMTPSESSION_LIST_DATA, NULL, NULL, &refusal))
+        return false;
+    skip_chunk(session, chunk);
+    if (session->end == SESSION_GOES_ON)
+        session_refuse(session, "BDAT", &refusal, NULL);
+    return true;
+}
+
 /* The reception that this chunk belongs to; when there is none, its bytes are gone and that was
  * answered. */
 static struct reception *find_reception(struct smtpsession *session, const struct smtp_chunk *chunk)
 {
     struct session_transaction *transaction = &session->transaction;
     struct reception *reception = transaction->chunks;
+    if (!reception && transaction->recipient_count > 0 && refuses_chunk(session, chunk))
+        return NULL;
     if (!reception && transaction->recipient_count > 0) {
         reception = arena_alloc(&session->transaction_arena, sizeof(*reception));
         if (reception) {

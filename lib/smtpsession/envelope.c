@@ -123,6 +123,7 @@ static bool take_sender(struct smtpsession *session, struct span argument,
     if (!takes_parameters(session, parameters) ||
         !takes_utf8_address(session, reverse_path, parameters->has_smtputf8, true))
         return false;
+    session->transaction.given_domain = reverse_path->domain;
     if (!address_complete(&settings->completion, reverse_path, &session->transaction_arena,
                           reverse_path)) {
         session_reply(session, 501, 1, 7, "Bad sender address syntax");
@@ -146,6 +147,7 @@ static bool take_sender(struct smtpsession *session, struct span argument,
         session_refuse(session, "MAIL", &refusal, NULL);
         return false;
     }
+    session->transaction.has_sender = true;
     return true;
 }
 
@@ -197,6 +199,7 @@ bool session_mail(struct smtpsession *session, struct span argument)
         return false;
     struct smtp_parameters parameters;
     if (!take_sender(session, argument, &parameters) ||
+        !session_permits(session, "MAIL", 1U << SMTPSESSION_LIST_SENDER) ||
         !session_sender_may(session, LIMIT_KIND_SENDER_MESSAGE, NULL)) {
         session_reset_transaction(session);
         return false;
@@ -223,28 +226,40 @@ static void refuse_recipient(struct smtpsession *session, const char *stage,
     session_refuse(session, stage, &outcome, recipient);
 }
 
+/* The lists that are asked about a recipient. */
+static unsigned recipient_lists(const struct smtpsession *session)
+{
+    const unsigned lists = 1U << SMTPSESSION_LIST_RELAY | 1U << SMTPSESSION_LIST_RECIPIENT;
+    return session->service->settings.restrictions.delays_reject
+               ? lists | 1U << SMTPSESSION_LIST_CLIENT | 1U << SMTPSESSION_LIST_HELO |
+                     1U << SMTPSESSION_LIST_SENDER
+               : lists;
+}
+
 /* May this client send to this recipient? *verdict is filled in any case; when not, the refusal was
- * answered. */
+ * answered. What is wrong with an address of others is said whoever asks; that one of ours does
+ * not exist, only to those whom the lists let pass. */
 static bool check_recipient(struct smtpsession *session, const char *stage,
                             const struct mailbox *recipient, struct arena *arena,
                             struct smtpsession_verdict *verdict)
 {
     const struct smtpsession_service *service = session->service;
+    struct outcome refusal;
     service->backend.check_recipient(service->backend.context,
                                      session->transaction.reverse_path.text, recipient,
                                      session->transaction.recipient_count == 0, arena, verdict);
-    if (outcome_is_ok(&verdict->outcome) && !verdict->is_ours && !session->is_trusted)
-        verdict->outcome = outcome_make(
-            service->settings.relay_reject_code < 500 ? OUTCOME_TEMPORARY : OUTCOME_PERMANENT,
-            service->settings.relay_reject_code, 7, 1, SPAN("Relay access denied"));
-    const struct mailbox *about = recipient;
-    if (outcome_is_ok(&verdict->outcome) &&
-        session_verifies(session, span_is_empty(verdict->expansion.records) ? recipient : NULL,
-                         &about, &verdict->outcome))
+    const bool is_known = outcome_is_ok(&verdict->outcome) ||
+                          (verdict->outcome.kind == OUTCOME_PERMANENT && verdict->is_ours);
+    if (is_known &&
+        !session_judge(session, stage, recipient_lists(session), recipient, verdict, &refusal)) {
+        session_refuse(session, stage, &refusal, recipient);
+        return false;
+    }
+    if (outcome_is_ok(&verdict->outcome))
         return true;
     refuse_recipient(session, stage, recipient,
                      verdict->is_about_sender ? session->transaction.reverse_path.text
-                                              : about->text,
+                                              : recipient->text,
                      verdict->outcome);
     return false;
 }

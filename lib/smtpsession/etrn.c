@@ -20,6 +20,19 @@ static bool refuse(struct smtpsession *session, uint16_t code, const char *text)
     return false;
 }
 
+/* Those about the client and its name, too, where they were put off. */
+static bool is_permitted(struct smtpsession *session)
+{
+    unsigned lists = 1U << SMTPSESSION_LIST_ETRN;
+    struct outcome refusal;
+    if (session->service->settings.restrictions.delays_reject)
+        lists |= 1U << SMTPSESSION_LIST_CLIENT | 1U << SMTPSESSION_LIST_HELO;
+    if (session_judge(session, "ETRN", lists, NULL, NULL, &refusal))
+        return true;
+    session_refuse(session, "ETRN", &refusal, NULL);
+    return false;
+}
+
 bool session_etrn(struct smtpsession *session, struct span argument)
 {
     const struct smtpsession_settings *settings = &session->service->settings;
@@ -36,6 +49,8 @@ bool session_etrn(struct smtpsession *session, struct span argument)
         domain = span_after(domain, 1);
     if (address_domain_check(domain, 0) != PARSE_OK && !address_literal_parse(domain, &literal))
         return refuse(session, 501, "Error: invalid parameter syntax");
+    if (!is_permitted(session))
+        return false;
     if (!is_served(settings, domain)) {
         const struct span text = arena_format(&session->transaction_arena,
                                               "<%.*s>: service unavailable", SPAN_PRINTF(domain));

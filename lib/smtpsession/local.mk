@@ -1,11 +1,13 @@
 # lib/smtpsession: the server's side of an SMTP session.
 lib_libposthouse_a_SOURCES += \
+	lib/smtpsession/access.c \
 	lib/smtpsession/attributes.c lib/smtpsession/attributes.h \
 	lib/smtpsession/client.c \
 	lib/smtpsession/commands.c \
 	lib/smtpsession/data.c \
 	lib/smtpsession/envelope.c \
 	lib/smtpsession/etrn.c \
+	lib/smtpsession/judge.c lib/smtpsession/judge.h \
 	lib/smtpsession/lookups.c \
 	lib/smtpsession/reception.c lib/smtpsession/reception.h \
 	lib/smtpsession/greet.c \

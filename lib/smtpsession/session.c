@@ -201,13 +201,19 @@ void session_refuse(struct smtpsession *session, const char *stage, const struct
     struct span text = span_after(buffer_span(&session->stream.output), session->last_reply_offset);
     text = session->plain_reply.length ? session->plain_reply
                                        : span_first(text, span_find_byte(text, '\r'));
+    session_log_refusal(session, "reject", stage, text, recipient);
+}
+
+void session_log_refusal(struct smtpsession *session, const char *action, const char *stage,
+                         struct span text, const struct mailbox *recipient)
+{
     const struct session_transaction *transaction = &session->transaction;
     const struct log_refusal refusal = {
-        .action = "reject",
+        .action = action,
         .stage = stage,
         .peer = &session->peer,
         .text = text,
-        .has_sender = transaction->is_open,
+        .has_sender = transaction->is_open || transaction->has_sender,
         .sender = transaction->reverse_path.text,
         .has_recipient = recipient != NULL,
         .recipient = recipient ? recipient->text : span_empty(),
@@ -541,8 +547,12 @@ static void greet(struct smtpsession *session)
             buffer_reset(&session->stream.output);
         return;
     }
-    if (session_wrap_in_tls(session) && session_wait_before_greeting(session))
+    if (!session_wrap_in_tls(session) || !session_wait_before_greeting(session))
+        return;
+    if (session_permits(session, "CONNECT", 1U << SMTPSESSION_LIST_CLIENT))
         session_reply_plain(session, 220, settings->banner);
+    else if (session->end == SESSION_GOES_ON)
+        session->is_denied = true;
 }
 
 static void run_session(void *argument)

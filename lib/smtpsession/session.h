@@ -22,6 +22,7 @@
 #include "system/loop.h"
 #include "table/clients.h"
 #include "table/list.h"
+#include "table/restrictions.h"
 
 /* What happens to a client that talks before it is greeted. */
 enum smtpsession_greet_action {
@@ -50,6 +51,38 @@ struct smtpsession_unverified {
     uint16_t reject_code;
     uint16_t defer_code;
     struct span reject_reason; /* empty: what the probe came to */
+};
+
+/* Lists of restrictions, in the order in which they are asked. */
+enum smtpsession_list {
+    SMTPSESSION_LIST_CLIENT,
+    SMTPSESSION_LIST_HELO,
+    SMTPSESSION_LIST_SENDER,
+    SMTPSESSION_LIST_RELAY,
+    SMTPSESSION_LIST_RECIPIENT,
+    SMTPSESSION_LIST_DATA,
+    SMTPSESSION_LIST_END_OF_DATA,
+    SMTPSESSION_LIST_ETRN,
+    SMTPSESSION_LIST_COUNT
+};
+
+struct smtpsession_restrictions {
+    struct restriction_list lists[SMTPSESSION_LIST_COUNT];
+    bool delays_reject;      /* client, HELO and sender are judged at RCPT and ETRN */
+    bool checks_relay_first; /* before the list about recipients */
+    bool matches_parents;    /* example.org in a table is about what is below it, too */
+    bool has_special_owner_request;
+    uint16_t reject_code;
+    uint16_t defer_code;
+    uint16_t access_reject_code;
+    uint16_t access_defer_code;
+    uint16_t non_fqdn_code;
+    uint16_t invalid_hostname_code;
+    uint16_t plaintext_code;
+    struct span null_access_key; /* of the null reverse-path in tables */
+    struct span recipient_delimiter;
+    const struct client_list *interface_clients; /* this machine's own addresses; NULL: none */
+    struct table_list *login_maps;               /* who may send as whom; NULL: everybody */
 };
 
 /* Named as in main.cf, in the words of this code. */
@@ -109,8 +142,8 @@ struct smtpsession_settings {
     int64_t proxy_timeout_ms;
     const struct client_list *local_clients; /* whose headers are completed */
     struct intake_header_rules header_rules;
-    unsigned notified_troubles;      /* of enum smtp_trouble */
-    struct span verify_restrictions; /* in which reject_unverified_... may stand */
+    unsigned notified_troubles; /* of enum smtp_trouble */
+    struct smtpsession_restrictions restrictions;
     struct smtpsession_unverified unverified_sender;
     struct smtpsession_unverified unverified_recipient;
     struct table_list *command_filter; /* NULL: none, as below */
@@ -136,6 +169,7 @@ struct smtpsession_settings {
 
 struct smtpsession_verdict {
     struct outcome outcome; /* of the recipient as such; the reason follows "<recipient>: " */
+    struct outcome listed;  /* the same where the settings let unknown recipients pass */
     bool is_ours;           /* final destination or relay domain: no relaying for strangers */
     struct span recipient;  /* completed */
     struct addr_expansion expansion; /* whom it stands for */

@@ -60,7 +60,9 @@ struct session_forwarded {
 struct session_transaction {
     bool is_open;                       /* MAIL was accepted */
     struct session_forwarded forwarded; /* before MAIL */
+    bool has_sender;                    /* MAIL named one, which is being judged */
     struct mailbox reverse_path;
+    struct span given_domain; /* of the reverse-path, as the client wrote it */
     struct smtp_parameters parameters;
     uint32_t recipient_count; /* accepted */
     uint32_t refused_overshoot;
@@ -90,6 +92,7 @@ struct smtpsession {
     bool has_name;                  /* confirmed by DNS */
     bool is_trusted;
     bool is_unwelcome;       /* it talked before it was greeted: no recipient is accepted */
+    bool is_denied;          /* the list about clients refused it, before it was greeted */
     struct tls_session *tls; /* NULL: the connection is not one of TLS */
     bool is_limited;         /* counted by limitd */
     struct limit_hold connection;
@@ -131,6 +134,9 @@ void session_reply_outcome(struct smtpsession *session, const struct outcome *ou
 /* As session_reply_outcome, and a line for the log. recipient may be NULL. */
 void session_refuse(struct smtpsession *session, const char *stage, const struct outcome *outcome,
                     const struct mailbox *recipient);
+/* session.c: the line alone. text begins with the reply's codes. */
+void session_log_refusal(struct smtpsession *session, const char *action, const char *stage,
+                         struct span text, const struct mailbox *recipient);
 /* Sends what was answered. */
 void session_flush(struct smtpsession *session);
 /* More input, after sending what was answered; false when session->end says why not. */
@@ -222,10 +228,20 @@ void session_note_reply(struct smtpsession *session, uint16_t code,
 void session_forget_talk(struct smtpsession *session);
 void session_notify(struct smtpsession *session);
 
-/* verify.c: false when an address is not verified and has to be; *about is which. recipient is NULL
- * where it stands for others: that it exists is known here. */
-MUST_USE bool session_verifies(struct smtpsession *session, const struct mailbox *recipient,
-                               const struct mailbox **about, struct outcome *refusal);
+/* verify.c: true where it is, or where the setting lets it pass although nobody knows. what:
+ * "Sender" or "Recipient"; detail: of the status. */
+MUST_USE bool session_is_verified(struct smtpsession *session, struct span address,
+                                  const struct smtpsession_unverified *settings, const char *what,
+                                  uint16_t detail, struct outcome *refusal);
+
+/* judge.c: may it be? lists: bits by enum smtpsession_list. recipient and verdict are NULL where
+ * there is no recipient. When not, *refusal is the whole answer. */
+MUST_USE bool session_judge(struct smtpsession *session, const char *stage, unsigned lists,
+                            const struct mailbox *recipient,
+                            const struct smtpsession_verdict *verdict, struct outcome *refusal);
+/* The same for lists without a recipient, at commands of their own; when not, that was answered.
+ * Lists that smtpd_delay_reject puts off are left out. */
+MUST_USE bool session_permits(struct smtpsession *session, const char *stage, unsigned lists);
 
 /* data.c: DATA, to the reply after the last dot. */
 bool session_data(struct smtpsession *session, struct span argument);

@@ -9,9 +9,10 @@
 #include "table/clients.h"
 #include "table/held.h"
 #include "table/names.h"
+#include "table/restrictions.h"
 #include "table/table.h"
 
-enum { CHECK_ERROR_MAX_BYTES = 512, SHOWN_MAX_BYTES = 100 };
+enum { CHECK_ERROR_MAX_BYTES = 512, CHECK_LIST_MAX_BYTES = 1 << 20, SHOWN_MAX_BYTES = 100 };
 
 struct table_setting {
     struct span name;
@@ -139,6 +140,23 @@ static void check_client(const struct table_setting *setting, struct span word)
     buffer_release(&error);
 }
 
+static void check_restrictions(const struct table_setting *setting, struct span value)
+{
+    struct restriction_list list;
+    struct conf_error error;
+    struct arena arena;
+    arena_init(&arena, CHECK_LIST_MAX_BYTES, 0);
+    if (!restriction_list_parse(value, &arena, &list, &error))
+        conf_notice_add(setting->notices, CONF_NOTICE_ERROR, "%.*s %.*s = %.*s: %s",
+                        SPAN_PRINTF(setting->origin), SPAN_PRINTF(setting->name),
+                        SPAN_PRINTF(span_first(value, SHOWN_MAX_BYTES)), error.text);
+    else
+        for (size_t i = 0; i < list.count; i++)
+            if (!span_is_empty(list.items[i].table_name))
+                check_held_table(setting, list.items[i].table_name);
+    arena_destroy(&arena);
+}
+
 void table_check_setting(void *context UNUSED, const struct conf_parameter *parameter,
                          struct span name, struct span value, struct span origin,
                          struct conf_notices *notices)
@@ -148,8 +166,13 @@ void table_check_setting(void *context UNUSED, const struct conf_parameter *para
 
     if (parameter->content != CONF_CONTENT_TABLES &&
         parameter->content != CONF_CONTENT_HELD_TABLES &&
+        parameter->content != CONF_CONTENT_RESTRICTIONS &&
         parameter->content != CONF_CONTENT_MATCH_LIST && parameter->content != CONF_CONTENT_CLIENTS)
         return;
+    if (parameter->content == CONF_CONTENT_RESTRICTIONS) {
+        check_restrictions(&setting, value);
+        return;
+    }
     while (table_next_name(&rest, &word)) {
         if (parameter->content == CONF_CONTENT_TABLES)
             check_table(&setting, word);

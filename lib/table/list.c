@@ -114,6 +114,11 @@ size_t table_list_count(const struct table_list *list)
     return list->count;
 }
 
+void table_list_replace(struct table_list *list, size_t index, struct table *table)
+{
+    list->tables[index] = table;
+}
+
 struct table *table_list_at(const struct table_list *list, size_t index)
 {
     return list->tables[index];

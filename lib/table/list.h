@@ -23,5 +23,7 @@ struct span table_list_error(const struct table_list *list);
 /* The tables, for those who must know their files. */
 size_t table_list_count(const struct table_list *list);
 struct table *table_list_at(const struct table_list *list, size_t index);
+/* Another in its place, which the list owns from now on; the one before is the caller's. */
+void table_list_replace(struct table_list *list, size_t index, struct table *table);
 
 #endif

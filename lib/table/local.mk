@@ -20,6 +20,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/table/pattern.c lib/table/pattern.h \
 	lib/table/pcre.c \
 	lib/table/regexp.c \
+	lib/table/restrictions.c lib/table/restrictions.h \
 	lib/table/rules.c lib/table/rules.h \
 	lib/table/server.c \
 	lib/table/server_protocol.c lib/table/server_protocol.h \

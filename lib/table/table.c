@@ -63,8 +63,8 @@ static const struct table_kind *find_kind(struct span type)
     return NULL;
 }
 
-static struct table *create(struct span name, const struct table_kind *kind,
-                            const struct table_options *options)
+struct table *table_create(struct span name, const struct table_kind *kind,
+                           const struct table_options *options)
 {
     struct table *table = calloc(1, sizeof(*table));
     if (!table)
@@ -106,7 +106,7 @@ static struct table *open_at(struct span name, const struct table_options *optio
                              SPAN_PRINTF(span_first(type, 100)));
         return NULL;
     }
-    struct table *table = create(name, kind, options);
+    struct table *table = table_create(name, kind, options);
     if (!table) {
         buffer_append_string(error, "memory is out");
         return NULL;
@@ -157,7 +157,7 @@ struct table *table_open_unavailable(struct span name, struct span reason)
 {
     static const struct table_kind unavailable = {.type = "unavailable",
                                                   .lookup = unavailable_lookup};
-    struct table *table = create(span_first(name, TABLE_NAME_MAX_BYTES), &unavailable, NULL);
+    struct table *table = table_create(span_first(name, TABLE_NAME_MAX_BYTES), &unavailable, NULL);
     struct span *kept = table ? arena_alloc(&table->arena, sizeof(*kept)) : NULL;
     if (kept) {
         *kept = arena_copy(&table->arena, reason);

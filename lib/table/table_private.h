@@ -58,6 +58,10 @@ extern const struct table_kind table_kind_unix;
 /* Replaces the error text. */
 void table_fail(struct table *table, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/* Without a state: that is the kind's, whose open() is not called. NULL when memory is out. */
+MUST_USE struct table *table_create(struct span name, const struct table_kind *kind,
+                                    const struct table_options *options);
+
 /* A table that whole asks in its lookups, with whole's options but without ask_elsewhere: whoever
  * must wait is asked elsewhere as a whole. NULL after table_fail(whole). */
 MUST_USE struct table *table_open_part(struct table *whole, struct span name);

@@ -64,6 +64,22 @@ def test_relay_only_for_mynetworks(make_instance):
                      r"helo=<client\.example>$")
 
 
+def test_access_tables_that_postmap_makes(make_instance):
+    """The daemon opens no files: what stands in them was read before."""
+    one = make_instance("here", users=["you@here.test"])
+    access = one.etc / "access"
+    access.write_text("client.example REJECT not from there\nother.example OK\n")
+    assert one.run("postmap", f"hash:{access}").returncode == 0
+    one.set(smtpd_sender_restrictions=f"check_sender_access hash:{access}, permit")
+    one.start()
+    assert Raw(one).open("you@here.test") == [
+        "554 5.7.1 <sender@client.example>: Sender address rejected: not from there"]
+    raw = Raw(one)
+    raw.say("EHLO client.example")
+    raw.say("MAIL FROM:<sender@other.example>")
+    assert raw.say("RCPT TO:<you@here.test>").startswith("250 2.1.5")
+
+
 def test_unknown_recipient_is_refused_at_rcpt(here):
     [answer] = Raw(here).open("unknown@here.test")
     assert answer == ("550 5.1.1 <unknown@here.test>: Recipient address rejected: "

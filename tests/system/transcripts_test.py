@@ -10,7 +10,8 @@ FOLDER = pathlib.Path(__file__).resolve().parent.parent / "transcripts/smtpd"
 # What Postfix 3.7 offers and we do not, yet or on purpose.
 NOT_OFFERED = "starttls"
 # The client is on this machine, and yet is to be treated as any other.
-STRANGERS = {"smtpd_forbid_bare_newline_exclusions": "", "local_header_rewrite_clients": ""}
+STRANGERS = {"smtpd_relay_restrictions": "permit_mynetworks, reject_unauth_destination",
+             "smtpd_forbid_bare_newline_exclusions": "", "local_header_rewrite_clients": ""}
 ONLY_OURS = "LIMITS"
 FIRST_PORT = 2600
 

@@ -9,6 +9,7 @@
 #define CONF_CLIENTS(name, default_text, meaning) struct span name;
 #define CONF_TABLES(name, default_text, meaning) struct span name;
 #define CONF_HELD_TABLES(name, default_text, meaning) struct span name;
+#define CONF_RESTRICTIONS(name, default_text, meaning) struct span name;
 #define CONF_MATCH_LIST(name, default_text, meaning) struct span name;
 #define CONF_TEMPLATES(name, default_text, meaning) struct span name;
 #define CONF_CHOICE(name, default_text, choices, meaning) struct span name;

@@ -26,6 +26,8 @@
 #define CONF_TABLES(name, default_text, meaning) CONF_LISTED(name, TABLES, default_text, meaning)
 #define CONF_HELD_TABLES(name, default_text, meaning)                                              \
     CONF_LISTED(name, HELD_TABLES, default_text, meaning)
+#define CONF_RESTRICTIONS(name, default_text, meaning)                                             \
+    CONF_LISTED(name, RESTRICTIONS, default_text, meaning)
 #define CONF_MATCH_LIST(name, default_text, meaning)                                               \
     CONF_LISTED(name, MATCH_LIST, default_text, meaning)
 #define CONF_TEMPLATES(name, default_text, meaning)                                                \

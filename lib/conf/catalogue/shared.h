@@ -38,6 +38,10 @@
 #define CONF_SHARED_allow_percent_hack CONF_BOOL(allow_percent_hack, "yes", \
     "Rewrite user%domain to user@domain.")
 
+#define CONF_SHARED_parent_domain_matches_subdomains CONF_TEXT(parent_domain_matches_subdomains, \
+    "debug_peer_list,fast_flush_domains,mynetworks,permit_mx_backup_networks,qmqpd_authorized_clients,relay_domains,smtpd_access_maps", 0, 4096, \
+    "Lists in which example.org also means its subdomains; elsewhere that is written .example.org.")
+
 /* Networks. */
 #define CONF_SHARED_mynetworks CONF_NETWORKS(mynetworks, "", \
     "Clients that may relay: addresses, networks, and with ! before them those that may not. Unset: from mynetworks_style.")

@@ -106,33 +106,6 @@ static void test_check(void **state)
     }
 }
 
-/* Lists in which a word that refuses would refuse more than we do. */
-static void test_restrictions_that_narrow(void **state)
-{
-    (void)state;
-    static const char *const values[] = {
-        "reject_unauth_destination",
-        "permit_sasl_authenticated, reject_unauth_destination",
-        "reject_unauth_destination, permit_mynetworks",
-        "permit_mynetworks, reject",
-        "permit_mynetworks, check_client_access hash:/x, reject_unauth_destination",
-    };
-    static const char *const names[] = {"smtpd_relay_restrictions", "smtpd_recipient_restrictions"};
-    for (size_t i = 0; i < ARRAY_LENGTH(values); i++) {
-        for (size_t n = 0; n < ARRAY_LENGTH(names); n++) {
-            char text[256];
-            struct arena arena;
-            struct conf_notices notices;
-            (void)snprintf(text, sizeof(text), "%s = %s\n", names[n], values[i]);
-            const struct check_case row = {text, "", CONF_NOTICE_ERROR, ""};
-            arena_init(&arena, TEST_ARENA_BYTES, 0);
-            run(&row, &arena, &notices);
-            assert_int_equal(notices.error_count, 1);
-            arena_destroy(&arena);
-        }
-    }
-}
-
 static void test_suggestions(void **state)
 {
     (void)state;
@@ -187,7 +160,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_check),
-        cmocka_unit_test(test_restrictions_that_narrow),
         cmocka_unit_test(test_suggestions),
         cmocka_unit_test(test_notices_are_said_once),
     };

@@ -158,7 +158,8 @@ static void check_recipient(void *context, struct span sender, const struct mail
     (void)context;
     (void)sender;
     const struct span local_part = recipient->local_part;
-    *verdict = (struct smtpsession_verdict){.outcome = outcome_ok(), .recipient = recipient->text};
+    *verdict = (struct smtpsession_verdict){
+        .outcome = outcome_ok(), .listed = outcome_ok(), .recipient = recipient->text};
     if (recipient->domain.length == 0) {
         verdict->recipient = arena_format(arena, "%.*s@here.test", SPAN_PRINTF(recipient->text));
         verdict->is_ours = true;
@@ -173,6 +174,7 @@ static void check_recipient(void *context, struct span sender, const struct mail
     else
         verdict->outcome = outcome_permanent(
             550, 1, 1, "Recipient address rejected: User unknown in virtual mailbox table");
+    verdict->listed = verdict->outcome;
 }
 
 /* Whoever is called "unverified" takes no mail, and of "unsure" nobody can say. */
@@ -252,7 +254,9 @@ void harness_run(const char *main_text, void (*body)(struct harness *harness, vo
                                           "smtpd_peername_lookup = no\n"
                                           /* Clients here are on the loopback network. */
                                           "smtpd_forbid_bare_newline_exclusions =\n"
-                                          "local_header_rewrite_clients =\n%s",
+                                          "local_header_rewrite_clients =\n"
+                                          "smtpd_relay_restrictions = permit_mynetworks, "
+                                          "reject_unauth_destination\n%s",
                                           main_text);
     const char *string = arena_string(&harness->arena, text);
     assert_non_null(string);
@@ -265,7 +269,7 @@ void harness_run(const char *main_text, void (*body)(struct harness *harness, vo
     harness->flush_domains = client_list_open(harness->conf.fast_flush_domains, &reason);
     assert_non_null(harness->flush_domains);
     settings.flush_domains = harness->flush_domains;
-    if (!smtpserver_tables_open(&harness->conf, &harness->tables, &error))
+    if (!smtpserver_tables_open(&harness->conf, &harness->arena, &harness->tables, &error))
         fail_msg("%s", error.text);
     smtpserver_tables_use(&harness->tables, &settings);
     if (!smtpserver_tls_create(&harness->conf, SPAN("smtp"), &harness->tls, &error))

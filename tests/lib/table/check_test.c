@@ -27,12 +27,24 @@ static const struct {
      "relay_domains: nonsense:/x: unsupported dictionary type: nonsense"},
     {"relayhost = nonsense:/x\n", 0, NULL},
     {"smtpd_command_filter = pcre:{{/x/ y}}\n", 0, NULL},
-    {"smtpd_command_filter = inline:{a=b}, hash:/x\n", CONF_NOTICE_ERROR,
-     "main.cf, line 1: smtpd_command_filter: hash:/x: a table of type cidr, inline, pcre, regexp, "
-     "static or texthash is needed here"},
-    {"smtp_reply_filter = proxy:regexp:/x\n", CONF_NOTICE_ERROR,
-     "smtp_reply_filter: proxy:regexp:/x: a"},
-    {"default_delivery_status_filter = lmdb:/x\n", CONF_NOTICE_ERROR, "lmdb:/x: a table of type"},
+    {"smtpd_command_filter = inline:{a=b}, unix:passwd.byname\n", CONF_NOTICE_ERROR,
+     "main.cf, line 1: smtpd_command_filter: unix:passwd.byname: a table of type btree, cdb, cidr, "
+     "hash, inline, lmdb, pcre, regexp, static or texthash is needed here"},
+    {"smtp_reply_filter = proxy:tcp:/x\n", CONF_NOTICE_ERROR, "smtp_reply_filter: proxy:tcp:/x: a"},
+    {"default_delivery_status_filter = socketmap:/x\n", CONF_NOTICE_ERROR,
+     "socketmap:/x: a table of type"},
+    {"smtpd_recipient_restrictions = permit_mynetworks, check_client_access cidr:{{::/0 ok}}, "
+     "inline:{a=b}, reject\n",
+     0, NULL},
+    {"smtpd_client_restrictions = permit_mynetworks, reject_rbl_client bl.example\n",
+     CONF_NOTICE_ERROR,
+     "main.cf, line 1: smtpd_client_restrictions = permit_mynetworks, reject_rbl_client "
+     "bl.example: "
+     "this release cannot do \"reject_rbl_client\", and would let pass what it is to stop"},
+    {"smtpd_sender_restrictions = check_sender_access\n", CONF_NOTICE_ERROR,
+     "check_sender_access is followed by a table"},
+    {"smtpd_sender_restrictions = check_sender_access unix:passwd.byname\n", CONF_NOTICE_ERROR,
+     "unix:passwd.byname: a table of type"},
     {"lmtp_discard_lhlo_keyword_address_maps = nonsense:/x\n", CONF_NOTICE_ERROR, "nonsense:/x: a"},
 };
 

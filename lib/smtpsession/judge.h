@@ -1,0 +1,52 @@
+/* smtpsession/judge - lists of restrictions at work, as Postfix has them: one list after the other,
+ * each until a word permits or refuses. A permission ends its own list, a refusal all.
+ * Interface: session_judge(). Callers: this folder. judge.c has the words, access.c the tables. */
+#ifndef SMTPSESSION_JUDGE_H
+#define SMTPSESSION_JUDGE_H
+
+#include "smtpsession/session_private.h"
+
+enum judge_ruling { JUDGE_GOES_ON, JUDGE_PERMITS, JUDGE_REFUSES };
+
+/* What a word, or the value of a table, is about: as replies name it. */
+struct judge_subject {
+    struct span name;
+    const char *class;
+};
+
+struct judge {
+    struct smtpsession *session;
+    const char *stage; /* for the log */
+    enum smtpsession_list list;
+    const struct mailbox *recipient;           /* NULL before there is one */
+    const struct smtpsession_verdict *verdict; /* on the recipient */
+    bool only_warns;                           /* warn_if_reject stood before the word */
+    unsigned depth;                            /* of lists that tables name */
+    struct outcome refusal;
+    struct outcome if_permitted; /* not OK: the refusal of what the lists let pass */
+    struct outcome if_refused;   /* not OK: in place of a permanent refusal */
+};
+
+/* "<name>: class rejected: text" with this code; a warning where that is all that is asked for. */
+MUST_USE enum judge_ruling judge_refuse(struct judge *judge, uint16_t code, uint16_t subject,
+                                        uint16_t detail, const struct judge_subject *about,
+                                        struct span text);
+/* The same without a pattern: the reason as a whole. */
+MUST_USE enum judge_ruling judge_refuse_as(struct judge *judge, struct outcome refusal);
+/* A table that cannot be asked, a value that means nothing: never let pass. */
+MUST_USE enum judge_ruling judge_fail(struct judge *judge, struct span name);
+/* Logs a line about the command without refusing it. */
+void judge_log(struct judge *judge, const char *action, struct span text);
+MUST_USE enum judge_ruling judge_run(struct judge *judge, const struct restriction_list *list);
+/* What the list that is at work is about. */
+struct judge_subject judge_subject_of_list(const struct judge *judge);
+struct judge_subject judge_sender(const struct judge *judge);
+struct judge_subject judge_recipient(const struct judge *judge);
+
+/* access.c: a word that is followed by a table. */
+MUST_USE enum judge_ruling judge_access(struct judge *judge, const struct restriction *item);
+/* Who may send as this sender? Names in *owners; false where nobody is named. *has_failed: nobody
+ * can say. */
+MUST_USE bool judge_find_owners(struct judge *judge, struct buffer *owners, bool *has_failed);
+
+#endif
