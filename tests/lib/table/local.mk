@@ -1,9 +1,21 @@
 # tests of lib/table
 if HAVE_CMOCKA
-check_PROGRAMS += tests/lib/table/address_lookup_test tests/lib/table/alias_source_test tests/lib/table/check_test tests/lib/table/clients_test tests/lib/table/rules_test tests/lib/table/source_test tests/lib/table/table_test
-TESTS += tests/lib/table/address_lookup_test tests/lib/table/alias_source_test tests/lib/table/check_test tests/lib/table/clients_test tests/lib/table/rules_test tests/lib/table/source_test tests/lib/table/table_test
-check_PROGRAMS += tests/lib/table/address_lookup_test tests/lib/table/alias_source_test tests/lib/table/check_test tests/lib/table/kinds_test tests/lib/table/rules_test tests/lib/table/source_test tests/lib/table/table_test
-TESTS += tests/lib/table/address_lookup_test tests/lib/table/alias_source_test tests/lib/table/check_test tests/lib/table/kinds_test tests/lib/table/rules_test tests/lib/table/source_test tests/lib/table/table_test
+check_PROGRAMS += tests/lib/table/address_lookup_test
+TESTS += tests/lib/table/address_lookup_test
+check_PROGRAMS += tests/lib/table/alias_source_test
+TESTS += tests/lib/table/alias_source_test
+check_PROGRAMS += tests/lib/table/check_test
+TESTS += tests/lib/table/check_test
+check_PROGRAMS += tests/lib/table/clients_test
+TESTS += tests/lib/table/clients_test
+check_PROGRAMS += tests/lib/table/kinds_test
+TESTS += tests/lib/table/kinds_test
+check_PROGRAMS += tests/lib/table/rules_test
+TESTS += tests/lib/table/rules_test
+check_PROGRAMS += tests/lib/table/source_test
+TESTS += tests/lib/table/source_test
+check_PROGRAMS += tests/lib/table/table_test
+TESTS += tests/lib/table/table_test
 tests_lib_table_address_lookup_test_SOURCES = tests/lib/table/address_lookup_test.c tests/test.h
 tests_lib_table_address_lookup_test_LDADD = $(test_libs) $(DB_LIBS)
 tests_lib_table_alias_source_test_SOURCES = tests/lib/table/alias_source_test.c tests/test.h
