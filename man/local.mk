@@ -10,6 +10,7 @@ dist_man_MANS += man/error.8
 dist_man_MANS += man/fetchd.8
 dist_man_MANS += man/limitd.8
 dist_man_MANS += man/connectd.8
+dist_man_MANS += man/keyd.8
 dist_man_MANS += man/lmtp.8
 dist_man_MANS += man/local.8
 dist_man_MANS += man/logd.8

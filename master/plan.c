@@ -354,7 +354,8 @@ static size_t count_processes(const struct planning *planning, const struct conf
                               const struct wiring_program *program)
 {
     size_t count = program->traits & WIRING_PER_CORE ? planning->core_count : 1;
-    if (conf->has_process_limit && conf->process_limit > 0 && conf->process_limit < count)
+    if (conf->has_process_limit && conf->process_limit > 0 &&
+        (conf->process_limit < count || program->traits & WIRING_AS_MANY_AS_SAID))
         count = conf->process_limit;
     const size_t limit = planning->plan->settings.default_process_limit;
     return count < limit ? count : limit;

@@ -35,6 +35,8 @@ const struct wiring_program wiring_programs[] = {
               WIRING_STAGE_HELP, NULL, NULL},
     /* 19 */ {"fetchd", IPC_ROLE_FETCHD, WIRING_FOR_CLIENTS | WIRING_ONE_SERVICE, WIRING_STAGE_HELP,
               NULL, NULL},
+    /* 20 */ {"keyd", IPC_ROLE_KEYD, WIRING_FOR_CLIENTS | WIRING_ONE_SERVICE | WIRING_AS_MANY_AS_SAID,
+              WIRING_STAGE_HELP, NULL, NULL},
 };
 
 const struct wiring_line wiring_lines[] = {
@@ -59,6 +61,7 @@ const struct wiring_line wiring_lines[] = {
     {IPC_ROLE_STSD,    IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_FETCHD,  IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_AUTHD,   IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
+    {IPC_ROLE_KEYD,    IPC_ROLE_LOGD,    WIRING_SAME_GENERATION},
     /* Whoever makes mail: may it be, and into the queue with it. */
     {IPC_ROLE_SMTPD,   IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},
     {IPC_ROLE_BOUNCE,  IPC_ROLE_ADDRD,   WIRING_SAME_GENERATION},

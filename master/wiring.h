@@ -27,6 +27,8 @@ enum wiring_trait {
     /* A process is there, named in master.cf or not, when one of its clients is. Its row comes
      * after theirs. */
     WIRING_FOR_CLIENTS = 1 << 8,
+    /* The column maxproc says how many there are, not only how many at most; one by default. */
+    WIRING_AS_MANY_AS_SAID = 1 << 9,
 };
 
 /* In which order processes are told to leave: a stage waits for the ones before it. */

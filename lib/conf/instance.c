@@ -274,6 +274,16 @@ static bool append_setting(const struct conf_instance *instance, const struct co
     return is_ok;
 }
 
+static bool append_each_service(const struct conf_instance *instance,
+                                const struct conf_parameter *parameter, struct buffer *output,
+                                struct conf_notices *notices)
+{
+    buffer_append_format(output, "%s = ", parameter->name);
+    const bool is_ok = conf_each_service_render(instance, parameter, output, notices);
+    buffer_append_byte(output, '\n');
+    return is_ok;
+}
+
 /* Who adds lines for a family: every transport that sets it, and those with a default of their own.
  */
 struct family_writer {
@@ -355,7 +365,9 @@ bool conf_instance_settings(const struct conf_instance *instance,
     for (size_t i = 0; i < part->parameter_count; i++) {
         const struct conf_parameter *parameter = &part->parameters[i];
         const struct span name = span_from_string(parameter->name);
-        if (parameter->family == CONF_FAMILY_SUFFIX)
+        if (parameter->programs)
+            is_ok = append_each_service(instance, parameter, output, notices) && is_ok;
+        else if (parameter->family == CONF_FAMILY_SUFFIX)
             is_ok = append_family(instance, service, part, parameter, output, notices) && is_ok;
         else if (parameter->family == CONF_FAMILY_NONE)
             is_ok =

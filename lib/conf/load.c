@@ -250,6 +250,10 @@ static bool load_line(const struct conf_part *part, struct span line, uint8_t *s
                        SPAN_PRINTF(span_first(full_name, 100)));
         return false;
     }
+    if (parameter->programs) {
+        *(struct span *)field = value; /* each was checked; together they may be longer */
+        return true;
+    }
     if (!store_value(parameter, value, field, &reason)) {
         conf_error_set(error, "%.*s = %.*s: %s", SPAN_PRINTF(full_name),
                        SPAN_PRINTF(span_first(value, 100)), reason.text);

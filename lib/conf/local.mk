@@ -47,3 +47,4 @@ lib_libposthouse_a_SOURCES += lib/conf/pickup.h lib/conf/catalogue/pickup.def
 lib_libposthouse_a_SOURCES += lib/conf/stsd.h lib/conf/catalogue/stsd.def
 lib_libposthouse_a_SOURCES += lib/conf/fetchd.h lib/conf/catalogue/fetchd.def
 lib_libposthouse_a_SOURCES += lib/conf/authd.h lib/conf/catalogue/authd.def
+lib_libposthouse_a_SOURCES += lib/conf/each_service.c lib/conf/keyd.h lib/conf/catalogue/keyd.def

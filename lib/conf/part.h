@@ -30,6 +30,10 @@
  *   CONF_FAMILY_TIME(suffix, default, unit, min_s, max_s, meaning)  the same, in milliseconds
  *   CONF_FAMILY_FEEDBACK(suffix, default, meaning)                the same, encoded
  *   CONF_FAMILY_MEMBER(transport, suffix, default)                no field
+ *   CONF_EACH_SERVICE(name, "smtpd ...", default, meaning)        struct span name: what it is for
+ *                                                                 each service of these programs,
+ *                                                                 by conf_each_service_next()
+ *   CONF_EACH_SERVICE_TABLES(name, "smtpd ...", default, meaning) the same for tables
  *   CONF_SHARED(name)                                             a row of catalogue/shared.h
  *
  * A family is TRANSPORT_suffix for whatever transports master.cf names. The default is Postfix's
@@ -82,6 +86,7 @@ struct conf_parameter {
     const char *meaning;
     const char *choices;   /* CHOICE and WORDS */
     const char *transport; /* CONF_FAMILY_MEMBER */
+    const char *programs;  /* of whose services it is read; NULL: the part's own */
     enum conf_type type;
     enum conf_content content;
     enum conf_family_role family;
@@ -110,6 +115,10 @@ struct conf_family {
 };
 
 MUST_USE int64_t conf_family_get(const struct conf_family *family, struct span transport);
+
+/* The next service of a CONF_EACH_SERVICE field, and its value; the first time *rest is the field.
+ * False at the end. */
+MUST_USE bool conf_each_service_next(struct span *rest, struct span *service, struct span *value);
 
 /* All parts, for tools and checks. */
 extern const struct conf_part *const conf_parts[];

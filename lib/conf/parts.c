@@ -9,6 +9,7 @@
 #include "conf/dnsd.h"
 #include "conf/error.h"
 #include "conf/fetchd.h"
+#include "conf/keyd.h"
 #include "conf/limitd.h"
 #include "conf/lmtp.h"
 #include "conf/local.h"
@@ -86,6 +87,14 @@ static const struct conf_parameter parameters_of_error[] = {
 static const struct conf_parameter parameters_of_fetchd[] = {
 #include "conf/catalogue/rows.h"
 #include "conf/catalogue/fetchd.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
+#define CONF_STRUCT conf_keyd
+static const struct conf_parameter parameters_of_keyd[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/keyd.def"
 #include "conf/catalogue/end.h"
 };
 #undef CONF_STRUCT
@@ -215,6 +224,7 @@ PART(discard)
 PART(dnsd)
 PART_OF(error, conf_error_settings) /* struct conf_error is a mistake */
 PART(fetchd)
+PART(keyd)
 PART(limitd)
 PART(lmtp)
 PART(local)
@@ -240,6 +250,7 @@ const struct conf_part *const conf_parts[] = {
     &conf_part_dnsd,
     &conf_part_error,
     &conf_part_fetchd,
+    &conf_part_keyd,
     &conf_part_limitd,
     &conf_part_lmtp,
     &conf_part_local,

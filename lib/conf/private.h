@@ -2,7 +2,7 @@
 #ifndef CONF_PRIVATE_H
 #define CONF_PRIVATE_H
 
-#include "base/arena.h"
+#include "conf/instance.h"
 
 enum { CONF_SETTINGS_MAX_BYTES = 4 * 1024 * 1024 };
 
@@ -10,5 +10,11 @@ enum { CONF_SETTINGS_MAX_BYTES = 4 * 1024 * 1024 };
  * and errno; EFBIG above the limit, ENOMEM at the arena's cap. */
 MUST_USE bool conf_read_descriptor(int fd, size_t limit_bytes, struct arena *arena,
                                    struct span *text);
+
+/* Appends what a parameter is for each service of its programs: conf_each_service_next(). Mistakes
+ * are noted; false when there was one. */
+MUST_USE bool conf_each_service_render(const struct conf_instance *instance,
+                                       const struct conf_parameter *parameter,
+                                       struct buffer *output, struct conf_notices *notices);
 
 #endif

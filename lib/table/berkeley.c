@@ -19,6 +19,7 @@ struct berkeley {
     DB *database;   /* NULL: not open */
     int descriptor; /* the same file, for the locks */
     struct file_identity identity;
+    bool has_settled; /* TABLE_STAY_OPEN: no lock is taken any more */
 };
 
 static bool berkeley_open(struct table *table, struct span argument, DBTYPE type)
@@ -71,9 +72,11 @@ static enum table_result lock(struct table *table, int descriptor)
     return TABLE_ERROR;
 }
 
-static void unlock(const struct berkeley *berkeley)
+static void unlock(const struct table *table)
 {
-    (void)flock(berkeley->descriptor, LOCK_UN); /* cannot fail on a lock that is held */
+    const struct berkeley *berkeley = table->state;
+    if (!berkeley->has_settled)
+        (void)flock(berkeley->descriptor, LOCK_UN); /* cannot fail on a lock that is held */
 }
 
 /* Is the file below the name still the one that we have open and locked? */
@@ -159,6 +162,8 @@ static enum table_result acquire(struct table *table)
 {
     struct berkeley *berkeley = table->state;
 
+    if (berkeley->database && berkeley->has_settled)
+        return TABLE_FOUND;
     if (berkeley->database) {
         const enum table_result locked = lock(table, berkeley->descriptor);
         if (locked != TABLE_FOUND)
@@ -174,7 +179,9 @@ static enum table_result berkeley_prepare(struct table *table)
 {
     const enum table_result result = acquire(table);
     if (result == TABLE_FOUND)
-        unlock(table->state);
+        unlock(table);
+    if (result == TABLE_FOUND && table->options.flags & TABLE_STAY_OPEN)
+        ((struct berkeley *)table->state)->has_settled = true;
     return result;
 }
 
@@ -240,8 +247,8 @@ static enum table_result berkeley_lookup(struct table *table, struct span key, s
     if (result != TABLE_FOUND)
         return result;
     result = get_in_either_form(table, key, value);
-    unlock(berkeley);
-    if (result == TABLE_ERROR)
+    unlock(table);
+    if (result == TABLE_ERROR && !berkeley->has_settled)
         shut(berkeley); /* the next lookup begins afresh */
     return result;
 }
@@ -271,7 +278,7 @@ berkeley_walk(struct table *table, bool (*visit)(void *context, struct span key,
         table_fail(table, "read database %s: %s", table->file, db_strerror(code));
         result = TABLE_ERROR;
     }
-    unlock(berkeley);
+    unlock(table);
     return result;
 }
 

@@ -44,7 +44,8 @@ enum table_result mapped_acquire(struct table *table, const struct mapped_kind *
     struct mapped *mapped = table->state;
     struct stat status;
 
-    if (mapped->descriptor >= 0 && is_current(table, mapped))
+    if (mapped->descriptor >= 0 &&
+        (table->options.flags & TABLE_STAY_OPEN || is_current(table, mapped)))
         return TABLE_FOUND;
     mapped_close(table, kind);
     mapped->descriptor = open(table->file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);

@@ -36,7 +36,10 @@ enum table_flags {
      * reads whatever any postmap wrote. */
     TABLE_WITH_NUL = 1 << 2,
     TABLE_WITHOUT_NUL = 1 << 3,
-    TABLE_READ_ONCE = 1 << 4 /* a text file is read once and never looked at again */
+    TABLE_READ_ONCE = 1 << 4, /* a text file is read once and never looked at again */
+    /* A database stays the file that was opened first, whatever becomes of its name, and is read
+     * without locks: for a process that can open nothing any more. */
+    TABLE_STAY_OPEN = 1 << 5
 };
 
 enum {

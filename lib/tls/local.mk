@@ -1,4 +1,5 @@
 # lib/tls: layer 7, TLS over streams. Programs that use it add $(SSL_LIBS) after $(posthouse_libs).
+# A line each, so that branches that add files do not meet.
 lib_libposthouse_a_SOURCES += lib/tls/authorities.c lib/tls/authorities.h
 lib_libposthouse_a_SOURCES += lib/tls/binding.c lib/tls/binding.h
 lib_libposthouse_a_SOURCES += lib/tls/certificate.c lib/tls/certificate.h

@@ -121,7 +121,7 @@ static void write_file(const char *directory, const char *name, const char *text
 static const char *const files[] = {
     "main.cf",  "master.cf", "logd",   "qmgr",  "addrd",   "dnsd",   "smtpd", "smtp",
     "local",    "virtual",   "bounce", "error", "discard", "limitd", "pipe",  "lmtp",
-    "connectd", "verify",    "pickup", "stsd",  "authd",   "fetchd"};
+    "connectd", "verify",    "pickup", "stsd",  "authd",   "fetchd", "keyd"};
 
 static int make_place(void **state)
 {

@@ -18,6 +18,7 @@
 #include "conf/discard.h"
 #include "conf/dnsd.h"
 #include "conf/error.h"
+#include "conf/keyd.h"
 #include "conf/limitd.h"
 #include "conf/lmtp.h"
 #include "conf/local.h"
@@ -59,6 +60,7 @@ static const struct row {
     {"smtp", IPC_ROLE_SMTP, &conf_part_smtp, SANDBOX_CONNECT | SANDBOX_STREAMS | SANDBOX_READ_FD},
     {"lmtp", IPC_ROLE_LMTP, &conf_part_lmtp, SANDBOX_CONNECT | SANDBOX_STREAMS | SANDBOX_READ_FD},
     {"connectd", IPC_ROLE_CONNECTD, &conf_part_connectd, SANDBOX_CONNECT_LOCAL},
+    {"keyd", IPC_ROLE_KEYD, &conf_part_keyd, SANDBOX_READ_FD},
     {"bounce", IPC_ROLE_BOUNCE, &conf_part_bounce, SANDBOX_READ_FD | SANDBOX_WRITE_FD},
     {"error", IPC_ROLE_ERROR, &conf_part_error, 0},
     {"discard", IPC_ROLE_DISCARD, &conf_part_discard, 0},

@@ -16,6 +16,7 @@ probe_daemons += tests/sandbox/discard_probe
 probe_daemons += tests/sandbox/dnsd_probe
 probe_daemons += tests/sandbox/error_probe
 probe_daemons += tests/sandbox/fetchd_probe
+probe_daemons += tests/sandbox/keyd_probe
 probe_daemons += tests/sandbox/limitd_probe
 probe_daemons += tests/sandbox/lmtp_probe
 probe_daemons += tests/sandbox/local_probe
@@ -66,6 +67,8 @@ tests_sandbox_fetchd_probe_SOURCES = $(fetchd_fetchd_SOURCES)
 tests_sandbox_fetchd_probe_LDADD = $(probe_libs) $(fetchd_fetchd_LDADD)
 tests_sandbox_stsd_probe_SOURCES = $(stsd_stsd_SOURCES)
 tests_sandbox_stsd_probe_LDADD = $(probe_libs) $(stsd_stsd_LDADD)
+tests_sandbox_keyd_probe_SOURCES = $(keyd_keyd_SOURCES)
+tests_sandbox_keyd_probe_LDADD = $(probe_libs) $(keyd_keyd_LDADD)
 tests_sandbox_verify_probe_SOURCES = $(verify_verify_SOURCES)
 tests_sandbox_verify_probe_LDADD = $(probe_libs) $(verify_verify_LDADD)
 

@@ -25,3 +25,5 @@
 #define CONF_FEEDBACK(name, default_text, meaning) int64_t name;
 #define CONF_FAMILY_FEEDBACK(name, default_text, meaning) struct conf_family transport_##name;
 #define CONF_FAMILY_MEMBER(transport, name, default_text)
+#define CONF_EACH_SERVICE(name, service_programs, default_text, meaning) struct span name;
+#define CONF_EACH_SERVICE_TABLES(name, service_programs, default_text, meaning) struct span name;

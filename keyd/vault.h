@@ -1,0 +1,49 @@
+/* keyd/vault - the private keys, and whose they are.
+ * Each service has the keys that its own settings name, and those of the names in its tables; no
+ * service can use another's. Tables that hold the keys themselves (postmap -F) stay open, and are
+ * asked when a name comes up; all files are read before the sandbox closes.
+ * Interface: vault_load(), vault_find_service(), vault_certificates(), vault_find_key().
+ * Callers: keyd/main, keyd/serve. */
+#ifndef KEYD_VAULT_H
+#define KEYD_VAULT_H
+
+#include "conf/keyd.h"
+#include "base/list.h"
+#include "ipc/role.h"
+#include "maillog/log.h"
+#include "names.h"
+#include "tls/key_files.h"
+
+struct vault_service {
+    struct list_link link;
+    bool is_server;       /* SMTP servers are asked for certificates, clients show theirs */
+    enum ipc_role client; /* which client it is; NONE for a server */
+    struct span name;
+    struct key_set own;
+    struct name_tables *tables; /* NULL: none */
+};
+
+struct vault {
+    struct maillog *log;
+    struct arena arena; /* for as long as the process lives */
+    struct list services;
+    struct name_files *files; /* shared by all services' tables */
+};
+
+/* Reads what the settings name; what cannot be used is logged. False when memory is out. */
+MUST_USE bool vault_load(struct vault *vault, const struct conf_keyd *conf, struct maillog *log);
+
+void vault_destroy(struct vault *vault);
+
+/* NULL for a role or a service that has no keys. */
+MUST_USE struct vault_service *vault_find_service(const struct vault *vault, enum ipc_role role,
+                                                  struct span name);
+/* The set of a name, or the service's own for an empty one; *status says what it is worth. NULL
+ * unless TLS_KEY_STATUS_FOUND. Lasts until the next question. */
+MUST_USE const struct key_set *vault_certificates(struct vault_service *service, struct span name,
+                                                  enum tls_key_status *status);
+/* A key of the service, or of that name in its tables. NULL when it has no such key. */
+MUST_USE EVP_PKEY *vault_find_key(struct vault_service *service, struct span digest,
+                                  struct span name);
+
+#endif

@@ -1,0 +1,11 @@
+# tests of keyd's parts, and of keyd with its client
+if HAVE_CMOCKA
+keyd_tests = tests/keyd/keyd_test tests/keyd/signable_test
+check_PROGRAMS += $(keyd_tests)
+TESTS += $(keyd_tests)
+tests_keyd_keyd_test_SOURCES = tests/keyd/keyd_test.c tests/keyd/certificates.c \
+	tests/keyd/certificates.h $(keyd_parts) tests/test.h
+tests_keyd_keyd_test_LDADD = $(test_libs) $(DB_LIBS) $(SSL_LIBS)
+tests_keyd_signable_test_SOURCES = tests/keyd/signable_test.c keyd/signable.c tests/test.h
+tests_keyd_signable_test_LDADD = $(test_libs)
+endif
