@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "expander.h"
 #include "rewriter.h"
+#include "search.h"
 #include "system/task.h"
 
 enum {
@@ -32,6 +33,7 @@ struct question {
         struct ipc_addr_route route;
         struct ipc_addr_expand expand;
         struct ipc_addr_rewrite rewrite;
+        struct ipc_addr_find find;
     } message;
 };
 
@@ -203,6 +205,26 @@ static void answer_rewrite(struct question *question)
     reply(question, IPC_ADDR_REWRITE_REPLY, &message);
 }
 
+static void answer_find(struct question *question)
+{
+    struct resolver *resolver = question->peer->questions->resolver;
+    struct search search = {.resolver = resolver, .arena = &question->arena};
+    struct span rest = question->message.find.keys, value = {NULL, 0};
+    struct ipc_addr_recipient key;
+    if (question->message.find.table >= ADDR_AGENT_TABLE_COUNT)
+        search.has_failed = true;
+    while (!search.has_failed && !value.bytes && rest.length) {
+        if (ipc_records_next(&rest, IPC_ADDR_RECIPIENT, &key) != PARSE_OK)
+            break;
+        value = search_key(&search, resolver->tables.of_agents[question->message.find.table],
+                           key.address);
+    }
+    const struct ipc_addr_find_reply message = {
+        .outcome = search.has_failed ? shortened(resolver_lookup_failure()) : outcome_ok(),
+        .value = value.bytes ? value : span_empty()};
+    reply(question, IPC_ADDR_FIND_REPLY, &message);
+}
+
 static bool put_entry(struct buffer *routes, const struct ipc_addr_route_entry *entry)
 {
     const size_t length = routes->length;
@@ -272,6 +294,9 @@ static void run_question(void *argument)
     case IPC_ADDR_REWRITE:
         answer_rewrite(question);
         break;
+    case IPC_ADDR_FIND:
+        answer_find(question);
+        break;
     default:
         answer_route(question);
         break;
@@ -288,6 +313,7 @@ static void refuse(struct peer *peer, const struct ipc_delivery *delivery)
                                                    .sender_outcome = outcome_ok()};
     const struct ipc_addr_expand_reply expand = {.outcome = outcome};
     const struct ipc_addr_rewrite_reply rewrite = {.outcome = outcome};
+    const struct ipc_addr_find_reply find = {.outcome = outcome, .value = span_empty()};
     const struct ipc_addr_route_reply route = {.routes = span_empty()};
     enum ipc_type type = IPC_ADDR_ROUTE_REPLY;
     const void *message = &route;
@@ -302,6 +328,9 @@ static void refuse(struct peer *peer, const struct ipc_delivery *delivery)
     } else if (delivery->type == IPC_ADDR_REWRITE) {
         type = IPC_ADDR_REWRITE_REPLY;
         message = &rewrite;
+    } else if (delivery->type == IPC_ADDR_FIND) {
+        type = IPC_ADDR_FIND_REPLY;
+        message = &find;
     }
     (void)ipc_channel_reply(peer->channel, delivery->id, type, message); /* or it is gone */
 }
@@ -318,6 +347,9 @@ static void keep_message(struct question *question, const void *message)
         break;
     case IPC_ADDR_REWRITE:
         memcpy(&question->message.rewrite, message, sizeof(question->message.rewrite));
+        break;
+    case IPC_ADDR_FIND:
+        memcpy(&question->message.find, message, sizeof(question->message.find));
         break;
     default:
         memcpy(&question->message.route, message, sizeof(question->message.route));
@@ -375,6 +407,7 @@ static const struct ipc_permission permissions[] = {
     {IPC_ADDR_CHECK_RECIPIENT, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
     {IPC_ADDR_EXPAND, INTAKE_ROLES},
     {IPC_ADDR_REWRITE, INTAKE_ROLES | IPC_ROLE_BIT(IPC_ROLE_SMTP) | IPC_ROLE_BIT(IPC_ROLE_LMTP)},
+    {IPC_ADDR_FIND, IPC_ROLE_BIT(IPC_ROLE_SMTP) | IPC_ROLE_BIT(IPC_ROLE_LMTP)},
     {IPC_ADDR_ROUTE, IPC_ROLE_BIT(IPC_ROLE_QMGR)},
     {0, 0},
 };

@@ -42,6 +42,10 @@ static const struct list_row list_rows[] = {
     LIST_ROW(recipient_canonical, recipient_canonical_maps),
     LIST_ROW(smtp_generic, smtp_generic_maps),
     LIST_ROW(lmtp_generic, lmtp_generic_maps),
+    LIST_ROW(of_agents[ADDR_TABLE_SMTP_TLS_POLICY], smtp_tls_policy_maps),
+    LIST_ROW(of_agents[ADDR_TABLE_LMTP_TLS_POLICY], lmtp_tls_policy_maps),
+    LIST_ROW(of_agents[ADDR_TABLE_SMTP_TLS_SITE], smtp_tls_per_site),
+    LIST_ROW(of_agents[ADDR_TABLE_LMTP_TLS_SITE], lmtp_tls_per_site),
     LIST_ROW(sender_copies, sender_bcc_maps),
     LIST_ROW(recipient_copies, recipient_bcc_maps),
 };

@@ -5,6 +5,7 @@
 #ifndef ADDRD_TABLES_H
 #define ADDRD_TABLES_H
 
+#include "addr/client.h"
 #include "conf/addrd.h"
 #include "table/list.h"
 #include "table/match.h"
@@ -30,6 +31,7 @@ struct addr_tables {
     struct table_list *recipient_canonical;
     struct table_list *smtp_generic;
     struct table_list *lmtp_generic;
+    struct table_list *of_agents[ADDR_AGENT_TABLE_COUNT];
     struct table_list *sender_copies;    /* sender_bcc_maps */
     struct table_list *recipient_copies; /* recipient_bcc_maps */
     struct table_match *masquerade_exceptions;

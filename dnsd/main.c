@@ -50,6 +50,8 @@ static bool prepare(struct service *service)
     service->state = dnsd;
     if (!find_servers(service, &dnsd->servers))
         return false;
+    dns_servers_decide_trust(((const struct conf_dnsd *)service->settings)->dns_trust_ad,
+                             &dnsd->servers);
     dnsd->resolver = resolver_create(service->loop, &dnsd->servers);
     if (!dnsd->resolver) {
         service_say(service, "cannot set up the resolver library");

@@ -53,6 +53,7 @@ struct resolver {
     struct loop_timer tick;
     struct arena arena; /* the answer that is being handed over */
     bool is_being_destroyed;
+    bool trusts_servers; /* that an answer is authentic */
     uint8_t ids_in_use[ID_COUNT / 8];
 };
 
@@ -294,6 +295,7 @@ struct resolver *resolver_create(struct loop *loop, const struct dns_servers *se
     if (!resolver)
         goto failed;
     resolver->loop = loop;
+    resolver->trusts_servers = servers->is_trusted;
     resolver->send_hook.run = send_first_burst;
     list_init(&resolver->sockets);
     list_init(&resolver->waiting);
@@ -342,7 +344,7 @@ bool resolver_ask(struct resolver *resolver, const struct dns_question *question
     query->done = done;
     query->context = context;
     query->ttl_s = DNS_TTL_MAX_S;
-    query->is_authenticated = true;
+    query->is_authenticated = resolver->trusts_servers;
     list_append(&resolver->waiting, &query->link);
     loop_hook_request(resolver->loop, &resolver->send_hook);
     return true;

@@ -78,6 +78,8 @@ static void read_option(struct span option, struct dns_servers *servers)
     (void)span_split_once(option, ':', &name, &value);
     if (span_equals(name, SPAN("rotate")))
         servers->is_rotating = true;
+    if (span_equals(name, SPAN("trust-ad")))
+        servers->has_trust_option = true;
     if (!number_parse_uint64(value, UINT32_MAX, &number) || number == 0)
         return;
     if (span_equals(name, SPAN("timeout")))
@@ -106,4 +108,22 @@ void dns_servers_from_resolv_conf(struct span text, struct dns_servers *servers)
     if (servers->count == 0)
         servers->list[servers->count++] =
             (struct dns_server){.address = {127, 0, 0, 1}, .address_length = 4, .port = DNS_PORT};
+}
+
+static bool is_loopback(const struct dns_server *server)
+{
+    static const uint8_t ipv6_loopback[16] = {[15] = 1};
+    return server->address_length == 4
+               ? server->address[0] == 127
+               : memcmp(server->address, ipv6_loopback, sizeof(ipv6_loopback)) == 0;
+}
+
+void dns_servers_decide_trust(struct span wish, struct dns_servers *servers)
+{
+    bool are_local = servers->count > 0;
+    for (size_t i = 0; i < servers->count; i++)
+        are_local = are_local && is_loopback(&servers->list[i]);
+    servers->is_trusted =
+        span_equals_ascii_nocase(wish, SPAN("yes")) ||
+        (!span_equals_ascii_nocase(wish, SPAN("no")) && (are_local || servers->has_trust_option));
 }

@@ -1,5 +1,6 @@
 /* dnsd/servers - which resolvers to ask: from the setting dns_servers or from resolv.conf(5).
- * Interface: dns_servers_from_list(), dns_servers_from_resolv_conf(). Pure.
+ * Interface: dns_servers_from_list(), dns_servers_from_resolv_conf(),
+ * dns_servers_decide_trust(). Pure.
  * Callers: dnsd's main.c, before the sandbox. */
 #ifndef DNSD_SERVERS_H
 #define DNSD_SERVERS_H
@@ -21,6 +22,8 @@ struct dns_servers {
     unsigned timeout_ms; /* of the first attempt; each round doubles it */
     unsigned attempts;
     bool is_rotating;
+    bool has_trust_option; /* options trust-ad of resolv.conf */
+    bool is_trusted;       /* that an answer is authentic, where they say so */
 };
 
 /* No server yet. */
@@ -34,5 +37,8 @@ MUST_USE enum parse_result dns_servers_from_list(struct span text, struct dns_se
  * over, as every resolver does; without any server it is the one on this machine (resolv.conf(5)).
  */
 void dns_servers_from_resolv_conf(struct span text, struct dns_servers *servers);
+/* wish: yes, no or auto. On a network anybody can say that an answer is authentic: of themselves
+ * only resolvers on this machine are believed. Which of several gave an answer is not known. */
+void dns_servers_decide_trust(struct span wish, struct dns_servers *servers);
 
 #endif

@@ -8,6 +8,7 @@
 #define SMTP_AGENT_H
 
 #include "addr/client.h"
+#include "anchors.h"
 #include "base/buffer.h"
 #include "conf/smtp.h"
 #include "dns/client.h"
@@ -70,6 +71,8 @@ struct agent {
     uint16_t default_port;
     struct tables tables;
     struct tls_client *tls;
+    struct anchors anchors;
+    const EVP_MD *fingerprint_digest;
     bool speaks_lmtp;
     bool assumes_final; /* lmtp_assume_final */
     bool is_draining;

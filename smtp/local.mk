@@ -1,6 +1,7 @@
 # smtp: delivers mail to other servers.
 smtp_parts = \
 	smtp/agent.c smtp/agent.h \
+	smtp/anchors.c smtp/anchors.h \
 	smtp/body.c smtp/body.h \
 	smtp/downgrade.c smtp/downgrade.h \
 	smtp/delivery.c smtp/delivery.h \
@@ -20,6 +21,7 @@ smtp_parts = \
 	smtp/starttls.c smtp/starttls.h \
 	smtp/connection.c smtp/connection.h \
 	smtp/tables.c smtp/tables.h \
+	smtp/tlsa.c smtp/tlsa.h \
 	smtp/wire.c smtp/wire.h \
 	smtp/transaction.c smtp/transaction.h
 daemon_PROGRAMS += smtp/smtp

@@ -21,6 +21,7 @@ static const struct span without_mirror[] = {
     SPAN_LITERAL("best_mx_transport"),
     SPAN_LITERAL("fallback_relay"), /* the old name of smtp_fallback_relay */
     SPAN_LITERAL("smtp_chunking"),
+    SPAN_LITERAL("smtp_tls_dane_insecure_mx_policy"),
 };
 
 /* 0: not among the client's settings. */
@@ -63,8 +64,9 @@ static bool has_mirror(struct span smtp)
 
 bool mirror_settings(const struct conf_lmtp *from, struct conf_smtp *settings)
 {
-    *settings =
-        (struct conf_smtp){.smtp_always_send_ehlo = true, .best_mx_transport = span_empty()};
+    *settings = (struct conf_smtp){.smtp_always_send_ehlo = true,
+                                   .best_mx_transport = span_empty(),
+                                   .smtp_tls_dane_insecure_mx_policy = span_empty()};
     for (size_t i = 0; i < conf_part_smtp.parameter_count; i++) {
         const struct conf_parameter *to = &conf_part_smtp.parameters[i];
         const struct span name = span_from_string(to->name);

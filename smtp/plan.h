@@ -16,6 +16,13 @@ struct plan_target {
     uint16_t preference;
     uint16_t port;
     struct span path; /* of a Unix socket, which has no address; else empty */
+    /* What DNSSEC vouches for. */
+    bool is_name;           /* the host is one, whose addresses DNS has */
+    bool is_address_secure; /* these, and every alias on the way to them */
+    bool is_mx;             /* it was named by an MX record */
+    bool is_mx_secure;
+    struct span canonical_name;        /* where the host's aliases end */
+    struct span domain_canonical_name; /* and those of the domain with the MX record */
 };
 
 struct plan {

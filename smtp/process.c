@@ -31,7 +31,17 @@ static bool set_up_tls(struct service *service, struct agent *agent)
         .dane_digests = settings->tls_dane_digests,
         .session_lifetime_ms = settings->smtp_tls_session_cache_timeout_ms,
     };
-    agent->tls = tls_client_create(&rules, problem);
+    const char *digest = arena_string(&service->arena, settings->smtp_tls_fingerprint_digest);
+    agent->fingerprint_digest = digest ? EVP_get_digestbyname(digest) : NULL;
+    if (!agent->fingerprint_digest) {
+        service_say(service, "%s_tls_fingerprint_digest: \"%.*s\" is no digest",
+                    service->definition->program,
+                    SPAN_PRINTF(settings->smtp_tls_fingerprint_digest));
+        return false;
+    }
+    agent->tls = anchors_load(settings, &service->arena, &agent->anchors, problem)
+                     ? tls_client_create(&rules, problem)
+                     : NULL;
     if (!agent->tls)
         service_say(service, "%s", problem);
     return agent->tls != NULL;

@@ -1,13 +1,364 @@
 /* smtp/protection - see protection.h. */
 #include "protection.h"
 
-/* X.7.5: what is written makes no sense; mail waits until it does. */
-static bool fail(struct failure *failure, uint16_t detail, struct span text)
+#include "base/ascii.h"
+#include "dnswire/name.h"
+#include "resolve.h"
+#include "tlsa.h"
+
+enum { LOOKUP_TIMEOUT_MS = 100000, NAMES_MAX = 32 };
+
+static const char separators[] = ", \t\r\n";
+
+/* ---- failures ---- */
+
+/* RFC 3463 section 3.8: X.7.5, cryptographic failure. Mail waits until somebody mends it. */
+static bool fail(struct failure *failure, struct span text)
 {
-    *failure = (struct failure){.outcome = outcome_make(OUTCOME_TEMPORARY, 0, 7, detail,
+    *failure = (struct failure){.outcome = outcome_make(OUTCOME_TEMPORARY, 0, 7, 5,
                                                         text.bytes ? text : SPAN("out of memory")),
                                 .diagnostic = span_empty()};
     return false;
+}
+
+static bool fail_settings(const struct agent *agent, struct span destination, const char *problem,
+                          struct failure *failure)
+{
+    maillog_text(agent->log, LOG_LEVEL_WARNING, span_empty(), "TLS policy for %.*s: %s",
+                 SPAN_PRINTF(destination), problem);
+    return fail(failure, SPAN("client TLS configuration problem"));
+}
+
+/* ---- the rules of a next hop ---- */
+
+/* smtp_tls_security_level, or what there was before it. */
+static enum tls_level level_of_all(const struct conf_smtp *settings)
+{
+    enum tls_level level = TLS_LEVEL_NONE;
+    if (tls_level_from_name(settings->smtp_tls_security_level, &level))
+        return level;
+    if (settings->smtp_enforce_tls)
+        return settings->smtp_tls_enforce_peername ? TLS_LEVEL_VERIFY : TLS_LEVEL_ENCRYPT;
+    return settings->smtp_use_tls ? TLS_LEVEL_MAY : TLS_LEVEL_NONE;
+}
+
+/* The next hop as it is written; for a domain those above it, too: ".example.com". */
+static size_t list_keys(struct span destination, struct arena *arena,
+                        struct span keys[ADDR_FIND_KEYS_MAX])
+{
+    size_t count = 0;
+    uint8_t *lower = arena_alloc(arena, destination.length);
+    if (!lower)
+        return 0;
+    memcpy(lower, destination.bytes, destination.length);
+    ascii_lower_in_place(lower, destination.length);
+    destination = span_of(lower, destination.length);
+    keys[count++] = destination;
+    if (!dns_name_is_mail_host(destination))
+        return count;
+    while (count < ADDR_FIND_KEYS_MAX) {
+        const size_t dot = span_find_byte(span_after(destination, 1), '.') + 1;
+        if (dot >= destination.length)
+            break;
+        destination = span_after(destination, dot);
+        keys[count++] = destination;
+    }
+    return count;
+}
+
+static bool read_entry(struct agent *agent, struct span destination, struct arena *arena,
+                       struct tls_policy *policy, struct failure *failure)
+{
+    struct span keys[ADDR_FIND_KEYS_MAX], value;
+    char problem[TLS_POLICY_PROBLEM_BYTES];
+    const size_t count = list_keys(destination, arena, keys);
+    if (count == 0)
+        return fail(failure, span_of(NULL, 0));
+    const struct outcome outcome = addr_find(
+        &agent->addr, agent->speaks_lmtp ? ADDR_TABLE_LMTP_TLS_POLICY : ADDR_TABLE_SMTP_TLS_POLICY,
+        keys, count, clock_deadline_after(LOOKUP_TIMEOUT_MS), arena, &value);
+    if (!outcome_is_ok(&outcome))
+        return fail_settings(agent, destination, "the table cannot be asked", failure);
+    if (span_is_empty(value) || tls_policy_parse(value, arena, policy, problem) == PARSE_OK)
+        return true;
+    return fail_settings(agent, destination, problem, failure);
+}
+
+/* What the entry leaves open the settings say. */
+static void complete(const struct conf_smtp *settings, struct tls_policy *policy)
+{
+    if (!policy->matches.bytes)
+        policy->matches =
+            policy->level == TLS_LEVEL_FINGERPRINT ? settings->smtp_tls_fingerprint_cert_match
+            : policy->level == TLS_LEVEL_VERIFY    ? settings->smtp_tls_verify_cert_match
+                                                   : settings->smtp_tls_secure_cert_match;
+    if (!policy->server_name.bytes)
+        policy->server_name = settings->smtp_tls_servername;
+    if (!policy->anchor_files.bytes)
+        policy->anchor_files = settings->smtp_tls_trust_anchor_file;
+}
+
+static bool digest_rules(struct protection_rules *rules)
+{
+    const struct tls_policy *policy = &rules->policy;
+    const struct span names[] = {policy->matches, policy->anchor_files};
+    const struct tls_wish wish = {.level = policy->level,
+                                  .server_name = policy->server_name,
+                                  .names = names,
+                                  .name_count = ARRAY_LENGTH(names),
+                                  .fingerprints = span_empty()};
+    tls_wish_digest(&wish, rules->digest);
+    return true;
+}
+
+bool protection_find_rules(struct agent *agent, const struct nexthop *nexthop,
+                           struct span destination, struct arena *arena,
+                           struct protection_rules *rules, struct failure *failure)
+{
+    const struct conf_smtp *settings = agent->settings;
+    struct tls_policy *policy = &rules->policy;
+    *rules = (struct protection_rules){.policy.level = level_of_all(settings)};
+    if (!span_is_empty(settings->smtp_tls_policy_maps) &&
+        !read_entry(agent, destination, arena, policy, failure))
+        return false;
+    /* On this machine nobody listens; who wants it all the same says so. */
+    if (!span_is_empty(nexthop->path) && policy->level == TLS_LEVEL_MAY)
+        policy->level = TLS_LEVEL_NONE;
+    complete(settings, policy);
+    rules->allows_reuse = policy->has_connection_reuse ? policy->connection_reuse
+                                                       : settings->smtp_tls_connection_reuse;
+    return digest_rules(rules);
+}
+
+/* ---- a host ---- */
+
+/* NONE counts more than MAY; else the stronger counts. */
+static unsigned site_weight(enum tls_level level)
+{
+    return level == TLS_LEVEL_MAY ? 1 : level == TLS_LEVEL_NONE ? 2 : 2 + (unsigned)level;
+}
+
+/* smtp_tls_per_site: by next hop and by host; what is said of both is weighed. */
+static bool apply_site(struct agent *agent, struct span name, struct arena *arena,
+                       enum tls_level *level, bool *is_found, struct failure *failure)
+{
+    enum tls_level said;
+    struct span value;
+    const struct outcome outcome = addr_find(
+        &agent->addr, agent->speaks_lmtp ? ADDR_TABLE_LMTP_TLS_SITE : ADDR_TABLE_SMTP_TLS_SITE,
+        &name, 1, clock_deadline_after(LOOKUP_TIMEOUT_MS), arena, &value);
+    if (!outcome_is_ok(&outcome))
+        return fail_settings(agent, name, "the table cannot be asked", failure);
+    if (span_is_empty(value))
+        return true;
+    if (!tls_policy_from_site(value, &said))
+        return fail_settings(agent, name, "NONE, MAY, MUST or MUST_NOPEERMATCH is needed", failure);
+    if (!*is_found || site_weight(said) > site_weight(*level))
+        *level = said;
+    *is_found = true;
+    return true;
+}
+
+static bool apply_sites(struct agent *agent, const struct nexthop *nexthop,
+                        const struct plan_target *target, struct arena *arena,
+                        enum tls_level *level, struct failure *failure)
+{
+    const struct conf_smtp *settings = agent->settings;
+    bool is_found = false;
+    if (span_is_empty(settings->smtp_tls_per_site) ||
+        !span_is_empty(settings->smtp_tls_policy_maps))
+        return true;
+    return apply_site(agent, nexthop->host, arena, level, &is_found, failure) &&
+           (span_equals_ascii_nocase(nexthop->host, target->host) ||
+            apply_site(agent, target->host, arena, level, &is_found, failure));
+}
+
+/* DANE is not to be had. */
+static bool do_without_dane(struct tls_wish *wish, enum tls_level instead, struct span reason,
+                            struct failure *failure)
+{
+    if (wish->level == TLS_LEVEL_DANE_ONLY)
+        return fail(failure, reason);
+    wish->level = instead;
+    return true;
+}
+
+static bool is_dane_possible(const struct agent *agent, const struct nexthop *nexthop,
+                             const char **why_not)
+{
+    const struct conf_smtp *settings = agent->settings;
+    *why_not = NULL;
+    if (!span_is_empty(nexthop->path))
+        *why_not = "a Unix socket";
+    else if (resolve_is_without_dns(settings) ||
+             !span_equals_ascii_nocase(settings->smtp_dns_support_level, SPAN("dnssec")))
+        *why_not = "configured with dnssec lookups disabled";
+    else if (!agent->speaks_lmtp && settings->ignore_mx_lookup_error)
+        *why_not = "configured with MX lookup errors ignored";
+    return *why_not == NULL;
+}
+
+/* RFC 7672 section 3.2.2: whom a certificate may be made out to that a record of usage 2 vouches
+ * for. */
+static bool add_dane_names(const struct nexthop *nexthop, const struct plan_target *target,
+                           struct span base_domain, struct arena *arena, struct tls_wish *wish)
+{
+    struct span *names = arena_alloc(arena, 3 * sizeof(*names));
+    if (!names)
+        return false;
+    names[wish->name_count++] = base_domain;
+    if (target->is_mx)
+        names[wish->name_count++] = nexthop->host;
+    if (target->is_mx && !span_is_empty(target->domain_canonical_name) && target->is_mx_secure)
+        names[wish->name_count++] = target->domain_canonical_name;
+    wish->names = names;
+    return true;
+}
+
+static enum tls_level insecure_mx_level(const struct conf_smtp *settings)
+{
+    enum tls_level level = TLS_LEVEL_MAY;
+    return tls_level_from_name(settings->smtp_tls_dane_insecure_mx_policy, &level) ? level
+                                                                                   : TLS_LEVEL_MAY;
+}
+
+static bool apply_dane(struct agent *agent, const struct nexthop *nexthop,
+                       const struct plan_target *target, struct arena *arena, struct tls_wish *wish,
+                       struct failure *failure)
+{
+    const struct conf_smtp *settings = agent->settings;
+    const bool is_mx_insecure = target->is_mx && !target->is_mx_secure;
+    const enum tls_level insecure_level = insecure_mx_level(settings);
+    const char *why_not;
+    struct tlsa tlsa;
+    if (!is_dane_possible(agent, nexthop, &why_not)) {
+        const struct span text = arena_format(arena, "%.*s: %s %s", SPAN_PRINTF(nexthop->host),
+                                              tls_level_name(wish->level), why_not);
+        if (text.bytes)
+            maillog_text(agent->log, LOG_LEVEL_WARNING, span_empty(), "%.*s", SPAN_PRINTF(text));
+        return do_without_dane(wish, TLS_LEVEL_MAY, text, failure);
+    }
+    if (is_mx_insecure && (wish->level == TLS_LEVEL_DANE_ONLY || insecure_level <= TLS_LEVEL_MAY))
+        return do_without_dane(wish, insecure_level, SPAN("non DNSSEC destination"), failure);
+    tlsa_look_up(&agent->dns, target, settings->smtp_tls_force_insecure_host_tlsa_lookup,
+                 &agent->tls->dane_digests, arena, &tlsa);
+    switch (tlsa.status) {
+    case TLSA_FAILED:
+        return fail(failure, arena_format(arena, "TLSA lookup error for %.*s:%u",
+                                          SPAN_PRINTF(target->host), (unsigned)target->port));
+    case TLSA_NONE:
+        return do_without_dane(wish, TLS_LEVEL_MAY, SPAN("no TLSA records found"), failure);
+    case TLSA_UNUSABLE: /* RFC 7672 section 2.2: who publishes some has TLS */
+        return do_without_dane(wish, TLS_LEVEL_ENCRYPT, SPAN("TLSA records unusable"), failure);
+    case TLSA_FOUND:
+        break;
+    }
+    if (is_mx_insecure && insecure_level == TLS_LEVEL_ENCRYPT) {
+        wish->level = TLS_LEVEL_ENCRYPT;
+        return true;
+    }
+    if (is_mx_insecure)
+        wish->level = TLS_LEVEL_HALF_DANE;
+    wish->records = tlsa.records;
+    wish->record_count = tlsa.count;
+    return add_dane_names(nexthop, target, tlsa.base_domain, arena, wish) ||
+           fail(failure, span_of(NULL, 0));
+}
+
+/* hostname, nexthop, dot-nexthop, or a name. */
+static bool add_names(struct span words, const struct nexthop *nexthop,
+                      const struct plan_target *target, struct arena *arena, struct tls_wish *wish)
+{
+    struct span word, *names = arena_alloc(arena, NAMES_MAX * sizeof(*names));
+    while (names && wish->name_count < NAMES_MAX && span_next_word(&words, separators, &word)) {
+        if (span_equals_ascii_nocase(word, SPAN("hostname")))
+            word = target->host;
+        else if (span_equals_ascii_nocase(word, SPAN("nexthop")))
+            word = nexthop->host;
+        else if (span_equals_ascii_nocase(word, SPAN("dot-nexthop")))
+            word = arena_format(arena, ".%.*s", SPAN_PRINTF(nexthop->host));
+        if (!word.bytes)
+            return false;
+        names[wish->name_count++] = word;
+    }
+    wish->names = names;
+    return names != NULL;
+}
+
+static struct span server_name(struct span word, const struct nexthop *nexthop,
+                               const struct plan_target *target)
+{
+    if (span_equals_ascii_nocase(word, SPAN("hostname")))
+        return target->host;
+    return span_equals_ascii_nocase(word, SPAN("nexthop")) ? nexthop->host : word;
+}
+
+static bool add_anchors(struct agent *agent, struct span files, struct span destination,
+                        struct arena *arena, struct tls_wish *wish, struct failure *failure)
+{
+    struct tls_dane_record *records = arena_alloc(arena, TLS_ANCHORS_MAX * sizeof(*records));
+    struct span path;
+    if (!records)
+        return fail(failure, span_of(NULL, 0));
+    while (span_next_word(&files, separators, &path)) {
+        const struct anchors_file *file = anchors_find(&agent->anchors, path);
+        if (!file)
+            return fail_settings(agent, destination,
+                                 "a file of tafile= is not in tls_policy_trust_anchor_files",
+                                 failure);
+        for (size_t i = 0; i < file->count && wish->record_count < TLS_ANCHORS_MAX; i++)
+            records[wish->record_count++] = file->records[i];
+    }
+    wish->records = records;
+    return true;
+}
+
+static bool find_wish(struct agent *agent, const struct protection_rules *rules,
+                      const struct nexthop *nexthop, const struct plan_target *target,
+                      struct arena *arena, struct tls_wish *wish, struct failure *failure)
+{
+    const struct conf_smtp *settings = agent->settings;
+    const struct tls_policy *policy = &rules->policy;
+    *wish = (struct tls_wish){.level = policy->level,
+                              .server_name = server_name(policy->server_name, nexthop, target),
+                              .wildcard_is_many = settings->tls_wildcard_matches_multiple_labels,
+                              .fingerprints = span_empty(),
+                              .fingerprint_digest = agent->fingerprint_digest};
+    if (!apply_sites(agent, nexthop, target, arena, &wish->level, failure))
+        return false;
+    if (tls_level_is_dane(wish->level))
+        return apply_dane(agent, nexthop, target, arena, wish, failure);
+    if (wish->level == TLS_LEVEL_FINGERPRINT)
+        wish->fingerprints = policy->matches;
+    if (!tls_level_is_pkix(wish->level))
+        return true;
+    if (!add_names(wish->level == policy->level ? policy->matches
+                                                : settings->smtp_tls_verify_cert_match,
+                   nexthop, target, arena, wish))
+        return fail(failure, span_of(NULL, 0));
+    return span_is_empty(policy->anchor_files) ||
+           add_anchors(agent, policy->anchor_files, nexthop->host, arena, wish, failure);
+}
+
+bool protection_for_target(struct agent *agent, const struct protection_rules *rules,
+                           const struct nexthop *nexthop, const struct plan_target *target,
+                           struct arena *arena, struct protection *protection,
+                           struct failure *failure)
+{
+    *protection = (struct protection){.allows_reuse = rules->allows_reuse};
+    if (!find_wish(agent, rules, nexthop, target, arena, &protection->wish, failure))
+        return false;
+    if (agent->settings->smtp_tls_wrappermode && !tls_level_is_mandatory(protection->wish.level)) {
+        const char *name = agent->speaks_lmtp ? "lmtp" : "smtp";
+        maillog_text(
+            agent->log, LOG_LEVEL_WARNING, span_empty(),
+            "%s_tls_wrappermode requires \"%s_tls_security_level = encrypt\" (or stronger)", name,
+            name);
+        return fail(failure, SPAN("client TLS configuration problem"));
+    }
+    memcpy(protection->rules_digest, rules->digest, sizeof(protection->rules_digest));
+    tls_wish_digest(&protection->wish, protection->digest);
+    return true;
 }
 
 struct protection protection_none(void)
@@ -20,43 +371,4 @@ struct protection protection_none(void)
     /* What went plain for once is for no other delivery. */
     memset(protection.rules_digest, UINT8_MAX, sizeof(protection.rules_digest));
     return protection;
-}
-
-bool protection_find_rules(struct agent *agent, const struct nexthop *nexthop,
-                           struct span destination, struct arena *arena,
-                           struct protection_rules *rules, struct failure *failure)
-{
-    const struct conf_smtp *settings = agent->settings;
-    (void)nexthop;
-    (void)destination;
-    (void)arena;
-    *rules = (struct protection_rules){.allows_reuse = settings->smtp_tls_connection_reuse};
-    if (!tls_level_from_name(settings->smtp_tls_security_level, &rules->policy.level))
-        return fail(failure, 5, SPAN("client TLS configuration problem"));
-    return true;
-}
-
-bool protection_for_target(struct agent *agent, const struct protection_rules *rules,
-                           const struct nexthop *nexthop, const struct plan_target *target,
-                           struct arena *arena, struct protection *protection,
-                           struct failure *failure)
-{
-    const struct conf_smtp *settings = agent->settings;
-    (void)nexthop;
-    (void)target;
-    (void)arena;
-    *protection = (struct protection){.wish.level = rules->policy.level,
-                                      .wish.server_name = span_empty(),
-                                      .wish.fingerprints = span_empty(),
-                                      .allows_reuse = rules->allows_reuse};
-    if (settings->smtp_tls_wrappermode && !tls_level_is_mandatory(protection->wish.level)) {
-        maillog_text(
-            agent->log, LOG_LEVEL_WARNING, span_empty(),
-            "%s_tls_wrappermode requires \"%s_tls_security_level = encrypt\" (or stronger)",
-            agent->speaks_lmtp ? "lmtp" : "smtp", agent->speaks_lmtp ? "lmtp" : "smtp");
-        return fail(failure, 5, SPAN("client TLS configuration problem"));
-    }
-    memcpy(protection->rules_digest, rules->digest, sizeof(protection->rules_digest));
-    tls_wish_digest(&protection->wish, protection->digest);
-    return true;
 }

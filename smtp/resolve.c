@@ -66,12 +66,16 @@ static void order(const struct conf_smtp *settings, struct plan *plan)
     plan_order(plan, &rules);
 }
 
-static void add_addresses(struct plan *plan, struct span host, uint16_t preference, uint16_t port,
+/* model: what all targets of the host have in common. */
+static void add_addresses(struct plan *plan, const struct plan_target *model,
                           const struct dns_addresses *addresses)
 {
     for (size_t i = 0; i < addresses->count; i++) {
-        const struct plan_target target = {
-            .host = host, .address = addresses->list[i], .preference = preference, .port = port};
+        struct plan_target target = *model;
+        target.address = addresses->list[i];
+        target.is_name = true;
+        target.is_address_secure = addresses->is_authenticated;
+        target.canonical_name = addresses->canonical_name;
         if (!plan_add(plan, &target))
             return;
     }
@@ -105,7 +109,7 @@ static bool look_in_file(const struct resolve_context *context, struct span name
 {
     struct ip_address found[HOSTS_FILE_ADDRESSES_MAX];
     const size_t count = hosts_file_lookup(context->hosts_file, name, found);
-    struct dns_addresses addresses = {.status = DNS_FOUND};
+    struct dns_addresses addresses = {.status = DNS_FOUND, .canonical_name = span_empty()};
     addresses.list = arena_alloc(arena, HOSTS_FILE_ADDRESSES_MAX * sizeof(addresses.list[0]));
     for (size_t i = 0; i < count && addresses.list; i++)
         if (is_wanted(wanted, &found[i]))
@@ -153,7 +157,8 @@ static bool resolve_host(const struct resolve_context *context, const struct nex
     if (addresses.status != DNS_FOUND)
         return fail_lookup(failure, nexthop->host, addresses.type, addresses.status,
                            addresses.reason, arena);
-    add_addresses(plan, nexthop->host, 0, nexthop->port, &addresses);
+    const struct plan_target model = {.host = nexthop->host, .port = nexthop->port};
+    add_addresses(plan, &model, &addresses);
     order(context->settings, plan);
     return true;
 }
@@ -174,7 +179,13 @@ static bool resolve_mx_hosts(const struct resolve_context *context, const struct
         names[i] = mx->hosts[i].name;
     look_up_addresses(context, names, mx->host_count, wanted, arena, addresses);
     for (size_t i = 0; i < mx->host_count; i++) {
-        add_addresses(plan, names[i], mx->hosts[i].preference, nexthop->port, &addresses[i]);
+        const struct plan_target model = {.host = names[i],
+                                          .preference = mx->hosts[i].preference,
+                                          .port = nexthop->port,
+                                          .is_mx = true,
+                                          .is_mx_secure = mx->answer.is_authenticated,
+                                          .domain_canonical_name = mx->answer.canonical_name};
+        add_addresses(plan, &model, &addresses[i]);
         if (!worst || (addresses[i].status == DNS_TEMPORARY && worst->status != DNS_TEMPORARY)) {
             worst = &addresses[i];
             worst_index = i;

@@ -17,6 +17,7 @@ include tests/lib/dns/local.mk
 include tests/lib/addr/local.mk
 include tests/lib/limit/local.mk
 include tests/lib/tls/local.mk
+include tests/lib/tls/client.mk
 include tests/lib/intake/local.mk
 include tests/lib/smtpsession/local.mk
 include tests/lib/service/local.mk

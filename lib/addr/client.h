@@ -1,7 +1,8 @@
 /* addr/client - ask addrd about addresses: from a task, or with a callback.
  * What comes back is an answer, always: where addrd is gone, silent or unsure it is a temporary
  * failure. Interface: addr_client_set_channel(), addr_check_recipient(), addr_expand(),
- * addr_rewrite(), addr_route(), addr_route_async(). Callers: intake, smtpd, smtp, qmgr. */
+ * addr_rewrite(), addr_find(), addr_route(), addr_route_async(). Callers: intake, smtpd, smtp,
+ * qmgr. */
 #ifndef ADDR_CLIENT_H
 #define ADDR_CLIENT_H
 
@@ -93,6 +94,22 @@ MUST_USE struct outcome addr_rewrite(struct addr_client *client, enum addr_rewri
                                      const struct span *addresses, size_t count,
                                      int64_t deadline_ms, struct arena *arena,
                                      struct span *rewritten);
+
+/* Tables of which addrd knows no more than where they are. */
+enum addr_agent_table {
+    ADDR_TABLE_SMTP_TLS_POLICY, /* smtp_tls_policy_maps */
+    ADDR_TABLE_LMTP_TLS_POLICY,
+    ADDR_TABLE_SMTP_TLS_SITE, /* smtp_tls_per_site */
+    ADDR_TABLE_LMTP_TLS_SITE,
+    ADDR_AGENT_TABLE_COUNT
+};
+enum { ADDR_FIND_KEYS_MAX = 130 }; /* a domain and what is above it */
+
+/* From a task: *value is what the table has for the first of the keys that it has, the arena's;
+ * empty: it has none. Not OK: it cannot be told now. */
+MUST_USE struct outcome addr_find(struct addr_client *client, enum addr_agent_table table,
+                                  const struct span *keys, size_t count, int64_t deadline_ms,
+                                  struct arena *arena, struct span *value);
 
 struct addr_route {
     struct outcome outcome; /* not OK: no route, and why */

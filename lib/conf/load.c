@@ -97,10 +97,12 @@ static bool store_value(const struct conf_parameter *parameter, struct span valu
             return false;
         break;
     case CONF_TYPE_CHOICE:
-        /* An empty default means that empty is a choice too. */
+        /* An empty default means that empty is a choice too; so does an empty first choice. */
         if (!conf_value_is_one_of(value, parameter->choices) &&
-            !(span_is_empty(value) && parameter->default_text[0] == '\0')) {
-            conf_error_set(error, "one of %s is allowed", parameter->choices);
+            !(span_is_empty(value) &&
+              (parameter->default_text[0] == '\0' || parameter->choices[0] == '|'))) {
+            conf_error_set(error, "one of %s is allowed",
+                           parameter->choices + (parameter->choices[0] == '|'));
             return false;
         }
         break;

@@ -20,6 +20,9 @@ static bool is_graver(enum dns_status left, enum dns_status right)
 static void add_addresses(const struct dns_answer *answer, enum ip_family family,
                           struct dns_addresses *result)
 {
+    result->is_authenticated =
+        answer->is_authenticated && (result->count == 0 || result->is_authenticated);
+    result->canonical_name = answer->canonical_name;
     for (size_t i = 0; i < answer->record_count; i++)
         if (result->count < DNS_HOST_ADDRESSES_MAX)
             result->list[result->count++] =
@@ -53,7 +56,7 @@ static void lookup_some(struct dns_client *client, const struct span *names, siz
     const struct dns_answer *answer = answers;
     for (size_t i = 0; i < count; i++) {
         const struct dns_answer out_of_memory = dns_answer_failed(DNS_FAILURE_RESOURCES);
-        results[i] = (struct dns_addresses){0};
+        results[i] = (struct dns_addresses){.canonical_name = span_empty()};
         results[i].list = arena_alloc(arena, DNS_HOST_ADDRESSES_MAX * sizeof(results[i].list[0]));
         bool is_first = true;
         for (size_t j = 0; j < ARRAY_LENGTH(families); j++) {

@@ -22,6 +22,8 @@ struct dns_addresses {
     uint16_t type; /* the question that reason is about */
     struct ip_address *list;
     size_t count;
+    bool is_authenticated;      /* every answer with addresses is, by a resolver that we trust */
+    struct span canonical_name; /* where the aliases of the name end; empty: none was found */
 };
 
 /* IPv6 and IPv4 addresses of names, all looked up at once; count results. No status is worse than

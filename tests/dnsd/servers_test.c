@@ -115,12 +115,42 @@ static void test_resolv_conf_by_prefix(void **state)
     }
 }
 
+static void test_trust(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *servers;
+        const char *wish;
+        bool has_option, is_trusted;
+    } rows[] = {
+        {"127.0.0.1", "auto", false, true},
+        {"127.0.0.53:5353 ::1", "auto", false, true},
+        {"127.0.0.1 192.0.2.1", "auto", false, false},
+        {"2001:db8::1", "auto", false, false},
+        {"192.0.2.1", "auto", true, true},
+        {"192.0.2.1", "yes", false, true},
+        {"127.0.0.1", "no", true, false},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct dns_servers servers = dns_servers_none(1, 1);
+        struct span problem;
+        assert_int_equal(
+            dns_servers_from_list(span_from_string(rows[i].servers), &servers, &problem), PARSE_OK);
+        if (rows[i].has_option)
+            dns_servers_from_resolv_conf(SPAN("options edns0 trust-ad\n"), &servers);
+        dns_servers_decide_trust(span_from_string(rows[i].wish), &servers);
+        if (servers.is_trusted != rows[i].is_trusted)
+            fail_msg("%s, %s", rows[i].servers, rows[i].wish);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_resolv_conf),
         cmocka_unit_test(test_resolv_conf_by_prefix),
+        cmocka_unit_test(test_trust),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

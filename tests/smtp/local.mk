@@ -4,7 +4,7 @@ smtp_tests = tests/smtp/content_test tests/smtp/downgrade_test \
 	tests/smtp/extensions_test tests/smtp/lmtp_test tests/smtp/mirror_test \
 	tests/smtp/wire_test tests/smtp/hosts_file_test \
 	tests/smtp/plan_test tests/smtp/smtp_test tests/smtp/tables_test \
-	tests/smtp/tls_test
+	tests/smtp/tls_test tests/smtp/policy_test tests/smtp/dane_test
 check_PROGRAMS += $(smtp_tests)
 TESTS += $(smtp_tests)
 tests_smtp_content_test_SOURCES = tests/smtp/content_test.c $(smtp_world)
@@ -14,6 +14,10 @@ tests_smtp_plan_test_SOURCES = tests/smtp/plan_test.c smtp/nexthop.c smtp/nextho
 tests_smtp_plan_test_LDADD = $(test_libs)
 smtp_world = tests/smtp/certificates.c tests/smtp/certificates.h tests/smtp/conversation.c tests/smtp/conversation.h tests/smtp/world.c \
 	tests/smtp/world.h tests/daemon.c tests/daemon.h tests/test.h
+tests_smtp_policy_test_SOURCES = tests/smtp/policy_test.c $(smtp_world)
+tests_smtp_policy_test_LDADD = $(test_libs) $(SSL_LIBS)
+tests_smtp_dane_test_SOURCES = tests/smtp/dane_test.c $(smtp_world)
+tests_smtp_dane_test_LDADD = $(test_libs) $(SSL_LIBS)
 tests_smtp_tls_test_SOURCES = tests/smtp/tls_test.c $(smtp_world)
 tests_smtp_tls_test_LDADD = $(test_libs) $(SSL_LIBS)
 tests_smtp_tables_test_SOURCES = tests/smtp/tables_test.c $(smtp_world)

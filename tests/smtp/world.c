@@ -311,6 +311,31 @@ static void add_mx(struct world *world, struct buffer *records)
     }
 }
 
+static enum dns_status find_tlsa(const struct world *world, const struct ipc_dns_query *query,
+                                 struct buffer *records)
+{
+    char name[64];
+    (void)snprintf(name, sizeof(name), "_%u._tcp.h0.test", (unsigned)world->port);
+    if (world->is_tlsa_lost)
+        return DNS_TEMPORARY;
+    if (!span_equals(query->name, span_from_string(name)))
+        return DNS_NO_SUCH_NAME;
+    for (size_t i = 0; i < ARRAY_LENGTH(world->tlsa); i++) {
+        const struct ipc_dns_record record = {
+            .type = DNS_TYPE_TLSA, .data = span_of(world->tlsa[i], world->tlsa_length[i])};
+        if (world->tlsa_length[i] > 0)
+            ipc_records_append(IPC_DNS_RECORD, &record, records);
+    }
+    return world->tlsa_length[0] ? DNS_FOUND : DNS_NO_DATA;
+}
+
+static bool is_secure(const struct world *world, uint32_t type)
+{
+    return type == DNS_TYPE_MX     ? world->is_mx_secure
+           : type == DNS_TYPE_TLSA ? world->is_tlsa_secure
+                                   : world->is_host_secure;
+}
+
 /* hN.test is server N, at 127.0.1.N; "lost.test" cannot be looked up now. */
 static enum dns_status look_up(struct world *world, const struct ipc_dns_query *query,
                                struct buffer *records)
@@ -319,6 +344,8 @@ static enum dns_status look_up(struct world *world, const struct ipc_dns_query *
     const bool is_host = query->name.length == strlen("hN.test") && query->name.bytes[0] == 'h';
     if (span_starts_with(query->name, SPAN("lost.")))
         return DNS_TEMPORARY;
+    if (query->type == DNS_TYPE_TLSA)
+        return find_tlsa(world, query, records);
     if (is_host && query->type == DNS_TYPE_A) {
         const uint8_t address[4] = {127, 0, 1, (uint8_t)(first - '0')};
         const struct ipc_dns_record record = {.type = DNS_TYPE_A, .data = span_of(address, 4)};
@@ -343,8 +370,10 @@ static void on_query(struct ipc_channel *channel, const struct ipc_delivery *del
     struct world *world = context;
     struct buffer records;
     buffer_init(&records, NULL, 65536);
-    const enum dns_status status = look_up(world, delivery->message, &records);
+    const struct ipc_dns_query *query = delivery->message;
+    const enum dns_status status = look_up(world, query, &records);
     const struct ipc_dns_reply reply = {.status = status,
+                                        .is_authentic = is_secure(world, query->type),
                                         .ttl_s = 60,
                                         .records = buffer_span(&records),
                                         .reason = status == DNS_TEMPORARY ? SPAN("timeout")
@@ -359,6 +388,43 @@ static void on_dnsd_closed(struct ipc_channel *channel, const char *reason, void
     (void)channel;
     (void)reason;
     ipc_channel_destroy(&world->dnsd);
+}
+
+/* ---- addrd ---- */
+
+static struct span find_policy(const struct world *world, struct span key)
+{
+    struct span rest = span_from_string(world->policies), line, name, value;
+    while (span_split_once(rest, '\n', &line, &rest) || !span_is_empty(line)) {
+        (void)span_split_once(line, ' ', &name, &value);
+        if (span_equals(name, key))
+            return value;
+        if (span_is_empty(rest))
+            break;
+    }
+    return span_empty();
+}
+
+static void on_find(struct ipc_channel *channel, const struct ipc_delivery *delivery, void *context)
+{
+    const struct ipc_addr_find *find = delivery->message;
+    struct ipc_addr_find_reply reply = {.outcome = outcome_ok(), .value = span_empty()};
+    struct span rest = find->keys;
+    struct ipc_addr_recipient key;
+    while (span_is_empty(reply.value) && !span_is_empty(rest) &&
+           ipc_records_next(&rest, IPC_ADDR_RECIPIENT, &key) == PARSE_OK)
+        reply.value = find_policy(context, key.address);
+    if (span_equals(reply.value, SPAN("later")))
+        reply.outcome = outcome_temporary(451, 3, 0, "Temporary lookup failure");
+    (void)ipc_channel_reply(channel, delivery->id, IPC_ADDR_FIND_REPLY, &reply);
+}
+
+static void on_addrd_closed(struct ipc_channel *channel, const char *reason, void *context)
+{
+    struct world *world = context;
+    (void)channel;
+    (void)reason;
+    ipc_channel_destroy(&world->addrd);
 }
 
 /* ---- qmgr ---- */
@@ -425,6 +491,9 @@ static const struct ipc_permission qmgr_permissions[] = {
     {IPC_DELIVER_CAPACITY, ANY_ROLE}, {IPC_DELIVER_RESULT, ANY_ROLE}, {0, 0}};
 static const struct ipc_channel_handlers dnsd_handlers = {on_query, on_dnsd_closed,
                                                           dnsd_permissions};
+static const struct ipc_permission addrd_permissions[] = {{IPC_ADDR_FIND, ANY_ROLE}, {0, 0}};
+static const struct ipc_channel_handlers addrd_handlers = {on_find, on_addrd_closed,
+                                                           addrd_permissions};
 static const struct ipc_channel_handlers qmgr_handlers = {on_agent_message, on_agent_closed,
                                                           qmgr_permissions};
 
@@ -469,9 +538,12 @@ static bool start(struct world *world, const char *program, enum ipc_role role,
     if (!daemon_start(&world->smtp, world->loop, program, role, part, main_text))
         return false;
     connect_qmgr(world);
-    const int end = daemon_give_peer(&world->smtp, IPC_ROLE_DNSD, "dnsd", false);
-    world->dnsd = ipc_channel_create(world->loop, end, IPC_ROLE_SMTP, &dnsd_handlers, world);
-    return world->dnsd != NULL;
+    const int dnsd_end = daemon_give_peer(&world->smtp, IPC_ROLE_DNSD, "dnsd", false);
+    world->dnsd = ipc_channel_create(world->loop, dnsd_end, IPC_ROLE_SMTP, &dnsd_handlers, world);
+    const int addrd_end = daemon_give_peer(&world->smtp, IPC_ROLE_ADDRD, "addrd", false);
+    world->addrd =
+        ipc_channel_create(world->loop, addrd_end, IPC_ROLE_SMTP, &addrd_handlers, world);
+    return world->dnsd && world->addrd;
 }
 
 bool world_start(struct world *world, const char *settings)
@@ -490,6 +562,8 @@ void world_stop(struct world *world)
         ipc_channel_destroy(&world->qmgr);
     if (world->dnsd)
         ipc_channel_destroy(&world->dnsd);
+    if (world->addrd)
+        ipc_channel_destroy(&world->addrd);
     if (!daemon_stop(&world->smtp))
         (void)fprintf(stderr, "smtp did not end well\n");
     for (size_t i = 0; i < WORLD_SERVERS; i++) {

@@ -45,8 +45,14 @@ struct world {
     uint16_t port;
     struct ipc_channel *qmgr;
     struct ipc_channel *dnsd;
+    struct ipc_channel *addrd;
+    const char *policies; /* what addrd has in the tables of agents: lines "key value", or NULL */
     struct world_server servers[WORLD_SERVERS]; /* hN.test, 127.0.1.N */
     const char *mx; /* what dnsd says: "10 h0 20 h1", "none", "nxdomain", "temporary", "null" */
+    /* Under DNSSEC: what is vouched for, and the TLSA records of h0.test. */
+    bool is_mx_secure, is_host_secure, is_tlsa_secure, is_tlsa_lost;
+    uint8_t tlsa[4][2048]; /* as in a record */
+    size_t tlsa_length[4];
     bool is_acknowledging;
     uint64_t delivery_number;
     uint32_t capacity;

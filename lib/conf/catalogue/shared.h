@@ -188,6 +188,16 @@
     "Tables of the gid of each virtual recipient.")
 
 /* TLS. */
+#define CONF_SHARED_smtp_tls_policy_maps CONF_TABLES(smtp_tls_policy_maps, "", \
+    "Tables of levels of protection by next hop, with attributes behind them, for SMTP.")
+#define CONF_SHARED_smtp_tls_per_site CONF_TABLES(smtp_tls_per_site, "", \
+    "The former kind of such tables: NONE, MAY, MUST or MUST_NOPEERMATCH by host or next hop.")
+#define CONF_SHARED_lmtp_tls_policy_maps CONF_TABLES(lmtp_tls_policy_maps, "", \
+    "Tables of levels of protection by next hop, with attributes behind them, for LMTP.")
+#define CONF_SHARED_lmtp_tls_per_site CONF_TABLES(lmtp_tls_per_site, "", \
+    "The former kind of such tables: NONE, MAY, MUST or MUST_NOPEERMATCH by host or next hop.")
+#define CONF_SHARED_tls_wildcard_matches_multiple_labels CONF_BOOL(tls_wildcard_matches_multiple_labels, "yes", \
+    "Let *.example.com in a certificate stand for a.b.example.com, too.")
 #define CONF_SHARED_tls_dane_digests CONF_TEXT(tls_dane_digests, "sha512 sha256", 1, 1024, \
     "Digests in TLSA records, the strongest first; name=number where the type is not registered.")
 #define CONF_SHARED_minimal_backoff_time CONF_TIME(minimal_backoff_time, "300s", 's', 1, CONF_TIME_MAX_S, \
