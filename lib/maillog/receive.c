@@ -11,6 +11,8 @@ void maillog_connect(struct maillog *log, const struct log_peer *peer)
     maillog_end(log);
 }
 
+enum { AUTH_TEXT_MAX_BYTES = 100 };
+
 static void put_count(struct buffer *line, const char *name, unsigned accepted, unsigned total)
 {
     if (accepted == total && total > 0) /* no command at all is "commands=0/0" */
@@ -156,6 +158,35 @@ void maillog_limit_exceeded(struct maillog *log, const char *what, uint64_t coun
     maillog_put_peer(line, peer);
     buffer_append_string(line, " for service ");
     buffer_append_span(line, service);
+    maillog_end(log);
+}
+
+static struct buffer *begin_auth(struct maillog *log, const struct log_peer *peer,
+                                 struct span method)
+{
+    struct buffer *line = maillog_begin(log, LOG_LEVEL_WARNING, span_empty());
+    maillog_put_peer(line, peer);
+    buffer_append_string(line, ": SASL ");
+    buffer_append_span(line, span_first(method, AUTH_TEXT_MAX_BYTES));
+    return line;
+}
+
+void maillog_auth_failed(struct maillog *log, const struct log_peer *peer, struct span method,
+                         struct span reason, struct span username)
+{
+    struct buffer *line = begin_auth(log, peer, method);
+    buffer_append_string(line, " authentication failed: ");
+    buffer_append_span(line, reason);
+    buffer_append_string(line, ", sasl_username=");
+    buffer_append_span(line, username.length ? span_first(username, AUTH_TEXT_MAX_BYTES)
+                                             : SPAN("(unavailable)"));
+    maillog_end(log);
+}
+
+void maillog_auth_aborted(struct maillog *log, const struct log_peer *peer, struct span method)
+{
+    struct buffer *line = begin_auth(log, peer, method);
+    buffer_append_string(line, " authentication aborted");
     maillog_end(log);
 }
 

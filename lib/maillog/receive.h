@@ -68,6 +68,13 @@ void maillog_hostname_mismatch(struct maillog *log, struct span hostname, struct
 void maillog_limit_exceeded(struct maillog *log, const char *what, uint64_t count,
                             const struct log_peer *peer, struct span service);
 
+/* warning: N[A]: SASL METHOD authentication failed: REASON, sasl_username=U; without a user
+ * (unavailable) stands there. */
+void maillog_auth_failed(struct maillog *log, const struct log_peer *peer, struct span method,
+                         struct span reason, struct span username);
+/* warning: N[A]: SASL METHOD authentication aborted */
+void maillog_auth_aborted(struct maillog *log, const struct log_peer *peer, struct span method);
+
 /* The lines of postscreen, for what is done here before and instead of a session. The peer is shown
  * as [A]:P.
  * NOQUEUE: reject: CONNECT from [A]:P: all server ports busy */

@@ -1,6 +1,7 @@
 # lib/smtp: the grammar of SMTP, both sides; no order of commands.
 lib_libposthouse_a_SOURCES += \
 	lib/smtp/address_field.c lib/smtp/address_field.h \
+	lib/smtp/auth_command.c lib/smtp/auth_command.h \
 	lib/smtp/command.c lib/smtp/command.h \
 	lib/smtp/content.c lib/smtp/content.h \
 	lib/smtp/data.c lib/smtp/data.h \

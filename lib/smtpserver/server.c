@@ -363,6 +363,7 @@ bool smtpserver_begin(struct service *service)
     limit_client_init(&smtpd->limits);
     auth_client_init(&smtpd->auth);
     smtpd->sessions.limits = &smtpd->limits;
+    smtpd->sessions.auth = &smtpd->auth;
     smtpd->sessions.owner = smtpd;
     smtpd->sessions.on_session_end = on_session_end;
     listeners_init(&smtpd->listeners, service->loop, on_connection, has_room, smtpd);

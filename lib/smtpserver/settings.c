@@ -71,6 +71,35 @@ static struct smtpsession_limits limits_of(const struct conf_smtpd *conf)
     };
 }
 
+static unsigned refused_properties(struct span options)
+{
+    return (has_word(options, SPAN("noplaintext")) ? AUTH_PLAINTEXT : 0U) |
+           (has_word(options, SPAN("noactive")) ? AUTH_ACTIVE : 0U) |
+           (has_word(options, SPAN("nodictionary")) ? AUTH_DICTIONARY : 0U) |
+           (has_word(options, SPAN("noanonymous")) ? AUTH_ANONYMOUS : 0U);
+}
+
+static unsigned required_properties(struct span options)
+{
+    return (has_word(options, SPAN("forward_secrecy")) ? AUTH_FORWARD_SECRECY : 0U) |
+           (has_word(options, SPAN("mutual_auth")) ? AUTH_MUTUAL : 0U);
+}
+
+static struct smtpsession_login login_of(const struct conf_smtpd *conf)
+{
+    return (struct smtpsession_login){
+        .is_enabled = conf->smtpd_sasl_auth_enable,
+        .has_broken_clients = conf->broken_sasl_auth_clients,
+        .refused_properties = refused_properties(conf->smtpd_sasl_security_options),
+        .required_properties = required_properties(conf->smtpd_sasl_security_options),
+        .refused_over_tls = refused_properties(conf->smtpd_sasl_tls_security_options),
+        .required_over_tls = required_properties(conf->smtpd_sasl_tls_security_options),
+        .response_limit = conf->smtpd_sasl_response_limit,
+        .service = conf->smtpd_sasl_service,
+        .local_domain = conf->smtpd_sasl_local_domain,
+    };
+}
+
 /* The lists themselves come with the tables. */
 static struct smtpsession_restrictions restrictions_of(const struct conf_smtpd *conf)
 {
@@ -163,6 +192,7 @@ bool smtpserver_settings_make(const struct conf_smtpd *conf, struct arena *arena
         .forbidden_commands = conf->smtpd_forbidden_commands,
     };
     settings->restrictions = restrictions_of(conf);
+    settings->login = login_of(conf);
     settings->header_rules = (struct intake_header_rules){
         .completion = settings->completion,
         .remote_domain = conf->remote_header_rewrite_domain,

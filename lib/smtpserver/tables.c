@@ -80,6 +80,10 @@ bool smtpserver_tables_open(const struct conf_smtpd *conf, struct arena *arena,
         open_clients("local_header_rewrite_clients", conf->local_header_rewrite_clients, error);
     tables->interface_clients =
         open_clients("smtpd_interface_clients", conf->smtpd_interface_clients, error);
+    tables->login_mechanisms =
+        open_clients("smtpd_sasl_mechanism_filter", conf->smtpd_sasl_mechanism_filter, error);
+    tables->login_exceptions =
+        open_clients("smtpd_sasl_exceptions_networks", conf->smtpd_sasl_exceptions_networks, error);
     tables->login_maps =
         table_held_open("smtpd_sender_login_maps", conf->smtpd_sender_login_maps, 0, error);
     return error->text[0] == '\0' && open_restrictions(conf, arena, tables->restrictions, error);
@@ -97,6 +101,8 @@ void smtpserver_tables_use(const struct smtpserver_tables *tables,
     settings->local_clients = tables->local_clients;
     settings->restrictions.interface_clients = tables->interface_clients;
     settings->restrictions.login_maps = tables->login_maps;
+    settings->login.mechanisms = tables->login_mechanisms;
+    settings->login.exceptions = tables->login_exceptions;
     for (size_t i = 0; i < SMTPSESSION_LIST_COUNT; i++)
         settings->restrictions.lists[i] = tables->restrictions[i];
 }
@@ -112,6 +118,8 @@ void smtpserver_tables_close(struct smtpserver_tables *tables)
     client_list_close(&tables->local_clients);
     client_list_close(&tables->interface_clients);
     table_list_close(&tables->login_maps);
+    client_list_close(&tables->login_mechanisms);
+    client_list_close(&tables->login_exceptions);
     for (size_t i = 0; i < SMTPSESSION_LIST_COUNT; i++)
         restriction_list_close(&tables->restrictions[i]);
 }

@@ -19,6 +19,8 @@ struct smtpserver_tables {
     struct client_list *local_clients;
     struct client_list *interface_clients;
     struct table_list *login_maps;
+    struct client_list *login_mechanisms;
+    struct client_list *login_exceptions;
     struct restriction_list restrictions[SMTPSESSION_LIST_COUNT];
 };
 

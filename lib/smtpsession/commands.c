@@ -145,6 +145,7 @@ static bool run_ehlo(struct smtpsession *session, struct span argument)
         offer(&reply, session, "ETRN", "");
     if (session_offers_tls(session))
         offer(&reply, session, "STARTTLS", "");
+    session_offer_auth(session, &reply);
     if (session->may_xclient)
         offer(&reply, session, "XCLIENT",
               " NAME ADDR PROTO HELO REVERSE_NAME PORT LOGIN DESTADDR DESTPORT");
@@ -236,8 +237,7 @@ bool session_run_command(struct smtpsession *session, const struct smtp_command 
     case SMTP_VERB_QUIT:
         return run_quit(session);
     case SMTP_VERB_AUTH:
-        session_reply(session, 503, 5, 1, "Error: authentication not enabled");
-        return false;
+        return session_auth(session, command->argument);
     case SMTP_VERB_BDAT:
         return session_bdat(session, command->argument);
     case SMTP_VERB_XCLIENT:

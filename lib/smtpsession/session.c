@@ -249,8 +249,7 @@ struct span session_queue_id(const struct smtpsession *session)
     return intake_queue_id(&session->transaction.message);
 }
 
-/* Drops the rest of a line that is no command. */
-static void discard_line(struct smtpsession *session, int64_t deadline_ms)
+void session_discard_line(struct smtpsession *session, int64_t deadline_ms)
 {
     size_t discarded = 0;
     for (;;) {
@@ -302,6 +301,15 @@ static void replace_command(struct smtpsession *session, struct smtp_command *co
         *command = (struct smtp_command){SMTP_VERB_UNKNOWN, span_empty(), span_empty(), false};
 }
 
+/* RFC 4954 section 4: what AUTH brings is longer than other commands may be. */
+static size_t line_limit(const struct smtpsession_settings *settings, struct span input)
+{
+    return settings->login.response_limit > settings->line_length_limit &&
+                   span_starts_with_ascii_nocase(input, SPAN("AUTH "))
+               ? settings->login.response_limit
+               : settings->line_length_limit;
+}
+
 /* One command line into *command, whose spans point into the input until it is consumed. False when
  * there is none: session->end says why, or an error was answered. */
 static bool read_command(struct smtpsession *session, struct smtp_command *command)
@@ -310,7 +318,7 @@ static bool read_command(struct smtpsession *session, struct smtp_command *comma
     int64_t deadline_ms = 0; /* one for the whole line, counted from when we begin to wait */
     for (;;) {
         const struct span input = stream_input(&session->stream);
-        switch (smtp_command_parse(input, settings->line_length_limit, session->takes_bare_lf,
+        switch (smtp_command_parse(input, line_limit(settings, input), session->takes_bare_lf,
                                    command, &session->command_bytes)) {
         case PARSE_OK:
             session->has_bare_lf = session->has_bare_lf || command->has_bare_lf;
@@ -336,7 +344,7 @@ static bool read_command(struct smtpsession *session, struct smtp_command *comma
         }
         session->error_count++;
         session->counts[SMTP_VERB_UNKNOWN].total++;
-        discard_line(session, clock_deadline_after(settings->timeout_ms));
+        session_discard_line(session, clock_deadline_after(settings->timeout_ms));
         return false;
     }
 }
@@ -345,9 +353,12 @@ static bool read_command(struct smtpsession *session, struct smtp_command *comma
  * Input behind them was sent blindly. */
 static bool is_pipelined_improperly(struct smtpsession *session, const struct smtp_command *command)
 {
-    const struct span rest = span_after(stream_input(&session->stream), session->command_bytes);
+    const bool is_auth = command->verb == SMTP_VERB_AUTH;
+    struct span rest = span_after(stream_input(&session->stream), session->command_bytes);
     if (rest.length == 0 || !session_is_last_in_group(session, command->verb))
         return false;
+    if (is_auth) /* it may be a password */
+        rest = span_empty();
     if (!session->was_improper) { /* one line tells enough */
         maillog_improper_pipelining(session->service->log, smtp_verb_name(command->verb),
                                     &session->peer, span_first(rest, SESSION_LOGGED_INPUT_BYTES));

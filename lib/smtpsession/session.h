@@ -12,6 +12,7 @@
 #include "addr/client.h"
 #include "address/mailbox.h"
 #include "address/rewrite.h"
+#include "auth/client.h"
 #include "base/byteset.h"
 #include "base/list.h"
 #include "base/outcome.h"
@@ -85,6 +86,21 @@ struct smtpsession_restrictions {
     struct table_list *login_maps;               /* who may send as whom; NULL: everybody */
 };
 
+/* How clients say who they are. */
+struct smtpsession_login {
+    bool is_enabled;
+    bool has_broken_clients;      /* "AUTH=" is offered, too */
+    unsigned refused_properties;  /* of mechanisms, enum auth_property */
+    unsigned required_properties; /* of all of them */
+    unsigned refused_over_tls;
+    unsigned required_over_tls;
+    size_t response_limit;                /* of a line that answers a challenge */
+    struct span service;                  /* for authd */
+    struct span local_domain;             /* completes user names; may be empty */
+    const struct client_list *mechanisms; /* that are offered; NULL: all */
+    const struct client_list *exceptions; /* clients to whom none is */
+};
+
 /* Named as in main.cf, in the words of this code. */
 struct tls_server;
 
@@ -144,6 +160,7 @@ struct smtpsession_settings {
     struct intake_header_rules header_rules;
     unsigned notified_troubles; /* of enum smtp_trouble */
     struct smtpsession_restrictions restrictions;
+    struct smtpsession_login login;
     struct smtpsession_unverified unverified_sender;
     struct smtpsession_unverified unverified_recipient;
     struct table_list *command_filter; /* NULL: none, as below */
@@ -202,6 +219,7 @@ struct smtpsession_service {
     struct smtpsession_backend backend;
     struct intake *intake;
     struct limit_client *limits; /* NULL: nothing is counted */
+    struct auth_client *auth;    /* NULL: nobody can say who a client is */
     struct list sessions;
     struct loop_timer cut_timer; /* for those who wait too long, by settings that are new */
     uint32_t refused_verbs;      /* bits by enum smtp_verb */

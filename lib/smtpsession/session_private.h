@@ -141,6 +141,8 @@ void session_log_refusal(struct smtpsession *session, const char *action, const 
 void session_flush(struct smtpsession *session);
 /* More input, after sending what was answered; false when session->end says why not. */
 MUST_USE bool session_read(struct smtpsession *session, int64_t deadline_ms);
+/* Drops the rest of a line that is too long. */
+void session_discard_line(struct smtpsession *session, int64_t deadline_ms);
 /* The command in hand is done with, and its bytes are gone. */
 void session_consume_command(struct smtpsession *session);
 void session_reset_transaction(struct smtpsession *session);
@@ -164,6 +166,11 @@ void session_find_discarded_keywords(struct smtpsession *session);
  * whole answer without CRLF. */
 struct span session_add_footer(struct smtpsession *session, struct span reply, struct span text,
                                struct buffer *output);
+
+/* auth.c: AUTH, to its last answer. */
+bool session_auth(struct smtpsession *session, struct span argument);
+/* Its line in the answer to EHLO, where there is one. */
+void session_offer_auth(struct smtpsession *session, struct buffer *reply);
 
 /* etrn.c */
 bool session_etrn(struct smtpsession *session, struct span argument);

@@ -145,6 +145,14 @@ static void test_receive(void **state)
     maillog_limit_exceeded(&log, "Connection rate", 31, &peer, SPAN("smtp"));
     WARNING("warning: Connection rate limit exceeded: 31 from mail.example.org[192.0.2.7] for "
             "service smtp");
+    maillog_auth_failed(&log, &peer, SPAN("LOGIN"), SPAN("wrong password"), SPAN("bob"));
+    WARNING("warning: mail.example.org[192.0.2.7]: SASL LOGIN authentication failed: wrong "
+            "password, sasl_username=bob");
+    maillog_auth_failed(&log, &peer, SPAN("PLAIN"), SPAN("malformed"), span_empty());
+    WARNING("warning: mail.example.org[192.0.2.7]: SASL PLAIN authentication failed: malformed, "
+            "sasl_username=(unavailable)");
+    maillog_auth_aborted(&log, &peer, SPAN("LOGIN"));
+    WARNING("warning: mail.example.org[192.0.2.7]: SASL LOGIN authentication aborted");
     maillog_screen_refusal(&log, &peer_port, "all server ports busy");
     INFO("NOQUEUE: reject: CONNECT from [2001:db8::1]:40000: all server ports busy");
     maillog_pregreet(&log, &peer_port, 220000, SPAN("EHLO \"x\\\r\n\0\x80"));

@@ -1,0 +1,173 @@
+"""AUTH, as clients use it."""
+
+import base64
+import smtplib
+import socket
+
+import pytest
+
+from harness.instance import small_message
+
+STRANGERS = {"mynetworks": "192.0.2.0/24"}
+
+
+def encode(*parts):
+    return base64.b64encode(b"\0".join(part.encode() for part in parts)).decode()
+
+
+class Raw:
+    """A client that says exactly what it is told."""
+
+    def __init__(self, instance, port=None):
+        self.connection = socket.create_connection((instance.address, port or instance.port), 30)
+        self.stream = self.connection.makefile("rb")
+        self.greeting = self.reply()
+
+    def reply(self):
+        lines = []
+        while True:
+            line = self.stream.readline()
+            if not line:
+                return ""
+            lines.append(line.decode("latin-1").rstrip("\r\n"))
+            if line[3:4] != b"-":
+                return "\n".join(lines)
+
+    def say(self, text):
+        self.connection.sendall(text if isinstance(text, bytes) else text.encode() + b"\r\n")
+        return self.reply()
+
+
+def set_passwords(one, text="bob:{PLAIN}secret\nalice@here.test:{PLAIN}w0nderland\n"):
+    path = one.etc / "passwords"
+    path.write_text(text)
+    one.set(auth_databases=f"passwd-file:{path}")
+
+
+@pytest.fixture
+def server(make_instance):
+    one = make_instance("here", users=["you@here.test"], settings={
+        **STRANGERS, "smtpd_sasl_auth_enable": "yes", "auth_failure_delay": "0s"})
+    set_passwords(one)
+    return one.start()
+
+
+def greet(one):
+    raw = Raw(one)
+    words = raw.say("EHLO client.example").splitlines()
+    return raw, words
+
+
+def test_offer(server):
+    _, words = greet(server)
+    assert "250-AUTH PLAIN LOGIN" in words
+    assert not any(word.startswith("250-AUTH=") for word in words)
+
+
+@pytest.mark.parametrize("settings, offer", [
+    ({"smtpd_sasl_auth_enable": "no"}, None),
+    ({"smtpd_sasl_security_options": "noanonymous, noplaintext"}, None),
+    ({"smtpd_sasl_mechanism_filter": "login"}, "AUTH LOGIN"),
+    ({"smtpd_sasl_mechanism_filter": "!plain, static:rest"}, "AUTH LOGIN"),
+    ({"smtpd_sasl_exceptions_networks": "127.0.0.0/8"}, None),
+    ({"smtpd_discard_ehlo_keywords": "auth"}, None),
+    ({"broken_sasl_auth_clients": "yes"}, "AUTH=PLAIN LOGIN"),
+], ids=lambda value: next(iter(value)) if isinstance(value, dict) else str(value))
+def test_what_is_offered(make_instance, settings, offer):
+    one = make_instance("here", settings={**STRANGERS, "smtpd_sasl_auth_enable": "yes", **settings})
+    set_passwords(one)
+    one.start()
+    raw, words = greet(one)
+    offers = [word[4:] for word in words if word[4:].startswith("AUTH")]
+    assert offer in offers if offer else not offers
+    if not offer:
+        assert raw.say("AUTH PLAIN " + encode("", "bob", "secret"))[:3] in ("503", "504", "538")
+
+
+@pytest.mark.parametrize("lines, answers", [
+    (["AUTH PLAIN " + encode("", "bob", "secret")], ["235 2.7.0 Authentication successful"]),
+    (["AUTH PLAIN", encode("", "bob", "secret")], ["334 ", "235 2.7.0"]),
+    (["auth plain", encode("", "bob", "secret")], ["334 ", "235 2.7.0"]),
+    (["AUTH LOGIN", encode("bob"), encode("secret")], ["334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6", "235 2.7.0"]),
+    (["AUTH LOGIN " + encode("bob"), encode("secret")], ["334 UGFzc3dvcmQ6", "235 2.7.0"]),
+    (["AUTH PLAIN " + encode("", "bob", "wrong")], ["535 5.7.8 Error: authentication failed"]),
+    (["AUTH PLAIN " + encode("", "nobody", "secret")], ["535 5.7.8 Error: authentication failed"]),
+    (["AUTH PLAIN", "*"], ["334 ", "501 5.7.0 Authentication aborted"]),
+    (["AUTH PLAIN", "not base64!"], ["334 ", "501 5.5.2"]),
+    (["AUTH PLAIN AA==AA"], ["501 5.5.2"]),
+    (["AUTH PLAIN ="], ["501 5.5.2"]),
+    (["AUTH"], ["501 5.5.4 Syntax: AUTH mechanism"]),
+    (["AUTH PLAIN a b"], ["501 5.5.4 Syntax: AUTH mechanism"]),
+    (["AUTH NONSUCH"], ["504 5.5.4"]),
+    (["AUTH PLAIN", "A" * 12400], ["334 ", "500 5.5.6"]),
+    (["AUTH PLAIN " + encode("", "bob", "secret"), "AUTH PLAIN " + encode("", "bob", "secret")],
+     ["235 2.7.0", "503 5.5.1 Error: already authenticated"]),
+    (["MAIL FROM:<a@client.example>", "AUTH PLAIN " + encode("", "bob", "secret")],
+     ["250 2.1.0", "503 5.5.1 Error: MAIL transaction in progress"]),
+])
+def test_dialogue(server, lines, answers):
+    raw, _ = greet(server)
+    for line, answer in zip(lines, answers):
+        said = raw.say(line)
+        assert said.startswith(answer), (line, said)
+    assert raw.say("NOOP").startswith("250")
+
+
+def test_a_user_may_relay(server):
+    raw, _ = greet(server)
+    assert raw.say("MAIL FROM:<bob@here.test>").startswith("250")
+    assert raw.say("RCPT TO:<friend@there.test>").startswith("454 4.7.1")
+    assert raw.say("RSET").startswith("250")
+    assert raw.say("AUTH PLAIN " + encode("", "bob", "secret")).startswith("235")
+    assert raw.say("MAIL FROM:<bob@here.test>").startswith("250")
+    assert raw.say("RCPT TO:<friend@there.test>").startswith("250")
+
+
+def test_log(server):
+    with smtplib.SMTP(server.address, server.port, timeout=30) as client:
+        with pytest.raises(smtplib.SMTPAuthenticationError):
+            client.login("bob", "Tr0ub4dor")
+        client.login("bob", "secret")
+        client.sendmail("a@client.example", ["you@here.test"], small_message("logged"))
+    server.wait_for_mail("you@here.test")
+    server.wait_for_log(r"smtpd\[\d+\]: warning: unknown\[127\.0\.0\.1\]: SASL PLAIN authentication failed: [^,]+, "
+                        r"sasl_username=bob$")
+    server.wait_for_log(r"client=unknown\[127\.0\.0\.1\], sasl_method=\w+, sasl_username=bob$")
+    server.wait_for_log(r"disconnect from \S+ ehlo=\d auth=1/[23] mail=1 ")
+    assert "Tr0ub4dor" not in server.log() and "secret" not in server.log()
+
+
+def test_aborted(server):
+    raw, _ = greet(server)
+    raw.say("AUTH LOGIN")
+    raw.say("*")
+    server.wait_for_log(r"warning: unknown\[127\.0\.0\.1\]: SASL LOGIN authentication aborted$")
+
+
+def test_passwords_that_are_pipelined_are_not_logged(server):
+    raw, _ = greet(server)
+    raw.say(b"AUTH LOGIN\r\n" + encode("bob").encode() + b"\r\n" + encode("hunter2").encode() + b"\r\n")
+    server.wait_for_log(r"improper command pipelining after AUTH from ")
+    assert encode("hunter2") not in server.log()
+
+
+def test_smtpd_client_auth_rate_limit(make_instance):
+    one = make_instance("here", settings={
+        **STRANGERS, "smtpd_sasl_auth_enable": "yes", "auth_failure_delay": "0s", "smtpd_client_auth_rate_limit": "1",
+        "smtpd_client_event_limit_exceptions": ""})
+    set_passwords(one)
+    one.start()
+    raw, _ = greet(one)
+    assert raw.say("AUTH PLAIN " + encode("", "bob", "wrong")).startswith("535")
+    assert raw.say("AUTH PLAIN " + encode("", "bob", "secret")) == \
+        "450 4.7.1 Error: too many AUTH commands from 127.0.0.1"
+    one.wait_for_log(r"warning: AUTH command rate limit exceeded: 2 from unknown\[127\.0\.0\.1\] for service ")
+
+
+def test_without_authd_clients_come_back(server):
+    """An authd that cannot ask its database is no reason to tell users that their passwords are wrong."""
+    server.tolerate(r"auth\.database_unavailable")
+    (server.etc / "passwords").unlink()
+    raw, _ = greet(server)
+    assert raw.say("AUTH PLAIN " + encode("", "bob", "secret")).startswith("454 4.7.0")
+    server.wait_for_log(r"SASL PLAIN authentication failed: Connection lost to authentication server: ")
