@@ -29,7 +29,8 @@ static void test_commands(void **state)
         {"no base64", "PLAIN *", SMTP_AUTH_BAD_BASE64, NULL, NULL},
         {"too long",
          "PLAIN "
-         "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFh",
+         "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhY"
+         "WFh",
          SMTP_AUTH_BAD_BASE64, NULL, NULL},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
