@@ -70,6 +70,8 @@ const struct wiring_line wiring_lines[] = {
     {IPC_ROLE_SMTPD,   IPC_ROLE_VERIFY,  WIRING_SERVER_MAY_BE_NEWER},
     /* Who is that client? Passwords are known to authd alone. */
     {IPC_ROLE_SMTPD,   IPC_ROLE_AUTHD,   WIRING_SAME_GENERATION},
+    /* Certificates, and signatures of handshakes: nobody else has a private key. */
+    {IPC_ROLE_SMTPD,   IPC_ROLE_KEYD,    WIRING_SAME_GENERATION},
     /* A session that the postmaster is to hear of. */
     {IPC_ROLE_SMTPD,   IPC_ROLE_BOUNCE,  WIRING_SERVER_MAY_BE_NEWER},
     {IPC_ROLE_SMTP,    IPC_ROLE_BOUNCE,  WIRING_SERVER_MAY_BE_NEWER},

@@ -14,6 +14,7 @@
 #include "system/file.h"
 #include "smtpserver/tables.h"
 #include "smtpserver/tls.h"
+#include "tls/server.h"
 
 enum {
     /* Beside what a session needs: its socket, its queue file, and the grant that replaces it. */
@@ -47,7 +48,8 @@ struct smtpd {
     struct client_list *limit_exceptions;
     struct client_list *greet_exceptions;
     struct smtpserver_tables tables;
-    struct tls_server *tls;                  /* NULL: TLS is not wanted */
+    struct tls_server *tls; /* NULL: TLS is not wanted */
+    struct tls_keys *keys;
     struct client_list *flush_domains;       /* NULL where it cannot be held in memory */
     struct smtpsession_settings settings[2]; /* as usual, under stress */
     bool is_stressed;
@@ -100,6 +102,10 @@ bool smtpserver_prepare(struct service *service)
     struct conf_error error;
     if (!smtpserver_tables_open(conf, &service->arena, &smtpd->tables, &error)) {
         service_say(service, "%s", error.text);
+        return false;
+    }
+    if (!tls_keys_prepare()) {
+        service_say(service, "libssl cannot be set up: check the OpenSSL installation");
         return false;
     }
     if (!smtpserver_tls_create(conf, span_from_string(service->name), &smtpd->tls, &error)) {
@@ -344,6 +350,11 @@ bool smtpserver_begin(struct service *service)
     struct smtpd *smtpd = service->state;
     smtpd->service = service;
     smtpd->conf = service->settings;
+    smtpd->keys = tls_keys_create(service->loop);
+    if (!smtpd->keys || (smtpd->tls && !tls_server_use_keys(smtpd->tls, smtpd->keys))) {
+        service_say(service, "out of memory");
+        return false;
+    }
     if (!make_settings(smtpd, service->settings, &smtpd->settings[false]) ||
         !make_settings(smtpd, service->stressed_settings, &smtpd->settings[true]))
         return false;
@@ -514,6 +525,9 @@ void smtpserver_on_peer(struct service *service, const struct service_peer *peer
         smtpd->authd =
             ipc_channel_create(service->loop, descriptor, IPC_ROLE_AUTHD, &authd_handlers, smtpd);
         auth_client_set_channel(&smtpd->auth, smtpd->authd);
+        break;
+    case IPC_ROLE_KEYD:
+        tls_keys_add_peer(smtpd->keys, peer->process_number, descriptor);
         break;
     default:
         file_close(descriptor);

@@ -16,7 +16,7 @@ bool session_offers_tls(const struct smtpsession *session)
 {
     const struct smtpsession_settings *settings = &session->service->settings;
     return settings->tls && !session->tls && !settings->wraps_tls &&
-           session_offers(session, SPAN("STARTTLS")) && tls_server_is_ready(settings->tls);
+           session_offers(session, SPAN("STARTTLS")) && tls_server_is_offered(settings->tls);
 }
 
 bool session_may_auth(const struct smtpsession *session)

@@ -6,11 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TICKETS_PER_HANDSHAKE = 1, SHOWN_MAX_BYTES = 100, PATH_MAX_BYTES = 1024 };
+enum {
+    TICKETS_PER_HANDSHAKE = 1,
+    SHOWN_MAX_BYTES = 100,
+    PATH_MAX_BYTES = 1024,
+    KEYS_PATIENCE_MS = 2000 /* how long a session waits for keyd's first answer */
+};
 
 struct tls_server {
     SSL_CTX *context;
-    const EVP_MD *digest; /* of fingerprints */
+    const EVP_MD *digest;  /* of fingerprints */
+    struct tls_keys *keys; /* NULL: the context has all */
 };
 
 /* ---- the context ---- */
@@ -133,9 +139,43 @@ SSL_CTX *tls_server_context(struct tls_server *server)
 
 /* ---- a handshake ---- */
 
-bool tls_server_is_ready(const struct tls_server *server)
+bool tls_server_use_keys(struct tls_server *server, struct tls_keys *keys)
 {
-    return SSL_CTX_get0_certificate(server->context) != NULL;
+    server->keys = keys;
+    return tls_keys_serve(keys, server->context, true);
+}
+
+/* keyd may be just starting: whoever comes in this moment is not to be served without TLS. */
+static int key_status(struct tls_server *server)
+{
+    if (!server->keys)
+        return SSL_CTX_get0_certificate(server->context) ? TLS_KEY_STATUS_FOUND
+                                                         : TLS_KEY_STATUS_ABSENT;
+    return tls_keys_await_status(server->keys, clock_deadline_after(KEYS_PATIENCE_MS));
+}
+
+bool tls_server_is_offered(struct tls_server *server)
+{
+    return key_status(server) != TLS_KEY_STATUS_ABSENT;
+}
+
+bool tls_server_is_ready(struct tls_server *server)
+{
+    const int status = key_status(server);
+    return status == TLS_KEY_STATUS_FOUND || status == TLS_KEY_STATUS_REFUSED;
+}
+
+static enum stream_result shake_hands(struct tls_server *server, struct stream *stream,
+                                      struct tls_handshake *handshake)
+{
+    struct tls_keys_handshake signer;
+    if (!server->keys)
+        return tls_stream_handshake(stream, handshake);
+    tls_keys_handshake_begin(&signer, server->keys, handshake->ssl);
+    handshake->waiter = &signer.waiter;
+    const enum stream_result result = tls_stream_handshake(stream, handshake);
+    tls_keys_handshake_end(&signer);
+    return result;
 }
 
 enum stream_result tls_server_accept(struct tls_server *server, struct stream *stream,
@@ -145,7 +185,7 @@ enum stream_result tls_server_accept(struct tls_server *server, struct stream *s
     enum stream_result result = STREAM_FAILED;
     if (handshake.ssl) {
         SSL_set_accept_state(handshake.ssl);
-        result = tls_stream_handshake(stream, &handshake);
+        result = shake_hands(server, stream, &handshake);
     } else {
         stream->error = ENOMEM;
         (void)snprintf(handshake.reason, sizeof(handshake.reason), "out of memory");

@@ -7,6 +7,7 @@
 
 #include "tls/authorities.h"
 #include "tls/facts.h"
+#include "tls/keys.h"
 #include "tls/certificate.h"
 #include "tls/settings.h"
 #include "tls/stream.h"
@@ -30,11 +31,17 @@ struct tls_server;
 MUST_USE struct tls_server *tls_server_create(const struct tls_server_settings *settings,
                                               struct conf_error *error);
 void tls_server_destroy(struct tls_server **server);
-/* For whoever has the certificates and keys. */
+/* For whoever has certificates and keys in memory. */
 SSL_CTX *tls_server_context(struct tls_server *server);
+/* Certificates, signatures and ticket keys come from there. keys lasts as long as the server. False
+ * when memory is out. */
+MUST_USE bool tls_server_use_keys(struct tls_server *server, struct tls_keys *keys);
 
-/* Is there a certificate to show? */
-MUST_USE bool tls_server_is_ready(const struct tls_server *server);
+/* From a task: is TLS to be offered? Not where no certificate is configured; but where there should
+ * be one and is none, so that clients try again. */
+MUST_USE bool tls_server_is_offered(struct tls_server *server);
+/* From a task: is there a certificate to show, or is it to be done without? */
+MUST_USE bool tls_server_is_ready(struct tls_server *server);
 
 /* From a task: the handshake; see tls_stream_handshake(). reason: of a failure. */
 MUST_USE enum stream_result tls_server_accept(struct tls_server *server, struct stream *stream,

@@ -1,0 +1,453 @@
+"""Private keys are in keyd and nowhere else: handshakes of all kinds of keys, names, several keyds,
+keyds that die, keys that cannot be used, and the memory of every other daemon."""
+
+import os
+import re
+import signal
+import smtplib
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+import pytest
+
+from harness.instance import wait_until
+from harness.processes import processes_of
+
+
+def openssl(*arguments, stdin="", check=True):
+    done = subprocess.run(["openssl", *map(str, arguments)], input=stdin, capture_output=True,
+                          text=True, timeout=60, check=False)
+    assert not check or done.returncode == 0, done.stderr
+    return done.stdout
+
+
+KINDS = {"rsa": ("RSA", "-pkeyopt", "rsa_keygen_bits:2048"),
+         "ec": ("EC", "-pkeyopt", "ec_paramgen_curve:P-256"),
+         "ed": ("ED25519",)}
+
+
+def make_key(path, kind):
+    algorithm, *options = KINDS[kind]
+    openssl("genpkey", "-algorithm", algorithm, *options, "-out", path)
+    path.chmod(0o600)
+
+
+def make_chain(directory, name, kind="ec", subject="mx.here.test", days="30", password=None):
+    """A file with a key and its certificate; NAME.key and NAME.crt are there, too."""
+    key, certificate, chain = (directory / f"{name}.{end}" for end in ("key", "crt", "pem"))
+    make_key(key, kind)
+    openssl("req", "-x509", "-new", "-key", key, "-subj", f"/CN={subject}", "-days", days,
+            "-addext", f"subjectAltName=DNS:{subject}", "-out", certificate)
+    if password:
+        key.write_text(openssl("pkey", "-in", key, "-aes128", "-passout", f"pass:{password}"))
+    chain.write_text(key.read_text() + certificate.read_text())
+    chain.chmod(0o600)
+    return chain
+
+
+def expire(directory, name):
+    """Its certificate becomes one that has been over for long."""
+    subprocess.run(["openssl", "x509", "-in", directory / f"{name}.crt", "-signkey",
+                    directory / f"{name}.key", "-days", "-10", "-out", directory / f"{name}.crt"],
+                   capture_output=True, check=True, timeout=60)
+    chain = directory / f"{name}.pem"
+    chain.write_text((directory / f"{name}.key").read_text() + (directory / f"{name}.crt").read_text())
+
+
+def s_client(one, *arguments):
+    """What a handshake after STARTTLS shows."""
+    done = subprocess.run(["openssl", "s_client", "-connect", f"{one.address}:{one.port}", "-starttls",
+                           "smtp", *arguments], input="QUIT\r\n", capture_output=True, text=True,
+                          timeout=60, check=False)
+    return done.stdout + done.stderr
+
+
+def subject_of(output):
+    match = re.search(r"^subject=CN ?= ?(\S+)", output, re.MULTILINE)
+    return match.group(1) if match else output
+
+
+@pytest.fixture
+def keys(make_instance):
+    """keys(setting=value ...): an instance that is not started; chains go to its keys/."""
+    def make(services="", **settings):
+        settings.setdefault("smtpd_tls_security_level", "may")
+        one = make_instance("here", settings=settings, services=services)
+        one.keys = one.directory / "keys"
+        one.keys.mkdir(mode=0o755, exist_ok=True)
+        return one
+    return make
+
+
+
+
+def start(one, **settings):
+    one.set(**settings)
+    if one.run_as is not None:
+        for path in one.keys.iterdir():
+            os.chown(path, one.run_as, one.run_as)
+    return one.start()
+
+
+def pids(one, program):
+    """Of this instance: others may be running."""
+    found = []
+    for pid in processes_of(one.programs)[program]:
+        try:
+            with open(f"/proc/{pid}/status", encoding="ascii") as status:
+                parent = re.search(r"^PPid:\t(\d+)", status.read(), re.MULTILINE).group(1)
+            with open(f"/proc/{parent}/cmdline", "rb") as command:
+                if str(one.etc).encode() in command.read():
+                    found.append(pid)
+        except OSError:
+            continue
+    return found
+
+
+# ---- what is served
+
+def test_every_kind_of_key(keys):
+    one = keys()
+    chains = [make_chain(one.keys, kind, kind) for kind in ("rsa", "ec")]
+    start(one, smtpd_tls_chain_files=" ".join(map(str, chains)), smtpd_tls_loglevel="1")
+    for version in ("-tls1_3", "-tls1_2"):
+        for algorithm, kind in (("ECDSA+SHA256", "ECDSA"), ("RSA-PSS+SHA256", "RSA-PSS")):
+            output = s_client(one, version, "-sigalgs", algorithm)
+            assert f"Peer signature type: {kind}" in output, output
+    assert "Peer signature type: RSA" in s_client(one, "-tls1_2", "-sigalgs", "RSA+SHA256")
+    one.wait_for_log("TLS connection established from .*TLSv1.3")
+
+
+def test_ed25519_and_the_old_settings(keys):
+    one = keys()
+    make_chain(one.keys, "rsa", "rsa")
+    make_chain(one.keys, "ed", "ed")
+    start(one, smtpd_tls_cert_file=one.keys / "rsa.crt", smtpd_tls_key_file=one.keys / "rsa.key",
+          smtpd_tls_eccert_file=one.keys / "ed.pem")
+    assert "Peer signature type: Ed25519" in s_client(one, "-tls1_3")
+    assert "Peer signature type: RSA" in s_client(one, "-tls1_3", "-sigalgs", "RSA-PSS+SHA256")
+
+
+def test_names(keys):
+    one = keys()
+    own = make_chain(one.keys, "own")
+    for name in ("one", "two"):
+        make_chain(one.keys, name, subject=name)
+    (one.etc / "names").write_text(f"two.example {one.keys}/two.pem\n.two.example {one.keys}/two.pem\n")
+    one.run("postmap", "-F", f"hash:{one.etc}/names", check=True)
+    (one.etc / "names.db").chmod(0o600)
+    if one.run_as is not None:
+        os.chown(one.etc / "names.db", one.run_as, one.run_as)
+    start(one, smtpd_tls_chain_files=own,
+          tls_server_sni_maps=f"inline:{{one.example={one.keys}/one.pem}}, hash:{one.etc}/names")
+    for _ in range(2):
+        for asked, shown in (("one.example", "one"), ("two.example", "two"), ("a.two.example", "two"),
+                             ("b.one.example", "mx.here.test"), ("other.example", "mx.here.test")):
+            assert subject_of(s_client(one, "-servername", asked)) == shown, asked
+    assert subject_of(s_client(one, "-noservername")) == "mx.here.test"
+
+
+def test_each_service_has_its_own(keys):
+    one = keys()
+    make_chain(one.keys, "own")
+    make_chain(one.keys, "other", subject="other")
+    with socket.socket() as probe:
+        probe.bind((one.address, 0))
+        port = probe.getsockname()[1]
+    one.services += (f"{one.address}:{port} inet n - y - 1 smtpd\n"
+                     f"  -o smtpd_tls_chain_files={one.keys}/other.pem\n")
+    start(one, smtpd_tls_chain_files=one.keys / "own.pem")
+    assert subject_of(s_client(one)) == "mx.here.test"
+    one.port = port
+    assert subject_of(s_client(one)) == "other"
+
+
+def test_tickets_of_all_processes(keys):
+    """A session is resumed at whichever process it comes to; and a reload costs no session."""
+    one = keys()
+    make_chain(one.keys, "own")
+    start(one, smtpd_tls_chain_files=one.keys / "own.pem")
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    session = None
+    for number in range(12):
+        with socket.create_connection((one.address, one.port), 30) as plain:
+            plain.recv(4096)
+            plain.sendall(b"EHLO x\r\n")
+            plain.recv(4096)
+            plain.sendall(b"STARTTLS\r\n")
+            plain.recv(4096)
+            with context.wrap_socket(plain, session=session) as secure:
+                secure.sendall(b"QUIT\r\n")
+                assert secure.recv(4096).startswith(b"221")
+                assert secure.session_reused == (number > 0)
+                session = secure.session
+
+
+# ---- what cannot be used
+
+def starttls(one):
+    """The words of EHLO, and what STARTTLS is answered."""
+    with one.client() as client:
+        client.ehlo()
+        offered = client.has_extn("starttls")
+        return offered, client.docmd("STARTTLS")
+
+
+BROKEN = {
+    "missing": (lambda one: one.keys / "absent.pem", r"open \S+absent.pem: No such file or directory"),
+    "mismatch": (lambda one: mismatched(one), r"does not belong to the certificate"),
+    "expired": (lambda one: expired(one), r"certificate \S+ in \S+ expired on .*: renew it"),
+    "encrypted": (lambda one: make_chain(one.keys, "secret", password="sesame"), r"is encrypted"),
+    "empty": (lambda one: written(one, ""), r"has no PEM in it"),
+    "no certificate": (lambda one: written(one, (make_chain(one.keys, "own"),
+                                                 (one.keys / "own.key").read_text())[1]),
+                       r"no certificate follows the private key"),
+}
+
+
+def written(one, text):
+    path = one.keys / "text.pem"
+    path.write_text(text)
+    return path
+
+
+def mismatched(one):
+    make_chain(one.keys, "a")
+    make_chain(one.keys, "b")
+    return written(one, (one.keys / "a.key").read_text() + (one.keys / "b.crt").read_text())
+
+
+def expired(one):
+    make_chain(one.keys, "old")
+    expire(one.keys, "old")
+    return one.keys / "old.pem"
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_broken(keys, what):
+    """One line that says what to do, in the log and by posthouse check; 454 to clients; and mail goes
+    on."""
+    one = keys()
+    make, line = BROKEN[what]
+    start(one, smtpd_tls_chain_files=make(one))
+    one.wait_for_log(r"keyd\[\d+\]: warning: smtpd_tls_chain_files: .*" + line +
+                     r".*; then run posthouse reload$")
+    assert len(re.findall(line, one.log())) == 1
+    offered, (code, text) = starttls(one)
+    assert offered and code == 454 and text.startswith(b"4.7.0"), text
+    one.send("you@here.test")
+    one.wait_for_mail("you@here.test")
+    checked = one.run("posthouse", "check")
+    assert re.search(line, checked.stdout + checked.stderr), checked.stderr
+    # It is mended, and nothing needs to stop.
+    make_chain(one.keys, "good")
+    one.set(smtpd_tls_chain_files=one.keys / "good.pem")
+    if one.run_as is not None:
+        os.chown(one.keys / "good.pem", one.run_as, one.run_as)
+    one.reload()
+    wait_until(lambda: subject_of(s_client(one)) == "mx.here.test", "TLS is there")
+
+
+def test_one_of_two_is_broken(keys):
+    one = keys()
+    make_chain(one.keys, "good")
+    start(one, smtpd_tls_chain_files=f"{one.keys}/absent.pem {one.keys}/good.pem")
+    one.wait_for_log(r"absent.pem: No such file or directory")
+    assert subject_of(s_client(one)) == "mx.here.test"
+
+
+def test_not_configured(keys):
+    """Where nobody named a certificate TLS is not offered, and nothing is to be complained of."""
+    one = keys()
+    start(one)
+    offered, (code, _) = starttls(one)
+    assert not offered and code in (454, 502)
+    assert "keyd" not in one.log() or "warning" not in one.log()
+
+
+# ---- keyds that die
+
+class Load:
+    """Handshakes, one after the other in each thread, and how they ended."""
+
+    def __init__(self, one, threads=4):
+        self.one, self.counts, self.stops = one, {"ok": 0, "failed": 0}, False
+        self.context = ssl.create_default_context()
+        self.context.check_hostname, self.context.verify_mode = False, ssl.CERT_NONE
+        self.context.options |= ssl.OP_NO_TICKET
+        self.threads = [threading.Thread(target=self.run) for _ in range(threads)]
+
+    def run(self):
+        while not self.stops:
+            try:
+                with smtplib.SMTP(self.one.address, self.one.port, "client.example", 30) as client:
+                    client.starttls(context=self.context)
+                    assert client.ehlo()[0] == 250
+                self.counts["ok"] += 1
+            except (OSError, smtplib.SMTPException):
+                self.counts["failed"] += 1
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stops = True
+        for thread in self.threads:
+            thread.join()
+
+
+def test_kills(keys):
+    """A keyd that dies under load costs nobody a session: handshakes wait for the next one; sessions
+    that are there do not notice."""
+    one = keys()
+    make_chain(one.keys, "own")
+    start(one, smtpd_tls_chain_files=one.keys / "own.pem")
+    one.tolerate("killed by signal 9")
+    with one.client() as patient:
+        patient.ehlo()
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        patient.starttls(context=context)
+        with Load(one) as load:
+            for _ in range(5):
+                before = load.counts["ok"]
+                for pid in wait_until(lambda: pids(one, "keyd"), "keyd runs"):
+                    os.kill(pid, signal.SIGKILL)
+                wait_until(lambda: load.counts["ok"] > before + 20, "handshakes go on")
+                assert patient.noop()[0] == 250
+        assert load.counts["failed"] == 0
+
+
+def test_several(keys):
+    one = keys(services="keyd unix - - y - 3 keyd\n")
+    make_chain(one.keys, "own")
+    start(one, smtpd_tls_chain_files=one.keys / "own.pem")
+    assert len(pids(one, "keyd")) == 3
+    one.tolerate("killed by signal 9")
+    with Load(one) as load:
+        wait_until(lambda: load.counts["ok"] > 20, "handshakes")
+        before = {pid: cpu(pid) for pid in pids(one, "keyd")}
+        wait_until(lambda: all(cpu(pid) > ticks for pid, ticks in before.items()), "all of them sign")
+        os.kill(pids(one, "keyd")[0], signal.SIGKILL)
+        seen = load.counts["ok"]
+        wait_until(lambda: load.counts["ok"] > seen + 20, "handshakes go on")
+    assert load.counts["failed"] == 0
+
+
+def cpu(pid):
+    """Nanoseconds that it has run."""
+    with open(f"/proc/{pid}/schedstat", encoding="ascii") as stat:
+        return int(stat.read().split()[0])
+
+
+# ---- where the keys are
+
+def secrets_of(key):
+    """The numbers of a private key, as they may lie in memory: {name: [bytes, ...]}."""
+    text = openssl("pkey", "-in", key, "-noout", "-text")
+    found = {}
+    for name, body in re.findall(r"^(\w+):\n((?:    [0-9a-f:]+\n)+)", text, re.MULTILINE):
+        if name not in ("priv", "privateExponent", "prime1", "prime2", "exponent1", "exponent2",
+                        "coefficient"):
+            continue
+        number = bytes.fromhex(re.sub(r"[\s:]", "", body)).lstrip(b"\0")
+        found[name] = [number, number[::-1]]
+    assert found
+    return found
+
+
+def memory_of(pid):
+    """All that a process has mapped and can be read."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as maps, \
+            open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in maps:
+            match = re.match(r"([0-9a-f]+)-([0-9a-f]+) (r)", line)
+            if not match or "[vvar" in line or "[vsyscall" in line:
+                continue
+            begin, end = int(match.group(1), 16), int(match.group(2), 16)
+            tail = b""
+            while begin < end:
+                try:
+                    memory.seek(begin)
+                    block = memory.read(min(end - begin, 1 << 22))
+                except OSError:
+                    break  # a guard page
+                if not block:
+                    break
+                yield tail + block
+                tail = block[-512:]
+                begin += len(block)
+
+
+def find_secrets(pid, secrets):
+    found = set()
+    for block in memory_of(pid):
+        for name, forms in secrets.items():
+            if any(form in block for form in forms):
+                found.add(name)
+    return found
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="reads the memory of others")
+def test_memory(keys):
+    """Under load no daemon but keyd has a part of a key in its memory; that keyd has them shows that
+    the search would find them."""
+    one = keys(smtp_tls_security_level="may", relayhost="[127.0.0.1]:9",
+               smtp_tls_chain_files="")
+    secrets = {}
+    for kind in ("rsa", "ec", "ed"):
+        make_chain(one.keys, kind, kind)
+        for name, forms in secrets_of(one.keys / f"{kind}.key").items():
+            secrets[f"{kind} {name}"] = forms
+    make_chain(one.keys, "sni")
+    for name, forms in secrets_of(one.keys / "sni.key").items():
+        secrets[f"sni {name}"] = forms
+    (one.etc / "names").write_text(f"sni.example {one.keys}/sni.pem\n")
+    one.run("postmap", "-F", f"hash:{one.etc}/names", check=True)
+    if one.run_as is not None:
+        os.chown(one.etc / "names.db", one.run_as, one.run_as)
+    start(one, smtpd_tls_chain_files=f"{one.keys}/rsa.pem {one.keys}/ec.pem",
+          smtp_tls_chain_files=f"{one.keys}/ed.pem", tls_server_sni_maps=f"hash:{one.etc}/names")
+    with Load(one) as load:
+        wait_until(lambda: load.counts["ok"] > 50, "handshakes")
+        for algorithm in ("ECDSA+SHA256", "RSA-PSS+SHA256"):
+            s_client(one, "-sigalgs", algorithm)
+        s_client(one, "-servername", "sni.example")
+        seen = set()
+        for _ in range(3):
+            for program, processes in processes_of(one.programs).items():
+                for pid in set(processes) & set(pids(one, program)):
+                    try:
+                        found = find_secrets(pid, secrets)
+                    except ProcessLookupError:
+                        continue
+                    seen.add(program)
+                    if program == "keyd":
+                        assert {name.split()[0] for name in found} == {"rsa", "ec", "ed", "sni"}, found
+                        assert {"rsa prime1", "rsa prime2", "ec priv", "ed priv", "sni priv"} <= found
+                    else:
+                        assert not found, (program, found)
+        assert {"keyd", "smtpd", "qmgr", "addrd", "logd"} <= seen
+        # The one that started all of them has read the files' names and nothing more.
+        with open(f"/proc/{pids(one, 'keyd')[0]}/status", encoding="ascii") as status:
+            master = int(re.search(r"^PPid:\t(\d+)", status.read(), re.MULTILINE).group(1))
+        assert not find_secrets(master, secrets)
+    assert load.counts["failed"] == 0
+
+
+def test_tickets_are_not_on_disk(keys):
+    """Nothing of keyd's is written anywhere: it has no file open but its channels."""
+    one = keys()
+    make_chain(one.keys, "own")
+    start(one, smtpd_tls_chain_files=one.keys / "own.pem")
+    s_client(one)
+    for pid in pids(one, "keyd"):
+        targets = [os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")]
+        assert not [target for target in targets
+                    if target.startswith("/") and not target.startswith(("/dev/", "/memfd:"))], targets
