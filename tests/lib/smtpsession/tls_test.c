@@ -332,9 +332,25 @@ static void check_wrapper(struct harness *harness, void *argument)
     harness_expect_log(harness, "lost connection after CONNECT from unknown[192.0.2.8]");
 }
 
+/* The handshake begins in the packet that the proxy's header is in. */
+static void check_proxy(struct harness *harness, void *argument)
+{
+    struct harness_client client;
+    (void)argument;
+    harness_connect(harness, &client, "127.0.0.1");
+    harness_send(&client, SPAN("PROXY TCP4 192.0.2.7 203.0.113.1 4096 465\r\n"));
+    assert_true(harness_shake_hands(&client, NULL));
+    harness_expect(&client, "greeting", "220 ");
+    harness_quit(&client);
+    harness_wait_for_end(harness);
+    harness_expect_log(harness, "connect from unknown[192.0.2.7]");
+}
+
 static void test_wrapper(void **state)
 {
     (void)state;
+    harness_run("smtpd_tls_wrappermode = yes\nsmtpd_upstream_proxy_protocol = haproxy\n",
+                check_proxy, NULL);
     harness_run("smtpd_tls_wrappermode = yes\n", check_wrapper, NULL);
 }
 
