@@ -21,6 +21,7 @@ struct smtpserver_tables {
     struct table_list *login_maps;
     struct client_list *login_mechanisms;
     struct client_list *login_exceptions;
+    struct table_list *client_certificates;
     struct restriction_list restrictions[SMTPSESSION_LIST_COUNT];
 };
 

@@ -243,6 +243,11 @@ static enum table_result find(struct search *search, const struct restriction *i
     case RESTRICTION_CHECK_RECIPIENT_ACCESS:
         *about = judge_recipient(judge);
         return judge->recipient ? find_address(search, item, judge->recipient) : TABLE_NOT_FOUND;
+    case RESTRICTION_CHECK_CCERT_ACCESS:
+        judge->list = SMTPSESSION_LIST_CLIENT;
+        *about = (struct judge_subject){judge_subject_of_list(judge).name, "Client certificate"};
+        judge->list = list;
+        return session_find_certificate(session, search->table, search->value);
     case RESTRICTION_CHECK_SASL_ACCESS:
         *about = (struct judge_subject){session->sasl.username, "SASL login name"};
         return session->sasl.username.length ? try_key(search, session->sasl.username)

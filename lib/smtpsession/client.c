@@ -48,23 +48,41 @@ static void complain(struct smtpsession *session, const char *problem)
     maillog_end(session->service->log);
 }
 
+static enum parse_result parse_header(struct smtpsession *session, struct proxy_header *header)
+{
+    const int64_t deadline_ms = clock_deadline_after(session->service->settings.proxy_timeout_ms);
+    const size_t size = PROXY_HEADER_MAX_BYTES;
+    uint8_t *bytes = arena_alloc(&session->transaction_arena, size);
+    size_t count = 0, consumed = 0;
+    enum parse_result result;
+    if (!bytes)
+        return PARSE_TOO_LONG;
+    /* Only looked at: what follows may be a handshake of TLS, which reads the socket itself. */
+    while ((result = proxy_header_parse(span_of(bytes, count), header, &consumed)) ==
+           PARSE_NEED_MORE) {
+        session->is_waiting = true;
+        const enum stream_result peeked =
+            stream_peek(&session->stream, bytes, size, count, &count, deadline_ms);
+        session->is_waiting = false;
+        if (peeked == STREAM_TIMED_OUT)
+            complain(session, "timeout error");
+        if (peeked != STREAM_OK)
+            break;
+    }
+    if (result == PARSE_OK && stream_skip(&session->stream, consumed) != STREAM_OK)
+        result = PARSE_NEED_MORE;
+    session_reset_transaction(session);
+    return result;
+}
+
 bool session_read_proxy_header(struct smtpsession *session)
 {
     const struct smtpsession_settings *settings = &session->service->settings;
-    const int64_t deadline_ms = clock_deadline_after(settings->proxy_timeout_ms);
-    enum parse_result result;
     struct proxy_header header;
-    size_t consumed;
     if (!settings->has_upstream_proxy)
         return true;
     session_judge_client(session); /* for the log: the proxy's address is all we have */
-    while ((result = proxy_header_parse(stream_input(&session->stream), &header, &consumed)) ==
-           PARSE_NEED_MORE)
-        if (!session_read(session, deadline_ms)) {
-            if (session->end == SESSION_TIMED_OUT)
-                complain(session, "timeout error");
-            break;
-        }
+    const enum parse_result result = parse_header(session, &header);
     if (result != PARSE_OK) {
         if (result != PARSE_NEED_MORE)
             complain(session, "bad header");
@@ -72,7 +90,6 @@ bool session_read_proxy_header(struct smtpsession *session)
         session->end = SESSION_HAS_QUIT;
         return false;
     }
-    stream_consume(&session->stream, consumed);
     if (!header.is_local) {
         session->address = header.client;
         session->port = header.client_port;

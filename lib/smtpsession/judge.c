@@ -276,6 +276,7 @@ static enum judge_ruling run_word(struct judge *judge, const struct restriction 
     const struct judge_subject about = judge_subject_of_list(judge);
     switch (item->word) {
     case RESTRICTION_CHECK_ACCESS:
+    case RESTRICTION_CHECK_CCERT_ACCESS:
     case RESTRICTION_CHECK_CLIENT_ACCESS:
     case RESTRICTION_CHECK_HELO_ACCESS:
     case RESTRICTION_CHECK_RECIPIENT_ACCESS:
@@ -301,6 +302,10 @@ static enum judge_ruling run_word(struct judge *judge, const struct restriction 
         return permit_if(session->is_trusted);
     case RESTRICTION_PERMIT_SASL_AUTHENTICATED:
         return permit_if(session->sasl.method.length > 0);
+    case RESTRICTION_PERMIT_TLS_ALL_CLIENTCERTS:
+        return permit_if(session_has_trusted_certificate(session));
+    case RESTRICTION_PERMIT_TLS_CLIENTCERTS:
+        return judge_listed_certificate(judge);
     case RESTRICTION_REJECT:
         return judge_refuse(judge, rules->reject_code, 7, 1, &about, SPAN("Access denied"));
     case RESTRICTION_REJECT_AUTHENTICATED_SENDER_LOGIN_MISMATCH:

@@ -43,6 +43,14 @@ struct judge_subject judge_subject_of_list(const struct judge *judge);
 struct judge_subject judge_sender(const struct judge *judge);
 struct judge_subject judge_recipient(const struct judge *judge);
 
+/* ccert.c: permit_tls_clientcerts. */
+MUST_USE enum judge_ruling judge_listed_certificate(struct judge *judge);
+/* The value for the certificate that the client has shown, by its fingerprint or its key's; nothing
+ * is found for a client that has shown none. */
+MUST_USE enum table_result session_find_certificate(const struct smtpsession *session,
+                                                    struct table_list *table, struct buffer *value);
+MUST_USE bool session_has_trusted_certificate(const struct smtpsession *session);
+
 /* access.c: a word that is followed by a table. */
 MUST_USE enum judge_ruling judge_access(struct judge *judge, const struct restriction *item);
 /* Who may send as this sender? Names in *owners; false where nobody is named. *has_failed: nobody

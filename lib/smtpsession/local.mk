@@ -3,6 +3,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/smtpsession/access.c \
 	lib/smtpsession/attributes.c lib/smtpsession/attributes.h \
 	lib/smtpsession/auth.c \
+	lib/smtpsession/ccert.c \
 	lib/smtpsession/client.c \
 	lib/smtpsession/commands.c \
 	lib/smtpsession/data.c \

@@ -8,6 +8,8 @@
 
 #include "system/file.h"
 
+enum { SKIP_BYTES = 512 };
+
 static enum stream_result from_wake(enum task_wake wake)
 {
     switch (wake) {
@@ -191,6 +193,45 @@ static enum stream_attempt transmit(struct stream *stream, struct span bytes, si
             return STREAM_HAS_FAILED;
         }
     }
+}
+
+enum stream_result stream_peek(struct stream *stream, uint8_t *bytes, size_t size,
+                               size_t known_count, size_t *count, int64_t deadline_ms)
+{
+    ASSERT(!stream->layer && stream->begin == stream->end);
+    if (stream->descriptor < 0)
+        return fail(stream, EBADF);
+    for (;;) {
+        const ssize_t received = recv(stream->descriptor, bytes, size, MSG_PEEK | MSG_DONTWAIT);
+        if (received > 0 && (size_t)received > known_count) {
+            *count = (size_t)received;
+            return STREAM_OK;
+        }
+        if (received == 0 || (received > 0 && stream->watch.has_hung_up))
+            return STREAM_END;
+        if (received < 0 && errno == EINTR)
+            continue;
+        if (received < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+            return fail(stream, errno);
+        const enum stream_result waited = stream_wait(stream, STREAM_WANTS_READ, deadline_ms);
+        if (waited != STREAM_OK)
+            return waited;
+    }
+}
+
+enum stream_result stream_skip(struct stream *stream, size_t count)
+{
+    uint8_t bytes[SKIP_BYTES];
+    while (count > 0) {
+        const ssize_t received = recv(stream->descriptor, bytes,
+                                      count < sizeof(bytes) ? count : sizeof(bytes), MSG_DONTWAIT);
+        if (received == 0)
+            return STREAM_END;
+        if (received < 0 && errno != EINTR)
+            return fail(stream, errno);
+        count -= received > 0 ? (size_t)received : 0;
+    }
+    return STREAM_OK;
 }
 
 /* Nothing is at hand: an empty window holds no block while it waits. */

@@ -70,6 +70,13 @@ void stream_push_layer(struct stream *stream, const struct stream_layer *layer, 
 MUST_USE enum stream_result stream_wait(struct stream *stream, enum stream_attempt wanted,
                                         int64_t deadline_ms);
 
+/* What has come, more than known_count bytes of it, without taking it: for whoever must leave the
+ * rest to a layer that reads the socket itself. The window is empty, and there is no layer. */
+MUST_USE enum stream_result stream_peek(struct stream *stream, uint8_t *bytes, size_t size,
+                                        size_t known_count, size_t *count, int64_t deadline_ms);
+/* Takes so many bytes of what was peeked at. */
+MUST_USE enum stream_result stream_skip(struct stream *stream, size_t count);
+
 /* Adds at least one byte to the input, or says why not. */
 MUST_USE enum stream_result stream_read(struct stream *stream, int64_t deadline_ms);
 static inline struct span stream_input(const struct stream *stream)

@@ -11,6 +11,7 @@ static const struct word_row {
     enum restriction_word word;
     bool takes_table;
 } word_rows[] = {
+    {SPAN_LITERAL("check_ccert_access"), RESTRICTION_CHECK_CCERT_ACCESS, true},
     {SPAN_LITERAL("check_client_access"), RESTRICTION_CHECK_CLIENT_ACCESS, true},
     {SPAN_LITERAL("check_helo_access"), RESTRICTION_CHECK_HELO_ACCESS, true},
     {SPAN_LITERAL("check_recipient_access"), RESTRICTION_CHECK_RECIPIENT_ACCESS, true},
@@ -25,6 +26,8 @@ static const struct word_row {
     {SPAN_LITERAL("permit_inet_interfaces"), RESTRICTION_PERMIT_INET_INTERFACES, false},
     {SPAN_LITERAL("permit_mynetworks"), RESTRICTION_PERMIT_MYNETWORKS, false},
     {SPAN_LITERAL("permit_sasl_authenticated"), RESTRICTION_PERMIT_SASL_AUTHENTICATED, false},
+    {SPAN_LITERAL("permit_tls_all_clientcerts"), RESTRICTION_PERMIT_TLS_ALL_CLIENTCERTS, false},
+    {SPAN_LITERAL("permit_tls_clientcerts"), RESTRICTION_PERMIT_TLS_CLIENTCERTS, false},
     {SPAN_LITERAL("reject"), RESTRICTION_REJECT, false},
     {SPAN_LITERAL("reject_authenticated_sender_login_mismatch"),
      RESTRICTION_REJECT_AUTHENTICATED_SENDER_LOGIN_MISMATCH, false},

@@ -332,13 +332,31 @@ static void check_wrapper(struct harness *harness, void *argument)
     harness_expect_log(harness, "lost connection after CONNECT from unknown[192.0.2.8]");
 }
 
+/* The handshake begins in the packet that the proxy's header is in. */
+static void check_proxy(struct harness *harness, void *argument)
+{
+    struct harness_client client;
+    (void)argument;
+    harness_connect(harness, &client, "127.0.0.1");
+    harness_send(&client, SPAN("PROXY TCP4 192.0.2.7 203.0.113.1 4096 465\r\n"));
+    assert_true(harness_shake_hands(&client, NULL));
+    harness_expect(&client, "greeting", "220 ");
+    harness_quit(&client);
+    harness_wait_for_end(harness);
+    harness_expect_log(harness, "connect from unknown[192.0.2.7]");
+}
+
 static void test_wrapper(void **state)
 {
     (void)state;
+    harness_run("smtpd_tls_wrappermode = yes\nsmtpd_upstream_proxy_protocol = haproxy\n",
+                check_proxy, NULL);
     harness_run("smtpd_tls_wrappermode = yes\n", check_wrapper, NULL);
 }
 
 /* ---- certificates of clients ---- */
+
+static char fingerprint_text[128]; /* of one that nobody vouches for */
 
 struct client_certificates {
     char file[64]; /* of the authority */
@@ -442,6 +460,90 @@ static void check_required(struct harness *harness, void *argument)
     submit(harness, certificates->good);
 }
 
+/* Relaying is for those whose fingerprints are known; the first session says what they are. */
+static struct span find_fingerprint(struct harness *harness)
+{
+    const struct span mark = SPAN("fingerprint=");
+    const struct span log = buffer_span(&harness->log.batch);
+    const struct span found = span_after(log, span_find(log, mark) + mark.length);
+    return arena_copy(&harness->arena, span_first(found, span_find_byte(found, ',')));
+}
+
+static void relay(struct harness *harness, SSL_CTX *context, const char *expected)
+{
+    struct harness_client client;
+    harness_connect(harness, &client, "192.0.2.7");
+    harness_expect(&client, "greeting", "220 ");
+    if (context)
+        harness_start_tls(&client, context);
+    harness_send(&client, SPAN("EHLO client.example\r\n"));
+    harness_expect(&client, "EHLO", "250-");
+    harness_send(&client, SPAN("MAIL FROM:<a@client.example>\r\nRCPT TO:<b@there.test>\r\n"));
+    harness_expect(&client, "MAIL", "250 ");
+    harness_expect(&client, expected, expected);
+    harness_quit(&client);
+    harness_wait_for_end(harness);
+}
+
+struct relay_case {
+    struct client_certificates *certificates;
+    const char *plain, *good, *unknown; /* what the three hear at RCPT */
+};
+
+static void check_relay(struct harness *harness, void *argument)
+{
+    const struct relay_case *expected = argument;
+    relay(harness, NULL, expected->plain);
+    relay(harness, expected->certificates->good, expected->good);
+    relay(harness, expected->certificates->unknown, expected->unknown);
+}
+
+static void learn_fingerprint(struct harness *harness, void *argument)
+{
+    const struct client_certificates *certificates = argument;
+    relay(harness, certificates->unknown, "554 5.7.1 ");
+    const struct span fingerprint = find_fingerprint(harness);
+    assert_int_equal(fingerprint.length, 32 * 3 - 1);
+    (void)snprintf(fingerprint_text, sizeof(fingerprint_text), "%.*s", SPAN_PRINTF(fingerprint));
+}
+
+static void test_restrictions(void **state)
+{
+    struct client_certificates certificates;
+    char settings[1024];
+    const char *denied = "454 4.7.1 <b@there.test>: Relay access denied";
+    (void)state;
+    make_certificates(&certificates);
+    const char *common = MAY "smtpd_tls_ask_ccert = yes\nsmtpd_tls_loglevel = 2\n"
+                             "smtpd_tls_CAfile = ";
+    (void)snprintf(settings, sizeof(settings), "%s%s\n", common, certificates.file);
+    harness_run(settings, learn_fingerprint, &certificates);
+
+    struct relay_case listed = {&certificates, denied, denied, "250 2.1.5 "};
+    (void)snprintf(settings, sizeof(settings),
+                   "%s%s\nrelay_clientcerts = inline:{{%s = it is known}}\n"
+                   "smtpd_relay_restrictions = permit_tls_clientcerts, defer_unauth_destination\n",
+                   common, certificates.file, fingerprint_text);
+    harness_run(settings, check_relay, &listed);
+
+    struct relay_case trusted = {&certificates, denied, "250 2.1.5 ", denied};
+    (void)snprintf(settings, sizeof(settings),
+                   "%s%s\nsmtpd_relay_restrictions = permit_tls_all_clientcerts, "
+                   "defer_unauth_destination\n",
+                   common, certificates.file);
+    harness_run(settings, check_relay, &trusted);
+
+    struct relay_case refused = {
+        &certificates, "250 2.1.5 ", "250 2.1.5 ",
+        "554 5.7.1 <unknown[192.0.2.7]>: Client certificate rejected: go away"};
+    (void)snprintf(settings, sizeof(settings),
+                   "%s%s\nmynetworks = 192.0.2.0/24\nsmtpd_client_restrictions = "
+                   "check_ccert_access inline:{{%s = REJECT go away}}\n",
+                   common, certificates.file, fingerprint_text);
+    harness_run(settings, check_relay, &refused);
+    forget_certificates(&certificates);
+}
+
 static void test_certificates(void **state)
 {
     struct client_certificates certificates;
@@ -466,7 +568,7 @@ int main(void)
         cmocka_unit_test(test_amnesia),      cmocka_unit_test(test_injection),
         cmocka_unit_test(test_encrypt),      cmocka_unit_test(test_no_tls),
         cmocka_unit_test(test_failures),     cmocka_unit_test(test_wrapper),
-        cmocka_unit_test(test_certificates),
+        cmocka_unit_test(test_certificates), cmocka_unit_test(test_restrictions),
     };
     (void)signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
