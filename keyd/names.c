@@ -7,7 +7,6 @@
 #include "base/list.h"
 #include "system/clock.h"
 #include "system/random.h"
-#include "table/held.h"
 #include "table/list.h"
 #include "tls/key_files.h"
 
@@ -47,6 +46,32 @@ struct name_tables {
 static void log_complaint(void *context, const char *text)
 {
     maillog_text(context, LOG_LEVEL_WARNING, span_empty(), "%s", text);
+}
+
+static bool is_of_type(const struct table *table, const char *const *types, size_t count)
+{
+    const struct span proxy = SPAN("proxy:");
+    struct span name = table_name(table);
+    if (span_starts_with(name, proxy))
+        name = span_after(name, proxy.length);
+    const struct span type = span_first(name, span_find_byte(name, ':'));
+    for (size_t i = 0; i < count; i++)
+        if (span_equals(type, span_from_string(types[i])))
+            return true;
+    return false;
+}
+
+/* Their entries name files; other tables have what the files hold. */
+static bool has_file_names(const struct table *table)
+{
+    static const char *const types[] = {"inline", "static", "texthash"};
+    return is_of_type(table, types, ARRAY_LENGTH(types));
+}
+
+static bool has_contents(const struct table *table)
+{
+    static const char *const types[] = {"btree", "cdb", "hash", "lmdb"};
+    return is_of_type(table, types, ARRAY_LENGTH(types));
 }
 
 static time_t now_s(void)
@@ -128,12 +153,13 @@ static const struct key_set *find_files(const struct name_files *files, struct s
     return node ? &CONTAINER_OF(node, struct file_set, node)->set : NULL;
 }
 
-static void load_held(struct name_tables *tables, struct table *table, struct arena *arena)
+static void load_listed(struct name_tables *tables, struct table *table, struct arena *arena)
 {
     struct preload preload = {tables->files, arena, table};
     struct buffer value;
     enum table_result result;
-    if (span_starts_with(table_name(table), SPAN("static:"))) {
+    static const char *const types[] = {"static"};
+    if (is_of_type(table, types, 1)) { /* it has no list */
         buffer_init(&value, NULL, VALUE_MAX_BYTES);
         result = table_lookup(table, SPAN("any"), &value);
         if (result == TABLE_FOUND && !load_files(&preload, SPAN("any"), buffer_span(&value)))
@@ -144,8 +170,7 @@ static void load_held(struct name_tables *tables, struct table *table, struct ar
     }
     if (result == TABLE_ERROR)
         maillog_text(tables->files->log, LOG_LEVEL_WARNING, span_empty(),
-                     "tls_server_sni_maps: %.*s: %.*s: use a table of type btree, cdb, hash, "
-                     "inline, lmdb, static or texthash; then run posthouse reload",
+                     "tls_server_sni_maps: %.*s: not all of it can be used: %.*s",
                      SPAN_PRINTF(span_first(table_name(table), 100)),
                      SPAN_PRINTF(table_error(table)));
 }
@@ -229,6 +254,14 @@ static struct kept *keep(struct name_tables *tables, struct span name, const str
 
 /* ---- both ---- */
 
+static void complain_of_type(const struct name_files *files, const struct table *table)
+{
+    maillog_text(files->log, LOG_LEVEL_WARNING, span_empty(),
+                 "tls_server_sni_maps: %.*s: use a table of type btree, cdb, hash, inline, lmdb, "
+                 "static or texthash; then run posthouse reload",
+                 SPAN_PRINTF(span_first(table_name(table), 100)));
+}
+
 struct name_tables *name_tables_open(struct span names, struct name_files *files,
                                      struct arena *arena)
 {
@@ -252,8 +285,10 @@ struct name_tables *name_tables_open(struct span names, struct name_files *files
                          "tls_server_sni_maps: %.*s: correct the name, or make the table; then run "
                          "posthouse reload",
                          SPAN_PRINTF(table_error(table)));
-        else if (table_is_held(table_name(table)))
-            load_held(tables, table, arena);
+        else if (has_file_names(table))
+            load_listed(tables, table, arena);
+        else if (!has_contents(table))
+            complain_of_type(files, table);
     }
     return tables;
 }
@@ -286,10 +321,10 @@ static const struct key_set *find_in(struct name_tables *tables, size_t index, s
     arena_init(&arena, 4 * VALUE_MAX_BYTES, ARENA_WIPE);
     buffer_init(&value, &arena, VALUE_MAX_BYTES);
     const enum table_result result = table_lookup(table, key, &value);
-    if (result == TABLE_FOUND && table_is_held(table_name(table))) {
+    if (result == TABLE_FOUND && has_file_names(table)) {
         found = find_files(tables->files, buffer_span(&value));
         *is_error = !found;
-    } else if (result == TABLE_FOUND) {
+    } else if (result == TABLE_FOUND && has_contents(table)) {
         kept = keep(tables, name, table, buffer_span(&value));
         found = kept ? &kept->set : NULL;
         *is_error = !found;

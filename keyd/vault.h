@@ -16,11 +16,15 @@
 
 struct vault_service {
     struct list_link link;
-    bool is_server;       /* SMTP servers are asked for certificates, clients show theirs */
-    enum ipc_role client; /* which client it is; NONE for a server */
+    bool is_server; /* servers are asked for certificates, clients show theirs */
     struct span name;
-    struct key_set own;
+    struct tls_key_settings settings;
+    struct span table_names;
+    /* Services with the same settings have the same set, and the same tables. */
+    struct key_set *own;
     struct name_tables *tables; /* NULL: none */
+    bool is_first;              /* the set is this service's to free */
+    bool is_first_of_tables;
 };
 
 struct vault {

@@ -7,6 +7,7 @@ master_parts = \
 	master/fleet.c master/fleet.h \
 	master/handover.c master/handover.h \
 	master/identity.c master/identity.h \
+	master/key_check.c master/key_check.h \
 	master/listeners.c master/listeners.h \
 	master/lock.c master/lock.h \
 	master/master.c master/master.h \

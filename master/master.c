@@ -11,6 +11,7 @@
 
 #include "control.h"
 #include "fleet.h"
+#include "key_check.h"
 #include "lock.h"
 #include "places.h"
 #include "privilege.h"
@@ -71,6 +72,8 @@ bool master_check(const struct master_options *options)
     arena_init(&arena, NOTICES_BYTES, 0);
     conf_notices_init(&notices, &arena);
     struct plan *plan = plan_create(options->directory, &notices);
+    if (plan)
+        key_check(plan, &notices);
     if (plan && places_open(plan, &places, &notices)) {
         places_close(&places);
         is_ok = true;

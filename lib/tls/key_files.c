@@ -14,11 +14,14 @@ static const char *read_file(struct tls_chains *chains, struct span path, struct
                              struct span *content)
 {
     const char *name = arena_string(arena, path);
-    if (name && name[0] == '/' && /* else it is relative to nothing that an operator knows */
-        file_read_whole(AT_FDCWD, name, TLS_KEY_FILE_MAX_BYTES, arena, content) == 0)
+    if (!name || name[0] != '/') {
+        /* It may be anything, also what nobody else should read: it is not shown. */
+        tls_chains_complain_of_file(chains, "a name that does not begin with /", ENOENT);
+        return NULL;
+    }
+    if (file_read_whole(AT_FDCWD, name, TLS_KEY_FILE_MAX_BYTES, arena, content) == 0)
         return name;
-    tls_chains_complain_of_file(chains, name ? name : "a file",
-                                name && name[0] != '/' ? ENOENT : errno);
+    tls_chains_complain_of_file(chains, name, errno);
     return NULL;
 }
 
@@ -91,4 +94,78 @@ enum tls_key_status tls_key_files_read(const struct tls_key_settings *settings,
                    is_none(settings->eccert_file)
                ? TLS_KEY_STATUS_REFUSED
                : TLS_KEY_STATUS_ABSENT;
+}
+
+bool tls_key_settings_equal(const struct tls_key_settings *left,
+                            const struct tls_key_settings *right)
+{
+    return strcmp(left->prefix, right->prefix) == 0 &&
+           span_equals(left->chain_files, right->chain_files) &&
+           span_equals(left->cert_file, right->cert_file) &&
+           span_equals(left->key_file, right->key_file) &&
+           span_equals(left->eccert_file, right->eccert_file) &&
+           span_equals(left->eckey_file, right->eckey_file);
+}
+
+/* What a parameter is for that service. */
+static struct span value_for(struct span values, struct span service)
+{
+    struct span name, value;
+    while (conf_each_service_next(&values, &name, &value))
+        if (span_equals(name, service))
+            return value;
+    return span_empty();
+}
+
+/* Has a service of that name been before? A name may stand for two ways to listen. */
+static bool is_repeated(struct span values, struct span service, size_t index)
+{
+    struct span name, value;
+    for (size_t i = 0; i < index && conf_each_service_next(&values, &name, &value); i++)
+        if (span_equals(name, service))
+            return true;
+    return false;
+}
+
+void tls_key_services_each(const struct conf_keyd *conf,
+                           bool (*visit)(void *context, const struct tls_key_service *service),
+                           void *context)
+{
+    /* The values of all services of the programs that have a prefix. */
+    const struct {
+        bool is_server;
+        struct tls_key_settings values;
+        struct span tables;
+    } groups[] = {
+        {true,
+         {"smtpd_tls", conf->smtpd_tls_chain_files, conf->smtpd_tls_cert_file,
+          conf->smtpd_tls_key_file, conf->smtpd_tls_eccert_file, conf->smtpd_tls_eckey_file},
+         conf->tls_server_sni_maps},
+        {false,
+         {"smtp_tls", conf->smtp_tls_chain_files, conf->smtp_tls_cert_file, conf->smtp_tls_key_file,
+          conf->smtp_tls_eccert_file, conf->smtp_tls_eckey_file},
+         span_empty()},
+        {false,
+         {"lmtp_tls", conf->lmtp_tls_chain_files, conf->lmtp_tls_cert_file, conf->lmtp_tls_key_file,
+          conf->lmtp_tls_eccert_file, conf->lmtp_tls_eckey_file},
+         span_empty()},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(groups); i++) {
+        const struct tls_key_settings *values = &groups[i].values;
+        struct span rest = values->chain_files, name, value;
+        for (size_t n = 0; conf_each_service_next(&rest, &name, &value); n++) {
+            const struct tls_key_service service = {
+                .name = name,
+                .is_server = groups[i].is_server,
+                .settings = {.prefix = values->prefix,
+                             .chain_files = value,
+                             .cert_file = value_for(values->cert_file, name),
+                             .key_file = value_for(values->key_file, name),
+                             .eccert_file = value_for(values->eccert_file, name),
+                             .eckey_file = value_for(values->eckey_file, name)},
+                .tables = value_for(groups[i].tables, name)};
+            if (!is_repeated(values->chain_files, name, n) && !visit(context, &service))
+                return;
+        }
+    }
 }

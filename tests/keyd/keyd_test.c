@@ -523,7 +523,7 @@ static void test_refusals(void **state)
         const struct vault_service *owner = rows[i].has_other_key ? other : own;
         struct asking asking = {
             .channel = ipc_channel_create(loop, ends[1], IPC_ROLE_KEYD, &handlers, NULL),
-            .question = {.key = span_of(owner->own.chains.items[0].digest, 32),
+            .question = {.key = span_of(owner->own->chains.items[0].digest, 32),
                          .scheme = rows[i].scheme,
                          .input = span_of(input, 98 + rows[i].hash_length)}};
         assert_non_null(asking.channel);
