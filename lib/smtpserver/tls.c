@@ -1,6 +1,7 @@
 /* smtpserver/tls - see tls.h. */
 #include "smtpserver/tls.h"
 
+#include "tls/protocols.h"
 #include "tls/server.h"
 
 enum level { LEVEL_NONE, LEVEL_MAY, LEVEL_ENCRYPT };
@@ -33,6 +34,7 @@ bool smtpserver_tls_create(const struct conf_smtpd *conf, struct span service_na
                 .name = "smtpd_tls",
                 .protocols =
                     is_mandatory ? conf->smtpd_tls_mandatory_protocols : conf->smtpd_tls_protocols,
+                .unspoken = ~(unsigned)TLS_PROTOCOLS_SIGNED,
                 .grade = is_mandatory ? conf->smtpd_tls_mandatory_ciphers : conf->smtpd_tls_ciphers,
                 .excluded_ciphers = conf->smtpd_tls_exclude_ciphers,
                 .also_excluded =

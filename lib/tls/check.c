@@ -72,10 +72,26 @@ static const struct {
     {SPAN_LITERAL("tls_ffdhe_auto_groups"), check_groups, "names of groups are allowed"},
 };
 
+/* Texts of other servers' times allow more than there is. */
+static void check_age(struct span name, struct span value, struct span origin,
+                      struct conf_notices *notices)
+{
+    unsigned protocols;
+    struct span bad_word;
+    if (span_starts_with(name, SPAN("smtpd_tls_")) && span_ends_with(name, SPAN("_protocols")) &&
+        tls_protocols_parse(value, &protocols, &bad_word) == PARSE_OK &&
+        (protocols & ~(unsigned)TLS_PROTOCOLS_SIGNED))
+        conf_notice_add(notices, CONF_NOTICE_WARNING,
+                        "%.*s %.*s = %.*s: TLS 1.2 is the oldest version that is spoken to clients",
+                        SPAN_PRINTF(origin), SPAN_PRINTF(name),
+                        SPAN_PRINTF(span_first(value, SHOWN_MAX_BYTES)));
+}
+
 void tls_check_setting(struct span name, struct span value, struct span origin,
                        struct conf_notices *notices)
 {
     struct span bad_word = span_empty();
+    check_age(name, value, origin, notices);
     for (size_t i = 0; i < ARRAY_LENGTH(checks); i++) {
         if (!span_ends_with(name, checks[i].name_end) || checks[i].check(value, &bad_word))
             continue;

@@ -17,7 +17,11 @@ enum tls_protocol {
 };
 
 /* A bit for each enum tls_protocol. */
-enum { TLS_PROTOCOLS_ALL = (1 << TLS_PROTOCOL_COUNT) - 1 };
+enum {
+    TLS_PROTOCOLS_ALL = (1 << TLS_PROTOCOL_COUNT) - 1,
+    /* keyd signs for nothing older: what is signed there says too little of what it is for. */
+    TLS_PROTOCOLS_SIGNED = 1 << TLS_PROTOCOL_1_2 | 1 << TLS_PROTOCOL_1_3
+};
 
 /* On PARSE_OK *protocols has the bits of what may be spoken, at least one. Otherwise *bad_word is
  * what could not be understood, and empty where nothing is left to speak. An empty text allows

@@ -32,10 +32,16 @@ uint64_t tls_settings_protocol_options(unsigned protocols)
 static bool apply_protocols(const struct tls_settings *settings, SSL_CTX *context,
                             unsigned *protocols, struct conf_error *error)
 {
-    struct span bad_word;
-    if (tls_protocols_parse(settings->protocols, protocols, &bad_word) != PARSE_OK) {
-        conf_error_set(error, "%s_protocols: \"%.*s\" is no protocol, or nothing is left",
-                       settings->name, SPAN_PRINTF(span_first(bad_word, SHOWN_MAX_BYTES)));
+    struct span bad_word = span_empty();
+    const enum parse_result result = tls_protocols_parse(settings->protocols, protocols, &bad_word);
+    *protocols &= ~settings->unspoken;
+    if (result != PARSE_OK || *protocols == 0) {
+        if (span_is_empty(bad_word))
+            conf_error_set(error, "%s_protocols: nothing is left that could be spoken",
+                           settings->name);
+        else
+            conf_error_set(error, "%s_protocols: \"%.*s\" is no protocol", settings->name,
+                           SPAN_PRINTF(span_first(bad_word, SHOWN_MAX_BYTES)));
         return false;
     }
     unsigned lowest = 0;

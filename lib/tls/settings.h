@@ -16,6 +16,7 @@ enum { TLS_CIPHER_LIST_MAX_BYTES = 8192 };
 struct tls_settings {
     const char *name;             /* "smtpd_tls": what stands before _protocols, for complaints */
     struct span protocols;        /* as tls_protocols_parse() takes them */
+    unsigned unspoken;            /* the bits of those that nobody can have, whatever it says */
     struct span grade;            /* high ... null */
     struct span excluded_ciphers; /* as tls_cipher_words_check() takes them */
     struct span also_excluded;    /* likewise: mandatory_exclude_ciphers, or empty */

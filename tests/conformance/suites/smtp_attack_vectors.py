@@ -4,13 +4,13 @@ default settings and with those that take a bare LF for a line end."""
 
 import json
 import socket
+import ssl
 
 from exceptions import later
-from harness.instance import wait_until
+from harness.certificates import self_signed
+from harness.instance import free_port, wait_until
 
 EXCEPTIONS = {
-    "starttls-smtp": later("STARTTLS"),
-    "starttls-lmtp": later("STARTTLS"),
     "starttls-pop3": later("POP3"),
     "starttls-imap": later("IMAP"),
     "starttls-managesieve": later("ManageSieve"),
@@ -19,8 +19,8 @@ MODES = {"default": {}, "normalize": {"smtpd_forbid_bare_newline": "normalize"}}
 
 
 class Client:
-    def __init__(self, instance):
-        self.connection = socket.create_connection((instance.address, instance.port), 30)
+    def __init__(self, instance, port=None):
+        self.connection = socket.create_connection((instance.address, port or instance.port), 30)
         self.stream = self.connection.makefile("rb")
         self.reply()
 
@@ -61,11 +61,46 @@ def smuggle(instance, sequence):
     return None
 
 
-def inject(instance, data):
-    client = Client(instance)
-    client.say(b"EHLO client.example\r\n")
+def inject(instance, port, hello, data):
+    """What came of bytes behind STARTTLS in one packet, or None: either the session ends, or they are
+    gone after the handshake."""
+    client = Client(instance, port)
+    client.say(hello)
     answer = client.say(data)
-    return f"STARTTLS: {answer}"
+    if answer.startswith("554"):
+        rest = client.connection.recv(1000)
+        return f"more than a refusal: {rest!r}" if rest else None
+    if not answer.startswith("220"):
+        return f"STARTTLS: {answer}"
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with context.wrap_socket(client.connection) as connection:
+        connection.sendall(b"QUIT\r\n")
+        # An answer to what was injected would come first.
+        first = connection.recv(1000)
+    return None if first.startswith(b"221") else f"after the handshake: {first!r}"
+
+
+def run_injections(vectors, workbench):
+    """As smtpd is, and where it takes commands that come before their time."""
+    port = free_port()
+    instance = workbench.instance("attack-starttls", domain="testserver", services=(
+        f"127.0.0.1:{port} inet n - y - 1 smtpd -o smtpd_protocol=lmtp\n"), settings={
+            "mynetworks": "192.0.2.0/24", "smtpd_error_sleep_time": "0", "smtpd_tls_security_level": "may",
+            "smtpd_tls_chain_files": self_signed(workbench.directory_for("attack-keys"), "mx", "mx.testserver")},
+        users=["you@testserver"])
+    ways = {"smtp": (instance.port, b"EHLO client.example\r\n"), "lmtp": (port, b"LHLO client.example\r\n")}
+    for mode in ("", "-patient"):
+        if mode:
+            instance.set(smtpd_forbid_unauth_pipelining="no")
+            instance.reload()
+        for vector in vectors:
+            name = f"starttls-{vector['protocol']}"
+            if vector["protocol"] in ways:
+                yield name + mode, inject(instance, *ways[vector["protocol"]], vector["send"].encode())
+            elif not mode:
+                yield name, "there is no such server"
 
 
 def run(directory, workbench):
@@ -76,9 +111,4 @@ def run(directory, workbench):
             users=["you@testserver", "hidden@testserver"])
         for vector in vectors["smuggling_end_of_data"]:
             yield f"{vector['id']}-{mode}", smuggle(instance, vector["sequence"].encode("latin-1"))
-    for vector in vectors["starttls_injection"]:
-        name = f"starttls-{vector['protocol']}"
-        if vector["protocol"] in ("smtp", "lmtp"):
-            yield name, inject(instance, vector["send"].encode())
-        else:
-            yield name, "there is no such server"
+    yield from run_injections(vectors["starttls_injection"], workbench)
