@@ -2,14 +2,25 @@
 #ifndef AUTHD_AUTHD_H
 #define AUTHD_AUTHD_H
 
+#include "address/ip.h"
 #include "auth/mechanism.h"
+#include "connect/client.h"
 #include "crew.h"
 #include "database.h"
 #include "limit/client.h"
 #include "sasl/mechanism.h"
 #include "service/service.h"
 
-enum { SALT_SECRET_BYTES = 32 };
+enum { SALT_SECRET_BYTES = 32, FAILURES_REMEMBERED = 256 };
+
+/* The last failures, so that one repeated by a program counts once: hashes under a seed of this
+ * process. */
+struct failure_memory {
+    uint8_t seed[16];
+    uint64_t hashes[FAILURES_REMEMBERED];
+    int64_t when_ms[FAILURES_REMEMBERED];
+    size_t next;
+};
 
 struct authd {
     struct service *service;
@@ -18,16 +29,27 @@ struct authd {
     size_t database_count;
     struct crew crews[DATABASE_KIND_COUNT];
     int nursery_descriptors[DATABASE_KIND_COUNT]; /* before the sandbox; -1: none is needed */
+    int socket;                                   /* auth_socket; -1: none */
     enum sasl_mechanism mechanisms[SASL_MECHANISM_COUNT]; /* in the order of auth_mechanisms */
     size_t mechanism_count;
     /* Salts of users that do not exist come from it: the same for ever, in a file. */
     uint8_t salt_secret[SALT_SECRET_BYTES];
+    /* With smtpd_sasl_type = dovecot another server does it all, and these are its mechanisms. */
+    struct forwarder *forwarder;
+    struct auth_mechanism forwarded[AUTH_MECHANISMS_MAX];
+    size_t forwarded_count;
     struct list exchanges;
     struct list clients;
     struct limit_client limits;
+    struct ip_network_list failure_exceptions;
+    struct failure_memory failure_memory;
     struct ipc_channel *limitd;
+    struct connect_client connect;
+    struct ipc_channel *connectd;
 };
 
+/* The mechanisms are others now: everybody is told. */
+void authd_tell_mechanisms(struct authd *authd);
 /* Somebody whose clients authenticate has gone: a process that is to leave may, when none is left.
  */
 void authd_on_client_gone(struct authd *authd);

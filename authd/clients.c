@@ -191,7 +191,12 @@ static void tell_mechanisms(const struct client *client)
     const struct authd *authd = client->authd;
     struct buffer records;
     buffer_init(&records, NULL, RECORDS_MAX_BYTES);
-    for (size_t i = 0; i < authd->mechanism_count; i++) {
+    for (size_t i = 0; i < authd->forwarded_count; i++) {
+        const struct ipc_auth_mechanism mechanism = {.name = authd->forwarded[i].name,
+                                                     .properties = authd->forwarded[i].properties};
+        ipc_records_append(IPC_AUTH_MECHANISM, &mechanism, &records);
+    }
+    for (size_t i = 0; i < authd->mechanism_count && !authd->forwarder; i++) {
         const struct ipc_auth_mechanism mechanism = {
             .name = span_from_string(sasl_mechanism_name(authd->mechanisms[i])),
             .properties = mechanisms_properties(authd->mechanisms[i])};
@@ -200,6 +205,12 @@ static void tell_mechanisms(const struct client *client)
     const struct ipc_auth_mechanisms message = {.mechanisms = buffer_span(&records)};
     (void)ipc_channel_send(client->channel, IPC_AUTH_MECHANISMS, &message);
     buffer_release(&records);
+}
+
+void authd_tell_mechanisms(struct authd *authd)
+{
+    LIST_FOR_EACH (&authd->clients, link)
+        tell_mechanisms(LIST_ITEM(link, struct client, link));
 }
 
 /* Those of whom it is known that their clients authenticate. */

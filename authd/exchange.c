@@ -1,38 +1,17 @@
 /* authd/exchange - see exchange.h. */
-#include "exchange.h"
+#include "exchange_private.h"
 
 #include <stdlib.h>
 
+#include "forward.h"
 #include "login_name.h"
 #include "maillog/event.h"
 #include "mechanisms.h"
 #include "password/scheme.h"
-#include "sasl/server.h"
 #include "system/random.h"
 #include "system/task.h"
-#include "verdict.h"
 
 enum { EXCHANGES_MAX = 2000, ARENA_BYTES = 1 << 20 };
-
-struct exchange {
-    struct list_link link; /* authd->exchanges */
-    struct authd *authd;
-    struct exchange_owner owner;
-    struct task *task;
-    struct arena arena; /* wiped */
-    struct auth_start start;
-    enum sasl_mechanism mechanism;
-    struct sasl_server *sasl;
-    struct span response;
-    bool awaits_response;
-    bool has_response;
-    bool is_abandoned;
-    struct span user;          /* as databases know it, as soon as there is one */
-    struct span password_name; /* of the app password that matched */
-    struct verdict verdict;    /* the last */
-    enum auth_failure failure; /* why, where a verdict says more than the mechanism */
-    const char *reason;
-};
 
 /* ---- answers and log lines ---- */
 
@@ -72,21 +51,34 @@ static struct auth_answer empty_answer(const struct exchange *exchange, enum aut
                                 .reason = span_empty()};
 }
 
+/* An attempt that says nothing of a password is no guess. */
+static bool is_guess(enum auth_failure failure)
+{
+    return failure != AUTH_FAILURE_CANCELLED && failure != AUTH_FAILURE_MALFORMED &&
+           failure != AUTH_FAILURE_AUTHORIZATION;
+}
+
 /* Failures are answered late, each by itself: who guesses gets few guesses. */
-static void fail(struct exchange *exchange, enum auth_failure failure, const char *reason)
+void exchange_fail(struct exchange *exchange, enum auth_failure failure, const char *reason)
 {
     struct auth_answer answer = empty_answer(exchange, AUTH_FAILURE);
+    /* Another server has held its answer back already. */
+    int64_t delay_ms =
+        exchange->authd->forwarder ? 0 : exchange->authd->conf->auth_failure_delay_ms;
     answer.failure = failure;
     answer.reason = span_from_string(reason);
     log_end(exchange, &answer);
+    if (exchange->is_counted && is_guess(failure))
+        delay_ms = lockout_fail(exchange->authd, &exchange->lockout, exchange->password);
     if (failure != AUTH_FAILURE_CANCELLED && !exchange->is_abandoned)
-        (void)task_sleep(exchange->authd->conf->auth_failure_delay_ms);
+        (void)task_sleep(delay_ms);
     tell(exchange, &answer);
 }
 
-static void put_off(struct exchange *exchange, const char *reason)
+void exchange_put_off(struct exchange *exchange, const char *reason)
 {
     struct auth_answer answer = empty_answer(exchange, AUTH_TEMPORARY);
+    answer.failure = exchange->failure;
     answer.reason = span_from_string(reason);
     log_end(exchange, &answer);
     tell(exchange, &answer);
@@ -136,7 +128,7 @@ static enum sasl_answer judge(struct exchange *exchange, const struct verdict *v
 }
 
 /* The name as databases have it. */
-static enum sasl_answer take_user(struct exchange *exchange, struct span user)
+static enum sasl_answer write_name(struct exchange *exchange, struct span user)
 {
     exchange->user = user;
     switch (login_name_make(exchange->authd->conf, user, &exchange->arena, &exchange->user)) {
@@ -152,6 +144,32 @@ static enum sasl_answer take_user(struct exchange *exchange, struct span user)
     return SASL_ANSWER_TEMPORARY;
 }
 
+/* The name, and whether it may be tried at all. */
+static enum sasl_answer take_user(struct exchange *exchange, struct span user)
+{
+    const enum sasl_answer answer = write_name(exchange, user);
+    const char *reason;
+    if (answer != SASL_ANSWER_YES || exchange->is_counted)
+        return answer;
+    if (!lockout_permits(exchange->authd, &exchange->lockout, exchange->user,
+                         exchange->start.client_address, &exchange->arena, &reason)) {
+        note_refusal(exchange, AUTH_FAILURE_LOCKED, reason);
+        return SASL_ANSWER_TEMPORARY;
+    }
+    exchange->is_counted = true;
+    return SASL_ANSWER_YES;
+}
+
+bool exchange_may_try(struct exchange *exchange, struct span user)
+{
+    const enum sasl_answer answer = take_user(exchange, user);
+    if (answer == SASL_ANSWER_NO)
+        exchange_fail(exchange, exchange->failure, exchange->reason);
+    else if (answer == SASL_ANSWER_TEMPORARY)
+        exchange_put_off(exchange, exchange->reason);
+    return answer == SASL_ANSWER_YES;
+}
+
 static struct credential_question question_of(const struct exchange *exchange, struct span password)
 {
     return (struct credential_question){exchange->user, password, exchange->start.service,
@@ -163,6 +181,7 @@ static void check_password(struct exchange *exchange, struct sasl_server_event *
     enum sasl_answer answer = take_user(exchange, event->user);
     if (answer == SASL_ANSWER_YES) {
         const struct credential_question question = question_of(exchange, event->secret);
+        exchange->password = event->secret;
         verdict_check(exchange->authd, &question, &exchange->arena, &exchange->verdict);
         answer = judge(exchange, &exchange->verdict);
     }
@@ -226,13 +245,13 @@ static void find_plaintext(struct exchange *exchange, struct sasl_server_event *
 
 /* ---- the course of it ---- */
 
-static void wait_for_response(struct exchange *exchange, struct sasl_server_event *event)
+bool exchange_challenge(struct exchange *exchange, struct span challenge)
 {
     const int64_t deadline_ms =
         clock_deadline_after(exchange->authd->conf->auth_exchange_timeout_ms);
     const struct auth_answer answer = {.result = AUTH_CHALLENGE,
                                        .has_challenge = true,
-                                       .challenge = event->message,
+                                       .challenge = challenge,
                                        .user = span_empty(),
                                        .authorization = span_empty(),
                                        .reason = span_empty()};
@@ -243,7 +262,12 @@ static void wait_for_response(struct exchange *exchange, struct sasl_server_even
     while (!exchange->has_response && !exchange->is_abandoned && wake == TASK_WOKEN)
         wake = task_park(deadline_ms);
     exchange->awaits_response = false;
-    if (exchange->has_response)
+    return exchange->has_response;
+}
+
+static void wait_for_response(struct exchange *exchange, struct sasl_server_event *event)
+{
+    if (exchange_challenge(exchange, event->message))
         sasl_server_step(exchange->sasl, exchange->response, event);
     else
         sasl_server_cancel(exchange->sasl, event);
@@ -272,37 +296,44 @@ static void end_in_failure(struct exchange *exchange, const struct sasl_server_e
     if (event->user.length > 0 && exchange->user.length == 0)
         exchange->user = event->user;
     if (event->failure == SASL_FAILURE_TEMPORARY)
-        put_off(exchange, exchange->reason ? exchange->reason : sasl_failure_text(event->failure));
+        exchange_put_off(exchange,
+                         exchange->reason ? exchange->reason : sasl_failure_text(event->failure));
     else if (event->failure == SASL_FAILURE_CREDENTIALS && exchange->reason)
-        fail(exchange, exchange->failure, exchange->reason);
+        exchange_fail(exchange, exchange->failure, exchange->reason);
     else
-        fail(exchange, failure_of(event->failure), sasl_failure_text(event->failure));
+        exchange_fail(exchange, failure_of(event->failure), sasl_failure_text(event->failure));
+}
+
+void exchange_succeed(struct exchange *exchange, struct span authorization,
+                      const struct span *message)
+{
+    struct auth_answer answer = empty_answer(exchange, AUTH_SUCCESS);
+    answer.authorization = authorization;
+    answer.has_challenge = message != NULL;
+    if (message)
+        answer.challenge = *message;
+    log_end(exchange, &answer);
+    if (exchange->is_counted)
+        lockout_succeed(exchange->authd, &exchange->lockout);
+    tell(exchange, &answer);
 }
 
 static void end_in_success(struct exchange *exchange, const struct sasl_server_event *event)
 {
-    struct auth_answer answer = empty_answer(exchange, AUTH_SUCCESS);
-    if (exchange->user.length == 0 && take_user(exchange, event->user) != SASL_ANSWER_YES) {
-        fail(exchange, exchange->failure, exchange->reason);
+    struct span wanted = exchange->user;
+    if (exchange->user.length == 0 && write_name(exchange, event->user) != SASL_ANSWER_YES) {
+        exchange_fail(exchange, exchange->failure, exchange->reason);
         return;
     }
-    answer.user = exchange->user;
-    answer.authorization = exchange->user;
-    if (event->authzid.length > 0) {
-        struct span wanted;
-        if (login_name_make(exchange->authd->conf, event->authzid, &exchange->arena, &wanted) !=
-                LOGIN_NAME_OK ||
-            !mechanisms_may_act_as(exchange->authd->conf, exchange->user, wanted)) {
-            fail(exchange, AUTH_FAILURE_AUTHORIZATION, "no right to act as somebody else");
-            return;
-        }
-        answer.authorization = wanted;
+    if (event->authzid.length == 0) {
+        wanted = exchange->user;
+    } else if (login_name_make(exchange->authd->conf, event->authzid, &exchange->arena, &wanted) !=
+                   LOGIN_NAME_OK ||
+               !mechanisms_may_act_as(exchange->authd->conf, exchange->user, wanted)) {
+        exchange_fail(exchange, AUTH_FAILURE_AUTHORIZATION, "no right to act as somebody else");
+        return;
     }
-    answer.has_challenge = event->has_message;
-    if (event->has_message)
-        answer.challenge = event->message;
-    log_end(exchange, &answer);
-    tell(exchange, &answer);
+    exchange_succeed(exchange, wanted, event->has_message ? &event->message : NULL);
 }
 
 static bool make_sasl(struct exchange *exchange)
@@ -334,11 +365,11 @@ static void converse(struct exchange *exchange)
     const struct auth_start *start = &exchange->start;
     struct sasl_server_event event;
     if (!mechanisms_find(exchange->authd, start->mechanism, &exchange->mechanism)) {
-        fail(exchange, AUTH_FAILURE_MECHANISM, "no such mechanism");
+        exchange_fail(exchange, AUTH_FAILURE_MECHANISM, "no such mechanism");
         return;
     }
     if (!make_sasl(exchange)) {
-        put_off(exchange, "memory is out");
+        exchange_put_off(exchange, "memory is out");
         return;
     }
     sasl_server_start(exchange->sasl, start->has_initial_response ? &start->initial_response : NULL,
@@ -374,7 +405,10 @@ static void converse(struct exchange *exchange)
 static void run(void *argument)
 {
     struct exchange *exchange = argument;
-    converse(exchange);
+    if (exchange->authd->forwarder)
+        forward_converse(exchange);
+    else
+        converse(exchange);
     list_remove(&exchange->authd->exchanges, &exchange->link);
     if (!exchange->is_abandoned)
         exchange->owner.on_end(exchange->owner.context);
@@ -413,7 +447,7 @@ struct exchange *exchange_start(struct authd *authd, const struct auth_start *st
     exchange->authd = authd;
     exchange->owner = *owner;
     exchange->start = *start;
-    exchange->user = exchange->password_name = span_empty();
+    exchange->user = exchange->password_name = exchange->password = span_empty();
     arena_init(&exchange->arena, ARENA_BYTES, ARENA_WIPE);
     if (copy_start(exchange))
         exchange->task = task_start(authd->service->loop, "exchange", run, exchange);

@@ -6,7 +6,11 @@ authd_parts = \
 	authd/crew.c authd/crew.h \
 	authd/database.c authd/database.h \
 	authd/db_passwd_file.c authd/db_static.c authd/db_types.h \
-	authd/exchange.c authd/exchange.h \
+	authd/dovecot_line.c authd/dovecot_line.h \
+	authd/dovecot_server.c authd/dovecot_server.h \
+	authd/exchange.c authd/exchange.h authd/exchange_private.h \
+	authd/forward.c authd/forward.h \
+	authd/lockout.c authd/lockout.h \
 	authd/login_name.c authd/login_name.h \
 	authd/mechanisms.c authd/mechanisms.h \
 	authd/passwd_line.c authd/passwd_line.h \

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "clients.h"
+#include "dovecot_server.h"
+#include "forward.h"
 #include "login_name.h"
 #include "maillog/event.h"
 #include "mechanisms.h"
@@ -129,6 +131,11 @@ static bool read_settings(struct authd *authd)
                     SPAN_PRINTF(bad_word));
         return false;
     }
+    if (ip_network_list_parse(authd->conf->auth_failure_exceptions, &service->arena,
+                              &authd->failure_exceptions, &bad_word) != PARSE_OK) {
+        service_say(service, "auth_failure_exceptions: %.*s is no network", SPAN_PRINTF(bad_word));
+        return false;
+    }
     if (login_name_format_is_valid(authd->conf->auth_username_format))
         return true;
     service_say(service, "auth_username_format: %.*s has a %% that means nothing",
@@ -152,7 +159,8 @@ bool authd_prepare(struct service *service)
         service_say(service, "libcrypto has no SHA-256: check the OpenSSL installation");
         return false;
     }
-    if (!read_settings(authd) || !load_salt_secret(authd, service))
+    if (!read_settings(authd) || !load_salt_secret(authd, service) ||
+        !dovecot_server_listen(service, authd->conf, &authd->socket))
         return false;
     for (size_t kind = 0; kind < DATABASE_KIND_COUNT; kind++)
         if (count_of_kind(authd, (enum database_kind)kind) > 0 &&
@@ -184,6 +192,7 @@ bool authd_begin(struct service *service)
     list_init(&authd->exchanges);
     list_init(&authd->clients);
     limit_client_init(&authd->limits);
+    random_bytes(authd->failure_memory.seed, sizeof(authd->failure_memory.seed));
     for (size_t kind = 0; kind < DATABASE_KIND_COUNT; kind++) {
         struct crew *crew = &authd->crews[kind];
         if (authd->nursery_descriptors[kind] < 0)
@@ -199,7 +208,11 @@ bool authd_begin(struct service *service)
             return false;
         }
     }
-    return true;
+    if ((authd->socket < 0 || dovecot_server_start(authd, authd->socket)) &&
+        (!span_equals(authd->conf->smtpd_sasl_type, SPAN("dovecot")) || forward_start(authd)))
+        return true;
+    service_say(service, "memory is out");
+    return false;
 }
 
 static void on_limitd_closed(struct ipc_channel *channel, const char *reason, void *context)
@@ -211,7 +224,19 @@ static void on_limitd_closed(struct ipc_channel *channel, const char *reason, vo
     ipc_channel_destroy(&authd->limitd);
 }
 
+static void on_connectd_closed(struct ipc_channel *channel, const char *reason, void *context)
+{
+    struct authd *authd = context;
+    (void)channel;
+    (void)reason;
+    connect_client_set_channel(&authd->connect, NULL);
+    ipc_channel_destroy(&authd->connectd);
+}
+
+/* These say nothing unasked. */
 static const struct ipc_permission no_permissions[] = {{0, 0}};
+static const struct ipc_channel_handlers connectd_handlers = {NULL, on_connectd_closed,
+                                                              no_permissions};
 static const struct ipc_channel_handlers limitd_handlers = {NULL, on_limitd_closed, no_permissions};
 
 void authd_on_peer(struct service *service, const struct service_peer *peer, int descriptor)
@@ -225,6 +250,12 @@ void authd_on_peer(struct service *service, const struct service_peer *peer, int
         authd->limitd =
             ipc_channel_create(service->loop, descriptor, IPC_ROLE_LIMITD, &limitd_handlers, authd);
         limit_client_set_channel(&authd->limits, authd->limitd);
+    } else if (peer->role == IPC_ROLE_CONNECTD) {
+        connect_client_set_channel(&authd->connect, NULL);
+        ipc_channel_destroy(&authd->connectd);
+        authd->connectd = ipc_channel_create(service->loop, descriptor, IPC_ROLE_CONNECTD,
+                                             &connectd_handlers, authd);
+        connect_client_set_channel(&authd->connect, authd->connectd);
     } else {
         file_close(descriptor);
     }

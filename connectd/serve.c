@@ -31,10 +31,17 @@ static int connect_to(struct span path)
     return descriptor;
 }
 
-static struct ipc_connect_reply answer(const struct connector *connector, struct span path)
+/* Each sees the sockets that are meant for it. */
+static struct ipc_connect_reply answer(const struct connector *connector, enum ipc_role asker,
+                                       struct span path)
 {
     struct ipc_connect_reply reply = {.outcome = outcome_ok(), .socket = -1};
-    if (!paths_permit(connector->settings->lmtp_unix_sockets, path)) {
+    if (asker == IPC_ROLE_AUTHD) {
+        if (!span_equals(path, connector->settings->smtpd_sasl_path)) {
+            reply.outcome = outcome_temporary(0, 3, 5, "the socket is not smtpd_sasl_path");
+            return reply;
+        }
+    } else if (!paths_permit(connector->settings->lmtp_unix_sockets, path)) {
         reply.outcome = outcome_temporary(0, 3, 5, "the socket is not among lmtp_unix_sockets");
         return reply;
     }
@@ -50,7 +57,8 @@ static void on_message(struct ipc_channel *channel, const struct ipc_delivery *d
                        void *context)
 {
     const struct ipc_connect *question = delivery->message;
-    const struct ipc_connect_reply reply = answer(context, question->path);
+    const struct ipc_connect_reply reply =
+        answer(context, ipc_channel_peer(channel), question->path);
     (void)ipc_channel_reply(channel, delivery->id, IPC_CONNECT_REPLY, &reply); /* or it is gone */
 }
 
@@ -62,7 +70,7 @@ static void on_closed(struct ipc_channel *channel, const char *reason, void *con
 }
 
 static const struct ipc_permission permissions[] = {
-    {IPC_CONNECT, IPC_ROLE_BIT(IPC_ROLE_LMTP)},
+    {IPC_CONNECT, IPC_ROLE_BIT(IPC_ROLE_LMTP) | IPC_ROLE_BIT(IPC_ROLE_AUTHD)},
     {0, 0},
 };
 static const struct ipc_channel_handlers handlers = {on_message, on_closed, permissions};

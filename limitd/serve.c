@@ -257,7 +257,7 @@ static void on_closed(struct ipc_channel *channel, const char *reason, void *con
 
 #define SERVERS IPC_ROLE_BIT(IPC_ROLE_SMTPD)
 static const struct ipc_permission permissions[] = {
-    {IPC_LIMIT_COUNT, SERVERS},
+    {IPC_LIMIT_COUNT, SERVERS | IPC_ROLE_BIT(IPC_ROLE_AUTHD)},
     {IPC_LIMIT_HOLD, SERVERS},
     {IPC_LIMIT_RELEASE, SERVERS},
     {IPC_LIMIT_LOAD, SERVERS},

@@ -430,21 +430,28 @@ static void add_missing_service(struct planning *planning, const struct wiring_p
     add_service(planning, conf, program);
 }
 
-/* Does somebody who is to run need it? Its clients may stand below it in the wiring. */
+/* Is it to run? Programs below the one being planned are not planned yet. */
+static bool is_there(const struct planning *planning, const struct wiring_program *client,
+                     const struct wiring_program *planned)
+{
+    for (size_t i = 0; i < planning->plan->service_count; i++)
+        if (planning->plan->services[i]->program == client)
+            return true;
+    return wiring_number(client) > wiring_number(planned) &&
+           choose_one(&planning->plan->instance.master, client) != NULL;
+}
+
+/* Is there somebody who is to run and talks to it, or needs one who does? Programs that are there
+ * for their clients do not go round in a circle. */
 static bool is_needed(const struct planning *planning, const struct wiring_program *program)
 {
     if (program->traits & WIRING_ALWAYS)
         return true;
-    if (!(program->traits & WIRING_FOR_CLIENTS))
-        return false;
-    for (size_t i = 0; i < planning->plan->service_count; i++)
-        if (wiring_between(planning->plan->services[i]->program->role, program->role))
-            return true;
-    const struct conf_master *master = &planning->plan->instance.master;
-    for (size_t i = 0; i < master->service_count; i++) {
-        const struct wiring_program *named = wiring_find(master->services[i].program);
-        if (named && named != program && wiring_between(named->role, program->role) &&
-            !is_replaced(master, &master->services[i]))
+    for (size_t i = 0; i < wiring_program_count; i++) {
+        const struct wiring_program *client = &wiring_programs[i];
+        if ((program->traits & WIRING_FOR_CLIENTS) != 0 && client != program &&
+            wiring_between(client->role, program->role) &&
+            (is_there(planning, client, program) || is_needed(planning, client)))
             return true;
     }
     return false;

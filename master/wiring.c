@@ -108,6 +108,7 @@ const struct wiring_line wiring_lines[] = {
     {IPC_ROLE_FETCHD,  IPC_ROLE_DNSD,    WIRING_SAME_GENERATION},
     /* A socket of that local server, please. */
     {IPC_ROLE_LMTP,    IPC_ROLE_CONNECTD, WIRING_SAME_GENERATION},
+    {IPC_ROLE_AUTHD,   IPC_ROLE_CONNECTD, WIRING_SAME_GENERATION},
 };
 /* clang-format on */
 

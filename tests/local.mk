@@ -3,6 +3,7 @@ include tests/lib/address/local.mk
 include tests/lib/sasl/local.mk
 include tests/lib/smtp/local.mk
 include tests/lib/dnswire/local.mk
+include tests/lib/password/local.mk
 include tests/lib/queuefile/local.mk
 include tests/lib/queuestore/local.mk
 include tests/lib/dsn/local.mk

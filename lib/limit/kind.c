@@ -2,6 +2,7 @@
 #include "limit/kind.h"
 
 #define SERVERS IPC_ROLE_BIT(IPC_ROLE_SMTPD)
+#define AUTHENTICATORS IPC_ROLE_BIT(IPC_ROLE_AUTHD)
 
 static const struct limit_kind_facts kinds[LIMIT_KIND_COUNT] = {
     [LIMIT_KIND_CONNECTION] = {"connection", SERVERS, true, false},
@@ -12,6 +13,10 @@ static const struct limit_kind_facts kinds[LIMIT_KIND_COUNT] = {
     [LIMIT_KIND_SENDER_MESSAGE] = {NULL, SERVERS, false, true},
     [LIMIT_KIND_SENDER_RECIPIENT] = {NULL, SERVERS, false, true},
     [LIMIT_KIND_GREETING] = {NULL, SERVERS, false, true},
+    [LIMIT_KIND_AUTH_ADDRESS] = {NULL, AUTHENTICATORS, false, true},
+    [LIMIT_KIND_AUTH_USER] = {NULL, AUTHENTICATORS, false, true},
+    [LIMIT_KIND_AUTH_PAIR] = {NULL, AUTHENTICATORS, false, true},
+    [LIMIT_KIND_AUTH_KNOWN] = {NULL, AUTHENTICATORS, false, true},
 };
 
 const struct limit_kind_facts *limit_kind_facts(uint32_t kind)

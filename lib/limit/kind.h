@@ -15,7 +15,11 @@ enum limit_kind {
     LIMIT_KIND_AUTH,             /* AUTH commands */
     LIMIT_KIND_SENDER_MESSAGE,   /* messages by reverse-path */
     LIMIT_KIND_SENDER_RECIPIENT, /* recipients by reverse-path */
-    LIMIT_KIND_GREETING, /* clients that waited for the greeting: a fact with a time to live */
+    LIMIT_KIND_GREETING,     /* clients that waited for the greeting: a fact with a time to live */
+    LIMIT_KIND_AUTH_ADDRESS, /* failed logins from a network where the user was never seen */
+    LIMIT_KIND_AUTH_USER,    /* the same, by user */
+    LIMIT_KIND_AUTH_PAIR,    /* failed logins of a user from a network that is known for it */
+    LIMIT_KIND_AUTH_KNOWN,   /* networks from which a user has logged in: a fact */
     LIMIT_KIND_COUNT
 };
 

@@ -111,6 +111,10 @@ static uint32_t event_limit(const struct smtpsession_limits *limits, enum limit_
     case LIMIT_KIND_NONE:
     case LIMIT_KIND_CONNECTION:
     case LIMIT_KIND_GREETING:
+    case LIMIT_KIND_AUTH_ADDRESS:
+    case LIMIT_KIND_AUTH_USER:
+    case LIMIT_KIND_AUTH_PAIR:
+    case LIMIT_KIND_AUTH_KNOWN:
     case LIMIT_KIND_COUNT:
         break;
     }

@@ -109,6 +109,10 @@
     "bounce|2bounce|data|delay|policy|protocol|resource|software", \
     "Classes of trouble that the postmaster is told of.")
 
+/* Clients that authenticate. */
+#define CONF_SHARED_smtpd_sasl_path CONF_TEXT(smtpd_sasl_path, "private/auth", 1, 4096, \
+    "With smtpd_sasl_type = dovecot: the socket of its authentication service, below queue_directory when relative.")
+
 /* Commands. */
 #define CONF_SHARED_authorized_flush_users CONF_MATCH_LIST(authorized_flush_users, "static:anyone", \
     "Users who may flush the queue, beside root.")

@@ -1,0 +1,114 @@
+/* authd/lockout - see lockout.h. */
+#include "lockout.h"
+
+#include "address/ip.h"
+#include "base/map.h"
+
+enum { DOUBLINGS_MAX = 6, NETWORK_BYTES_OF_IPV6 = 8 };
+
+static struct span network_of(const struct ip_address *address, struct arena *arena)
+{
+    char text[IP_ADDRESS_TEXT_MAX_BYTES];
+    struct ip_address network = *address;
+    if (address->family == IP_FAMILY_4)
+        return arena_copy(arena, ip_address_format(address, text));
+    memset(network.bytes + NETWORK_BYTES_OF_IPV6, 0, sizeof(network.bytes) - NETWORK_BYTES_OF_IPV6);
+    const struct span base = ip_address_format(&network, text);
+    return arena_format(arena, "%.*s/64", SPAN_PRINTF(base));
+}
+
+static uint32_t window_s(const struct authd *authd)
+{
+    return (uint32_t)(authd->conf->auth_failure_time_ms / 1000);
+}
+
+static uint32_t count(struct authd *authd, enum limit_kind kind, struct span key, uint32_t amount)
+{
+    struct limit_answer answer;
+    limit_count(&authd->limits, kind, key, amount, window_s(authd), &answer);
+    return answer.is_known ? answer.count : 0;
+}
+
+static bool is_over(uint32_t failures, uint32_t limit)
+{
+    return limit > 0 && failures >= limit;
+}
+
+bool lockout_permits(struct authd *authd, struct lockout *lockout, struct span user,
+                     struct span address, struct arena *arena, const char **reason)
+{
+    const struct conf_authd *conf = authd->conf;
+    struct ip_address client;
+    *lockout = (struct lockout){.network = span_empty(), .pair = span_empty(), .user = user};
+    if (!ip_address_parse(address, &client) ||
+        ip_network_list_has(&authd->failure_exceptions, &client))
+        return true;
+    const struct span network = network_of(&client, arena);
+    const struct span pair =
+        arena_format(arena, "%.*s|%.*s", SPAN_PRINTF(user), SPAN_PRINTF(network));
+    if (!network.bytes || !pair.bytes)
+        return true;
+    lockout->network = network;
+    lockout->pair = pair;
+    lockout->is_known = count(authd, LIMIT_KIND_AUTH_KNOWN, pair, 0) > 0;
+    if (lockout->is_known) {
+        lockout->failures = count(authd, LIMIT_KIND_AUTH_PAIR, pair, 0);
+        *reason = "too many failures of this user from this address";
+        return !is_over(lockout->failures, conf->auth_user_failure_limit);
+    }
+    lockout->failures = count(authd, LIMIT_KIND_AUTH_ADDRESS, network, 0);
+    *reason = "too many failures from this address";
+    if (is_over(lockout->failures, conf->auth_address_failure_limit))
+        return false;
+    *reason = "too many failures of this user from addresses where the user was never seen";
+    return !is_over(count(authd, LIMIT_KIND_AUTH_USER, user, 0), conf->auth_user_failure_limit);
+}
+
+/* The same wrong password of the same user from the same network, a short while ago. */
+static bool is_repeated(struct authd *authd, const struct lockout *lockout, struct span password)
+{
+    struct failure_memory *memory = &authd->failure_memory;
+    const int64_t now_ms = clock_monotonic_ms();
+    if (password.length == 0)
+        return false;
+    const uint64_t hash =
+        map_siphash(memory->seed, lockout->pair) * 31 + map_siphash(memory->seed, password);
+    for (size_t i = 0; i < FAILURES_REMEMBERED; i++)
+        if (memory->hashes[i] == hash &&
+            now_ms - memory->when_ms[i] < authd->conf->auth_failure_time_ms)
+            return true;
+    memory->hashes[memory->next] = hash;
+    memory->when_ms[memory->next] = now_ms;
+    memory->next = (memory->next + 1) % FAILURES_REMEMBERED;
+    return false;
+}
+
+int64_t lockout_fail(struct authd *authd, struct lockout *lockout, struct span password)
+{
+    const struct conf_authd *conf = authd->conf;
+    int64_t delay_ms = conf->auth_failure_delay_ms;
+    if (lockout->network.length == 0)
+        return delay_ms;
+    if (!is_repeated(authd, lockout, password)) {
+        if (lockout->is_known) {
+            lockout->failures = count(authd, LIMIT_KIND_AUTH_PAIR, lockout->pair, 1);
+        } else {
+            lockout->failures = count(authd, LIMIT_KIND_AUTH_ADDRESS, lockout->network, 1);
+            (void)count(authd, LIMIT_KIND_AUTH_USER, lockout->user, 1); /* for the next attempt */
+        }
+    }
+    for (uint32_t i = 1; i < lockout->failures && i <= DOUBLINGS_MAX; i++)
+        delay_ms *= 2;
+    return delay_ms < conf->auth_failure_delay_limit_ms ? delay_ms
+                                                        : conf->auth_failure_delay_limit_ms;
+}
+
+void lockout_succeed(struct authd *authd, const struct lockout *lockout)
+{
+    if (lockout->network.length == 0)
+        return;
+    limit_set(&authd->limits, LIMIT_KIND_AUTH_KNOWN, lockout->pair, 1,
+              (uint32_t)(authd->conf->auth_known_address_time_ms / 1000));
+    if (lockout->failures > 0 && lockout->is_known)
+        limit_set(&authd->limits, LIMIT_KIND_AUTH_PAIR, lockout->pair, 0, 1);
+}

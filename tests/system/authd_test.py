@@ -1,0 +1,303 @@
+"""authd as other mail servers see it, over Dovecot's authentication protocol: who gets in, who is
+locked out, what happens when a database is away; and real peers on both sides of the protocol."""
+
+import base64
+import os
+import smtplib
+import socket
+import time
+
+import pytest
+
+from harness import more_peers, peers
+from harness.authentication import Asker, encode, scram_verifier
+from harness.instance import free_port, wait_until
+from limits_test import pid_of
+from smtpd_test import kill, ps
+
+USERS = f"""\
+ann:{{PLAIN}}secret
+bob@example.org:{{SCRAM-SHA-256}}{scram_verifier("secret")}
+carl:{{SCRAM-SHA-1}}{scram_verifier("secret", "sha1")}
+"""
+MECHANISMS = "scram-sha-256, scram-sha-1, cram-md5, plain, login"
+
+
+def reached(one):
+    return os.path.join(one.directory, "auth")
+
+
+@pytest.fixture
+def authenticating(make_instance):
+    """authenticating(users, setting=value ...): a running instance with the socket and users."""
+    def make(users=USERS, **settings):
+        one = make_instance("here")
+        (one.etc / "passwords").write_text(users)
+        (one.etc / "passwords").chmod(0o644)
+        one.set(**{"auth_socket": reached(one), "auth_databases": f"passwd-file:{one.etc}/passwords",
+                   "auth_mechanisms": MECHANISMS, "auth_failure_delay": "0", **settings})
+        one.start()
+        return one
+    return make
+
+
+def test_mechanisms(authenticating):
+    one = authenticating()
+    with Asker(reached(one)) as asker:
+        assert list(asker.mechanisms) == ["SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN"]
+        assert "plaintext" in asker.mechanisms["PLAIN"]
+        assert asker.plain("ann", "secret") == ("OK", ["user=ann"])
+        assert asker.login("ann", "secret") == ("OK", ["user=ann"])
+        assert asker.plain("ann", "Secret") == ("FAIL", ["user=ann"])
+        assert asker.login("nobody", "secret") == ("FAIL", ["user=nobody"])
+        # From a password in clear, from a verifier, and a verifier by PLAIN.
+        assert asker.scram("ann", "secret") == ("OK", ["user=ann"])
+        assert asker.scram("ann", "Secret") == ("FAIL", ["user=ann"])
+        assert asker.scram("ann", "secret", "sha1", "SCRAM-SHA-1") == ("OK", ["user=ann"])
+        assert asker.scram("bob@example.org", "secret") == ("OK", ["user=bob@example.org"])
+        assert asker.scram("bob@example.org", "geheim")[0] == "FAIL"
+        assert asker.plain("bob@example.org", "secret")[0] == "OK"
+        assert asker.scram("carl", "secret", "sha1", "SCRAM-SHA-1")[0] == "OK"
+        assert asker.scram("carl", "secret")[0] == "FAIL"       # there is no verifier of that kind
+        assert asker.scram("nobody", "secret")[0] == "FAIL"
+    log = one.wait_for_log(r"authd\[\d+\]: auth\.failed: .*user=carl .*reason=")
+    assert "secret" not in one.log() and "geheim" not in one.log(), log
+
+
+def test_salts_of_nobody_look_like_those_of_users(authenticating):
+    one = authenticating()
+
+    def salt_of(asker, user):
+        asker.begin("SCRAM-SHA-256", f"n,,n={user},r=0123456789".encode())
+        words = asker.read()
+        assert words[0] == "CONT"
+        asker.send(f"CANCEL\t{asker.number}")
+        return [word for word in base64.b64decode(words[2]).decode().split(",") if word[0] in "si"]
+
+    with Asker(reached(one)) as asker:
+        first = salt_of(asker, "nobody")
+        assert salt_of(asker, "nobody") == first != salt_of(asker, "nobody.else")
+        assert len(first[0]) == len(salt_of(asker, "bob@example.org")[0])
+    one.stop()
+    one.start()
+    with Asker(reached(one)) as asker:
+        assert salt_of(asker, "nobody") == first
+
+
+def test_many_at_once_in_any_order(authenticating):
+    one = authenticating(auth_user_failure_limit="0")
+    with Asker(reached(one)) as asker:
+        for i in range(60):
+            asker.begin("PLAIN", f"\0ann\0{'secret' if i % 3 else f'wrong{i}'}".encode(), address=f"192.0.2.{i}")
+        answers = {}
+        for _ in range(60):
+            words = asker.read()
+            answers[int(words[1])] = words[0]
+        assert all(answers[i + 1] == ("OK" if i % 3 else "FAIL") for i in range(60)), answers
+
+
+@pytest.mark.parametrize("lines", [
+    "VERSION\t2\t0\n", "AUTH\t1\tPLAIN\tservice=smtp\n", "x" * 20000, "VERSION\t1\t1\nCPID\t1\nAUTH\n",
+    "VERSION\t1\t1\nCPID\t1\nAUTH\tx\tPLAIN\n"])
+def test_nonsense_ends_the_connection(authenticating, lines):
+    one = authenticating()
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(30)
+        connection.connect(reached(one))
+        connection.sendall(lines.encode())
+        try:
+            while connection.recv(4096):
+                pass
+        except ConnectionResetError:
+            pass
+    with Asker(reached(one)) as asker:      # others are served
+        assert asker.plain("ann", "secret")[0] == "OK"
+        asker.send("NOVELTY\t1")            # of a later version
+        asker.begin("PLAIN")
+        assert asker.read() == ["CONT", str(asker.number), ""]
+        asker.send(f"CONT\t{asker.number}\t***")
+        assert asker.read()[0] == "FAIL"
+        asker.go_on(b"late")
+        assert asker.read()[0] == "FAIL"
+        assert asker.plain("ann", "secret")[0] == "OK"
+
+
+# ---- lock-out ----
+
+def test_guessing_locks_the_address_and_not_the_user(authenticating):
+    one = authenticating(auth_address_failure_limit="3", auth_user_failure_limit="5")
+    home, office, stranger = "192.0.2.10", "198.51.100.5", "203.0.113.9"
+    with Asker(reached(one)) as asker:
+        assert asker.plain("ann", "secret", address=home)[0] == "OK"
+        for i in range(3):
+            assert asker.plain("ann", f"guess{i}", address=stranger) == ("FAIL", ["user=ann"])
+        # Whoever he says to be, and even with the right password.
+        assert asker.plain("ann", "secret", address=stranger) == ("FAIL", ["user=ann", "temp"])
+        assert asker.scram("bob@example.org", "secret", address=stranger)[1][-1] == "temp"
+        for i in range(2):
+            assert asker.plain("ann", f"guess{i}", address=f"203.0.113.{20 + i}")[1] == ["user=ann"]
+        # Where ann has never been, nobody is ann for a while; at home she is.
+        assert asker.plain("ann", "secret", address=office) == ("FAIL", ["user=ann", "temp"])
+        assert asker.plain("ann", "secret", address=home)[0] == "OK"
+        assert asker.plain("carl", "secret", address=office)[0] == "OK"
+    one.wait_for_log(r"auth\.put_off: client=unknown\[203\.0\.113\.9\].*too many failures from this address")
+    # It is known beyond restarts, of authd and of all.
+    before = pid_of(one, "authd")
+    kill(one, "authd")
+    wait_until(lambda: pid_of(one, "authd") not in (0, before), "another authd")
+    with connected(one) as asker:
+        assert asker.plain("ann", "secret", address=office) == ("FAIL", ["user=ann", "temp"])
+    one.stop()
+    one.start()
+    with connected(one) as asker:
+        assert asker.plain("ann", "secret", address=office) == ("FAIL", ["user=ann", "temp"])
+        assert asker.plain("ann", "secret", address=home)[0] == "OK"
+
+
+def connected(one):
+    """As soon as there is somebody."""
+    def attempt():
+        try:
+            return Asker(reached(one))
+        except OSError:
+            return None
+    return wait_until(attempt, "authd takes connections")
+
+
+def test_a_program_that_repeats_one_wrong_password_is_not_locked_out(authenticating):
+    one = authenticating(auth_address_failure_limit="3")
+    with Asker(reached(one)) as asker:
+        for _ in range(6):
+            assert asker.plain("ann", "last year's") == ("FAIL", ["user=ann"])
+        assert asker.plain("ann", "secret")[0] == "OK"
+
+
+def test_a_network_of_ipv6_is_one_client(authenticating):
+    one = authenticating(auth_address_failure_limit="3")
+    with Asker(reached(one)) as asker:
+        for i in range(3):
+            assert asker.plain("ann", f"guess{i}", address=f"2001:db8:1:2::{i}")[1] == ["user=ann"]
+        assert asker.plain("ann", "secret", address="2001:db8:1:2:3:4:5:6")[1][-1] == "temp"
+        assert asker.plain("ann", "secret", address="2001:db8:1:3::1")[0] == "OK"
+
+
+def test_exceptions_and_no_limitd(authenticating):
+    one = authenticating(auth_address_failure_limit="2", auth_failure_exceptions="192.0.2.0/24")
+    with Asker(reached(one)) as asker:
+        for i in range(4):
+            assert asker.plain("ann", f"guess{i}", address="192.0.2.1")[1] == ["user=ann"]
+        assert asker.plain("ann", "secret", address="192.0.2.1")[0] == "OK"
+    one.tolerate("limitd")
+    kill(one, "limitd")
+    with connected(one) as asker:
+        assert asker.plain("ann", "secret", address="198.51.100.1")[0] == "OK"
+
+
+def test_failures_are_held_back_and_others_are_not(authenticating):
+    one = authenticating(auth_failure_delay="2s")
+    with Asker(reached(one)) as asker:
+        wrong = asker.begin("PLAIN", b"\0ann\0wrong")
+        right = asker.begin("PLAIN", b"\0ann\0secret")
+        assert asker.read()[:2] == ["OK", str(right)]
+        assert asker.read()[:2] == ["FAIL", str(wrong)]
+
+
+# ---- databases that are away ----
+
+def test_a_database_that_is_away(authenticating):
+    one = authenticating()
+    one.tolerate("auth.database_unavailable")
+    (one.etc / "passwords").unlink()
+    with Asker(reached(one)) as asker:
+        assert asker.plain("ann", "secret") == ("FAIL", ["user=ann", "temp"])
+        assert asker.scram("ann", "secret")[1][-1] == "temp"
+        one.wait_for_log(r"error: auth\.database_unavailable: database=passwd-file:\S+ reason=\"cannot read .*No such "
+                         r"file or directory\" effect=")
+        (one.etc / "passwords").write_text(USERS)
+        (one.etc / "passwords").chmod(0o644)
+        assert asker.plain("ann", "secret")[0] == "OK"
+        (one.etc / "passwords").chmod(0)
+        (one.etc / "passwords").write_text("ann:{PLAIN}new\n")
+        if os.geteuid() == 0:
+            assert asker.plain("ann", "new")[1][-1] == "temp"
+
+
+def test_the_first_database_that_knows_the_user_decides(authenticating):
+    one = authenticating(auth_databases="static:dora:{PLAIN}one, passwd-file:/nowhere/users, static:erna:two")
+    one.tolerate("auth.database_unavailable")
+    with Asker(reached(one)) as asker:
+        assert asker.plain("dora", "one")[0] == "OK"
+        assert asker.plain("dora", "two")[1] == ["user=dora"]
+        assert asker.plain("erna", "three")[1][-1] == "temp"    # the one that is away might know her
+        assert asker.plain("nobody", "x")[1][-1] == "temp"
+
+
+def test_workers_that_die_are_replaced(authenticating):
+    one = authenticating()
+    one.tolerate("a worker has ended")
+    with Asker(reached(one)) as asker:
+        assert asker.plain("ann", "secret")[0] == "OK"
+        workers = [grandchild for child in children_of(pid_of(one, "authd")) for grandchild in children_of(child)]
+        assert workers
+        for pid in workers:
+            os.kill(pid, 9)
+        assert asker.plain("ann", "secret")[0] == "OK"
+
+
+def children_of(parent):
+    return [int(line.split()[0]) for line in ps() if int(line.split()[1]) == parent]
+
+
+# ---- real peers ----
+
+@pytest.mark.own_machine
+def test_a_real_postfix_lets_our_users_in(authenticating, workspace):
+    one = authenticating(auth_socket_mode="0666")
+    with peers.Postfix(workspace / "postfix-auth", port=free_port(), users=["you@postfix.test"], settings={
+            "mynetworks": "192.0.2.0/24", "smtpd_sasl_auth_enable": "yes", "smtpd_sasl_type": "dovecot",
+            "smtpd_sasl_path": reached(one),
+            "smtpd_recipient_restrictions": "permit_sasl_authenticated, reject"}) as postfix:
+        for mechanism in ("CRAM-MD5", "PLAIN", "LOGIN"):
+            with smtplib.SMTP(postfix.address, postfix.port, timeout=30) as client:
+                client.ehlo("client.example")
+                assert {"SCRAM-SHA-256", "PLAIN"} <= set(client.esmtp_features["auth"].split())
+                with pytest.raises(smtplib.SMTPAuthenticationError) as refusal:
+                    authenticate(client, mechanism, "ann", "wrong")
+                assert refusal.value.smtp_code == 535
+                authenticate(client, mechanism, "ann", "secret")
+                client.sendmail("ann@client.example", ["you@postfix.test"], f"Subject: {mechanism}\r\n\r\nHello\r\n")
+        wait_until(lambda: len(postfix.messages("you@postfix.test")) == 3, "the mail is there")
+        assert "sasl_method=CRAM-MD5, sasl_username=ann" in postfix.log()
+
+
+def authenticate(client, mechanism, user, password):
+    client.user, client.password = user, password
+    client.auth(mechanism, getattr(client, "auth_" + mechanism.lower().replace("-", "_")),
+                initial_response_ok=mechanism == "PLAIN")
+
+
+@pytest.mark.own_machine
+@pytest.mark.skipif(not more_peers.have("dovecot"), reason="no Dovecot")
+def test_a_real_dovecot_lets_its_users_in(authenticating, workspace):
+    with more_peers.Dovecot(workspace / "dovecot-auth", "127.0.0.6", 2425, users=["ann@dovecot.test"]) as dovecot:
+        wait_until(dovecot.auth_socket.exists, "Dovecot's socket")
+        one = authenticating(smtpd_sasl_type="dovecot", smtpd_sasl_path=dovecot.auth_socket, auth_databases="")
+
+        def mechanisms():
+            with connected(one) as asker:
+                return set(asker.mechanisms)
+        wait_until(lambda: mechanisms() == {"PLAIN", "LOGIN", "SCRAM-SHA-256", "CRAM-MD5"}, "those of Dovecot")
+        with connected(one) as asker:
+            assert asker.plain("ann@dovecot.test", "x") == ("OK", ["user=ann@dovecot.test"])
+            assert asker.plain("ann@dovecot.test", "y")[0] == "FAIL"
+            assert asker.login("ann@dovecot.test", "x") == ("OK", ["user=ann@dovecot.test"])
+            assert asker.scram("ann@dovecot.test", "x")[0] == "OK"
+
+
+def test_a_server_that_is_not_there(authenticating):
+    one = authenticating(smtpd_sasl_type="dovecot", smtpd_sasl_path="private/nobody", auth_databases="")
+    one.tolerate("auth.database_unavailable")
+    with connected(one) as asker:
+        assert asker.mechanisms == {}
+        assert asker.plain("ann", "secret") == ("FAIL", ["temp"])
+    one.wait_for_log(r"error: auth\.database_unavailable: database=private/nobody reason=\"No such file or directory\"")
