@@ -2,4 +2,3 @@
 daemon_PROGRAMS += smtpd/smtpd
 smtpd_smtpd_SOURCES = smtpd/main.c
 smtpd_smtpd_LDADD = $(posthouse_libs) $(SSL_LIBS) $(DB_LIBS)
-smtpd_smtpd_LDADD = $(posthouse_libs) $(DB_LIBS) $(SSL_LIBS)

@@ -40,7 +40,6 @@ sbin_PROGRAMS += tools/sendmail
 tools_sendmail_SOURCES = tools/sendmail.c tools/sendmail.h tools/sendmail_drop.c \
 	tools/sendmail_session.c tools/sendmail_text.c tools/tool.c tools/tool.h
 tools_sendmail_LDADD = $(posthouse_libs) $(SSL_LIBS) $(DB_LIBS)
-tools_sendmail_LDADD = $(posthouse_libs) $(DB_LIBS) $(SSL_LIBS)
 
 # setgid, for the group of setgid_group, where there is one and who installs may do that.
 sbin_PROGRAMS += tools/postdrop
