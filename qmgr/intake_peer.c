@@ -21,6 +21,7 @@ enum {
     GRANTS_PER_JOB = 16,
     WANTED_MAX = 4096,
     BATCHED_MAX_BYTES = 128 << 20,
+    CLAIM_SLACK_BYTES = 16 << 20, /* a header in front of the largest message */
     ENVELOPE_MAX_BYTES = 32 << 20
 };
 
@@ -453,7 +454,7 @@ static void on_commit(struct intake_peer *peer, uint32_t request_id,
         route_message(commit->message);
 }
 
-/* ---- ids that pickup brings ---- */
+/* ---- ids that pickup brings, or that an earlier qmgr gave ---- */
 
 struct claim_job {
     struct pool_job job;
@@ -461,6 +462,8 @@ struct claim_job {
     const struct store *store;
     uint32_t request_id;
     char queue_id[QUEUE_ID_MAX_BYTES + 1];
+    int earlier; /* where the content is, so far; -1: none is written */
+    uint64_t limit_bytes;
     int descriptor, copy;
     bool is_known;
     int error;
@@ -479,21 +482,39 @@ static void reply_claim(struct intake_peer *peer, uint32_t request_id, int conte
         file_close(content);
 }
 
+/* What is called known is removed by pickup, and acknowledged by others: so nothing may be that we
+ * could not look for, or that a power cut could take away. */
+static bool find_claimed(struct claim_job *claim)
+{
+    struct store_place place = {.bucket = 0};
+    memcpy(place.queue_id, claim->queue_id, sizeof(place.queue_id));
+    const int found = claim->earlier >= 0 || claim->is_known
+                          ? store_find_anywhere(claim->store, &place)
+                          : store_look(claim->store, &place);
+    claim->error = errno;
+    if (found == 0)
+        return claim->is_known; /* it has been delivered meanwhile */
+    claim->is_known = found > 0 && store_make_durable(claim->store, &place) == 0;
+    if (found > 0)
+        claim->error = errno;
+    return true;
+}
+
 static void claim_work(struct pool_job *job)
 {
     struct claim_job *claim = CONTAINER_OF(job, struct claim_job, job);
-    struct store_place place = {.bucket = 0};
-    memcpy(place.queue_id, claim->queue_id, sizeof(place.queue_id));
     claim->descriptor = claim->copy = -1;
-    /* Its commit would take the place of the other; and what is called known is removed by pickup,
-     * so nothing may be that we could not look for. */
-    const int found = store_look(claim->store, &place);
-    claim->is_known = found > 0;
-    claim->error = errno;
-    if (found != 0)
+    if (find_claimed(claim)) /* its commit would take the place of the other */
         return;
     claim->descriptor = store_create(claim->store, claim->queue_id);
-    claim->copy = claim->descriptor < 0 ? -1 : fcntl(claim->descriptor, F_DUPFD_CLOEXEC, 3);
+    claim->error = errno;
+    if (claim->descriptor < 0 ||
+        (claim->earlier >= 0 &&
+         store_copy_content(claim->earlier, claim->descriptor, claim->limit_bytes) != 0)) {
+        claim->error = errno;
+        return;
+    }
+    claim->copy = fcntl(claim->descriptor, F_DUPFD_CLOEXEC, 3);
     claim->error = errno;
 }
 
@@ -513,15 +534,17 @@ static void claim_done(struct pool_job *job)
         if (claim->descriptor >= 0)
             store_abandon(claim->store, claim->queue_id, claim->descriptor);
     }
+    file_close(claim->earlier);
     free(claim);
     peer_unuse(peer);
 }
 
-static void on_claim(struct intake_peer *peer, uint32_t request_id, struct span queue_id)
+static void on_claim(struct intake_peer *peer, uint32_t request_id, struct ipc_queue_claim *message)
 {
     const struct qmgr *qmgr = peer->qmgr;
+    const struct span queue_id = message->queue_id;
     const char *reason = NULL;
-    if (!queue_id_is_valid(queue_id))
+    if (!queue_id_is_valid(queue_id) || (message->earlier < 0 && peer->role != IPC_ROLE_PICKUP))
         reason = "not a queue id";
     else if (!qmgr->has_lock || qmgr->service->is_draining)
         reason = "the queue is another queue manager's";
@@ -535,13 +558,17 @@ static void on_claim(struct intake_peer *peer, uint32_t request_id, struct span 
     const enum source_state state = reason ? SOURCE_UNKNOWN : source_look(peer->qmgr, queue_id);
     if (state == SOURCE_BUSY)
         reason = "it is just being committed";
-    struct claim_job *claim = reason || state == SOURCE_IN_QUEUE ? NULL : calloc(1, sizeof(*claim));
+    struct claim_job *claim = reason ? NULL : calloc(1, sizeof(*claim));
     if (!claim) {
-        if (state != SOURCE_IN_QUEUE && !reason)
-            reason = "out of memory";
-        reply_claim(peer, request_id, -1, state == SOURCE_IN_QUEUE, reason);
+        reply_claim(peer, request_id, -1, false, reason ? reason : "out of memory");
         return;
     }
+    claim->is_known = state == SOURCE_IN_QUEUE;
+    claim->earlier = message->earlier;
+    message->earlier = -1;
+    claim->limit_bytes = qmgr->settings->message_size_limit
+                             ? (uint64_t)qmgr->settings->message_size_limit + CLAIM_SLACK_BYTES
+                             : 0;
     claim->job.work = claim_work;
     claim->job.done = claim_done;
     claim->peer = peer;
@@ -655,8 +682,7 @@ static void on_message(struct ipc_channel *channel, const struct ipc_delivery *d
         break;
     case IPC_QUEUE_CLAIM:
         if (delivery->id)
-            on_claim(peer, delivery->id,
-                     ((const struct ipc_queue_claim *)delivery->message)->queue_id);
+            on_claim(peer, delivery->id, delivery->message);
         break;
     case IPC_QUEUE_KNOWN:
         if (delivery->id)
@@ -703,7 +729,7 @@ static const struct ipc_permission permissions[] = {
     {IPC_QUEUE_COMMIT, INTAKES},
     {IPC_QUEUE_ABANDON, INTAKES},
     {IPC_QUEUE_FLUSH, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
-    {IPC_QUEUE_CLAIM, PICKUP},
+    {IPC_QUEUE_CLAIM, INTAKES},
     {IPC_QUEUE_KNOWN, PICKUP},
     {IPC_QUEUE_SOURCE_GONE, PICKUP},
     {IPC_QUEUE_SOURCES_SETTLED, PICKUP},

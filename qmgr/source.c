@@ -144,9 +144,11 @@ static void known_work(void *argument)
             continue;
         memcpy(place.queue_id, queue_id.bytes, queue_id.length);
         const int found = store_find_anywhere(job->store, &place);
-        if (found > 0)
+        /* A qmgr that was killed may have left it unflushed, and pickup removes its file. */
+        const bool is_durable = found > 0 && store_make_durable(job->store, &place) == 0;
+        if (is_durable)
             append_id(job->known, queue_id);
-        job->has_failed |= found < 0;
+        job->has_failed |= found != 0 && !is_durable;
     }
 }
 
@@ -156,10 +158,7 @@ bool source_find_known(struct qmgr *qmgr, struct span queue_ids, struct buffer *
     struct span rest = queue_ids, queue_id;
     buffer_init(&sought, NULL, IPC_RECORDS_MAX);
     while (span_next_word(&rest, " ", &queue_id)) {
-        const enum source_state state = source_look(qmgr, queue_id);
-        if (state == SOURCE_IN_QUEUE)
-            append_id(known, queue_id);
-        else if (state == SOURCE_UNKNOWN)
+        if (source_look(qmgr, queue_id) != SOURCE_BUSY)
             append_id(&sought, queue_id);
     }
     struct known_job job = {scan_store(qmgr), buffer_span(&sought), known, false};

@@ -304,7 +304,7 @@ bool intake_begin(struct intake *intake, struct intake_message *message, int64_t
 bool intake_claim(struct intake *intake, struct intake_message *message, struct span queue_id,
                   struct arena *arena, int64_t deadline_ms, struct outcome *outcome, bool *is_known)
 {
-    const struct ipc_queue_claim claim = {.queue_id = queue_id};
+    const struct ipc_queue_claim claim = {.queue_id = queue_id, .earlier = -1};
     struct ipc_queue_claim_reply reply;
     *message = (struct intake_message){.intake = intake, .descriptor = -1};
     *outcome = outcome_temporary(451, 3, 0, "the queue manager does not answer");
@@ -375,6 +375,7 @@ static bool send_recipients(struct intake_message *message)
     if (!is_current(message) ||
         !ipc_channel_send(message->intake->qmgr->channel, IPC_QUEUE_RECIPIENTS, &batch))
         return false;
+    message->has_sent_recipients = true;
     buffer_reset(&message->recipients);
     return true;
 }
@@ -498,9 +499,9 @@ static struct outcome trouble(void)
     return outcome_temporary(451, 3, 0, "Error: queue file write error");
 }
 
-static struct outcome ask_for_commit(struct intake_message *message,
-                                     const struct ipc_queue_commit *commit, struct arena *arena,
-                                     int64_t deadline_ms)
+/* False when the qmgr that was asked has gone: whether it has the message is not known then. */
+static bool ask_for_commit(struct intake_message *message, const struct ipc_queue_commit *commit,
+                           struct arena *arena, int64_t deadline_ms, struct outcome *outcome)
 {
     struct intake_qmgr *qmgr = message->intake->qmgr;
     struct ipc_queue_commit_reply reply;
@@ -510,47 +511,100 @@ static struct outcome ask_for_commit(struct intake_message *message,
                          arena, deadline_ms);
     qmgr->call_count--;
     free_qmgr_if_done(qmgr);
-    if (result != IPC_CALL_OK)
-        return trouble();
+    *outcome = trouble();
+    if (result == IPC_CALL_OK)
+        *outcome = reply.outcome;
     /* Past this point a message is accepted or put off, never refused. */
-    if (reply.outcome.kind == OUTCOME_PERMANENT)
-        reply.outcome = outcome_make(OUTCOME_TEMPORARY, 451, 3, 0, reply.outcome.reason);
-    return reply.outcome;
+    if (outcome->kind == OUTCOME_PERMANENT)
+        *outcome = outcome_make(OUTCOME_TEMPORARY, 451, 3, 0, reply.outcome.reason);
+    return result != IPC_CALL_CLOSED;
+}
+
+/* Has the next qmgr take the message on under its id, with what was written for the one before.
+ * *is_known: it found the message in the queue. */
+static bool resume(struct intake_message *message, struct arena *arena, int64_t deadline_ms,
+                   bool *is_known)
+{
+    struct intake *intake = message->intake;
+    struct ipc_queue_claim_reply reply;
+    if (message->has_sent_recipients || message->descriptor < 0)
+        return false;
+    const struct outcome state = intake_wait_for_state(intake, deadline_ms);
+    if (!outcome_is_ok(&state) || !intake->qmgr)
+        return false;
+    const struct ipc_queue_claim claim = {.queue_id = intake_queue_id(message),
+                                          .earlier = message->descriptor};
+    const uint32_t generation = intake->generation;
+    message->descriptor = -1; /* the channel's now */
+    if (ipc_channel_call(intake_channel(intake), IPC_QUEUE_CLAIM, &claim, IPC_QUEUE_CLAIM_REPLY,
+                         &reply, arena, deadline_ms) != IPC_CALL_OK)
+        return false;
+    *is_known = reply.is_known;
+    if (reply.is_known || reply.content < 0)
+        return false;
+    message->descriptor = reply.content;
+    message->generation = generation;
+    intake->taken_count += generation == intake->generation;
+    return true;
+}
+
+static bool encode_envelope(struct intake_message *message, const struct queue_envelope *envelope,
+                            struct buffer *bytes)
+{
+    queue_envelope_encode_header(envelope, bytes);
+    /* What does not fit beside the header goes ahead of it. */
+    if (bytes->length + message->recipients.length > COMMIT_MAX_BYTES && !send_recipients(message))
+        return false;
+    buffer_append_span(bytes, buffer_span(&message->recipients));
+    return buffer_ok(bytes);
+}
+
+/* Everything is written. */
+static struct outcome commit_written(struct intake_message *message,
+                                     const struct queue_envelope *envelope, struct span extents,
+                                     struct arena *arena, int64_t deadline_ms)
+{
+    struct outcome outcome = trouble();
+    struct buffer bytes;
+    bool was_asked = false;
+    for (;;) {
+        bool is_known = false;
+        if (!is_current(message) && !resume(message, arena, deadline_ms, &is_known)) {
+            /* The one before had got as far as that; nobody else has ever had this id. */
+            if (is_known && was_asked)
+                outcome = outcome_ok();
+            return outcome;
+        }
+        buffer_init(&bytes, NULL, COMMIT_MAX_BYTES);
+        const bool is_encoded = encode_envelope(message, envelope, &bytes);
+        const struct ipc_queue_commit commit = {.queue_id = intake_queue_id(message),
+                                                .extents = extents,
+                                                .envelope = buffer_span(&bytes)};
+        was_asked = is_encoded;
+        const bool is_over =
+            !is_encoded || ask_for_commit(message, &commit, arena, deadline_ms, &outcome);
+        buffer_release(&bytes);
+        if (is_over)
+            return outcome;
+    }
 }
 
 struct outcome intake_commit(struct intake_message *message, const struct queue_envelope *envelope,
                              struct span header_block, struct arena *arena, int64_t deadline_ms)
 {
-    struct buffer extents, bytes;
+    struct buffer extents;
     struct outcome outcome = trouble();
     if (!message->is_open)
         return outcome;
     buffer_init(&extents, arena, QUEUE_EXTENT_MAX * QUEUE_EXTENT_BYTES);
-    buffer_init(&bytes, NULL, COMMIT_MAX_BYTES);
     write_rest(message, header_block);
     if (message->has_failed) {
         if (message->error == ENOSPC || message->error == EDQUOT)
             outcome = outcome_temporary(452, 3, 1, "Insufficient system storage");
-    } else if (make_extents(message, header_block, &extents) && is_current(message) &&
-               message->recipient_count > 0) {
-        queue_envelope_encode_header(envelope, &bytes);
-        /* What does not fit beside the header goes ahead of it. */
-        if (bytes.length + message->recipients.length > COMMIT_MAX_BYTES &&
-            !send_recipients(message))
-            bytes.has_failed = true;
-        buffer_append_span(&bytes, buffer_span(&message->recipients));
-        const struct ipc_queue_commit commit = {.queue_id = intake_queue_id(message),
-                                                .extents = buffer_span(&extents),
-                                                .envelope = buffer_span(&bytes)};
-        if (buffer_ok(&bytes)) {
-            outcome = ask_for_commit(message, &commit, arena, deadline_ms);
-            buffer_release(&bytes);
-            release(message); /* accepted or not, qmgr has had its say on this id */
-            return outcome;
-        }
+    } else if (make_extents(message, header_block, &extents) && message->recipient_count > 0) {
+        outcome = commit_written(message, envelope, buffer_span(&extents), arena, deadline_ms);
     }
-    buffer_release(&bytes);
-    intake_abandon(message);
+    intake_abandon(message); /* harmless where qmgr has had its say on this id */
     return outcome;
 }
 

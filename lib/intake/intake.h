@@ -43,6 +43,7 @@ struct intake_message {
     int descriptor;
     bool is_open;             /* neither committed nor abandoned */
     bool has_failed;          /* a write failed: commit will say so */
+    bool has_sent_recipients; /* ahead: another qmgr would not know them */
     int error;                /* its errno */
     uint32_t generation;      /* of the channel that granted the id */
     struct buffer pending;    /* body bytes not written yet; heap */
@@ -56,8 +57,8 @@ struct intake_message {
 void intake_init(struct intake *intake, struct loop *loop, uint32_t spare_count);
 /* Closes the channel and gives all memory back; every message is over before. */
 void intake_destroy(struct intake *intake);
-/* Takes over a channel end to qmgr in place of the one before, whose messages can no longer be
- * committed; commits that it has been asked for it may still answer. */
+/* Takes over a channel end to qmgr in place of the one before, whose messages the new one takes on
+ * when they are committed; commits that it has been asked for the other may still answer. */
 void intake_attach(struct intake *intake, int descriptor);
 /* The channel to the present qmgr, for what else is said on it (pickup); NULL: there is none. */
 struct ipc_channel *intake_channel(const struct intake *intake);
@@ -86,7 +87,8 @@ MUST_USE bool intake_add_recipient(struct intake_message *message,
 /* The body, in pieces, in wire form. A failed write shows at the commit. */
 void intake_write_body(struct intake_message *message, struct span bytes);
 /* Writes what is left of the body and the header block (with its empty line), and asks qmgr to make
- * the message durable. envelope->recipients is not looked at. The message is over in any case. Only
+ * the message durable. envelope->recipients is not looked at. A qmgr that took the place of the one
+ * that gave the id, or takes it now, goes on with the message. It is over in any case. Only
  * OUTCOME_OK means accepted; anything else is temporary. The reason lives in the arena. */
 MUST_USE struct outcome intake_commit(struct intake_message *message,
                                       const struct queue_envelope *envelope,

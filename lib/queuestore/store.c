@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@ enum {
     ENVELOPE_LIMIT_BYTES = 32 << 20,
     JOURNAL_LIMIT_BYTES = 16 << 20,
     RECIPIENT_LIMIT = 1000000,
+    COPY_BYTES = 1 << 18
 };
 
 /* "<bucket>/<id>" below deferred/, or "<id>" below new/. */
@@ -138,6 +140,44 @@ refuse:;
     store_abandon(store, queue_id, descriptor);
     errno = error;
     return -1;
+}
+
+int store_copy_content(int from, int to, uint64_t limit_bytes)
+{
+    struct stat facts;
+    uint64_t offset = QUEUE_FILE_CONTENT_OFFSET;
+    int result = -1;
+    if (fstat(from, &facts) != 0)
+        return -1;
+    if (!S_ISREG(facts.st_mode) || (limit_bytes && (uint64_t)facts.st_size > limit_bytes)) {
+        errno = EFBIG;
+        return -1;
+    }
+    uint8_t *piece = malloc(COPY_BYTES);
+    if (!piece)
+        return -1;
+    for (;;) {
+        const ssize_t count = file_pread_upto(from, piece, COPY_BYTES, offset);
+        if (count <= 0)
+            result = count == 0 ? 0 : -1;
+        if (count <= 0 || file_pwrite_all(to, piece, (size_t)count, offset) != 0)
+            break;
+        offset += (uint64_t)count;
+    }
+    free(piece);
+    return result;
+}
+
+int store_make_durable(const struct store *store, const struct store_place *place)
+{
+    char name[PATH_BYTES];
+    const int directory = directory_and_name(store, place, name);
+    const int descriptor = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int result = descriptor < 0 ? -1 : fsync(descriptor);
+    file_close(descriptor);
+    if (result == 0 && store->syncs_directory && place->bucket == 0)
+        result = fsync(store->new);
+    return result;
 }
 
 int store_open_delivery(const struct store *store, const struct store_place *place)

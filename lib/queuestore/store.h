@@ -37,6 +37,11 @@ MUST_USE int store_create(const struct store *store, const char *queue_id);
 MUST_USE int store_commit(const struct store *store, const char *queue_id, int descriptor,
                           struct queue_preamble *preamble, struct span envelope,
                           uint32_t recipient_count, bool open_delivery, int *delivery_descriptor);
+/* Copies the content, as far as it was written through another descriptor of the kind; at most
+ * limit_bytes (0: any number). 0 or -1. */
+MUST_USE int store_copy_content(int from, int to, uint64_t limit_bytes);
+/* Flushes a message that somebody else may have committed, and not to the end. 0 or -1. */
+MUST_USE int store_make_durable(const struct store *store, const struct store_place *place);
 /* Removes tmp/<id> and closes the descriptor (-1: none). */
 void store_abandon(const struct store *store, const char *queue_id, int descriptor);
 

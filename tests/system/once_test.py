@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import time
 
 import pytest
@@ -87,3 +88,75 @@ def test_forwarded_once_although_the_recovery_is_killed(people, workspace):    #
         signal_all(locals_, signal.SIGKILL)
         one.wait_for_empty_queue(60)
         assert far.recipients() == ["you@far.test"]
+
+
+@pytest.mark.own_machine
+@pytest.mark.parametrize("call", ["renameat,renameat2,rename", "fsync", "fdatasync"])
+def test_a_command_beside_addresses_runs_once(people, workspace, call):    # noqa: F811
+    """An alias has its command run and then makes a message for its addresses. When the queue manager
+    dies under the latter, the former is not done again: local goes on with the next one."""
+    with sinks.Sink() as far:
+        out = people.base / "runs"
+        one = people.start(f'list: "|echo run >> {out}", you@far.test\n', relayhost=f"[127.0.0.1]:{far.port}",
+                           default_privs="alice")
+        people.base.chmod(0o777)
+        locals_ = running(one.programs, "local")
+        signal_all(locals_, signal.SIGSTOP)
+        one.send("list@here.test")
+        kill_at(one, call, workspace / "trace", lambda: signal_all(locals_, signal.SIGCONT))
+        one.wait_for_empty_queue(60)
+        assert far.recipients() == ["you@far.test"]
+        assert out.read_text() == "run\n"
+
+
+def say(connection, text):
+    connection.sendall(text)
+    answer = b""
+    while not re.search(rb"^\d\d\d [^\n]*\n\Z", answer, re.MULTILINE):
+        more = connection.recv(4096)
+        assert more, "closed"
+        answer += more
+    return answer.decode()
+
+
+@pytest.mark.parametrize("change", ["kill", "reload"])
+@pytest.mark.parametrize("moment", ["recipient", "content", "flush"])
+def test_a_client_hears_nothing_of_another_queue_manager(make_instance, workspace, change, moment):
+    """Whatever becomes of the queue manager between a client's RCPT and the end of its message: the
+    message is taken, under the id that it had, and delivered once."""
+    if (change, moment) == ("reload", "flush"):
+        pytest.skip("one that leaves answers first")
+    one = make_instance("here", users=["you@here.test"]).start()
+    one.tolerate(r"qmgr|killed by signal 9")
+    first = pid_of(one, "qmgr")
+
+    def replace():
+        if change == "reload":
+            one.reload()
+        else:
+            os.kill(first, signal.SIGKILL)
+        wait_until(lambda: processes_of(one.programs)["qmgr"] not in ([], [first]), "another queue manager")
+    lines = "A line of the body.\r\n" * 20000
+    with socket.create_connection((one.address, one.port), 60) as connection:
+        say(connection, b"")
+        for command in ("EHLO client.example", "MAIL FROM:<me@client.example>", "RCPT TO:<you@here.test>"):
+            assert say(connection, f"{command}\r\n".encode()).startswith("250"), command
+        if moment == "recipient":
+            replace()
+        assert say(connection, b"DATA\r\n").startswith("354")
+        connection.sendall(f"Subject: x\r\n\r\n{lines}".encode())
+        if moment == "content":
+            replace()
+        if moment == "flush":
+            kill_at(one, "fsync", workspace / "trace", lambda: connection.sendall(b"the end\r\n.\r\n"))
+            answer = say(connection, b"")
+        else:
+            answer = say(connection, b"the end\r\n.\r\n")
+        assert answer.startswith("250 2.0.0 Ok: queued as "), answer
+    queue_id = answer.split()[-1]
+    one.wait_for_mail("you@here.test")
+    one.wait_for_empty_queue()
+    [path] = one.messages("you@here.test")
+    text = path.read_text()
+    assert text.endswith(lines.replace("\r", "") + "the end\n") and queue_id in text
+    one.wait_for_log(rf"smtpd\[\d+\]: {queue_id}: client=")

@@ -16,6 +16,8 @@ static struct ipc_channel *qmgr;
 static uint32_t wanted_count;
 static size_t begun_count, over_count;
 static bool is_replaced_at_commit;
+static bool is_answered, is_claim_known; /* by the qmgr that comes next */
+static size_t claim_count;
 
 static void grant(void)
 {
@@ -34,12 +36,28 @@ static void on_commit(struct ipc_channel *channel, uint32_t id)
 {
     const struct ipc_queue_commit_reply reply = {.outcome = outcome_ok()};
     int ends[2];
+    if (is_answered) {
+        assert_true(ipc_channel_reply(channel, id, IPC_QUEUE_COMMIT_REPLY, &reply));
+        return;
+    }
     if (!is_replaced_at_commit)
         return; /* never answered */
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
     intake_attach(&intake, ends[1]);
     (void)close(ends[0]);
     assert_true(ipc_channel_reply(channel, id, IPC_QUEUE_COMMIT_REPLY, &reply));
+}
+
+static void on_claim(struct ipc_channel *channel, const struct ipc_delivery *delivery)
+{
+    const struct ipc_queue_claim *claim = delivery->message;
+    const struct ipc_queue_claim_reply reply = {
+        .outcome = outcome_ok(),
+        .content = is_claim_known ? -1 : open("/dev/null", O_RDWR | O_CLOEXEC),
+        .is_known = is_claim_known};
+    claim_count++;
+    assert_true(claim->earlier >= 0 && queue_id_is_valid(claim->queue_id));
+    assert_true(ipc_channel_reply(channel, delivery->id, IPC_QUEUE_CLAIM_REPLY, &reply));
 }
 
 /* Everything that is wanted leaves at once, so that several grants come in one packet. */
@@ -49,6 +67,8 @@ static void on_message(struct ipc_channel *channel, const struct ipc_delivery *d
     (void)context;
     if (delivery->type == IPC_QUEUE_COMMIT)
         on_commit(channel, delivery->id);
+    if (delivery->type == IPC_QUEUE_CLAIM)
+        on_claim(channel, delivery);
     if (delivery->type != IPC_QUEUE_WANT)
         return;
     const uint32_t count = ((const struct ipc_queue_want *)delivery->message)->count;
@@ -60,6 +80,7 @@ static const struct ipc_permission permissions[] = {
     {IPC_QUEUE_WANT, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
     {IPC_QUEUE_COMMIT, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
     {IPC_QUEUE_ABANDON, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
+    {IPC_QUEUE_CLAIM, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
     {0, 0},
 };
 static const struct ipc_channel_handlers handlers = {on_message, NULL, permissions};
@@ -177,6 +198,7 @@ static void test_a_commit_is_answered_by_the_qmgr_that_was_asked(void **state)
     struct commit commit;
     (void)state;
     is_replaced_at_commit = true;
+    is_answered = false;
     run_commit(&commit);
     assert_int_equal(commit.outcome.kind, OUTCOME_OK);
 }
@@ -192,12 +214,71 @@ static void test_a_qmgr_that_dies_has_accepted_nothing(void **state)
     struct commit commit;
     struct loop_timer timer;
     (void)state;
-    is_replaced_at_commit = false;
+    is_replaced_at_commit = is_answered = false;
     loop_timer_init(&timer, loop, close_qmgr, NULL);
     loop_timer_set(&timer, clock_deadline_after(50));
     run_commit(&commit);
     loop_timer_release(&timer);
     assert_int_equal(commit.outcome.kind, OUTCOME_TEMPORARY);
+}
+
+static void replace_qmgr(void *context)
+{
+    const struct ipc_queue_state ready = {.outcome = outcome_ok(), .available_bytes = 1 << 20};
+    (void)context;
+    is_answered = true;
+    attach();
+    assert_true(ipc_channel_send(qmgr, IPC_QUEUE_STATE, &ready));
+}
+
+/* Asked for a commit and gone without an answer: the next one may have found the message. */
+static void test_the_next_qmgr_goes_on(void **state)
+{
+    (void)state;
+    for (int is_known = 0; is_known < 2; is_known++) {
+        struct commit commit;
+        struct loop_timer timer;
+        is_replaced_at_commit = is_answered = false;
+        is_claim_known = is_known;
+        claim_count = 0;
+        loop_timer_init(&timer, loop, replace_qmgr, NULL);
+        loop_timer_set(&timer, clock_deadline_after(50));
+        run_commit(&commit);
+        loop_timer_release(&timer);
+        assert_int_equal(commit.outcome.kind, OUTCOME_OK);
+        assert_int_equal(claim_count, 1);
+    }
+}
+
+static void begin_replace_and_commit(void *argument)
+{
+    struct commit *commit = argument;
+    struct intake_message message;
+    const struct queue_envelope envelope = {.arrival_us = 1, .reverse_path = SPAN("s@example.org")};
+    const struct queue_recipient recipient = {.forward_path = SPAN("r@example.org")};
+    assert_true(
+        intake_begin(&intake, &message, clock_deadline_after(PATIENCE_MS), &commit->outcome));
+    assert_true(intake_add_recipient(&message, &recipient));
+    replace_qmgr(NULL);
+    commit->outcome = intake_commit(&message, &envelope, SPAN("Subject: x\r\n\r\n"), &commit->arena,
+                                    clock_deadline_after(PATIENCE_MS));
+    loop_stop(loop);
+}
+
+/* Nobody was asked for this one: if the id is in the queue, that is another message. */
+static void test_a_known_id_that_was_not_committed(void **state)
+{
+    struct commit commit;
+    (void)state;
+    for (int is_known = 0; is_known < 2; is_known++) {
+        arena_init(&commit.arena, 1 << 20, 0);
+        is_claim_known = is_known;
+        attach();
+        assert_non_null(task_start(loop, "committer", begin_replace_and_commit, &commit));
+        loop_run(loop);
+        arena_destroy(&commit.arena);
+        assert_int_equal(commit.outcome.kind, is_known ? OUTCOME_TEMPORARY : OUTCOME_OK);
+    }
 }
 
 int main(void)
@@ -209,6 +290,8 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_qmgr_that_dies_has_accepted_nothing, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_the_next_qmgr_goes_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_known_id_that_was_not_committed, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
