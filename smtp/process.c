@@ -24,6 +24,21 @@ static bool set_up_tls(struct service *service, struct agent *agent)
     const struct conf_smtp *settings = agent->settings;
     char problem[TLS_AUTHORITIES_PROBLEM_BYTES];
     const struct tls_client_rules rules = {
+        .settings = {.name = strcmp(service->definition->program, "lmtp") == 0 ? "lmtp_tls"
+                                                                               : "smtp_tls",
+                     .protocols = settings->smtp_tls_protocols,
+                     .grade = settings->smtp_tls_ciphers,
+                     .excluded_ciphers = settings->smtp_tls_exclude_ciphers,
+                     .also_excluded = span_empty(),
+                     .cipher_lists = {[TLS_GRADE_HIGH] = settings->tls_high_cipherlist,
+                                      [TLS_GRADE_MEDIUM] = settings->tls_medium_cipherlist,
+                                      [TLS_GRADE_LOW] = settings->tls_low_cipherlist,
+                                      [TLS_GRADE_EXPORT] = settings->tls_export_cipherlist,
+                                      [TLS_GRADE_NULL] = settings->tls_null_cipherlist},
+                     .curves = settings->tls_eecdh_auto_curves,
+                     .groups = settings->tls_ffdhe_auto_groups,
+                     .options = settings->tls_ssl_options,
+                     .disabled_workarounds = settings->tls_disable_workarounds},
         .authorities = {.file = settings->smtp_tls_CAfile,
                         .directory = settings->smtp_tls_CApath,
                         .has_defaults = settings->tls_append_default_CA},

@@ -1,6 +1,8 @@
 /* smtp/protection - see protection.h. */
 #include "protection.h"
 
+#include <stdio.h>
+
 #include "base/ascii.h"
 #include "dnswire/name.h"
 #include "resolve.h"
@@ -84,6 +86,17 @@ static bool read_entry(struct agent *agent, struct span destination, struct aren
     return fail_settings(agent, destination, problem, failure);
 }
 
+/* What is excluded where TLS must be had, beside what is excluded anyhow. NULL bytes: memory is
+ * out. */
+static struct span exclusions(const struct conf_smtp *settings, bool is_mandatory,
+                              struct arena *arena)
+{
+    const struct span further =
+        is_mandatory ? settings->smtp_tls_mandatory_exclude_ciphers : span_empty();
+    return arena_format(arena, "%.*s %.*s", SPAN_PRINTF(settings->smtp_tls_exclude_ciphers),
+                        SPAN_PRINTF(further));
+}
+
 /* What the entry leaves open the settings say. */
 static void complete(const struct conf_smtp *settings, struct tls_policy *policy)
 {
@@ -103,6 +116,9 @@ static bool digest_rules(struct protection_rules *rules)
     const struct tls_policy *policy = &rules->policy;
     const struct span names[] = {policy->matches, policy->anchor_files};
     const struct tls_wish wish = {.level = policy->level,
+                                  .protocols = policy->protocols,
+                                  .ciphers = policy->ciphers,
+                                  .exclusions = policy->exclusions,
                                   .server_name = policy->server_name,
                                   .names = names,
                                   .name_count = ARRAY_LENGTH(names),
@@ -313,17 +329,13 @@ static bool add_anchors(struct agent *agent, struct span files, struct span dest
     return true;
 }
 
-static bool find_wish(struct agent *agent, const struct protection_rules *rules,
-                      const struct nexthop *nexthop, const struct plan_target *target,
-                      struct arena *arena, struct tls_wish *wish, struct failure *failure)
+/* Who it must be. */
+static bool find_server(struct agent *agent, const struct protection_rules *rules,
+                        const struct nexthop *nexthop, const struct plan_target *target,
+                        struct arena *arena, struct tls_wish *wish, struct failure *failure)
 {
     const struct conf_smtp *settings = agent->settings;
     const struct tls_policy *policy = &rules->policy;
-    *wish = (struct tls_wish){.level = policy->level,
-                              .server_name = server_name(policy->server_name, nexthop, target),
-                              .wildcard_is_many = settings->tls_wildcard_matches_multiple_labels,
-                              .fingerprints = span_empty(),
-                              .fingerprint_digest = agent->fingerprint_digest};
     if (!apply_sites(agent, nexthop, target, arena, &wish->level, failure))
         return false;
     if (tls_level_is_dane(wish->level))
@@ -338,6 +350,48 @@ static bool find_wish(struct agent *agent, const struct protection_rules *rules,
         return fail(failure, span_of(NULL, 0));
     return span_is_empty(policy->anchor_files) ||
            add_anchors(agent, policy->anchor_files, nexthop->host, arena, wish, failure);
+}
+
+/* By which protocols and ciphers: what DANE has come to counts, too. */
+static bool set_strength(const struct agent *agent, const struct tls_policy *policy,
+                         struct span destination, struct arena *arena, struct tls_wish *wish,
+                         struct failure *failure)
+{
+    const struct conf_smtp *settings = agent->settings;
+    const bool is_mandatory = tls_level_is_mandatory(wish->level);
+    char problem[TLS_POLICY_PROBLEM_BYTES];
+    struct span bad_word;
+    wish->protocols = policy->protocols;
+    wish->ciphers = policy->ciphers;
+    wish->exclusions = policy->exclusions;
+    if (!wish->protocols.bytes && is_mandatory)
+        wish->protocols = settings->smtp_tls_mandatory_protocols;
+    if (!wish->ciphers.bytes && is_mandatory)
+        wish->ciphers = settings->smtp_tls_mandatory_ciphers;
+    if (!wish->exclusions.bytes)
+        wish->exclusions = exclusions(settings, is_mandatory, arena);
+    if (!wish->exclusions.bytes)
+        return fail(failure, span_of(NULL, 0));
+    if (tls_wish_check(wish, &bad_word))
+        return true;
+    (void)snprintf(problem, sizeof(problem), "\"%.*s\" is no protocol or cipher",
+                   SPAN_PRINTF(span_first(bad_word, TLS_POLICY_PROBLEM_BYTES / 2)));
+    return fail_settings(agent, destination, problem, failure);
+}
+
+static bool find_wish(struct agent *agent, const struct protection_rules *rules,
+                      const struct nexthop *nexthop, const struct plan_target *target,
+                      struct arena *arena, struct tls_wish *wish, struct failure *failure)
+{
+    const struct tls_policy *policy = &rules->policy;
+    *wish =
+        (struct tls_wish){.level = policy->level,
+                          .server_name = server_name(policy->server_name, nexthop, target),
+                          .wildcard_is_many = agent->settings->tls_wildcard_matches_multiple_labels,
+                          .fingerprints = span_empty(),
+                          .fingerprint_digest = agent->fingerprint_digest};
+    return find_server(agent, rules, nexthop, target, arena, wish, failure) &&
+           set_strength(agent, policy, nexthop->host, arena, wish, failure);
 }
 
 bool protection_for_target(struct agent *agent, const struct protection_rules *rules,

@@ -8,6 +8,7 @@
 
 #include "system/clock.h"
 #include "system/random.h"
+#include "tls/protocols.h"
 
 enum { SERVER_NAME_MAX_BYTES = 256 };
 
@@ -40,8 +41,7 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
 
 static bool set_up(SSL_CTX *context, uint32_t verify_depth, const struct tls_dane_digests *digests)
 {
-    (void)SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
-                                           SSL_OP_IGNORE_UNEXPECTED_EOF);
+    (void)SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
     (void)SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                         SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     (void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT |
@@ -50,8 +50,7 @@ static bool set_up(SSL_CTX *context, uint32_t verify_depth, const struct tls_dan
     SSL_CTX_sess_set_new_cb(context, on_session);
     SSL_CTX_set_verify(context, SSL_VERIFY_NONE, on_certificate);
     SSL_CTX_set_verify_depth(context, verify_depth < INT16_MAX ? (int)verify_depth : INT16_MAX);
-    return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
-           tls_dane_enable(context, digests);
+    return tls_dane_enable(context, digests);
 }
 
 struct tls_client *tls_client_create(const struct tls_client_rules *rules,
@@ -59,11 +58,13 @@ struct tls_client *tls_client_create(const struct tls_client_rules *rules,
 {
     uint8_t seed[16];
     struct span bad_word;
+    struct conf_error error;
     struct tls_client *client = calloc(1, sizeof(*client));
     if (!client) {
         (void)snprintf(problem, TLS_AUTHORITIES_PROBLEM_BYTES, "out of memory");
         return NULL;
     }
+    client->settings = rules->settings;
     random_bytes(seed, sizeof(seed));
     tls_sessions_init(&client->sessions, seed, rules->session_lifetime_ms);
     if (tls_dane_digests_parse(rules->dane_digests, &client->dane_digests, &bad_word) != PARSE_OK) {
@@ -75,6 +76,11 @@ struct tls_client *tls_client_create(const struct tls_client_rules *rules,
     client->context = SSL_CTX_new(TLS_client_method());
     if (!client->context || !set_up(client->context, rules->verify_depth, &client->dane_digests)) {
         (void)snprintf(problem, TLS_AUTHORITIES_PROBLEM_BYTES, "libssl cannot be set up");
+        goto failed;
+    }
+    if (!tls_settings_apply(&rules->settings, client->context, &error)) {
+        (void)snprintf(problem, TLS_AUTHORITIES_PROBLEM_BYTES, "%.*s",
+                       TLS_AUTHORITIES_PROBLEM_BYTES - 1, error.text);
         goto failed;
     }
     if (tls_authorities_load(SSL_CTX_get_cert_store(client->context), &rules->authorities, problem))
@@ -99,9 +105,10 @@ void tls_client_destroy(struct tls_client **client_pointer)
 
 static void add_bytes(EVP_MD_CTX *digest, struct span bytes)
 {
-    const uint64_t length = bytes.length;
+    const uint64_t length = bytes.bytes ? bytes.length : UINT64_MAX;
     (void)EVP_DigestUpdate(digest, &length, sizeof(length));
-    (void)EVP_DigestUpdate(digest, bytes.bytes, bytes.length);
+    if (bytes.bytes)
+        (void)EVP_DigestUpdate(digest, bytes.bytes, bytes.length);
 }
 
 static void digest_all(const struct tls_wish *wish, struct span place,
@@ -114,6 +121,9 @@ static void digest_all(const struct tls_wish *wish, struct span place,
                                 wish->wildcard_is_many};
     (void)EVP_DigestUpdate(digest, numbers, sizeof(numbers));
     add_bytes(digest, place);
+    add_bytes(digest, wish->protocols);
+    add_bytes(digest, wish->ciphers);
+    add_bytes(digest, wish->exclusions);
     add_bytes(digest, wish->server_name);
     add_bytes(digest, wish->fingerprints);
     add_bytes(digest,
@@ -148,8 +158,54 @@ static bool set_server_name(SSL *ssl, struct span name)
            SSL_set_tlsext_host_name(ssl, text) == 1;
 }
 
-static bool apply(SSL *ssl, const struct tls_wish *wish)
+static bool set_protocols(SSL *ssl, struct span words)
 {
+    unsigned protocols;
+    struct span bad_word;
+    if (tls_protocols_parse(words, &protocols, &bad_word) != PARSE_OK)
+        return false;
+    (void)SSL_clear_options(ssl, tls_settings_protocol_options(0));
+    (void)SSL_set_options(ssl, tls_settings_protocol_options(protocols));
+    if (protocols & ((1U << TLS_PROTOCOL_1_2) - 1))
+        SSL_set_security_level(ssl, 0); /* see tls_settings_apply() */
+    return SSL_set_min_proto_version(ssl, 0) == 1;
+}
+
+static bool set_ciphers(SSL *ssl, const struct tls_client *client, const struct tls_wish *wish)
+{
+    struct tls_settings settings = client->settings;
+    struct conf_error error;
+    struct buffer list;
+    if (wish->ciphers.bytes)
+        settings.grade = wish->ciphers;
+    if (wish->exclusions.bytes)
+        settings.excluded_ciphers = wish->exclusions;
+    settings.also_excluded = tls_level_must_match(wish->level) ? SPAN("aNULL") : span_empty();
+    buffer_init(&list, NULL, TLS_CIPHER_LIST_MAX_BYTES);
+    const bool is_set = tls_settings_cipher_list(&settings, &list, &error) &&
+                        SSL_set_cipher_list(ssl, (const char *)list.bytes) == 1;
+    buffer_release(&list);
+    return is_set;
+}
+
+bool tls_wish_check(const struct tls_wish *wish, struct span *bad_word)
+{
+    unsigned protocols;
+    enum tls_grade grade;
+    if (wish->protocols.bytes &&
+        tls_protocols_parse(wish->protocols, &protocols, bad_word) != PARSE_OK)
+        return false;
+    if (wish->exclusions.bytes && !tls_cipher_words_check(wish->exclusions, true, bad_word))
+        return false;
+    *bad_word = wish->ciphers;
+    return !wish->ciphers.bytes || tls_grade_find(wish->ciphers, &grade);
+}
+
+static bool apply(SSL *ssl, const struct tls_client *client, const struct tls_wish *wish)
+{
+    if ((wish->protocols.bytes && !set_protocols(ssl, wish->protocols)) ||
+        !set_ciphers(ssl, client, wish))
+        return false;
     if (tls_level_is_dane(wish->level))
         return tls_dane_apply(ssl, wish->records, wish->record_count, wish->names,
                               wish->name_count);
@@ -235,7 +291,7 @@ enum stream_result tls_client_handshake(struct tls_client *client, struct stream
     SSL *ssl = SSL_new(client->context);
     *peer = (struct tls_peer){.client = client};
     ERR_clear_error();
-    if (!ssl || !apply(ssl, wish)) {
+    if (!ssl || !apply(ssl, client, wish)) {
         tls_take_error(peer->reason);
         SSL_free(ssl);
         stream->error = ENOMEM;

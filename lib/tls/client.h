@@ -9,6 +9,7 @@
 #include "tls/facts.h"
 #include "tls/policy.h"
 #include "tls/sessions.h"
+#include "tls/settings.h"
 #include "tls/stream.h"
 #include "tls/verify.h"
 
@@ -20,10 +21,14 @@ struct tls_client_rules {
     uint32_t verify_depth;
     struct span dane_digests;
     int64_t session_lifetime_ms;
+    /* What a wish does not say otherwise. Last: gcc 12 with -ftrivial-auto-var-init clears padding
+     * that follows an array of structures at the wrong place. */
+    struct tls_settings settings;
 };
 
 struct tls_client {
     SSL_CTX *context;
+    struct tls_settings settings;
     struct tls_sessions sessions;
     struct tls_dane_digests dane_digests;
 };
@@ -36,8 +41,10 @@ void tls_client_destroy(struct tls_client **client);
 /* What a connection is to be like. */
 struct tls_wish {
     enum tls_level level;
+    /* As in tls/settings; NULL bytes: the client's. */
+    struct span protocols, ciphers, exclusions;
     struct span server_name;  /* asked for by SNI (RFC 6066 section 3); empty: nobody. DANE: the
-                               * first  of names */
+                               * first of names */
     const struct span *names; /* one of them must be the certificate's: DANE, verify, secure */
     size_t name_count;
     bool wildcard_is_many;
@@ -48,6 +55,8 @@ struct tls_wish {
     size_t record_count;
 };
 
+/* Are protocols, ciphers and exclusions what TLS has? Else *bad_word is not. */
+MUST_USE bool tls_wish_check(const struct tls_wish *wish, struct span *bad_word);
 /* Connections of equal wishes are as good as each other. */
 void tls_wish_digest(const struct tls_wish *wish, uint8_t digest[TLS_WISH_DIGEST_BYTES]);
 

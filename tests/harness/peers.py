@@ -186,7 +186,8 @@ tlsmgr unix - - n 1000? 1 tlsmgr
 class Unbound:
     """A name server that knows the records given (zone file lines), and nothing else."""
 
-    def __init__(self, directory, records, address="127.0.0.1", port=53, zones=("test.",)):
+    def __init__(self, directory, records, address="127.0.0.1", port=53, zones=("test.",),
+                 modules="iterator", further=""):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.address, self.port = address, port
@@ -206,10 +207,10 @@ server:
     use-syslog: no
     logfile: "{self.directory}/unbound.log"
     do-daemonize: no
-    module-config: "iterator"
+    module-config: "{modules}"
     local-zone: "in-addr.arpa." static
     local-zone: "127.in-addr.arpa." static
-{zone_lines}{data_lines}remote-control:
+{zone_lines}{data_lines}{further}remote-control:
     control-enable: no
 """)
 

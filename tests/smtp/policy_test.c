@@ -139,8 +139,13 @@ static void test_table(void **state)
                                    "meaning.test may match=x\n"
                                    "later.test later\n"
                                    "anchored.test secure tafile=%s match=h0.test\n"
+                                   "twelve.test encrypt protocols=TLSv1.2 ciphers=high "
+                                   "exclude=AES128:CHACHA20\n"
+                                   "eleven.test encrypt protocols=TLSv1.1\n"
+                                   "strange.test encrypt protocols=TLSv9\n"
+                                   "grade.test may ciphers=good\n"
                                    "stray.test secure tafile=/nowhere match=h0.test\n";
-    static char text[1000], bracketed[40];
+    static char text[2000], bracketed[40];
     const struct row rows[] = {
         {"secret", H0, GOOD("h0.test"), DELIVERED, VERIFIED, false, NULL},
         {"secret", H0, BAD("h1.test"), NOT_VERIFIED, {NULL}, true, NULL},
@@ -190,6 +195,34 @@ static void test_table(void **state)
         {"later", H0, {NULL}, {"- 4.7.5 client TLS configuration problem"}, {NULL}, true, NULL},
         {"anchored", H0, GOOD("h0.test"), DELIVERED, VERIFIED, false, NULL},
         {"anchored", H0, BAD("self"), NOT_VERIFIED, {NULL}, true, NULL},
+        {"twelve",
+         H0,
+         GOOD("h0.test"),
+         DELIVERED,
+         {": TLSv1.2 with cipher ECDHE-ECDSA-AES256-GCM-SHA384 (256/256 bits)"},
+         false,
+         NULL},
+        {"eleven",
+         H0,
+         {START "T - h0.test\n"},
+         {"- 4.7.5 Cannot start TLS: handshake failure"},
+         {NULL},
+         true,
+         NULL},
+        {"strange",
+         H0,
+         {NULL},
+         {"- 4.7.5 client TLS configuration problem"},
+         {"TLS policy for strange.test: \"TLSv9\" is no protocol or cipher"},
+         true,
+         NULL},
+        {"grade",
+         H0,
+         {NULL},
+         {"- 4.7.5 client TLS configuration problem"},
+         {"TLS policy for grade.test: \"good\" is no protocol or cipher"},
+         true,
+         NULL},
         {"stray",
          H0,
          {NULL},

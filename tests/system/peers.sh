@@ -1,6 +1,6 @@
 #!/bin/sh
 # tests/system/peers.sh NAME... - make sure that other people's servers are there to test against:
-# "postfix", "unbound", "exim", "opensmtpd", "dovecot", "aiosmtpd", "mailman" and "fail2ban" of Debian.
+# "postfix", "unbound", "nsd", "exim", "opensmtpd", "dovecot", "aiosmtpd", "mailman" and "fail2ban" of Debian.
 # They are downloaded and unpacked in a cache outside the tree ($POSTHOUSE_PEERS, or posthouse-peers in the user's cache
 # directory) and never installed: no service starts, no user is made, /etc is not touched. Prints
 # one NAME=ROOT line each; programs run from there with
@@ -13,6 +13,7 @@ packages_of() {
     case $1 in
     postfix) echo postfix libicu72 libnsl2 libsasl2-2 libtirpc3 libdb5.3 libssl3 ;;
     unbound) echo unbound libevent-2.1-7 libnghttp2-14 libprotobuf-c1 libpython3.11 libexpat1 libssl3 libsystemd0 ;;
+    nsd) echo nsd ldnsutils libldns3 libpcap0.8 libevent-2.1-7 libfstrm0 libprotobuf-c1 libssl3 libsystemd0 ;;
     exim) echo exim4-daemon-light exim4-base libidn12 libgnutls-dane0 libgnutls30 libunbound8 libnsl2 libtirpc3 libdb5.3 libevent-2.1-7 libnghttp2-14 libprotobuf-c1 ;;
     opensmtpd) echo opensmtpd libdb5.3 libevent-2.1-7 libssl3 ;;
     dovecot) echo dovecot-core dovecot-lmtpd libapparmor1 libexttextcat-2.0-0 libicu72 liblua5.4-0 libsodium23 libstemmer0d libtirpc3 libunwind8 libwrap0 libssl3 ;;
