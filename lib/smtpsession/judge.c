@@ -3,7 +3,6 @@
 
 #include "address/mailbox.h"
 #include "base/ascii.h"
-#include "tls/stream.h"
 
 enum { OWNERS_MAX_BYTES = 16384 };
 
@@ -326,7 +325,7 @@ static enum judge_ruling run_word(struct judge *judge, const struct restriction 
         return check_qualified_address(judge, &sender, session->transaction.given_domain);
     }
     case RESTRICTION_REJECT_PLAINTEXT_SESSION:
-        return tls_stream_ssl(&session->stream)
+        return session->tls
                    ? JUDGE_GOES_ON
                    : judge_refuse_as(judge,
                                      outcome_make(rules->plaintext_code < 500 ? OUTCOME_TEMPORARY
