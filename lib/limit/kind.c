@@ -1,7 +1,7 @@
 /* limit/kind - see kind.h. */
 #include "limit/kind.h"
 
-#define SERVERS IPC_ROLE_BIT(IPC_ROLE_SMTPD)
+#define SERVERS (IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SUBMITD))
 
 static const struct limit_kind_facts kinds[LIMIT_KIND_COUNT] = {
     [LIMIT_KIND_CONNECTION] = {"connection", SERVERS, true, false},
@@ -12,6 +12,8 @@ static const struct limit_kind_facts kinds[LIMIT_KIND_COUNT] = {
     [LIMIT_KIND_SENDER_MESSAGE] = {NULL, SERVERS, false, true},
     [LIMIT_KIND_SENDER_RECIPIENT] = {NULL, SERVERS, false, true},
     [LIMIT_KIND_GREETING] = {NULL, SERVERS, false, true},
+    [LIMIT_KIND_USER_MESSAGE] = {NULL, SERVERS, false, true},
+    [LIMIT_KIND_USER_RECIPIENT] = {NULL, SERVERS, false, true},
 };
 
 const struct limit_kind_facts *limit_kind_facts(uint32_t kind)

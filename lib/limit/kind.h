@@ -15,7 +15,9 @@ enum limit_kind {
     LIMIT_KIND_AUTH,             /* AUTH commands */
     LIMIT_KIND_SENDER_MESSAGE,   /* messages by reverse-path */
     LIMIT_KIND_SENDER_RECIPIENT, /* recipients by reverse-path */
-    LIMIT_KIND_GREETING, /* clients that waited for the greeting: a fact with a time to live */
+    LIMIT_KIND_GREETING,     /* clients that waited for the greeting: a fact with a time to live */
+    LIMIT_KIND_USER_MESSAGE, /* messages by login */
+    LIMIT_KIND_USER_RECIPIENT, /* recipients by login */
     LIMIT_KIND_COUNT
 };
 

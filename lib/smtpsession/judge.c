@@ -224,11 +224,12 @@ enum login_rule {
     LOGIN_ONLY_KNOWN = 1 << 2 /* a sender that nobody owns is anybody's */
 };
 
-static enum judge_ruling check_login(struct judge *judge, unsigned rules)
+static enum judge_ruling check_owner(struct judge *judge, const struct mailbox *sender,
+                                     unsigned rules)
 {
     const struct smtpsession *session = judge->session;
     const bool is_authenticated = session->sasl.method.length > 0;
-    const struct judge_subject about = judge_sender(judge);
+    const struct judge_subject about = {sender->text, "Sender address"};
     struct buffer owners;
     bool has_failed = false;
     enum judge_ruling ruling = JUDGE_GOES_ON;
@@ -236,7 +237,7 @@ static enum judge_ruling check_login(struct judge *judge, unsigned rules)
         !(rules & (is_authenticated ? LOGIN_WHEN_AUTHENTICATED : LOGIN_WHEN_NOT)))
         return JUDGE_GOES_ON;
     buffer_init(&owners, NULL, OWNERS_MAX_BYTES);
-    const bool is_known = judge_find_owners(judge, &owners, &has_failed);
+    const bool is_known = judge_find_owners(judge, sender, &owners, &has_failed);
     if (has_failed) {
         ruling = judge_fail(judge, about.name);
     } else if (!is_authenticated) {
@@ -251,6 +252,25 @@ static enum judge_ruling check_login(struct judge *judge, unsigned rules)
     }
     buffer_release(&owners);
     return ruling;
+}
+
+static enum judge_ruling check_login(struct judge *judge, unsigned rules)
+{
+    return check_owner(judge, &judge->session->transaction.reverse_path, rules);
+}
+
+bool judge_login(struct smtpsession *session, const char *stage, const struct mailbox *address,
+                 struct outcome *refusal)
+{
+    struct judge judge = {.session = session,
+                          .stage = stage,
+                          .list = SMTPSESSION_LIST_SENDER,
+                          .if_permitted = outcome_ok(),
+                          .if_refused = outcome_ok()};
+    if (check_owner(&judge, address, LOGIN_WHEN_AUTHENTICATED) != JUDGE_REFUSES)
+        return true;
+    *refusal = judge.refusal;
+    return false;
 }
 
 static enum judge_ruling permit_if(bool is_permitted)

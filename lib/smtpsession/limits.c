@@ -111,6 +111,8 @@ static uint32_t event_limit(const struct smtpsession_limits *limits, enum limit_
     case LIMIT_KIND_NONE:
     case LIMIT_KIND_CONNECTION:
     case LIMIT_KIND_GREETING:
+    case LIMIT_KIND_USER_MESSAGE:
+    case LIMIT_KIND_USER_RECIPIENT:
     case LIMIT_KIND_COUNT:
         break;
     }
