@@ -77,6 +77,7 @@ const struct wiring_line wiring_lines[] = {
     {IPC_ROLE_SMTPD,   IPC_ROLE_AUTHD,   WIRING_SAME_GENERATION},
     /* Certificates, and signatures of handshakes: nobody else has a private key. */
     {IPC_ROLE_SMTPD,   IPC_ROLE_KEYD,    WIRING_SAME_GENERATION},
+    {IPC_ROLE_SUBMITD, IPC_ROLE_KEYD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_SUBMITD, IPC_ROLE_AUTHD,   WIRING_SAME_GENERATION},
     /* A session that the postmaster is to hear of. */
     {IPC_ROLE_SMTPD,   IPC_ROLE_BOUNCE,  WIRING_SERVER_MAY_BE_NEWER},
