@@ -398,13 +398,14 @@ static void on_closed(struct ipc_channel *channel UNUSED, const char *reason UNU
     release_peer(peer);
 }
 
+#define SERVERS (IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SUBMITD))
 /* Whoever makes mail. */
 #define INTAKE_ROLES                                                                               \
-    (IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_BOUNCE) | IPC_ROLE_BIT(IPC_ROLE_LOCAL) | \
+    (SERVERS | IPC_ROLE_BIT(IPC_ROLE_BOUNCE) | IPC_ROLE_BIT(IPC_ROLE_LOCAL) |                      \
      IPC_ROLE_BIT(IPC_ROLE_PICKUP))
 
 static const struct ipc_permission permissions[] = {
-    {IPC_ADDR_CHECK_RECIPIENT, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
+    {IPC_ADDR_CHECK_RECIPIENT, SERVERS},
     {IPC_ADDR_EXPAND, INTAKE_ROLES},
     {IPC_ADDR_REWRITE, INTAKE_ROLES | IPC_ROLE_BIT(IPC_ROLE_SMTP) | IPC_ROLE_BIT(IPC_ROLE_LMTP)},
     {IPC_ADDR_FIND, IPC_ROLE_BIT(IPC_ROLE_SMTP) | IPC_ROLE_BIT(IPC_ROLE_LMTP)},

@@ -214,7 +214,7 @@ void authd_tell_mechanisms(struct authd *authd)
 }
 
 /* Those of whom it is known that their clients authenticate. */
-#define SERVERS IPC_ROLE_BIT(IPC_ROLE_SMTPD)
+#define SERVERS (IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SUBMITD))
 
 void clients_add(struct authd *authd, enum ipc_role role, int descriptor)
 {

@@ -207,8 +207,8 @@ static void on_closed(struct ipc_channel *channel, const char *reason, void *con
 
 static const struct ipc_permission permissions[] = {
     {IPC_BOUNCE, IPC_ROLE_BIT(IPC_ROLE_QMGR)},
-    {IPC_SESSION_NOTICE,
-     IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SMTP) | IPC_ROLE_BIT(IPC_ROLE_LMTP)},
+    {IPC_SESSION_NOTICE, IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SUBMITD) |
+                             IPC_ROLE_BIT(IPC_ROLE_SMTP) | IPC_ROLE_BIT(IPC_ROLE_LMTP)},
     {0, 0},
 };
 static const struct ipc_channel_handlers handlers = {on_message, on_closed, permissions};

@@ -31,6 +31,7 @@ static const struct {
     /* names of clients, domains of senders, block lists, sender policy */
     {IPC_ROLE_SMTPD, ADDRESS_TYPES | TYPE_BIT(DNS_TYPE_PTR) | TYPE_BIT(DNS_TYPE_MX) |
                          TYPE_BIT(DNS_TYPE_TXT) | TYPE_BIT(DNS_TYPE_CNAME)},
+    {IPC_ROLE_SUBMITD, ADDRESS_TYPES | TYPE_BIT(DNS_TYPE_PTR) | TYPE_BIT(DNS_TYPE_CNAME)},
     /* the way to a next hop */
     {IPC_ROLE_SMTP, ADDRESS_TYPES | TYPE_BIT(DNS_TYPE_MX) | TYPE_BIT(DNS_TYPE_CNAME) |
                         TYPE_BIT(DNS_TYPE_SRV) | TYPE_BIT(DNS_TYPE_TLSA)},
@@ -137,9 +138,9 @@ static void on_closed(struct ipc_channel *channel, const char *reason, void *con
 }
 
 static const struct ipc_permission permissions[] = {
-    {IPC_DNS_QUERY, IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SMTP) |
-                        IPC_ROLE_BIT(IPC_ROLE_LMTP) | IPC_ROLE_BIT(IPC_ROLE_FETCHD) |
-                        IPC_ROLE_BIT(IPC_ROLE_STSD)},
+    {IPC_DNS_QUERY, IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SUBMITD) |
+                        IPC_ROLE_BIT(IPC_ROLE_SMTP) | IPC_ROLE_BIT(IPC_ROLE_LMTP) |
+                        IPC_ROLE_BIT(IPC_ROLE_FETCHD) | IPC_ROLE_BIT(IPC_ROLE_STSD)},
     {0, 0},
 };
 static const struct ipc_channel_handlers handlers = {on_message, on_closed, permissions};

@@ -175,7 +175,8 @@ static void on_closed(struct ipc_channel *channel UNUSED, const char *reason UNU
 }
 
 #define SPEAKERS                                                                                   \
-    (IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SMTP) | IPC_ROLE_BIT(IPC_ROLE_LMTP))
+    (IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SUBMITD) | IPC_ROLE_BIT(IPC_ROLE_SMTP) | \
+     IPC_ROLE_BIT(IPC_ROLE_LMTP))
 static const struct ipc_permission permissions[] = {
     {IPC_KEY_CERTIFICATES, SPEAKERS},
     {IPC_KEY_SIGN, SPEAKERS},

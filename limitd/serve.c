@@ -255,7 +255,7 @@ static void on_closed(struct ipc_channel *channel, const char *reason, void *con
     free(peer);
 }
 
-#define SERVERS IPC_ROLE_BIT(IPC_ROLE_SMTPD)
+#define SERVERS (IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SUBMITD))
 static const struct ipc_permission permissions[] = {
     {IPC_LIMIT_COUNT, SERVERS | IPC_ROLE_BIT(IPC_ROLE_AUTHD)},
     {IPC_LIMIT_HOLD, SERVERS},

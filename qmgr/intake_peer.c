@@ -26,7 +26,7 @@ enum {
 };
 
 /* Who brings mail from outside. */
-#define THROTTLED IPC_ROLE_BIT(IPC_ROLE_SMTPD)
+#define THROTTLED (IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SUBMITD))
 
 struct grant {
     struct map_node node; /* in peer->grants */
@@ -722,18 +722,13 @@ static void on_closed(struct ipc_channel *channel, const char *reason, void *con
 
 #define PICKUP IPC_ROLE_BIT(IPC_ROLE_PICKUP)
 #define LOCAL IPC_ROLE_BIT(IPC_ROLE_LOCAL)
-#define INTAKES (IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_BOUNCE) | PICKUP | LOCAL)
+#define INTAKES (THROTTLED | IPC_ROLE_BIT(IPC_ROLE_BOUNCE) | PICKUP | LOCAL)
 static const struct ipc_permission permissions[] = {
-    {IPC_QUEUE_WANT, INTAKES},
-    {IPC_QUEUE_RECIPIENTS, INTAKES},
-    {IPC_QUEUE_COMMIT, INTAKES},
-    {IPC_QUEUE_ABANDON, INTAKES},
-    {IPC_QUEUE_FLUSH, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
-    {IPC_QUEUE_CLAIM, INTAKES},
-    {IPC_QUEUE_KNOWN, PICKUP},
-    {IPC_QUEUE_SOURCE_GONE, PICKUP},
-    {IPC_QUEUE_SOURCES_SETTLED, PICKUP},
-    {0, 0},
+    {IPC_QUEUE_WANT, INTAKES},           {IPC_QUEUE_RECIPIENTS, INTAKES},
+    {IPC_QUEUE_COMMIT, INTAKES},         {IPC_QUEUE_ABANDON, INTAKES},
+    {IPC_QUEUE_FLUSH, THROTTLED},        {IPC_QUEUE_CLAIM, INTAKES},
+    {IPC_QUEUE_KNOWN, PICKUP},           {IPC_QUEUE_SOURCE_GONE, PICKUP},
+    {IPC_QUEUE_SOURCES_SETTLED, PICKUP}, {0, 0},
 };
 static const struct ipc_channel_handlers handlers = {on_message, on_closed, permissions};
 

@@ -164,6 +164,7 @@ static void on_peer(struct service *service, const struct service_peer *peer, in
     (void)service;
     switch ((int)peer->role) {
     case IPC_ROLE_SMTPD:
+    case IPC_ROLE_SUBMITD:
     case IPC_ROLE_PICKUP:
         intake_peer_attach(&qmgr, peer->role, descriptor);
         break;

@@ -228,7 +228,7 @@ static void on_client_closed(struct ipc_channel *channel, const char *reason, vo
 }
 
 static const struct ipc_permission client_permissions[] = {
-    {IPC_ADDRESS_VERIFY, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
+    {IPC_ADDRESS_VERIFY, IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SUBMITD)},
     {0, 0},
 };
 static const struct ipc_channel_handlers client_handlers = {on_message, on_client_closed,

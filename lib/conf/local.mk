@@ -4,7 +4,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/conf/addrd.h lib/conf/bounce.h lib/conf/dnsd.h lib/conf/limitd.h lib/conf/local.h lib/conf/logd.h \
 	lib/conf/addrd.h lib/conf/bounce.h lib/conf/connectd.h lib/conf/dnsd.h \
 	lib/conf/lmtp.h lib/conf/local.h lib/conf/logd.h \
-	lib/conf/master.h lib/conf/qmgr.h lib/conf/smtp.h lib/conf/smtpd.h lib/conf/tools.h \
+	lib/conf/master.h lib/conf/qmgr.h lib/conf/smtp.h lib/conf/smtpd.h lib/conf/submitd.h lib/conf/tools.h \
 	lib/conf/master.h lib/conf/pipe.h lib/conf/qmgr.h lib/conf/smtp.h lib/conf/smtpd.h lib/conf/tools.h \
 	lib/conf/virtual.h \
 	lib/conf/verify.h lib/conf/virtual.h \
@@ -18,7 +18,8 @@ lib_libposthouse_a_SOURCES += \
 	lib/conf/catalogue/known.def lib/conf/catalogue/limitd.def lib/conf/catalogue/local.def lib/conf/catalogue/logd.def \
 	lib/conf/catalogue/master.def lib/conf/catalogue/qmgr.def lib/conf/catalogue/smtp.def \
 	lib/conf/catalogue/master.def lib/conf/catalogue/pipe.def lib/conf/catalogue/qmgr.def lib/conf/catalogue/smtp.def \
-	lib/conf/catalogue/smtpd.def lib/conf/catalogue/tools.def lib/conf/catalogue/virtual.def \
+	lib/conf/catalogue/smtpd.def lib/conf/catalogue/submitd.def \
+	lib/conf/catalogue/tools.def lib/conf/catalogue/virtual.def \
 	lib/conf/catalogue/smtpd.def lib/conf/catalogue/tools.def lib/conf/catalogue/verify.def lib/conf/catalogue/virtual.def \
 	lib/conf/check.c lib/conf/check.h \
 	lib/conf/defaults.c lib/conf/defaults.h \

@@ -21,6 +21,7 @@
 #include "conf/smtp.h"
 #include "conf/smtpd.h"
 #include "conf/stsd.h"
+#include "conf/submitd.h"
 #include "conf/tools.h"
 #include "conf/verify.h"
 #include "conf/virtual.h"
@@ -187,6 +188,18 @@ static const struct conf_parameter parameters_of_stsd[] = {
 };
 #undef CONF_STRUCT
 
+/* What smtpd has, and more: the structure begins with smtpd's. */
+#define CONF_STRUCT conf_smtpd
+static const struct conf_parameter parameters_of_submitd[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/smtpd.def"
+#undef CONF_STRUCT
+#define CONF_STRUCT conf_submitd
+#include "conf/catalogue/submitd.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
 #define CONF_STRUCT conf_tools
 static const struct conf_parameter parameters_of_tools[] = {
 #include "conf/catalogue/rows.h"
@@ -236,6 +249,7 @@ PART(qmgr)
 PART(smtp)
 PART(smtpd)
 PART(stsd)
+PART(submitd)
 PART(tools)
 PART(verify)
 PART(virtual)
@@ -262,6 +276,7 @@ const struct conf_part *const conf_parts[] = {
     &conf_part_smtp,
     &conf_part_smtpd,
     &conf_part_stsd,
+    &conf_part_submitd,
     &conf_part_tools,
     &conf_part_verify,
     &conf_part_virtual,

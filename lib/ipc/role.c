@@ -29,6 +29,7 @@ static const char *const names[IPC_ROLE_COUNT] = {
     [IPC_ROLE_REPORTD] = "reportd",
     [IPC_ROLE_AUTHD] = "authd",
     [IPC_ROLE_KEYD] = "keyd",
+    [IPC_ROLE_SUBMITD] = "submitd",
 };
 /* clang-format on */
 

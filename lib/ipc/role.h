@@ -32,6 +32,7 @@ enum ipc_role {
     IPC_ROLE_REPORTD,
     IPC_ROLE_AUTHD,
     IPC_ROLE_KEYD,
+    IPC_ROLE_SUBMITD,
     IPC_ROLE_COUNT
 };
 

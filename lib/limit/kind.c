@@ -1,7 +1,7 @@
 /* limit/kind - see kind.h. */
 #include "limit/kind.h"
 
-#define SERVERS IPC_ROLE_BIT(IPC_ROLE_SMTPD)
+#define SERVERS (IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SUBMITD))
 #define AUTHENTICATORS IPC_ROLE_BIT(IPC_ROLE_AUTHD)
 
 static const struct limit_kind_facts kinds[LIMIT_KIND_COUNT] = {
@@ -17,6 +17,8 @@ static const struct limit_kind_facts kinds[LIMIT_KIND_COUNT] = {
     [LIMIT_KIND_AUTH_USER] = {NULL, AUTHENTICATORS, false, true},
     [LIMIT_KIND_AUTH_PAIR] = {NULL, AUTHENTICATORS, false, true},
     [LIMIT_KIND_AUTH_KNOWN] = {NULL, AUTHENTICATORS, false, true},
+    [LIMIT_KIND_USER_MESSAGE] = {NULL, SERVERS, false, true},
+    [LIMIT_KIND_USER_RECIPIENT] = {NULL, SERVERS, false, true},
 };
 
 const struct limit_kind_facts *limit_kind_facts(uint32_t kind)

@@ -20,6 +20,8 @@ enum limit_kind {
     LIMIT_KIND_AUTH_USER,    /* the same, by user */
     LIMIT_KIND_AUTH_PAIR,    /* failed logins of a user from a network that is known for it */
     LIMIT_KIND_AUTH_KNOWN,   /* networks from which a user has logged in: a fact */
+    LIMIT_KIND_USER_MESSAGE, /* messages by login */
+    LIMIT_KIND_USER_RECIPIENT, /* recipients by login */
     LIMIT_KIND_COUNT
 };
 

@@ -68,9 +68,9 @@ static void append_tls_clause(struct buffer *output, const struct smtp_received_
     }
 }
 
-void smtp_received_append(struct buffer *output, const struct smtp_received *received)
+static void append_client(struct buffer *output, const struct smtp_received *received)
 {
-    buffer_append_string(output, "Received: from ");
+    buffer_append_string(output, "from ");
     append_clean(output, received->helo.length ? received->helo : received->client_name);
     buffer_append_string(output, " (");
     append_clean(output, received->client_name);
@@ -79,7 +79,20 @@ void smtp_received_append(struct buffer *output, const struct smtp_received *rec
     buffer_append_string(output, "])");
     if (received->tls && received->tls->has_comments)
         append_tls_comments(output, received->tls);
-    buffer_append_string(output, "\r\n\tby ");
+    if (received->user.length) {
+        buffer_append_string(output, "\r\n\t(Authenticated sender: ");
+        append_clean(output, received->user);
+        buffer_append_string(output, ")");
+    }
+    buffer_append_string(output, "\r\n\t");
+}
+
+void smtp_received_append(struct buffer *output, const struct smtp_received *received)
+{
+    buffer_append_string(output, "Received: ");
+    if (!received->hides_client)
+        append_client(output, received);
+    buffer_append_string(output, "by ");
     append_clean(output, received->server_name);
     buffer_append_string(output, " (");
     append_clean(output, received->software);

@@ -24,6 +24,8 @@ struct smtp_received_tls {
 };
 
 struct smtp_received {
+    bool hides_client;          /* nothing about the client is said */
+    struct span user;           /* who it is, to be said; or empty */
     struct span helo;           /* what the client called itself; empty: it did not */
     struct span client_name;    /* "unknown" where not known */
     struct span client_address; /* as in a literal: IPv6: before an IPv6 address */

@@ -52,6 +52,7 @@ struct smtpd {
     struct tls_keys *keys;
     struct client_list *flush_domains;       /* NULL where it cannot be held in memory */
     struct smtpsession_settings settings[2]; /* as usual, under stress */
+    void (*refine)(const void *settings, struct smtpsession_settings *made);
     bool is_stressed;
     int64_t full_since_ms;      /* no process of the service has room since then; CLOCK_NEVER */
     uint32_t reported_sessions; /* to limitd */
@@ -81,6 +82,12 @@ static void open_flush_domains(struct smtpd *smtpd, struct span words)
 
 bool smtpserver_prepare(struct service *service)
 {
+    return smtpserver_prepare_as(service, NULL);
+}
+
+bool smtpserver_prepare_as(struct service *service,
+                           void (*refine)(const void *settings, struct smtpsession_settings *made))
+{
     const struct conf_smtpd *conf = service->settings;
     struct smtpd *smtpd = arena_alloc(&service->arena, sizeof(*smtpd));
     if (!smtpd) {
@@ -88,6 +95,7 @@ bool smtpserver_prepare(struct service *service)
         return false;
     }
     service->state = smtpd;
+    smtpd->refine = refine;
     if (!sandbox_warm_up_crypto()) {
         service_say(service, "libcrypto has no SHA-256: check the OpenSSL installation");
         return false;
@@ -342,6 +350,8 @@ static bool make_settings(struct smtpd *smtpd, const struct conf_smtpd *conf,
     settings->flush_domains = smtpd->flush_domains;
     smtpserver_tables_use(&smtpd->tables, settings);
     smtpserver_tls_use(conf, smtpd->tls, settings);
+    if (smtpd->refine)
+        smtpd->refine(conf, settings);
     return true;
 }
 

@@ -89,6 +89,7 @@ static struct smtpsession_login login_of(const struct conf_smtpd *conf)
 {
     return (struct smtpsession_login){
         .is_enabled = conf->smtpd_sasl_auth_enable,
+        .shows_user = conf->smtpd_sasl_authenticated_header,
         .has_broken_clients = conf->broken_sasl_auth_clients,
         .refused_properties = refused_properties(conf->smtpd_sasl_security_options),
         .required_properties = required_properties(conf->smtpd_sasl_security_options),
@@ -193,6 +194,7 @@ bool smtpserver_settings_make(const struct conf_smtpd *conf, struct arena *arena
     };
     settings->restrictions = restrictions_of(conf);
     settings->login = login_of(conf);
+    settings->hides_client = conf->smtpd_hide_client_session;
     settings->header_rules = (struct intake_header_rules){
         .completion = settings->completion,
         .remote_domain = conf->remote_header_rewrite_domain,

@@ -282,11 +282,11 @@ enum judge_ruling judge_access(struct judge *judge, const struct restriction *it
     return ruling;
 }
 
-bool judge_find_owners(struct judge *judge, struct buffer *owners, bool *has_failed)
+bool judge_find_owners(struct judge *judge, const struct mailbox *sender, struct buffer *owners,
+                       bool *has_failed)
 {
     const struct smtpsession_settings *settings = &judge->session->service->settings;
     const struct smtpsession_restrictions *rules = &settings->restrictions;
-    const struct mailbox *sender = &judge->session->transaction.reverse_path;
     struct search search = {judge, rules->login_maps, owners};
     const struct table_address address = {
         .local_part = sender->local_part,

@@ -6,7 +6,8 @@
 #include "base/base64.h"
 #include "smtp/auth_command.h"
 #include "smtpsession/session_private.h"
-#include "tls/stream.h"
+#include "tls/binding.h"
+#include "tls/server.h"
 
 enum {
     /* authd holds failures back, and a password database may take its time. */
@@ -30,7 +31,12 @@ struct login {
 
 static bool is_encrypted(const struct smtpsession *session)
 {
-    return tls_stream_ssl(&session->stream) != NULL;
+    return session->tls != NULL;
+}
+
+static bool has_certificate(const struct smtpsession *session)
+{
+    return session->tls && session->tls->certificate && session->tls->certificate->is_trusted;
 }
 
 /* The administrator's conditions; what the mechanism itself needs is another matter. */
@@ -50,7 +56,7 @@ static bool is_allowed(const struct smtpsession *session, const struct auth_mech
 static bool is_usable(const struct smtpsession *session, const struct auth_mechanism *mechanism)
 {
     return is_allowed(session, mechanism) &&
-           auth_mechanism_fits(mechanism, is_encrypted(session), false);
+           auth_mechanism_fits(mechanism, is_encrypted(session), has_certificate(session));
 }
 
 /* Some clients are not to see AUTH, because they would use it and have no password. */
@@ -69,7 +75,7 @@ void session_offer_auth(struct smtpsession *session, struct buffer *reply)
 {
     const struct auth_client *auth = session->service->auth;
     struct buffer names;
-    if (!is_enabled(session))
+    if (!is_enabled(session) || !session_may_auth(session))
         return;
     buffer_init(&names, NULL, NAMES_MAX_BYTES);
     for (size_t i = 0; i < auth->mechanism_count; i++)
@@ -239,6 +245,26 @@ static bool finish(struct login *login)
     return true;
 }
 
+/* What ties the exchange to the connection: empty where it has none of the kind. */
+static struct span find_binding(struct login *login, const char *name)
+{
+    struct buffer binding;
+    SSL *ssl = tls_stream_ssl(&login->session->stream);
+    buffer_init(&binding, &login->arena, TLS_BINDING_MAX_BYTES);
+    if (!ssl || !tls_binding_append(ssl, span_from_string(name), &binding) || !buffer_ok(&binding))
+        return span_empty();
+    return buffer_span(&binding);
+}
+
+static struct span find_identity(struct login *login)
+{
+    struct buffer identity;
+    buffer_init(&identity, &login->arena, IPC_ADDRESS_MAX);
+    if (has_certificate(login->session))
+        tls_certificate_append_identity(tls_stream_ssl(&login->session->stream), &identity);
+    return buffer_ok(&identity) ? buffer_span(&identity) : span_empty();
+}
+
 static bool converse(struct login *login, bool has_response)
 {
     const struct smtpsession *session = login->session;
@@ -251,12 +277,12 @@ static bool converse(struct login *login, bool has_response)
         .client_address = session->peer.address,
         .client_port = session->port,
         .server_address = span_empty(),
-        .server_name = span_empty(),
+        .server_name = session->tls ? span_from_string(session->tls->server_name) : span_empty(),
         .is_encrypted = is_encrypted(session),
-        .binding_exporter = span_empty(),
-        .binding_unique = span_empty(),
-        .binding_end_point = span_empty(),
-        .certificate_identity = span_empty(),
+        .binding_exporter = find_binding(login, "tls-exporter"),
+        .binding_unique = find_binding(login, "tls-unique"),
+        .binding_end_point = find_binding(login, "tls-server-end-point"),
+        .certificate_identity = find_identity(login),
     };
     auth_exchange_start(&login->exchange, session->service->auth, &start,
                         clock_deadline_after(ANSWER_TIMEOUT_MS), &login->arena, &login->answer);
@@ -326,6 +352,11 @@ bool session_auth(struct smtpsession *session, struct span argument)
     }
     if (!is_enabled(session)) {
         session_reply(session, 503, 5, 1, "Error: authentication not enabled");
+        return false;
+    }
+    if (!session_may_auth(session)) {
+        session_reply(session, 538, 7, 11,
+                      "Encryption required for requested authentication mechanism");
         return false;
     }
     if (session->transaction.is_open) {

@@ -141,7 +141,7 @@ static bool run_ehlo(struct smtpsession *session, struct span argument)
     offer(&reply, session, "SIZE", size);
     if (!settings->is_vrfy_disabled)
         offer(&reply, session, "VRFY", "");
-    if (!settings->speaks_lmtp)
+    if (!settings->speaks_lmtp && !settings->submission.is_on)
         offer(&reply, session, "ETRN", "");
     if (session_offers_tls(session))
         offer(&reply, session, "STARTTLS", "");
@@ -245,7 +245,8 @@ bool session_run_command(struct smtpsession *session, const struct smtp_command 
     case SMTP_VERB_XFORWARD:
         return session_xforward(session, command->argument);
     case SMTP_VERB_ETRN:
-        if (!speaks_lmtp && session_offers(session, SPAN("ETRN")))
+        if (!speaks_lmtp && !session->service->settings.submission.is_on &&
+            session_offers(session, SPAN("ETRN")))
             return session_etrn(session, command->argument);
         session_reply(session, 502, 5, 1, "Error: command not implemented");
         return false;

@@ -59,7 +59,8 @@ static void fill_envelope(struct smtpsession *session, const struct reception *r
     const struct smtp_content_facts *facts = &reception->facts;
     *envelope = (struct queue_envelope){
         .arrival_us = reception->arrival_us,
-        .origin = QUEUE_ORIGIN_SMTP,
+        .origin = session->service->settings.submission.is_on ? QUEUE_ORIGIN_SUBMISSION
+                                                              : QUEUE_ORIGIN_SMTP,
         .reverse_path = transaction->new_reverse_path.length ? transaction->new_reverse_path
                                                              : transaction->reverse_path.text,
         .envid = transaction->parameters.envid,
@@ -104,6 +105,9 @@ static void commit(struct smtpsession *session, struct reception *reception)
         reception->outcome = outcome_permanent(554, 4, 0, "Error: too many hops");
         return;
     }
+    if (!session_owns_from(session, span_after(header, reception->received_bytes),
+                           &reception->outcome))
+        return;
     if (!session_judge(session, "END-OF-MESSAGE", 1U << SMTPSESSION_LIST_END_OF_DATA, NULL, NULL,
                        &reception->outcome))
         return;

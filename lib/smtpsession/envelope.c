@@ -191,6 +191,8 @@ bool session_mail(struct smtpsession *session, struct span argument)
                       settings->speaks_lmtp ? "LHLO" : "HELO/EHLO");
         return false;
     }
+    if (!session_may_submit(session))
+        return false;
     if (session->transaction.is_open) {
         session_reply(session, 503, 5, 1, "Error: nested MAIL command");
         return false;
@@ -200,7 +202,9 @@ bool session_mail(struct smtpsession *session, struct span argument)
     struct smtp_parameters parameters;
     if (!take_sender(session, argument, &parameters) ||
         !session_permits(session, "MAIL", 1U << SMTPSESSION_LIST_SENDER) ||
-        !session_sender_may(session, LIMIT_KIND_SENDER_MESSAGE, NULL)) {
+        !session_owns_sender(session) ||
+        !session_sender_may(session, LIMIT_KIND_SENDER_MESSAGE, NULL) ||
+        !session_user_may(session, LIMIT_KIND_USER_MESSAGE, NULL)) {
         session_reset_transaction(session);
         return false;
     }
@@ -343,7 +347,8 @@ bool session_rcpt(struct smtpsession *session, struct span argument)
         session_reply(session, 452, 5, 3, "Error: too many recipients");
         return transaction->refused_overshoot++ < settings->recipient_overshoot_limit;
     }
-    if (!session_sender_may(session, LIMIT_KIND_SENDER_RECIPIENT, &recipient))
+    if (!session_sender_may(session, LIMIT_KIND_SENDER_RECIPIENT, &recipient) ||
+        !session_user_may(session, LIMIT_KIND_USER_RECIPIENT, &recipient))
         return false;
     struct arena scratch; /* a list may be long, and is soon with qmgr */
     arena_init(&scratch, LIST_MAX_BYTES, 0);
@@ -362,6 +367,8 @@ bool session_vrfy(struct smtpsession *session, struct span argument)
         session_reply(session, 502, 5, 1, "VRFY command is disabled");
         return false;
     }
+    if (!session_may_submit(session))
+        return false;
     if (argument.length == 0) {
         session_reply(session, 501, 5, 4, "Syntax: VRFY address%s",
                       settings->has_smtputf8 ? " [SMTPUTF8]" : "");

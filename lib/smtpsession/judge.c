@@ -3,7 +3,6 @@
 
 #include "address/mailbox.h"
 #include "base/ascii.h"
-#include "tls/stream.h"
 
 enum { OWNERS_MAX_BYTES = 16384 };
 
@@ -225,11 +224,12 @@ enum login_rule {
     LOGIN_ONLY_KNOWN = 1 << 2 /* a sender that nobody owns is anybody's */
 };
 
-static enum judge_ruling check_login(struct judge *judge, unsigned rules)
+static enum judge_ruling check_owner(struct judge *judge, const struct mailbox *sender,
+                                     unsigned rules)
 {
     const struct smtpsession *session = judge->session;
     const bool is_authenticated = session->sasl.method.length > 0;
-    const struct judge_subject about = judge_sender(judge);
+    const struct judge_subject about = {sender->text, "Sender address"};
     struct buffer owners;
     bool has_failed = false;
     enum judge_ruling ruling = JUDGE_GOES_ON;
@@ -237,7 +237,7 @@ static enum judge_ruling check_login(struct judge *judge, unsigned rules)
         !(rules & (is_authenticated ? LOGIN_WHEN_AUTHENTICATED : LOGIN_WHEN_NOT)))
         return JUDGE_GOES_ON;
     buffer_init(&owners, NULL, OWNERS_MAX_BYTES);
-    const bool is_known = judge_find_owners(judge, &owners, &has_failed);
+    const bool is_known = judge_find_owners(judge, sender, &owners, &has_failed);
     if (has_failed) {
         ruling = judge_fail(judge, about.name);
     } else if (!is_authenticated) {
@@ -252,6 +252,25 @@ static enum judge_ruling check_login(struct judge *judge, unsigned rules)
     }
     buffer_release(&owners);
     return ruling;
+}
+
+static enum judge_ruling check_login(struct judge *judge, unsigned rules)
+{
+    return check_owner(judge, &judge->session->transaction.reverse_path, rules);
+}
+
+bool judge_login(struct smtpsession *session, const char *stage, const struct mailbox *address,
+                 struct outcome *refusal)
+{
+    struct judge judge = {.session = session,
+                          .stage = stage,
+                          .list = SMTPSESSION_LIST_SENDER,
+                          .if_permitted = outcome_ok(),
+                          .if_refused = outcome_ok()};
+    if (check_owner(&judge, address, LOGIN_WHEN_AUTHENTICATED) != JUDGE_REFUSES)
+        return true;
+    *refusal = judge.refusal;
+    return false;
 }
 
 static enum judge_ruling permit_if(bool is_permitted)
@@ -326,7 +345,7 @@ static enum judge_ruling run_word(struct judge *judge, const struct restriction 
         return check_qualified_address(judge, &sender, session->transaction.given_domain);
     }
     case RESTRICTION_REJECT_PLAINTEXT_SESSION:
-        return tls_stream_ssl(&session->stream)
+        return session->tls
                    ? JUDGE_GOES_ON
                    : judge_refuse_as(judge,
                                      outcome_make(rules->plaintext_code < 500 ? OUTCOME_TEMPORARY

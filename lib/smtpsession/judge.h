@@ -53,8 +53,12 @@ MUST_USE bool session_has_trusted_certificate(const struct smtpsession *session)
 
 /* access.c: a word that is followed by a table. */
 MUST_USE enum judge_ruling judge_access(struct judge *judge, const struct restriction *item);
-/* Who may send as this sender? Names in *owners; false where nobody is named. *has_failed: nobody
+/* Who may send as this address? Names in *owners; false where nobody is named. *has_failed: nobody
  * can say. */
-MUST_USE bool judge_find_owners(struct judge *judge, struct buffer *owners, bool *has_failed);
+MUST_USE bool judge_find_owners(struct judge *judge, const struct mailbox *address,
+                                struct buffer *owners, bool *has_failed);
+/* judge.c: may this client, if it has logged in, send as that address? No list is asked. */
+MUST_USE bool judge_login(struct smtpsession *session, const char *stage,
+                          const struct mailbox *address, struct outcome *refusal);
 
 #endif

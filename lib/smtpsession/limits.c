@@ -115,6 +115,8 @@ static uint32_t event_limit(const struct smtpsession_limits *limits, enum limit_
     case LIMIT_KIND_AUTH_USER:
     case LIMIT_KIND_AUTH_PAIR:
     case LIMIT_KIND_AUTH_KNOWN:
+    case LIMIT_KIND_USER_MESSAGE:
+    case LIMIT_KIND_USER_RECIPIENT:
     case LIMIT_KIND_COUNT:
         break;
     }

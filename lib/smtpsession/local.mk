@@ -18,5 +18,6 @@ lib_libposthouse_a_SOURCES += \
 	lib/smtpsession/session.c lib/smtpsession/session.h \
 	lib/smtpsession/session_private.h \
 	lib/smtpsession/tls.c \
+	lib/smtpsession/submission.c \
 	lib/smtpsession/verify.c \
 	lib/smtpsession/xclient.c

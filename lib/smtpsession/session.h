@@ -91,6 +91,7 @@ struct smtpsession_restrictions {
 struct smtpsession_login {
     bool is_enabled;
     bool has_broken_clients;      /* "AUTH=" is offered, too */
+    bool shows_user;              /* in Received */
     unsigned refused_properties;  /* of mechanisms, enum auth_property */
     unsigned required_properties; /* of all of them */
     unsigned refused_over_tls;
@@ -100,6 +101,15 @@ struct smtpsession_login {
     struct span local_domain;             /* completes user names; may be empty */
     const struct client_list *mechanisms; /* that are offered; NULL: all */
     const struct client_list *exceptions; /* clients to whom none is */
+};
+
+/* What is asked of users: submitd's part. */
+struct smtpsession_submission {
+    bool is_on;                 /* nobody sends mail who has not logged in */
+    bool checks_from;           /* addresses in From belong to the login */
+    uint32_t user_message_rate; /* by login, in windows of user_window_s; 0: no limit */
+    uint32_t user_recipient_rate;
+    uint32_t user_window_s;
 };
 
 /* Named as in main.cf, in the words of this code. */
@@ -162,6 +172,8 @@ struct smtpsession_settings {
     unsigned notified_troubles; /* of enum smtp_trouble */
     struct smtpsession_restrictions restrictions;
     struct smtpsession_login login;
+    struct smtpsession_submission submission;
+    bool hides_client; /* in Received */
     struct smtpsession_unverified unverified_sender;
     struct smtpsession_unverified unverified_recipient;
     struct table_list *command_filter; /* NULL: none, as below */

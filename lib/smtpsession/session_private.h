@@ -172,6 +172,18 @@ bool session_auth(struct smtpsession *session, struct span argument);
 /* Its line in the answer to EHLO, where there is one. */
 void session_offer_auth(struct smtpsession *session, struct buffer *reply);
 
+/* submission.c: false where a login is needed first, which was answered. */
+MUST_USE bool session_may_submit(struct smtpsession *session);
+/* Does the reverse-path belong to the login, where that matters? When not, it was answered. */
+MUST_USE bool session_owns_sender(struct smtpsession *session);
+/* The same for the addresses in From. */
+MUST_USE bool session_owns_from(struct smtpsession *session, struct span header,
+                                struct outcome *refusal);
+/* Counts an event of the login, of MAIL or RCPT; false when it is one too many, as
+ * session_sender_may(). */
+MUST_USE bool session_user_may(struct smtpsession *session, enum limit_kind kind,
+                               const struct mailbox *recipient);
+
 /* etrn.c */
 bool session_etrn(struct smtpsession *session, struct span argument);
 

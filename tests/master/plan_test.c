@@ -121,7 +121,7 @@ static void write_file(const char *directory, const char *name, const char *text
 static const char *const files[] = {
     "main.cf",  "master.cf", "logd",   "qmgr",  "addrd",   "dnsd",   "smtpd", "smtp",
     "local",    "virtual",   "bounce", "error", "discard", "limitd", "pipe",  "lmtp",
-    "connectd", "verify",    "pickup", "stsd",  "authd",   "fetchd", "keyd"};
+    "connectd", "verify",    "pickup", "stsd",  "authd",   "fetchd", "keyd",  "submitd"};
 
 static int make_place(void **state)
 {
@@ -267,7 +267,8 @@ static void test_no_master_cf(void **state)
                                 "virtual=virtual*1 bounce=bounce*1 error=error*1 retry=error*1 "
                                 "discard=discard*1 limitd=limitd*1 lmtp=lmtp*1 connectd=connectd*1 "
                                 "verify=verify*1 pickup=pickup*1 "
-                                "stsd=stsd*1 authd=authd*1 fetchd=fetchd*1 keyd=keyd*1");
+                                "stsd=stsd*1 authd=authd*1 fetchd=fetchd*1 keyd=keyd*1 "
+                                "submission=submitd*1 submissions=submitd*1");
 }
 
 static void test_no_program(void **state)

@@ -28,6 +28,7 @@
 #include "conf/qmgr.h"
 #include "conf/smtp.h"
 #include "conf/smtpd.h"
+#include "conf/submitd.h"
 #include "conf/fetchd.h"
 #include "conf/stsd.h"
 #include "conf/verify.h"
@@ -48,6 +49,8 @@ static const struct row {
 } rows[] = {
     {"logd", IPC_ROLE_LOGD, &conf_part_logd, SANDBOX_SYSLOG},
     {"smtpd", IPC_ROLE_SMTPD, &conf_part_smtpd,
+     SANDBOX_STREAMS | SANDBOX_ACCEPT | SANDBOX_WRITE_FD},
+    {"submitd", IPC_ROLE_SUBMITD, &conf_part_submitd,
      SANDBOX_STREAMS | SANDBOX_ACCEPT | SANDBOX_WRITE_FD},
     {"addrd", IPC_ROLE_ADDRD, &conf_part_addrd, SANDBOX_OPEN_READ | SANDBOX_READ_FD | SANDBOX_LOCK},
     {"dnsd", IPC_ROLE_DNSD, &conf_part_dnsd, SANDBOX_CONNECT | SANDBOX_STREAMS},
@@ -213,6 +216,7 @@ static void test_probes(void **state, const char *name)
     }
 PROBE_TEST(logd)
 PROBE_TEST(smtpd)
+PROBE_TEST(submitd)
 PROBE_TEST(addrd)
 PROBE_TEST(dnsd)
 PROBE_TEST(limitd)
@@ -237,6 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_logd, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_smtpd, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_submitd, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_addrd, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_dnsd, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_limitd, set_up, tear_down),

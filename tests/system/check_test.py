@@ -84,7 +84,6 @@ FATAL = [
     ("mailbox_delivery_lock = lockf", r"main\.cf, line LINE: .*: words of fcntl\|flock\|dotlock are allowed"),
     ("lmtp_header_checks = pcre:/x", r"main\.cf, line LINE: lmtp_header_checks = pcre:/x: this release cannot do that"),
     ("local_login_sender_maps = hash:/x", r"main\.cf, line LINE: local_login_sender_maps = .*: this release cannot do"),
-    ("smtpd_hide_client_session = yes", r"main\.cf, line LINE: smtpd_hide_client_session = yes: this release cannot"),
 ]
 
 

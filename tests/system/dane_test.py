@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from harness import authority, peers
+from harness import authority as authorities, peers
 from harness.instance import wait_until
 from harness.zones import Zone, Zones
 
@@ -36,7 +36,7 @@ OUTCOMES = {
 
 @pytest.fixture(scope="module")
 def authority(workspace):
-    return authority.Authority(workspace / "authority")
+    return authorities.Authority(workspace / "authority")
 
 
 @pytest.fixture(scope="module")

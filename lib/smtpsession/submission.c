@@ -1,0 +1,81 @@
+/* smtpsession/submission - what is asked of users and not of other servers (RFC 6409): a login, an
+ * address that belongs to it, a bounded amount of mail. See session_private.h. */
+#include "smtp/address_field.h"
+#include "smtp/header.h"
+#include "smtpsession/judge.h"
+
+bool session_may_submit(struct smtpsession *session)
+{
+    if (!session->service->settings.submission.is_on || session->sasl.method.length)
+        return true;
+    /* RFC 4954 section 6. */
+    session_reply(session, 530, 7, 0, "Authentication required");
+    return false;
+}
+
+bool session_owns_sender(struct smtpsession *session)
+{
+    struct outcome refusal;
+    if (!session->service->settings.submission.is_on ||
+        judge_login(session, "MAIL", &session->transaction.reverse_path, &refusal))
+        return true;
+    session_refuse(session, "MAIL", &refusal, NULL);
+    return false;
+}
+
+bool session_user_may(struct smtpsession *session, enum limit_kind kind,
+                      const struct mailbox *recipient)
+{
+    const struct smtpsession_service *service = session->service;
+    const struct smtpsession_submission *rules = &service->settings.submission;
+    const bool is_message = kind == LIMIT_KIND_USER_MESSAGE;
+    const uint32_t limit = is_message ? rules->user_message_rate : rules->user_recipient_rate;
+    struct limit_answer answer;
+    if (limit == 0 || !service->limits || span_is_empty(session->sasl.username))
+        return true;
+    limit_count(service->limits, kind, session->sasl.username, 1, rules->user_window_s, &answer);
+    if (!answer.is_known || answer.count <= limit)
+        return true;
+    struct outcome refusal =
+        outcome_temporary(450, 7, 1, is_message ? "too much mail" : "too many recipients");
+    const struct span reason =
+        arena_format(&session->transaction_arena, "<%.*s>: User rejected: %.*s",
+                     SPAN_PRINTF(session->sasl.username), SPAN_PRINTF(refusal.reason));
+    if (reason.bytes)
+        refusal.reason = reason;
+    session_refuse(session, recipient ? "RCPT" : "MAIL", &refusal, recipient);
+    return false;
+}
+
+/* All of them: one stranger beside one's own name would make it look like a stranger's mail. */
+static bool owns_all(struct smtpsession *session, struct span value, struct outcome *refusal)
+{
+    struct arena *arena = &session->transaction_arena;
+    struct smtp_field_address address;
+    struct mailbox author;
+    size_t at = 0;
+    while (smtp_address_field_next(value, &at, arena, &address)) {
+        if (mailbox_parse(address.text, ADDRESS_LENIENT | ADDRESS_ALLOW_UTF8, arena, &author) !=
+                PARSE_OK ||
+            !address_complete(&session->service->settings.completion, &author, arena, &author)) {
+            *refusal = outcome_permanent(550, 7, 1, "Error: a From address cannot be read");
+            return false;
+        }
+        if (!judge_login(session, "END-OF-MESSAGE", &author, refusal))
+            return false;
+    }
+    return true;
+}
+
+bool session_owns_from(struct smtpsession *session, struct span header, struct outcome *refusal)
+{
+    struct smtp_header_field field;
+    const struct smtpsession_submission *rules = &session->service->settings.submission;
+    if (!rules->is_on || !rules->checks_from)
+        return true;
+    while (smtp_header_next(&header, &field))
+        if (span_equals_ascii_nocase(field.name, SPAN("From")) &&
+            !owns_all(session, field.value, refusal))
+            return false;
+    return true;
+}
