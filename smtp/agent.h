@@ -57,6 +57,8 @@ struct agent {
     struct ipc_channel *addr_channel;
     struct connect_client connector;
     struct ipc_channel *connector_channel;
+    struct relay_auth_client authenticator;
+    struct ipc_channel *authenticator_channel;
     struct sts_client sts; /* which MTA-STS policies domains have */
     struct connection_context connections;
     struct ipc_channel *qmgr;
@@ -88,6 +90,7 @@ void agent_attach_qmgr(struct agent *agent, int descriptor);
 void agent_attach_dnsd(struct agent *agent, int descriptor);
 void agent_attach_addrd(struct agent *agent, int descriptor);
 void agent_attach_connectd(struct agent *agent, int descriptor);
+void agent_attach_authd(struct agent *agent, int descriptor);
 /* Takes no further deliveries; calls on_idle when every one has ended, perhaps at once. */
 void agent_drain(struct agent *agent, void (*on_idle)(void *context), void *context);
 

@@ -4,6 +4,7 @@
 #ifndef SMTP_CONNECTION_H
 #define SMTP_CONNECTION_H
 
+#include "auth/relay.h"
 #include "base/list.h"
 #include "conf/smtp.h"
 #include "connect/client.h"
@@ -33,6 +34,7 @@ struct failure {
 struct protection {
     struct tls_wish wish;
     struct span destination;                     /* the next hop whose wish that is */
+    struct span sender;                          /* as whom to authenticate, maybe */
     uint8_t digest[TLS_WISH_DIGEST_BYTES];       /* of the wish */
     uint8_t rules_digest[TLS_WISH_DIGEST_BYTES]; /* of what the operator says of that next hop */
     bool allows_reuse;                           /* by later deliveries */
@@ -45,7 +47,8 @@ struct connection_context {
     const struct tables *tables;
     struct connect_client *connector; /* for Unix sockets */
     struct maillog *log;
-    struct tls_client *tls;     /* NULL: there is no TLS */
+    struct tls_client *tls; /* NULL: there is no TLS */
+    struct relay_auth_client *authenticator;
     bool speaks_lmtp;           /* RFC 2033 */
     struct ipc_channel *bounce; /* smtp/notice: who tells the postmaster */
     unsigned notified_troubles; /* of what, enum smtp_trouble */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/ascii.h"
+#include "authenticate.h"
 #include "generic.h"
 #include "maillog/delivery.h"
 #include "nexthop.h"
@@ -295,7 +296,10 @@ static struct connection *open_connection(struct attempt *attempt, const struct 
     struct connection *connection =
         connection_open(context, target, protection, &delivery->arena, failure);
     if (!connection && may_go_plain(delivery, failure)) {
-        const struct protection plain = protection_none();
+        struct protection plain = protection_none();
+        plain.destination = protection->destination;
+        plain.sender = protection->sender;
+        authenticate_mark(delivery->agent->settings, plain.destination, plain.sender, plain.digest);
         note(delivery, failure);
         attempt->session_count++;
         connection = connection_open(context, target, &plain, &delivery->arena, failure);
@@ -328,6 +332,9 @@ static bool try_target_once(struct attempt *attempt, const struct plan_target *t
         return false;
     }
     protection.destination = attempt->destination;
+    protection.sender = delivery->envelope.reverse_path;
+    authenticate_mark(delivery->agent->settings, protection.destination, protection.sender,
+                      protection.digest);
     struct connection *connection =
         keep_take_target(&delivery->agent->keep, target, protection.digest);
     if (connection && use_kept_connection(attempt, connection, &wants_another) && !wants_another)
@@ -378,6 +385,8 @@ static void try_nexthop(struct attempt *attempt, const struct nexthop *nexthop)
         fail_attempt(attempt, &failure, "", span_empty());
         return;
     }
+    authenticate_mark(agent->settings, span_empty(), delivery->envelope.reverse_path,
+                      attempt->rules.digest);
     if (try_kept_connection(attempt) &&
         (delivery_open_count(delivery) == 0 || delivery->is_corrupt))
         return;

@@ -1,5 +1,6 @@
 # smtp: delivers mail to other servers.
 smtp_parts = \
+	smtp/authenticate.c smtp/authenticate.h \
 	smtp/agent.c smtp/agent.h \
 	smtp/anchors.c smtp/anchors.h \
 	smtp/body.c smtp/body.h \

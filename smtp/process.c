@@ -183,6 +183,9 @@ void process_on_peer(struct service *service, const struct service_peer *peer, i
     case IPC_ROLE_CONNECTD:
         agent_attach_connectd(service->state, descriptor);
         break;
+    case IPC_ROLE_AUTHD:
+        agent_attach_authd(service->state, descriptor);
+        break;
     default:
         file_close(descriptor);
         break;

@@ -146,6 +146,8 @@
 #define CONF_SHARED_export_environment CONF_TEXT(export_environment, "TZ MAIL_CONFIG LANG", 0, CONF_TEXT_MAX, \
     "Environment of commands: names, whose values are the mail system's, and name=value.")
 /* Delivery to servers. */
+#define CONF_SHARED_send_cyrus_sasl_authzid CONF_BOOL(send_cyrus_sasl_authzid, "no", \
+    "Name the user twice when authenticating at another server: as who is there, and as whom to act for.")
 #define CONF_SHARED_smtp_generic_maps CONF_TABLES(smtp_generic_maps, "", \
     "Tables of other names for addresses in mail that leaves by SMTP.")
 #define CONF_SHARED_lmtp_generic_maps CONF_TABLES(lmtp_generic_maps, "", \
