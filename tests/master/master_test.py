@@ -366,7 +366,7 @@ def sessions_finish_after_a_reload(place):
     one.ok("reload")
     # The one that is not done, and the helpers that it may need.
     wait_until(lambda: {program for _, program, _ in one.processes(generation=1)} ==
-               {"local", "addrd", "dnsd", "authd", "connectd", "fetchd", "logd"}, "all others are gone")
+               {"local", "addrd", "dnsd", "authd", "connectd", "fetchd", "keyd", "logd"}, "all others are gone")
     wait_until(lambda: [name for name, _, _ in one.processes("draining")] == ["patient"],
                "only the patient one is left")
     one.ok("stop")
