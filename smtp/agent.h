@@ -16,6 +16,7 @@
 #include "keep.h"
 #include "maillog/log.h"
 #include "queuefile/digest.h"
+#include "report/client.h"
 #include "sts/client.h"
 
 struct delivery;
@@ -57,7 +58,8 @@ struct agent {
     struct ipc_channel *addr_channel;
     struct connect_client connector;
     struct ipc_channel *connector_channel;
-    struct sts_client sts; /* which MTA-STS policies domains have */
+    struct sts_client sts;        /* which MTA-STS policies domains have */
+    struct report_client reports; /* what TLS sessions came to */
     struct connection_context connections;
     struct ipc_channel *qmgr;
     struct list deliveries; /* running, or with reports that are not acknowledged */
