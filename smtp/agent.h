@@ -16,6 +16,7 @@
 #include "keep.h"
 #include "maillog/log.h"
 #include "queuefile/digest.h"
+#include "report/client.h"
 #include "sts/client.h"
 
 struct delivery;
@@ -59,7 +60,8 @@ struct agent {
     struct ipc_channel *connector_channel;
     struct relay_auth_client authenticator;
     struct ipc_channel *authenticator_channel;
-    struct sts_client sts; /* which MTA-STS policies domains have */
+    struct sts_client sts;        /* which MTA-STS policies domains have */
+    struct report_client reports; /* what TLS sessions came to */
     struct connection_context connections;
     struct ipc_channel *qmgr;
     struct list deliveries; /* running, or with reports that are not acknowledged */

@@ -177,6 +177,9 @@ void process_on_peer(struct service *service, const struct service_peer *peer, i
     case IPC_ROLE_BOUNCE:
         notice_attach(&((struct agent *)service->state)->connections, descriptor);
         break;
+    case IPC_ROLE_REPORTD:
+        report_client_attach(&((struct agent *)service->state)->reports, descriptor);
+        break;
     case IPC_ROLE_STSD:
         sts_client_attach(&((struct agent *)service->state)->sts, descriptor);
         break;

@@ -16,8 +16,8 @@ import time
 
 BUILD = pathlib.Path(os.environ.get("top_builddir", "."))
 PROGRAMS = ("logd", "qmgr", "addrd", "dnsd", "smtpd", "smtp", "local", "virtual", "bounce",
-            "error", "discard", "limitd", "pipe", "lmtp", "connectd", "verify", "pickup", "stsd",
-            "authd", "fetchd", "keyd")
+            "error", "discard", "limitd", "pipe", "lmtp", "connectd", "verify", "pickup", "stsd", "authd",
+            "reportd", "fetchd", "keyd")
 DEADLINE_S = float(os.environ.get("POSTHOUSE_TESTS_DEADLINE", "30"))
 NOBODY = 65534
 
@@ -28,7 +28,7 @@ local unix - n n - - local
 """
 LISTENING = min(2, len(os.sched_getaffinity(0)))
 COUNT = LISTENING + len(("logd", "qmgr", "addrd", "dnsd", "smtp", "local", "bounce", "limitd", "pickup", "stsd",
-                         "authd", "fetchd", "keyd", "connectd"))
+                         "reportd", "authd", "fetchd", "keyd", "connectd"))
 
 
 def wait_until(question, what):

@@ -55,6 +55,9 @@
 #define CONF_SHARED_smtp_tls_mta_sts CONF_BOOL(smtp_tls_mta_sts, "yes", \
     "Follow the MTA-STS policies of the domains that mail goes to (RFC 8461), where DANE has nothing to say.")
 
+#define CONF_SHARED_smtp_tlsrpt_enable CONF_BOOL(smtp_tlsrpt_enable, "no", \
+    "Count TLS sessions, and report on them to the domains that ask for it (TLSRPT, RFC 8460).")
+
 /* Servers that are asked over HTTPS. */
 #define CONF_SHARED_auth_oauth2_introspection_url CONF_TEXT(auth_oauth2_introspection_url, "", 0, 2048, \
     "Where an OAuth token is asked about (RFC 7662), as https://HOST/PATH or https://HOST:PORT/PATH; empty: nowhere.")
