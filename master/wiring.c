@@ -86,6 +86,8 @@ const struct wiring_line wiring_lines[] = {
     /* And who are we, to another server? */
     {IPC_ROLE_SMTP,    IPC_ROLE_AUTHD,   WIRING_SERVER_MAY_BE_NEWER},
     {IPC_ROLE_LMTP,    IPC_ROLE_AUTHD,   WIRING_SERVER_MAY_BE_NEWER},
+    {IPC_ROLE_SMTP,    IPC_ROLE_KEYD,    WIRING_SAME_GENERATION},
+    {IPC_ROLE_LMTP,    IPC_ROLE_KEYD,    WIRING_SAME_GENERATION},
     /* A session that the postmaster is to hear of. */
     {IPC_ROLE_SMTPD,   IPC_ROLE_BOUNCE,  WIRING_SERVER_MAY_BE_NEWER},
     {IPC_ROLE_SUBMITD, IPC_ROLE_BOUNCE,  WIRING_SERVER_MAY_BE_NEWER},

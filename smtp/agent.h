@@ -21,6 +21,7 @@
 
 struct delivery;
 struct tls_client;
+struct tls_keys;
 
 /* One DELIVER_RESULT. */
 struct agent_report {
@@ -75,6 +76,7 @@ struct agent {
     uint16_t default_port;
     struct tables tables;
     struct tls_client *tls;
+    struct tls_keys *keys; /* of certificates that we show */
     struct anchors anchors;
     const EVP_MD *fingerprint_digest;
     bool speaks_lmtp;

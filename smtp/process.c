@@ -54,6 +54,10 @@ static bool set_up_tls(struct service *service, struct agent *agent)
                     SPAN_PRINTF(settings->smtp_tls_fingerprint_digest));
         return false;
     }
+    if (!tls_keys_prepare()) {
+        service_say(service, "libssl cannot be set up: check the OpenSSL installation");
+        return false;
+    }
     agent->tls = anchors_load(settings, &service->arena, &agent->anchors, problem)
                      ? tls_client_create(&rules, problem)
                      : NULL;
@@ -158,6 +162,11 @@ bool process_begin(struct service *service)
 {
     struct agent *agent = service->state;
     agent_init(agent, service->loop, &service->log, agent->settings);
+    agent->keys = tls_keys_create(service->loop);
+    if (!agent->keys || !tls_client_use_keys(agent->tls, agent->keys)) {
+        service_say(service, "out of memory");
+        return false;
+    }
     agent->connections.notified_troubles = smtp_trouble_from_words(agent->settings->notify_classes);
     return true;
 }
@@ -182,6 +191,9 @@ void process_on_peer(struct service *service, const struct service_peer *peer, i
         break;
     case IPC_ROLE_STSD:
         sts_client_attach(&((struct agent *)service->state)->sts, descriptor);
+        break;
+    case IPC_ROLE_KEYD:
+        tls_keys_add_peer(((struct agent *)service->state)->keys, peer->process_number, descriptor);
         break;
     case IPC_ROLE_CONNECTD:
         agent_attach_connectd(service->state, descriptor);

@@ -10,7 +10,10 @@
 #include "system/random.h"
 #include "tls/protocols.h"
 
-enum { SERVER_NAME_MAX_BYTES = 256 };
+enum {
+    SERVER_NAME_MAX_BYTES = 256,
+    KEYS_PATIENCE_MS = 2000 /* how long a connection waits for keyd's first answer */
+};
 
 /* ---- what holds for all ---- */
 
@@ -99,6 +102,12 @@ void tls_client_destroy(struct tls_client **client_pointer)
     tls_sessions_destroy(&client->sessions);
     SSL_CTX_free(client->context);
     free(client);
+}
+
+bool tls_client_use_keys(struct tls_client *client, struct tls_keys *keys)
+{
+    client->keys = keys;
+    return tls_keys_serve(keys, client->context, false);
 }
 
 /* ---- digests of wishes ---- */
@@ -284,6 +293,23 @@ static void resume(struct tls_client *client, SSL *ssl, const struct tls_peer *p
     SSL_SESSION_free(session);
 }
 
+/* keyd is needed only where there is a certificate to show; a server that asks for none never sees
+ * it. */
+static enum stream_result shake_hands(struct tls_client *client, struct stream *stream,
+                                      struct tls_handshake *handshake)
+{
+    struct tls_keys_handshake signer;
+    if (!client->keys ||
+        tls_keys_await_status(client->keys, clock_deadline_after(KEYS_PATIENCE_MS)) !=
+            TLS_KEY_STATUS_FOUND)
+        return tls_stream_handshake(stream, handshake);
+    tls_keys_handshake_begin(&signer, client->keys, handshake->ssl);
+    handshake->waiter = &signer.waiter;
+    const enum stream_result result = tls_stream_handshake(stream, handshake);
+    tls_keys_handshake_end(&signer);
+    return result;
+}
+
 enum stream_result tls_client_handshake(struct tls_client *client, struct stream *stream,
                                         const struct tls_wish *wish, struct span place,
                                         int64_t deadline_ms, struct tls_peer *peer)
@@ -302,7 +328,7 @@ enum stream_result tls_client_handshake(struct tls_client *client, struct stream
     resume(client, ssl, peer);
     SSL_set_connect_state(ssl);
     struct tls_handshake handshake = {.ssl = ssl, .deadline_ms = deadline_ms};
-    const enum stream_result result = tls_stream_handshake(stream, &handshake);
+    const enum stream_result result = shake_hands(client, stream, &handshake);
     if (result == STREAM_OK) {
         judge(tls_stream_ssl(stream), wish, peer);
     } else {

@@ -7,6 +7,7 @@
 
 #include "tls/authorities.h"
 #include "tls/facts.h"
+#include "tls/keys.h"
 #include "tls/policy.h"
 #include "tls/sessions.h"
 #include "tls/settings.h"
@@ -31,12 +32,16 @@ struct tls_client {
     struct tls_settings settings;
     struct tls_sessions sessions;
     struct tls_dane_digests dane_digests;
+    struct tls_keys *keys; /* NULL: there is no certificate to show */
 };
 
 /* Reads files: before the sandbox. NULL with *problem filled. */
 MUST_USE struct tls_client *tls_client_create(const struct tls_client_rules *rules,
                                               char problem[TLS_AUTHORITIES_PROBLEM_BYTES]);
 void tls_client_destroy(struct tls_client **client);
+/* Certificates to show, and signatures, come from there. keys lasts as long as the client. False
+ * when memory is out. */
+MUST_USE bool tls_client_use_keys(struct tls_client *client, struct tls_keys *keys);
 
 /* What a connection is to be like. */
 struct tls_wish {
