@@ -301,6 +301,7 @@ void agent_init(struct agent *agent, struct loop *loop, struct maillog *log,
                                                      .tls = agent->tls,
                                                      .speaks_lmtp = agent->speaks_lmtp};
     sts_client_init(&agent->sts, loop);
+    report_client_init(&agent->reports, loop);
     list_init(&agent->deliveries);
     list_init(&agent->idle_digests);
     keep_init(&agent->keep, loop, settings);

@@ -16,6 +16,7 @@
 #include "keep.h"
 #include "maillog/log.h"
 #include "queuefile/digest.h"
+#include "report/client.h"
 #include "sts/client.h"
 
 struct delivery;
@@ -72,6 +73,8 @@ struct agent {
     struct tables tables;
     struct tls_client *tls;
     struct anchors anchors;
+    struct report_client reports;
+    bool follows_sts; /* there are authorities that could prove anything */
     const EVP_MD *fingerprint_digest;
     bool speaks_lmtp;
     bool assumes_final; /* lmtp_assume_final */
