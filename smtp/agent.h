@@ -78,6 +78,8 @@ struct agent {
     struct tls_client *tls;
     struct tls_keys *keys; /* of certificates that we show */
     struct anchors anchors;
+    struct report_client reports;
+    bool follows_sts; /* there are authorities that could prove anything */
     const EVP_MD *fingerprint_digest;
     bool speaks_lmtp;
     bool assumes_final; /* lmtp_assume_final */

@@ -14,6 +14,7 @@
 #include "system/stream.h"
 #include "tables.h"
 #include "tls/client.h"
+#include "tlsrpt/result.h"
 
 enum {
     CONNECTION_ARENA_BYTES = 65536,
@@ -27,7 +28,9 @@ struct failure {
     struct span diagnostic;     /* the remote's own words; may be empty */
     bool is_connected;          /* the remote was reached */
     struct span next_transport; /* "transport:nexthop" is to have it instead; mostly empty */
-    bool may_go_plain;          /* TLS did not come about, and would only have been nice to have */
+    enum tlsrpt_result tls_result; /* what a report says of it; TLSRPT_SUCCESS: not TLS's fault */
+    struct span tls_reason;        /* and why, where the outcome does not say; or NULL bytes */
+    bool may_go_plain; /* TLS did not come about, and would only have been nice to have */
 };
 
 /* How a connection is to be protected. */
@@ -38,6 +41,13 @@ struct protection {
     uint8_t digest[TLS_WISH_DIGEST_BYTES];       /* of the wish */
     uint8_t rules_digest[TLS_WISH_DIGEST_BYTES]; /* of what the operator says of that next hop */
     bool allows_reuse;                           /* by later deliveries */
+    /* For reports (RFC 8460): by whose policy that is. */
+    enum tlsrpt_policy_type policy_type;
+    struct span policy_domain;
+    struct span policy_text;
+    enum tlsrpt_result policy_failure; /* met on the way to the policy */
+    struct span policy_failure_reason;
+    bool is_host_refused; /* the policy does not name it, and is not enforced */
 };
 
 /* What connections are made with. */

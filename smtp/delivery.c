@@ -10,6 +10,7 @@
 #include "nexthop.h"
 #include "protection.h"
 #include "resolve.h"
+#include "session_report.h"
 #include "system/file.h"
 #include "system/task.h"
 #include "transaction.h"
@@ -295,6 +296,7 @@ static struct connection *open_connection(struct attempt *attempt, const struct 
     const struct connection_context *context = &delivery->agent->connections;
     struct connection *connection =
         connection_open(context, target, protection, &delivery->arena, failure);
+    session_report_send(delivery->agent, attempt->nexthop, target, protection, connection, failure);
     if (!connection && may_go_plain(delivery, failure)) {
         struct protection plain = protection_none();
         plain.destination = protection->destination;
@@ -328,6 +330,7 @@ static bool try_target_once(struct attempt *attempt, const struct plan_target *t
     bool was_lost_unused, wants_another;
     if (!protection_for_target(delivery->agent, &attempt->rules, attempt->nexthop, target,
                                &delivery->arena, &protection, &failure)) {
+        session_report_send(delivery->agent, attempt->nexthop, target, &protection, NULL, &failure);
         fail_protection(attempt, target, &failure);
         return false;
     }

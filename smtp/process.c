@@ -45,6 +45,7 @@ static bool set_up_tls(struct service *service, struct agent *agent)
         .verify_depth = settings->smtp_tls_scert_verifydepth,
         .dane_digests = settings->tls_dane_digests,
         .session_lifetime_ms = settings->smtp_tls_session_cache_timeout_ms,
+        .needs_web = settings->smtp_tls_mta_sts,
     };
     const char *digest = arena_string(&service->arena, settings->smtp_tls_fingerprint_digest);
     agent->fingerprint_digest = digest ? EVP_get_digestbyname(digest) : NULL;
@@ -61,9 +62,16 @@ static bool set_up_tls(struct service *service, struct agent *agent)
     agent->tls = anchors_load(settings, &service->arena, &agent->anchors, problem)
                      ? tls_client_create(&rules, problem)
                      : NULL;
-    if (!agent->tls)
+    if (!agent->tls) {
         service_say(service, "%s", problem);
-    return agent->tls != NULL;
+        return false;
+    }
+    agent->follows_sts = settings->smtp_tls_mta_sts && tls_client_has_web(agent->tls);
+    if (settings->smtp_tls_mta_sts && !agent->follows_sts)
+        service_say(service, "smtp_tls_mta_sts: no policy can be followed, because this system has "
+                             "no certification authorities (Debian: ca-certificates), and "
+                             "smtp_tls_CAfile names none");
+    return true;
 }
 
 static void add_own(struct agent *agent, struct ip_address address)
@@ -186,14 +194,14 @@ void process_on_peer(struct service *service, const struct service_peer *peer, i
     case IPC_ROLE_BOUNCE:
         notice_attach(&((struct agent *)service->state)->connections, descriptor);
         break;
-    case IPC_ROLE_REPORTD:
-        report_client_attach(&((struct agent *)service->state)->reports, descriptor);
-        break;
     case IPC_ROLE_STSD:
         sts_client_attach(&((struct agent *)service->state)->sts, descriptor);
         break;
     case IPC_ROLE_KEYD:
         tls_keys_add_peer(((struct agent *)service->state)->keys, peer->process_number, descriptor);
+        break;
+    case IPC_ROLE_REPORTD:
+        report_client_attach(&((struct agent *)service->state)->reports, descriptor);
         break;
     case IPC_ROLE_CONNECTD:
         agent_attach_connectd(service->state, descriptor);
