@@ -25,36 +25,6 @@ tests_lib_smtpsession_tls_test_SOURCES = tests/lib/smtpsession/tls_test.c $(smtp
 tests_lib_smtpsession_tls_test_LDADD = $(test_libs) $(DB_LIBS) $(SSL_LIBS)
 tests_lib_smtpsession_transcripts_test_SOURCES = tests/lib/smtpsession/transcripts_test.c $(smtpsession_harness)
 tests_lib_smtpsession_transcripts_test_LDADD = $(test_libs) $(DB_LIBS) $(SSL_LIBS)
-smtpsession_tests = tests/lib/smtpsession/chunks_test \
-	tests/lib/smtpsession/extensions_test \
-	tests/lib/smtpsession/misbehaviour_test \
-	tests/lib/smtpsession/restrictions_test \
-	tests/lib/smtpsession/session_test \
-	tests/lib/smtpsession/tls_test \
-	tests/lib/smtpsession/transcripts_test
-check_PROGRAMS += $(smtpsession_tests)
-TESTS += $(smtpsession_tests)
-tests_lib_smtpsession_chunks_test_SOURCES = tests/lib/smtpsession/chunks_test.c \
-	$(smtpsession_harness)
-tests_lib_smtpsession_chunks_test_LDADD = $(test_libs) $(SSL_LIBS) $(DB_LIBS)
-tests_lib_smtpsession_extensions_test_SOURCES = tests/lib/smtpsession/extensions_test.c \
-	$(smtpsession_harness)
-tests_lib_smtpsession_extensions_test_LDADD = $(test_libs) $(SSL_LIBS) $(DB_LIBS)
-tests_lib_smtpsession_misbehaviour_test_SOURCES = tests/lib/smtpsession/misbehaviour_test.c \
-	$(smtpsession_harness)
-tests_lib_smtpsession_misbehaviour_test_LDADD = $(test_libs) $(SSL_LIBS) $(DB_LIBS)
-tests_lib_smtpsession_restrictions_test_SOURCES = tests/lib/smtpsession/restrictions_test.c \
-	$(smtpsession_harness)
-tests_lib_smtpsession_restrictions_test_LDADD = $(test_libs) $(SSL_LIBS) $(DB_LIBS)
-tests_lib_smtpsession_session_test_SOURCES = tests/lib/smtpsession/session_test.c \
-	$(smtpsession_harness)
-tests_lib_smtpsession_session_test_LDADD = $(test_libs) $(SSL_LIBS) $(DB_LIBS)
-tests_lib_smtpsession_tls_test_SOURCES = tests/lib/smtpsession/tls_test.c \
-	$(smtpsession_harness)
-tests_lib_smtpsession_tls_test_LDADD = $(test_libs) $(SSL_LIBS) $(DB_LIBS)
-tests_lib_smtpsession_transcripts_test_SOURCES = tests/lib/smtpsession/transcripts_test.c \
-	$(smtpsession_harness)
-tests_lib_smtpsession_transcripts_test_LDADD = $(test_libs) $(SSL_LIBS) $(DB_LIBS)
 endif
 fuzz_targets += tests/fuzz/session_attributes_fuzz
 tests_fuzz_session_attributes_fuzz_SOURCES = tests/fuzz/session_attributes_fuzz.c $(fuzz_main)
