@@ -11,7 +11,7 @@ import time
 import pytest
 
 from harness.instance import wait_until
-from harness.processes import processes_of, running
+from harness.processes import Injection, processes_of, running
 
 USER, OTHER = 61001, 61002
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -522,3 +522,19 @@ def test_killed_at_any_moment(make_instance):
     subjects = [message["Subject"] for message in one.wait_for_mail("you@here.test")]
     assert sorted(subjects) == sorted(f"number {number}" for number in range(count))
     one.tolerate("killed by signal 9")
+
+
+def test_no_news_from_the_kernel(make_instance, workspace):
+    """Where the watch of the directory fails, it is read each second, and pickup does not spin."""
+    one = here(make_instance)
+    one.start()
+    one.tolerate("tells of no dropped files any more")
+    running(one.programs, "pickup")
+    trace = Injection(one.programs, "pickup", "read", "error=EIO", "1+", workspace / "trace")
+    try:
+        one.sendmail("-f", "sender@here.test", "you@here.test")
+        one.wait_for_log("the kernel tells of no dropped files any more: .*; looking each second")
+        one.wait_for_mail("you@here.test")
+    finally:
+        count = trace.end()
+    assert 1 <= count < 20
