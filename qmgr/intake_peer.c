@@ -452,7 +452,7 @@ static void on_commit(struct intake_peer *peer, uint32_t request_id,
     peer->user_count++;
     pool_submit(qmgr->pool, &commit->job);
     /* addrd answers while the disk works. */
-    if (commit->is_kept && !(commit->message->envelope.flags & QUEUE_FLAG_LOOPS))
+    if (commit->is_kept && !(commit->message->envelope.flags & QUEUE_FLAGS_RETURNED))
         route_message(commit->message);
 }
 
