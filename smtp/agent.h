@@ -61,8 +61,7 @@ struct agent {
     struct ipc_channel *connector_channel;
     struct relay_auth_client authenticator;
     struct ipc_channel *authenticator_channel;
-    struct sts_client sts;        /* which MTA-STS policies domains have */
-    struct report_client reports; /* what TLS sessions came to */
+    struct sts_client sts; /* which MTA-STS policies domains have */
     struct connection_context connections;
     struct ipc_channel *qmgr;
     struct list deliveries; /* running, or with reports that are not acknowledged */
