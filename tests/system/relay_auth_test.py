@@ -117,6 +117,14 @@ def test_strangers(relay):
         assert not any("AUTH" in command for command in server.commands)
 
 
+def test_nobody_is_vouched_for(relay):
+    with provider(["CRAM-MD5"]) as server:
+        one = relay(server, smtp_send_dummy_mail_auth="yes")
+        one.send("friend@there.test")
+        wait_until(lambda: server.messages, "the mail is there")
+        assert any(command.startswith("MAIL ") and command.endswith(" AUTH=<>") for command in server.commands)
+
+
 def test_a_wrong_password_defers(relay):
     with provider(["SCRAM-SHA-256"]) as server:
         one = relay(server, {"127.0.0.1": f"{USER}:wrong"})
