@@ -346,7 +346,9 @@ bool authenticate(struct connection *connection, struct arena *arena, struct fai
 {
     struct session session = {.connection = connection, .texts = arena, .failure = failure};
 
-    if (!connection->settings->smtp_sasl_auth_enable || !connection->extensions.has_auth)
+    /* Who does not authenticate does as if there were no AUTH. */
+    connection->extensions.has_auth &= connection->settings->smtp_sasl_auth_enable;
+    if (!connection->extensions.has_auth)
         return true;
     arena_init(&session.arena, AUTH_ARENA_BYTES, ARENA_WIPE);
     const bool is_good = run(&session);

@@ -1,6 +1,6 @@
 # tests of authd
 if HAVE_CMOCKA
-authd_tests = tests/authd/authd_test tests/authd/parsers_test
+authd_tests = tests/authd/authd_test tests/authd/parsers_test tests/authd/relay_cache_test
 check_PROGRAMS += $(authd_tests)
 TESTS += $(authd_tests)
 tests_authd_authd_test_SOURCES = tests/authd/authd_test.c tests/daemon.c tests/daemon.h tests/test.h
@@ -8,6 +8,8 @@ tests_authd_authd_test_LDADD = $(test_libs)
 tests_authd_parsers_test_SOURCES = tests/authd/parsers_test.c authd/credential.c authd/dovecot_line.c \
 	authd/login_name.c authd/passwd_line.c tests/test.h
 tests_authd_parsers_test_LDADD = $(test_libs)
+tests_authd_relay_cache_test_SOURCES = tests/authd/relay_cache_test.c authd/relay_cache.c tests/test.h
+tests_authd_relay_cache_test_LDADD = $(test_libs) $(SASL_LIBS)
 endif
 fuzz_targets += tests/fuzz/auth_dovecot_line_fuzz tests/fuzz/auth_passwd_line_fuzz
 tests_fuzz_auth_dovecot_line_fuzz_SOURCES = tests/fuzz/auth_dovecot_line_fuzz.c authd/dovecot_line.c \
