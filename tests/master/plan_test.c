@@ -213,7 +213,7 @@ static void test_plans(void **state)
          "smtp unix - - y - 1 smtp\nrelay unix - - y - 1 smtp\n  -o smtp_helo_timeout=5\n",
          HELPERS "smtp=smtp*1 relay=smtp*1 bounce=bounce*1 limitd=limitd*1 connectd=connectd*1 "
                  "pickup=pickup*1 "
-                 "stsd=stsd*1 reportd=reportd*1 authd=authd*1 fetchd=fetchd*1 keyd=keyd*1",
+                 "stsd=stsd*1 authd=authd*1 reportd=reportd*1 fetchd=fetchd*1 keyd=keyd*1",
          0},
         {"who connects comes with who needs it", "", "store unix - - y - 1 lmtp\n",
          HELPERS "bounce=bounce*1 limitd=limitd*1 store=lmtp*1 connectd=connectd*1 pickup=pickup*1 "
