@@ -131,18 +131,22 @@ def test_ed25519_and_the_old_settings(keys):
     assert "Peer signature type: RSA" in s_client(one, "-tls1_3", "-sigalgs", "RSA-PSS+SHA256")
 
 
-def test_names(keys):
+@pytest.mark.parametrize("kind", ["hash", "btree", "cdb", "lmdb"])
+def test_names(keys, kind):
     one = keys()
+    if kind not in one.run("postconf", "-m").stdout.split():
+        pytest.skip("not built")
     own = make_chain(one.keys, "own")
     for name in ("one", "two"):
         make_chain(one.keys, name, subject=name)
     (one.etc / "names").write_text(f"two.example {one.keys}/two.pem\n.two.example {one.keys}/two.pem\n")
-    one.run("postmap", "-F", f"hash:{one.etc}/names", check=True)
-    (one.etc / "names.db").chmod(0o600)
-    if one.run_as is not None:
-        os.chown(one.etc / "names.db", one.run_as, one.run_as)
+    one.run("postmap", "-F", f"{kind}:{one.etc}/names", check=True)
+    for table in one.etc.glob("names.*"):
+        table.chmod(0o600)
+        if one.run_as is not None:
+            os.chown(table, one.run_as, one.run_as)
     start(one, smtpd_tls_chain_files=own,
-          tls_server_sni_maps=f"inline:{{one.example={one.keys}/one.pem}}, hash:{one.etc}/names")
+          tls_server_sni_maps=f"inline:{{one.example={one.keys}/one.pem}}, {kind}:{one.etc}/names")
     for _ in range(2):
         for asked, shown in (("one.example", "one"), ("two.example", "two"), ("a.two.example", "two"),
                              ("b.one.example", "mx.here.test"), ("other.example", "mx.here.test")):
