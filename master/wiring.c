@@ -82,6 +82,8 @@ const struct wiring_line wiring_lines[] = {
     /* Certificates, and signatures of handshakes: nobody else has a private key. */
     {IPC_ROLE_SMTPD,   IPC_ROLE_KEYD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_SUBMITD, IPC_ROLE_KEYD,    WIRING_SAME_GENERATION},
+    {IPC_ROLE_SMTP,    IPC_ROLE_KEYD,    WIRING_SAME_GENERATION},
+    {IPC_ROLE_LMTP,    IPC_ROLE_KEYD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_SUBMITD, IPC_ROLE_AUTHD,   WIRING_SAME_GENERATION},
     /* And who are we, to another server? */
     {IPC_ROLE_SMTP,    IPC_ROLE_AUTHD,   WIRING_SERVER_MAY_BE_NEWER},

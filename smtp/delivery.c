@@ -192,6 +192,9 @@ static bool use_kept_connection(struct attempt *attempt, struct connection *conn
     struct delivery *delivery = attempt->delivery;
     bool was_lost_unused;
     delivery->connected_us = clock_realtime_us();
+    if (connection->tls && delivery->agent->settings->smtp_tls_loglevel >= 1)
+        maillog_tls(delivery->agent->log, LOG_TLS_REUSED_TO, connection->tls->trust,
+                    span_from_string(connection->relay), span_empty(), &connection->tls->facts);
     *wants_another = transaction_run(delivery, connection, &was_lost_unused);
     attempt->session_count += !was_lost_unused;
     put_away(attempt, connection);

@@ -243,6 +243,26 @@ static enum stream_result await_input(struct stream *stream, enum stream_attempt
     return stream_wait(stream, wanted, deadline_ms);
 }
 
+bool stream_is_quiet(struct stream *stream)
+{
+    size_t count = 0;
+    if (stream->descriptor < 0 || stream->begin != stream->end || stream->watch.has_hung_up)
+        return false;
+    if (!stream->watch.is_readable && !(stream->layer && stream->layer->has_more(stream)))
+        return true;
+    if (make_room(stream) != STREAM_OK)
+        return false;
+    const enum stream_attempt attempt =
+        receive(stream, stream->block + stream->end, LOOP_BLOCK_BYTES - stream->end, &count);
+    if (attempt == STREAM_DID)
+        stream->end += count;
+    if (attempt != STREAM_WANTS_READ)
+        return false;
+    stream->watch.is_readable = false;
+    give_block(stream);
+    return true;
+}
+
 enum stream_result stream_read(struct stream *stream, int64_t deadline_ms)
 {
     if (stream->descriptor < 0)
