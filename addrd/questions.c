@@ -401,8 +401,8 @@ static void on_closed(struct ipc_channel *channel UNUSED, const char *reason UNU
 #define SERVERS (IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SUBMITD))
 /* Whoever makes mail. */
 #define INTAKE_ROLES                                                                               \
-    (SERVERS | IPC_ROLE_BIT(IPC_ROLE_BOUNCE) | IPC_ROLE_BIT(IPC_ROLE_LOCAL) |                      \
-     IPC_ROLE_BIT(IPC_ROLE_PICKUP))
+    (SERVERS | IPC_ROLE_BIT(IPC_ROLE_BOUNCE) | IPC_ROLE_BIT(IPC_ROLE_REPORTD) |                    \
+     IPC_ROLE_BIT(IPC_ROLE_LOCAL) | IPC_ROLE_BIT(IPC_ROLE_PICKUP))
 
 static const struct ipc_permission permissions[] = {
     {IPC_ADDR_CHECK_RECIPIENT, SERVERS},

@@ -14,11 +14,14 @@ authd_parts = \
 	authd/login_name.c authd/login_name.h \
 	authd/mechanisms.c authd/mechanisms.h \
 	authd/passwd_line.c authd/passwd_line.h \
+	authd/relay.c authd/relay.h \
+	authd/relay_cache.c authd/relay_cache.h \
+	authd/relay_server.c authd/relay_server.h \
 	authd/server.c authd/server.h \
 	authd/verdict.c authd/verdict.h \
 	authd/watchdog.c authd/watchdog.h \
 	authd/worker.c authd/worker.h
 daemon_PROGRAMS += authd/authd
 authd_authd_SOURCES = authd/main.c $(authd_parts)
-authd_authd_LDADD = $(posthouse_libs) $(SASL_LIBS) $(PASSWORD_LIBS)
+authd_authd_LDADD = $(posthouse_libs) $(SASL_LIBS) $(PASSWORD_LIBS) $(DB_LIBS)
 include tests/authd/local.mk

@@ -12,6 +12,7 @@
 #include "login_name.h"
 #include "maillog/event.h"
 #include "mechanisms.h"
+#include "relay.h"
 #include "system/file.h"
 #include "system/random.h"
 #include "worker.h"
@@ -166,6 +167,8 @@ bool authd_prepare(struct service *service)
         if (count_of_kind(authd, (enum database_kind)kind) > 0 &&
             !start_nursery(authd, (enum database_kind)kind))
             return false;
+    if (!relay_start(authd))
+        return false;
     service->profile.descriptor_limit = DESCRIPTOR_LIMIT;
     return true;
 }
@@ -209,7 +212,8 @@ bool authd_begin(struct service *service)
         }
     }
     if ((authd->socket < 0 || dovecot_server_start(authd, authd->socket)) &&
-        (!span_equals(authd->conf->smtpd_sasl_type, SPAN("dovecot")) || forward_start(authd)))
+        (!span_equals(authd->conf->smtpd_sasl_type, SPAN("dovecot")) || forward_start(authd)) &&
+        relay_begin(authd))
         return true;
     service_say(service, "memory is out");
     return false;
@@ -242,7 +246,9 @@ static const struct ipc_channel_handlers limitd_handlers = {NULL, on_limitd_clos
 void authd_on_peer(struct service *service, const struct service_peer *peer, int descriptor)
 {
     struct authd *authd = service->state;
-    if (peer->is_server) {
+    if (peer->role == IPC_ROLE_SMTP || peer->role == IPC_ROLE_LMTP) {
+        relay_add(authd, peer->role, descriptor);
+    } else if (peer->is_server) {
         clients_add(authd, peer->role, descriptor);
     } else if (peer->role == IPC_ROLE_LIMITD) {
         limit_client_set_channel(&authd->limits, NULL);

@@ -37,6 +37,8 @@ static const struct {
                         TYPE_BIT(DNS_TYPE_SRV) | TYPE_BIT(DNS_TYPE_TLSA)},
     /* whether a domain has an MTA-STS policy */
     {IPC_ROLE_STSD, TYPE_BIT(DNS_TYPE_TXT)},
+    /* whether a domain wants TLS reports */
+    {IPC_ROLE_REPORTD, TYPE_BIT(DNS_TYPE_TXT)},
     /* the way to an HTTPS server */
     {IPC_ROLE_FETCHD, ADDRESS_TYPES},
     {IPC_ROLE_LMTP, ADDRESS_TYPES | TYPE_BIT(DNS_TYPE_CNAME) | TYPE_BIT(DNS_TYPE_TLSA)},
@@ -140,7 +142,8 @@ static void on_closed(struct ipc_channel *channel, const char *reason, void *con
 static const struct ipc_permission permissions[] = {
     {IPC_DNS_QUERY, IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SUBMITD) |
                         IPC_ROLE_BIT(IPC_ROLE_SMTP) | IPC_ROLE_BIT(IPC_ROLE_LMTP) |
-                        IPC_ROLE_BIT(IPC_ROLE_FETCHD) | IPC_ROLE_BIT(IPC_ROLE_STSD)},
+                        IPC_ROLE_BIT(IPC_ROLE_FETCHD) | IPC_ROLE_BIT(IPC_ROLE_STSD) |
+                        IPC_ROLE_BIT(IPC_ROLE_REPORTD)},
     {0, 0},
 };
 static const struct ipc_channel_handlers handlers = {on_message, on_closed, permissions};

@@ -120,14 +120,16 @@ void counter_set(struct counter *counter, uint32_t count, int64_t window_ms, int
     counter->count = count;
 }
 
-void counters_hold(struct counters *counters, struct counter *counter)
+bool counters_hold(struct counters *counters, struct counter *counter)
 {
-    ASSERT(counter->held_count < UINT32_MAX);
+    if (counter->held_count == UINT32_MAX)
+        return false;
     if (counter->held_count == 0) {
         list_remove(&counters->idle, &counter->link);
         list_append(&counters->held, &counter->link);
     }
     counter->held_count++;
+    return true;
 }
 
 void counters_release(struct counters *counters, struct counter *counter)

@@ -49,8 +49,9 @@ MUST_USE uint32_t counter_count(const struct counter *counter, int64_t now_ms);
 void counter_add(struct counter *counter, uint32_t amount, int64_t window_ms, int64_t now_ms);
 /* One count, for a window that begins now. */
 void counter_set(struct counter *counter, uint32_t count, int64_t window_ms, int64_t now_ms);
-/* held_count says how many hold it. What nobody holds may go when room is needed. */
-void counters_hold(struct counters *counters, struct counter *counter);
+/* held_count says how many hold it. What nobody holds may go when room is needed. False: it is held
+ * more often than can be counted. */
+MUST_USE bool counters_hold(struct counters *counters, struct counter *counter);
 void counters_release(struct counters *counters, struct counter *counter);
 /* Forgets those whose window is over and which nobody holds. */
 void counters_expire(struct counters *counters, int64_t now_ms);

@@ -102,19 +102,23 @@ static struct hold *find_hold(struct limit_peer *peer, const struct counter *cou
 static bool add_hold(struct limit_peer *peer, struct counter *counter)
 {
     struct hold *hold = find_hold(peer, counter);
+    if (!counters_hold(&peer->server->counters, counter))
+        return false;
     if (!hold) {
         hold = calloc(1, sizeof(*hold));
-        if (!hold)
+        if (!hold) {
+            counters_release(&peer->server->counters, counter);
             return false;
+        }
         hold->counter = counter;
         hold->node.key = counter->node.key; /* it stays while it is held */
         if (!map_insert(&peer->holds, &hold->node)) {
             free(hold);
+            counters_release(&peer->server->counters, counter);
             return false;
         }
     }
     hold->count++;
-    counters_hold(&peer->server->counters, counter);
     return true;
 }
 

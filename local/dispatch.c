@@ -25,6 +25,7 @@ struct worker {
     struct ipc_channel *channel;
     struct list errands;
     int64_t idle_since_ms;
+    uint64_t number;         /* of the worker: another may have its key one day */
     unsigned question_count; /* that it has not answered */
     bool is_to_go;
     bool is_gone; /* its channel closed */
@@ -323,6 +324,7 @@ static struct worker *create_worker(struct dispatch *dispatch, struct span key)
     memcpy(worker->key, key.bytes, key.length);
     worker->node.key = span_of(worker->key, key.length);
     worker->dispatch = dispatch;
+    worker->number = dispatch->next_number++;
     list_init(&worker->errands);
     worker->channel =
         ipc_channel_create(dispatch->loop, ends[0], IPC_ROLE_WORKER, &worker_handlers, worker);
@@ -450,6 +452,7 @@ void dispatch_send(struct dispatch *dispatch, struct agent_recipient *recipient,
 struct question {
     struct dispatch *dispatch;
     struct span key; /* of the worker, which may be gone by then */
+    uint64_t worker_number;
     ipc_call_done *done;
     void *context;
     uint8_t bytes[];
@@ -459,13 +462,15 @@ static void on_answer(enum ipc_call_result result, void *reply, void *context)
 {
     struct question *question = context;
     struct map_node *node = map_find(&question->dispatch->workers_by_key, question->key);
-    if (node && result == IPC_CALL_OK) {
-        struct worker *worker = CONTAINER_OF(node, struct worker, node);
-        worker->question_count -= worker->question_count > 0;
+    struct worker *worker = node ? CONTAINER_OF(node, struct worker, node) : NULL;
+    if (worker && worker->number != question->worker_number)
+        worker = NULL;
+    if (worker) {
+        worker->question_count--;
         worker->idle_since_ms = clock_monotonic_ms();
-    } else if (node && result == IPC_CALL_CLOSED) {
-        forget_key(CONTAINER_OF(node, struct worker, node));
     }
+    if (worker && result == IPC_CALL_CLOSED)
+        forget_key(worker);
     question->done(result, reply, question->context);
     free(question);
 }
@@ -482,6 +487,7 @@ bool dispatch_ask(struct dispatch *dispatch, struct span key, const struct ipc_a
         return false;
     *question = (struct question){.dispatch = dispatch,
                                   .key = span_of(question->bytes, key.length),
+                                  .worker_number = worker->number,
                                   .done = done,
                                   .context = context};
     memcpy(question->bytes, key.bytes, key.length);

@@ -265,8 +265,10 @@ static void deliver(struct agent_message *message, void *context)
     struct runner *runner = context;
     const struct outcome outcome =
         runner->is_refusing ? runner->refusal : run_command(runner, message);
+    const struct ipc_recipient_result result = {
+        .outcome = outcome, .is_relayed = !(runner->rules->command->flags & CONF_PIPE_FINAL)};
     for (size_t i = 0; i < message->recipient_count; i++)
-        agent_finish(&message->recipients[i], outcome);
+        agent_finish_result(&message->recipients[i], &result);
 }
 
 /* ---- the process of one delivery ---- */

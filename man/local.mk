@@ -34,6 +34,7 @@ dist_man_MANS += man/qmgr.8
 dist_man_MANS += man/smtp.8
 dist_man_MANS += man/smtpd.8
 dist_man_MANS += man/submitd.8
+dist_man_MANS += man/reportd.8
 dist_man_MANS += man/stsd.8
 dist_man_MANS += man/verify.8
 dist_man_MANS += man/virtual.8

@@ -355,6 +355,13 @@ static void on_scan_timer(void *context)
     start_taking(pickup);
 }
 
+static void stop_watching(struct pickup *pickup)
+{
+    (void)event_del(&pickup->notice_event);
+    file_close(pickup->notice);
+    pickup->notice = -1;
+}
+
 static void on_notice(evutil_socket_t descriptor, short what, void *context)
 {
     struct pickup *pickup = context;
@@ -371,6 +378,14 @@ static void on_notice(evutil_socket_t descriptor, short what, void *context)
                 look_at(pickup, (const char *)bytes + at + sizeof(event));
             at += sizeof(event) + event.len;
         }
+    }
+    /* An end, or an error that would be told again and again. */
+    if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
+        maillog_text(&pickup->service->log, LOG_LEVEL_WARNING, span_empty(),
+                     "the kernel tells of no dropped files any more: %s; looking each second",
+                     count == 0 ? "end of file" : strerror(errno));
+        stop_watching(pickup);
+        scan_soon(pickup, 0);
     }
     start_taking(pickup);
 }

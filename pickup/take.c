@@ -49,6 +49,8 @@ struct taking {
     bool is_body;
     bool needs_smtputf8;
     bool has_recipient; /* addrd was asked about the first */
+    bool is_cut;        /* the rest of the text is too much */
+    uint32_t flags;     /* QUEUE_FLAG_, why it goes back */
     bool rewrites_headers;
     uint64_t body_bytes;
     const char *fault; /* why the file cannot be taken, ever */
@@ -168,8 +170,13 @@ static void take_header(struct taking *taking, const struct drop_header *header)
     taking->drop.sender = arena_copy(arena, header->sender);
     taking->drop.full_name = arena_copy(arena, header->full_name);
     taking->drop.envid = arena_copy(arena, header->envid);
-    if (!complete(taking, taking->drop.sender, arena, &taking->sender))
-        taking->fault = "the sender is no address";
+    const struct span owner = arena_copy(arena, header->owner);
+    if (!complete(taking, taking->drop.sender, arena, &taking->sender)) {
+        taking->flags |= QUEUE_FLAG_BAD_SENDER;
+        if ((span_is_empty(owner) || !complete(taking, owner, arena, &taking->sender)) &&
+            !complete(taking, SPAN("postmaster"), arena, &taking->sender))
+            taking->fault = "the sender is no address";
+    }
     taking->needs_smtputf8 |= taking->sender.needs_smtputf8;
 }
 
@@ -252,8 +259,30 @@ static void split_header(struct taking *taking)
     taking->is_body = true;
 }
 
+/* Nobody can be refused any more: it goes back to its sender, who sees how it began. */
+static void cut(struct taking *taking)
+{
+    taking->is_cut = true;
+    taking->flags |= QUEUE_FLAG_TOO_BIG;
+}
+
+static struct span whole_lines(struct span text)
+{
+    size_t length = text.length;
+    while (length > 0 && text.bytes[length - 1] != '\n')
+        length--;
+    return span_first(text, length);
+}
+
 static void take_line(struct taking *taking, struct span piece)
 {
+    if (!taking->is_body && piece.length > taking->header.limit - taking->header.length) {
+        /* What there is of it, up to the last line that is whole. */
+        taking->header.length = whole_lines(buffer_span(&taking->header)).length;
+        taking->is_body = true;
+        cut(taking);
+        return;
+    }
     smtp_content_facts_add(&taking->content, piece);
     if (taking->is_body) {
         write_body(taking, piece);
@@ -261,7 +290,7 @@ static void take_line(struct taking *taking, struct span piece)
     }
     buffer_append_span(&taking->header, piece);
     if (!buffer_ok(&taking->header))
-        taking->fault = "the header is too big";
+        taking->fault = "out of memory";
     else if (taking->content.is_header_done)
         split_header(taking);
 }
@@ -270,9 +299,14 @@ static void take_text(struct taking *taking, struct span text)
 {
     const uint64_t limit = taking->pickup->settings->message_size_limit;
     struct span piece;
-    if (limit && taking->reader.seen.text_bytes > limit)
-        taking->fault = "the message is too big";
-    while (!taking->fault && smtp_line_ends_next(&taking->line_ends, &text, &piece))
+    if (taking->is_cut)
+        return;
+    if (limit && taking->reader.seen.text_bytes > limit) {
+        cut(taking);
+        return;
+    }
+    while (!taking->fault && !taking->is_cut &&
+           smtp_line_ends_next(&taking->line_ends, &text, &piece))
         if (piece.length)
             take_line(taking, piece);
 }
@@ -426,7 +460,7 @@ static void fill_envelope(const struct taking *taking, struct span block,
                                                                   : 0) |
             (flags & DROP_FLAG_BODY_8BITMIME ? (uint32_t)QUEUE_FLAG_BODY_8BITMIME : 0) |
             (flags & DROP_FLAG_VERIFY_ONLY ? (uint32_t)QUEUE_FLAG_VERIFY : 0) |
-            (flags & DROP_FLAG_SEND_REPORT ? (uint32_t)QUEUE_FLAG_TRACE : 0),
+            (flags & DROP_FLAG_SEND_REPORT ? (uint32_t)QUEUE_FLAG_TRACE : 0) | taking->flags,
     };
 }
 
@@ -445,8 +479,10 @@ static void commit(struct taking *taking)
     struct queue_envelope envelope;
     struct buffer block;
     const struct span last = smtp_line_ends_finish(&taking->line_ends);
-    if (last.length)
+    if (last.length && !taking->is_cut)
         take_line(taking, last);
+    else if (last.length && taking->is_body)
+        write_body(taking, last);
     smtp_content_facts_finish(&taking->content);
     if (!taking->is_body)
         split_header(taking);

@@ -26,7 +26,9 @@ enum {
 };
 
 /* Who brings mail from outside. */
-#define THROTTLED (IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SUBMITD))
+#define SERVERS (IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SUBMITD))
+/* Who can wait when there is no room: TLS reports, too. */
+#define THROTTLED (SERVERS | IPC_ROLE_BIT(IPC_ROLE_REPORTD))
 
 struct grant {
     struct map_node node; /* in peer->grants */
@@ -450,7 +452,7 @@ static void on_commit(struct intake_peer *peer, uint32_t request_id,
     peer->user_count++;
     pool_submit(qmgr->pool, &commit->job);
     /* addrd answers while the disk works. */
-    if (commit->is_kept && !(commit->message->envelope.flags & QUEUE_FLAG_LOOPS))
+    if (commit->is_kept && !(commit->message->envelope.flags & QUEUE_FLAGS_RETURNED))
         route_message(commit->message);
 }
 
@@ -726,7 +728,7 @@ static void on_closed(struct ipc_channel *channel, const char *reason, void *con
 static const struct ipc_permission permissions[] = {
     {IPC_QUEUE_WANT, INTAKES},           {IPC_QUEUE_RECIPIENTS, INTAKES},
     {IPC_QUEUE_COMMIT, INTAKES},         {IPC_QUEUE_ABANDON, INTAKES},
-    {IPC_QUEUE_FLUSH, THROTTLED},        {IPC_QUEUE_CLAIM, INTAKES},
+    {IPC_QUEUE_FLUSH, SERVERS},          {IPC_QUEUE_CLAIM, INTAKES},
     {IPC_QUEUE_KNOWN, PICKUP},           {IPC_QUEUE_SOURCE_GONE, PICKUP},
     {IPC_QUEUE_SOURCES_SETTLED, PICKUP}, {0, 0},
 };

@@ -166,6 +166,7 @@ static void on_peer(struct service *service, const struct service_peer *peer, in
     case IPC_ROLE_SMTPD:
     case IPC_ROLE_SUBMITD:
     case IPC_ROLE_PICKUP:
+    case IPC_ROLE_REPORTD:
         intake_peer_attach(&qmgr, peer->role, descriptor);
         break;
     case IPC_ROLE_BOUNCE: /* it brings reports, and is asked for them */

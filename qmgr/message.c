@@ -253,9 +253,14 @@ static void settle_expanded(struct message *message)
 }
 
 /* Whoever brought it could not refuse it (pickup), so its sender is told. */
-static void fail_loop(struct message *message)
+static void fail_returned(struct message *message)
 {
-    const struct outcome outcome = outcome_permanent(554, 4, 0, "Error: too many hops");
+    const uint32_t flags = message->envelope.flags;
+    const struct outcome outcome =
+        flags & QUEUE_FLAG_BAD_SENDER ? outcome_permanent(553, 1, 7, "the sender is no address")
+        : flags & QUEUE_FLAG_TOO_BIG
+            ? outcome_permanent(552, 3, 4, "Error: message size exceeds the limit")
+            : outcome_permanent(554, 4, 0, "Error: too many hops");
 
     for (uint32_t i = 0; i < message->recipient_count; i++)
         if (message->recipients[i].stage == STAGE_UNROUTED)
@@ -272,8 +277,8 @@ void message_activate(struct message *message)
         message->journal_end = queue_state_journal_offset(&message->preamble);
     message_use(message);
     settle_expanded(message);
-    if (message->envelope.flags & QUEUE_FLAG_LOOPS)
-        fail_loop(message);
+    if (message->envelope.flags & QUEUE_FLAGS_RETURNED)
+        fail_returned(message);
     else
         route_message(message);
     schedule_message(message);

@@ -24,6 +24,7 @@ struct recipient {
     bool is_maybe_repeated; /* an earlier attempt may have succeeded unseen */
     bool has_changed;       /* status or outcome differ from what is on disk */
     bool is_expanded;       /* delivered means: to the addresses that it stands for */
+    bool is_relayed;        /* or: to who may deliver it further */
     bool is_redirected;     /* an agent has named another transport: once in a round */
     bool is_warned;         /* the sender was told of the delay */
     bool is_traced;         /* and of the first attempt, for sendmail -bv or -v */

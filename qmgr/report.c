@@ -56,7 +56,8 @@ static enum dsn_action action_of(const struct message *message, uint32_t index)
     if (recipient->is_expanded || message_is_expanded(message, index))
         return DSN_ACTION_EXPANDED;
     /* RFC 3461 section 5.2.2: handed to another system, which may or may not report. */
-    return span_is_empty(recipient->remote) ? DSN_ACTION_DELIVERED : DSN_ACTION_RELAYED;
+    return span_is_empty(recipient->remote) && !recipient->is_relayed ? DSN_ACTION_DELIVERED
+                                                                      : DSN_ACTION_RELAYED;
 }
 
 /* What the report says of an outcome that the journal lost, or that is not the last word. */

@@ -110,6 +110,7 @@ static void apply(struct message *message, struct span results, struct entry *en
             redirect(message, &result, entry);
         } else if (is_own) {
             message->recipients[result.index].is_expanded = result.is_expanded;
+            message->recipients[result.index].is_relayed = result.is_relayed;
             message_set_result(message, result.index, &result.outcome, result.remote,
                                result.diagnostic, result.will_report);
         }

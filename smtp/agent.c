@@ -285,6 +285,29 @@ void agent_attach_connectd(struct agent *agent, int descriptor)
     connect_client_set_channel(&agent->connector, agent->connector_channel);
 }
 
+/* ---- authd ---- */
+
+static void on_authd_closed(struct ipc_channel *channel, const char *reason, void *context)
+{
+    struct agent *agent = context;
+    (void)channel;
+    (void)reason;
+    relay_auth_set_channel(&agent->authenticator, NULL);
+    ipc_channel_destroy(&agent->authenticator_channel);
+}
+
+static const struct ipc_channel_handlers authd_handlers = {NULL, on_authd_closed, no_permissions};
+
+void agent_attach_authd(struct agent *agent, int descriptor)
+{
+    relay_auth_set_channel(&agent->authenticator, NULL);
+    if (agent->authenticator_channel)
+        ipc_channel_destroy(&agent->authenticator_channel);
+    agent->authenticator_channel =
+        ipc_channel_create(agent->loop, descriptor, IPC_ROLE_AUTHD, &authd_handlers, agent);
+    relay_auth_set_channel(&agent->authenticator, agent->authenticator_channel);
+}
+
 /* ---- the whole ---- */
 
 void agent_init(struct agent *agent, struct loop *loop, struct maillog *log,
@@ -299,8 +322,11 @@ void agent_init(struct agent *agent, struct loop *loop, struct maillog *log,
                                                      .connector = &agent->connector,
                                                      .log = log,
                                                      .tls = agent->tls,
+                                                     .authenticator = &agent->authenticator,
                                                      .speaks_lmtp = agent->speaks_lmtp};
     sts_client_init(&agent->sts, loop);
+    relay_auth_init(&agent->authenticator);
+    report_client_init(&agent->reports, loop);
     list_init(&agent->deliveries);
     list_init(&agent->idle_digests);
     keep_init(&agent->keep, loop, settings);

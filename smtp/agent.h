@@ -16,10 +16,12 @@
 #include "keep.h"
 #include "maillog/log.h"
 #include "queuefile/digest.h"
+#include "report/client.h"
 #include "sts/client.h"
 
 struct delivery;
 struct tls_client;
+struct tls_keys;
 
 /* One DELIVER_RESULT. */
 struct agent_report {
@@ -57,6 +59,8 @@ struct agent {
     struct ipc_channel *addr_channel;
     struct connect_client connector;
     struct ipc_channel *connector_channel;
+    struct relay_auth_client authenticator;
+    struct ipc_channel *authenticator_channel;
     struct sts_client sts; /* which MTA-STS policies domains have */
     struct connection_context connections;
     struct ipc_channel *qmgr;
@@ -71,7 +75,10 @@ struct agent {
     uint16_t default_port;
     struct tables tables;
     struct tls_client *tls;
+    struct tls_keys *keys; /* of certificates that we show */
     struct anchors anchors;
+    struct report_client reports;
+    bool follows_sts; /* there are authorities that could prove anything */
     const EVP_MD *fingerprint_digest;
     bool speaks_lmtp;
     bool assumes_final; /* lmtp_assume_final */
@@ -88,6 +95,7 @@ void agent_attach_qmgr(struct agent *agent, int descriptor);
 void agent_attach_dnsd(struct agent *agent, int descriptor);
 void agent_attach_addrd(struct agent *agent, int descriptor);
 void agent_attach_connectd(struct agent *agent, int descriptor);
+void agent_attach_authd(struct agent *agent, int descriptor);
 /* Takes no further deliveries; calls on_idle when every one has ended, perhaps at once. */
 void agent_drain(struct agent *agent, void (*on_idle)(void *context), void *context);
 

@@ -4,6 +4,7 @@
 #ifndef SMTP_CONNECTION_H
 #define SMTP_CONNECTION_H
 
+#include "auth/relay.h"
 #include "base/list.h"
 #include "conf/smtp.h"
 #include "connect/client.h"
@@ -13,6 +14,7 @@
 #include "system/stream.h"
 #include "tables.h"
 #include "tls/client.h"
+#include "tlsrpt/result.h"
 
 enum {
     CONNECTION_ARENA_BYTES = 65536,
@@ -26,16 +28,26 @@ struct failure {
     struct span diagnostic;     /* the remote's own words; may be empty */
     bool is_connected;          /* the remote was reached */
     struct span next_transport; /* "transport:nexthop" is to have it instead; mostly empty */
-    bool may_go_plain;          /* TLS did not come about, and would only have been nice to have */
+    enum tlsrpt_result tls_result; /* what a report says of it; TLSRPT_SUCCESS: not TLS's fault */
+    struct span tls_reason;        /* and why, where the outcome does not say; or NULL bytes */
+    bool may_go_plain; /* TLS did not come about, and would only have been nice to have */
 };
 
 /* How a connection is to be protected. */
 struct protection {
     struct tls_wish wish;
     struct span destination;                     /* the next hop whose wish that is */
+    struct span sender;                          /* as whom to authenticate, maybe */
     uint8_t digest[TLS_WISH_DIGEST_BYTES];       /* of the wish */
     uint8_t rules_digest[TLS_WISH_DIGEST_BYTES]; /* of what the operator says of that next hop */
     bool allows_reuse;                           /* by later deliveries */
+    /* For reports (RFC 8460): by whose policy that is. */
+    enum tlsrpt_policy_type policy_type;
+    struct span policy_domain;
+    struct span policy_text;
+    enum tlsrpt_result policy_failure; /* met on the way to the policy */
+    struct span policy_failure_reason;
+    bool is_host_refused; /* the policy does not name it, and is not enforced */
 };
 
 /* What connections are made with. */
@@ -45,7 +57,8 @@ struct connection_context {
     const struct tables *tables;
     struct connect_client *connector; /* for Unix sockets */
     struct maillog *log;
-    struct tls_client *tls;     /* NULL: there is no TLS */
+    struct tls_client *tls; /* NULL: there is no TLS */
+    struct relay_auth_client *authenticator;
     bool speaks_lmtp;           /* RFC 2033 */
     struct ipc_channel *bounce; /* smtp/notice: who tells the postmaster */
     unsigned notified_troubles; /* of what, enum smtp_trouble */

@@ -4,11 +4,13 @@
 #include <stdlib.h>
 
 #include "base/ascii.h"
+#include "authenticate.h"
 #include "generic.h"
 #include "maillog/delivery.h"
 #include "nexthop.h"
 #include "protection.h"
 #include "resolve.h"
+#include "session_report.h"
 #include "system/file.h"
 #include "system/task.h"
 #include "transaction.h"
@@ -294,8 +296,12 @@ static struct connection *open_connection(struct attempt *attempt, const struct 
     const struct connection_context *context = &delivery->agent->connections;
     struct connection *connection =
         connection_open(context, target, protection, &delivery->arena, failure);
+    session_report_send(delivery->agent, attempt->nexthop, target, protection, connection, failure);
     if (!connection && may_go_plain(delivery, failure)) {
-        const struct protection plain = protection_none();
+        struct protection plain = protection_none();
+        plain.destination = protection->destination;
+        plain.sender = protection->sender;
+        authenticate_mark(delivery->agent->settings, plain.destination, plain.sender, plain.digest);
         note(delivery, failure);
         attempt->session_count++;
         connection = connection_open(context, target, &plain, &delivery->arena, failure);
@@ -324,10 +330,14 @@ static bool try_target_once(struct attempt *attempt, const struct plan_target *t
     bool was_lost_unused, wants_another;
     if (!protection_for_target(delivery->agent, &attempt->rules, attempt->nexthop, target,
                                &delivery->arena, &protection, &failure)) {
+        session_report_send(delivery->agent, attempt->nexthop, target, &protection, NULL, &failure);
         fail_protection(attempt, target, &failure);
         return false;
     }
     protection.destination = attempt->destination;
+    protection.sender = delivery->envelope.reverse_path;
+    authenticate_mark(delivery->agent->settings, protection.destination, protection.sender,
+                      protection.digest);
     struct connection *connection =
         keep_take_target(&delivery->agent->keep, target, protection.digest);
     if (connection && use_kept_connection(attempt, connection, &wants_another) && !wants_another)
@@ -378,6 +388,8 @@ static void try_nexthop(struct attempt *attempt, const struct nexthop *nexthop)
         fail_attempt(attempt, &failure, "", span_empty());
         return;
     }
+    authenticate_mark(agent->settings, span_empty(), delivery->envelope.reverse_path,
+                      attempt->rules.digest);
     if (try_kept_connection(attempt) &&
         (delivery_open_count(delivery) == 0 || delivery->is_corrupt))
         return;

@@ -1,6 +1,7 @@
 /* smtp/greeting - see greeting.h. */
 #include "greeting.h"
 
+#include "authenticate.h"
 #include "greeting_facts.h"
 #include "starttls.h"
 
@@ -70,7 +71,11 @@ static bool say_hello(struct connection *connection, enum connection_stage stage
     *is_accepted = reply.code / 100 == 2;
     if (*is_accepted && stage != STAGE_HELO) {
         smtp_extensions_parse(&reply, &connection->extensions);
-        connection->extensions.auth_mechanisms = connection->extensions.server_name = span_empty();
+        connection->extensions.server_name = span_empty();
+        connection->extensions.auth_mechanisms =
+            arena_copy(&connection->arena, connection->extensions.auth_mechanisms);
+        if (!connection->extensions.auth_mechanisms.bytes)
+            connection->extensions.auth_mechanisms = span_empty();
         discard_extensions(connection, arena);
     }
     if (!*is_accepted)
@@ -143,5 +148,5 @@ bool greeting_exchange(struct connection *connection, struct arena *arena, struc
     case STARTTLS_FAILED:
         return false;
     }
-    return !has_early_reply(connection, failure);
+    return !has_early_reply(connection, failure) && authenticate(connection, arena, failure);
 }

@@ -1,10 +1,12 @@
 # smtp: delivers mail to other servers.
 smtp_parts = \
+	smtp/authenticate.c smtp/authenticate.h \
 	smtp/agent.c smtp/agent.h \
 	smtp/anchors.c smtp/anchors.h \
 	smtp/body.c smtp/body.h \
 	smtp/downgrade.c smtp/downgrade.h \
 	smtp/delivery.c smtp/delivery.h \
+	smtp/domain_policy.c smtp/domain_policy.h \
 	smtp/envelope.c smtp/envelope.h \
 	smtp/generic.c smtp/generic.h \
 	smtp/greeting.c smtp/greeting.h \
@@ -17,6 +19,7 @@ smtp_parts = \
 	smtp/process.c smtp/process.h \
 	smtp/protection.c smtp/protection.h \
 	smtp/resolve.c smtp/resolve.h \
+	smtp/session_report.c smtp/session_report.h \
 	smtp/stage.c smtp/stage.h \
 	smtp/starttls.c smtp/starttls.h \
 	smtp/connection.c smtp/connection.h \

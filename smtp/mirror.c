@@ -22,6 +22,7 @@ static const struct span without_mirror[] = {
     SPAN_LITERAL("fallback_relay"), /* the old name of smtp_fallback_relay */
     SPAN_LITERAL("smtp_chunking"),
     SPAN_LITERAL("smtp_tls_dane_insecure_mx_policy"),
+    SPAN_LITERAL("smtp_tls_mta_sts"),
 };
 
 /* 0: not among the client's settings. */

@@ -45,6 +45,7 @@ static bool set_up_tls(struct service *service, struct agent *agent)
         .verify_depth = settings->smtp_tls_scert_verifydepth,
         .dane_digests = settings->tls_dane_digests,
         .session_lifetime_ms = settings->smtp_tls_session_cache_timeout_ms,
+        .needs_web = settings->smtp_tls_mta_sts,
     };
     const char *digest = arena_string(&service->arena, settings->smtp_tls_fingerprint_digest);
     agent->fingerprint_digest = digest ? EVP_get_digestbyname(digest) : NULL;
@@ -54,12 +55,23 @@ static bool set_up_tls(struct service *service, struct agent *agent)
                     SPAN_PRINTF(settings->smtp_tls_fingerprint_digest));
         return false;
     }
+    if (!tls_keys_prepare()) {
+        service_say(service, "libssl cannot be set up: check the OpenSSL installation");
+        return false;
+    }
     agent->tls = anchors_load(settings, &service->arena, &agent->anchors, problem)
                      ? tls_client_create(&rules, problem)
                      : NULL;
-    if (!agent->tls)
+    if (!agent->tls) {
         service_say(service, "%s", problem);
-    return agent->tls != NULL;
+        return false;
+    }
+    agent->follows_sts = settings->smtp_tls_mta_sts && tls_client_has_web(agent->tls);
+    if (settings->smtp_tls_mta_sts && !agent->follows_sts)
+        service_say(service, "smtp_tls_mta_sts: no policy can be followed, because this system has "
+                             "no certification authorities (Debian: ca-certificates), and "
+                             "smtp_tls_CAfile names none");
+    return true;
 }
 
 static void add_own(struct agent *agent, struct ip_address address)
@@ -158,6 +170,11 @@ bool process_begin(struct service *service)
 {
     struct agent *agent = service->state;
     agent_init(agent, service->loop, &service->log, agent->settings);
+    agent->keys = tls_keys_create(service->loop);
+    if (!agent->keys || !tls_client_use_keys(agent->tls, agent->keys)) {
+        service_say(service, "out of memory");
+        return false;
+    }
     agent->connections.notified_troubles = smtp_trouble_from_words(agent->settings->notify_classes);
     return true;
 }
@@ -180,8 +197,17 @@ void process_on_peer(struct service *service, const struct service_peer *peer, i
     case IPC_ROLE_STSD:
         sts_client_attach(&((struct agent *)service->state)->sts, descriptor);
         break;
+    case IPC_ROLE_KEYD:
+        tls_keys_add_peer(((struct agent *)service->state)->keys, peer->process_number, descriptor);
+        break;
+    case IPC_ROLE_REPORTD:
+        report_client_attach(&((struct agent *)service->state)->reports, descriptor);
+        break;
     case IPC_ROLE_CONNECTD:
         agent_attach_connectd(service->state, descriptor);
+        break;
+    case IPC_ROLE_AUTHD:
+        agent_attach_authd(service->state, descriptor);
         break;
     default:
         file_close(descriptor);

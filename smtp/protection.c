@@ -5,8 +5,7 @@
 
 #include "base/ascii.h"
 #include "dnswire/name.h"
-#include "resolve.h"
-#include "tlsa.h"
+#include "domain_policy.h"
 
 enum { LOOKUP_TIMEOUT_MS = 100000, NAMES_MAX = 32 };
 
@@ -15,7 +14,7 @@ static const char separators[] = ", \t\r\n";
 /* ---- failures ---- */
 
 /* RFC 3463 section 3.8: X.7.5, cryptographic failure. Mail waits until somebody mends it. */
-static bool fail(struct failure *failure, struct span text)
+bool protection_fail(struct failure *failure, struct span text)
 {
     *failure = (struct failure){.outcome = outcome_make(OUTCOME_TEMPORARY, 0, 7, 5,
                                                         text.bytes ? text : SPAN("out of memory")),
@@ -28,7 +27,7 @@ static bool fail_settings(const struct agent *agent, struct span destination, co
 {
     maillog_text(agent->log, LOG_LEVEL_WARNING, span_empty(), "TLS policy for %.*s: %s",
                  SPAN_PRINTF(destination), problem);
-    return fail(failure, SPAN("client TLS configuration problem"));
+    return protection_fail(failure, SPAN("client TLS configuration problem"));
 }
 
 /* ---- the rules of a next hop ---- */
@@ -69,19 +68,21 @@ static size_t list_keys(struct span destination, struct arena *arena,
 }
 
 static bool read_entry(struct agent *agent, struct span destination, struct arena *arena,
-                       struct tls_policy *policy, struct failure *failure)
+                       struct protection_rules *rules, struct failure *failure)
 {
+    struct tls_policy *policy = &rules->policy;
     struct span keys[ADDR_FIND_KEYS_MAX], value;
     char problem[TLS_POLICY_PROBLEM_BYTES];
     const size_t count = list_keys(destination, arena, keys);
     if (count == 0)
-        return fail(failure, span_of(NULL, 0));
+        return protection_fail(failure, span_of(NULL, 0));
     const struct outcome outcome = addr_find(
         &agent->addr, agent->speaks_lmtp ? ADDR_TABLE_LMTP_TLS_POLICY : ADDR_TABLE_SMTP_TLS_POLICY,
         keys, count, clock_deadline_after(LOOKUP_TIMEOUT_MS), arena, &value);
     if (!outcome_is_ok(&outcome))
         return fail_settings(agent, destination, "the table cannot be asked", failure);
-    if (span_is_empty(value) || tls_policy_parse(value, arena, policy, problem) == PARSE_OK)
+    rules->has_entry = !span_is_empty(value);
+    if (!rules->has_entry || tls_policy_parse(value, arena, policy, problem) == PARSE_OK)
         return true;
     return fail_settings(agent, destination, problem, failure);
 }
@@ -135,8 +136,12 @@ bool protection_find_rules(struct agent *agent, const struct nexthop *nexthop,
     struct tls_policy *policy = &rules->policy;
     *rules = (struct protection_rules){.policy.level = level_of_all(settings)};
     if (!span_is_empty(settings->smtp_tls_policy_maps) &&
-        !read_entry(agent, destination, arena, policy, failure))
+        !read_entry(agent, destination, arena, rules, failure))
         return false;
+    rules->follows_sts = settings->smtp_tls_mta_sts && agent->follows_sts &&
+                         (!rules->has_entry || policy->level == TLS_LEVEL_DANE) &&
+                         !nexthop->is_host && nexthop->address.family == IP_FAMILY_NONE &&
+                         span_is_empty(nexthop->path);
     /* On this machine nobody listens; who wants it all the same says so. */
     if (!span_is_empty(nexthop->path) && policy->level == TLS_LEVEL_MAY)
         policy->level = TLS_LEVEL_NONE;
@@ -189,98 +194,6 @@ static bool apply_sites(struct agent *agent, const struct nexthop *nexthop,
             apply_site(agent, target->host, arena, level, &is_found, failure));
 }
 
-/* DANE is not to be had. */
-static bool do_without_dane(struct tls_wish *wish, enum tls_level instead, struct span reason,
-                            struct failure *failure)
-{
-    if (wish->level == TLS_LEVEL_DANE_ONLY)
-        return fail(failure, reason);
-    wish->level = instead;
-    return true;
-}
-
-static bool is_dane_possible(const struct agent *agent, const struct nexthop *nexthop,
-                             const char **why_not)
-{
-    const struct conf_smtp *settings = agent->settings;
-    *why_not = NULL;
-    if (!span_is_empty(nexthop->path))
-        *why_not = "a Unix socket";
-    else if (resolve_is_without_dns(settings) ||
-             !span_equals_ascii_nocase(settings->smtp_dns_support_level, SPAN("dnssec")))
-        *why_not = "configured with dnssec lookups disabled";
-    else if (!agent->speaks_lmtp && settings->ignore_mx_lookup_error)
-        *why_not = "configured with MX lookup errors ignored";
-    return *why_not == NULL;
-}
-
-/* RFC 7672 section 3.2.2: whom a certificate may be made out to that a record of usage 2 vouches
- * for. */
-static bool add_dane_names(const struct nexthop *nexthop, const struct plan_target *target,
-                           struct span base_domain, struct arena *arena, struct tls_wish *wish)
-{
-    struct span *names = arena_alloc(arena, 3 * sizeof(*names));
-    if (!names)
-        return false;
-    names[wish->name_count++] = base_domain;
-    if (target->is_mx)
-        names[wish->name_count++] = nexthop->host;
-    if (target->is_mx && !span_is_empty(target->domain_canonical_name) && target->is_mx_secure)
-        names[wish->name_count++] = target->domain_canonical_name;
-    wish->names = names;
-    return true;
-}
-
-static enum tls_level insecure_mx_level(const struct conf_smtp *settings)
-{
-    enum tls_level level = TLS_LEVEL_MAY;
-    return tls_level_from_name(settings->smtp_tls_dane_insecure_mx_policy, &level) ? level
-                                                                                   : TLS_LEVEL_MAY;
-}
-
-static bool apply_dane(struct agent *agent, const struct nexthop *nexthop,
-                       const struct plan_target *target, struct arena *arena, struct tls_wish *wish,
-                       struct failure *failure)
-{
-    const struct conf_smtp *settings = agent->settings;
-    const bool is_mx_insecure = target->is_mx && !target->is_mx_secure;
-    const enum tls_level insecure_level = insecure_mx_level(settings);
-    const char *why_not;
-    struct tlsa tlsa;
-    if (!is_dane_possible(agent, nexthop, &why_not)) {
-        const struct span text = arena_format(arena, "%.*s: %s %s", SPAN_PRINTF(nexthop->host),
-                                              tls_level_name(wish->level), why_not);
-        if (text.bytes)
-            maillog_text(agent->log, LOG_LEVEL_WARNING, span_empty(), "%.*s", SPAN_PRINTF(text));
-        return do_without_dane(wish, TLS_LEVEL_MAY, text, failure);
-    }
-    if (is_mx_insecure && (wish->level == TLS_LEVEL_DANE_ONLY || insecure_level <= TLS_LEVEL_MAY))
-        return do_without_dane(wish, insecure_level, SPAN("non DNSSEC destination"), failure);
-    tlsa_look_up(&agent->dns, target, settings->smtp_tls_force_insecure_host_tlsa_lookup,
-                 &agent->tls->dane_digests, arena, &tlsa);
-    switch (tlsa.status) {
-    case TLSA_FAILED:
-        return fail(failure, arena_format(arena, "TLSA lookup error for %.*s:%u",
-                                          SPAN_PRINTF(target->host), (unsigned)target->port));
-    case TLSA_NONE:
-        return do_without_dane(wish, TLS_LEVEL_MAY, SPAN("no TLSA records found"), failure);
-    case TLSA_UNUSABLE: /* RFC 7672 section 2.2: who publishes some has TLS */
-        return do_without_dane(wish, TLS_LEVEL_ENCRYPT, SPAN("TLSA records unusable"), failure);
-    case TLSA_FOUND:
-        break;
-    }
-    if (is_mx_insecure && insecure_level == TLS_LEVEL_ENCRYPT) {
-        wish->level = TLS_LEVEL_ENCRYPT;
-        return true;
-    }
-    if (is_mx_insecure)
-        wish->level = TLS_LEVEL_HALF_DANE;
-    wish->records = tlsa.records;
-    wish->record_count = tlsa.count;
-    return add_dane_names(nexthop, target, tlsa.base_domain, arena, wish) ||
-           fail(failure, span_of(NULL, 0));
-}
-
 /* hostname, nexthop, dot-nexthop, or a name. */
 static bool add_names(struct span words, const struct nexthop *nexthop,
                       const struct plan_target *target, struct arena *arena, struct tls_wish *wish)
@@ -315,7 +228,7 @@ static bool add_anchors(struct agent *agent, struct span files, struct span dest
     struct tls_dane_record *records = arena_alloc(arena, TLS_ANCHORS_MAX * sizeof(*records));
     struct span path;
     if (!records)
-        return fail(failure, span_of(NULL, 0));
+        return protection_fail(failure, span_of(NULL, 0));
     while (span_next_word(&files, separators, &path)) {
         const struct anchors_file *file = anchors_find(&agent->anchors, path);
         if (!file)
@@ -330,16 +243,22 @@ static bool add_anchors(struct agent *agent, struct span files, struct span dest
 }
 
 /* Who it must be. */
-static bool find_server(struct agent *agent, const struct protection_rules *rules,
+static bool find_server(struct agent *agent, struct protection_rules *rules,
                         const struct nexthop *nexthop, const struct plan_target *target,
-                        struct arena *arena, struct tls_wish *wish, struct failure *failure)
+                        struct arena *arena, struct protection *protection, struct failure *failure)
 {
+    struct tls_wish *wish = &protection->wish;
     const struct conf_smtp *settings = agent->settings;
     const struct tls_policy *policy = &rules->policy;
     if (!apply_sites(agent, nexthop, target, arena, &wish->level, failure))
         return false;
+    if (tls_level_is_dane(wish->level) &&
+        !domain_policy_apply_dane(agent, nexthop, target, arena, protection, failure))
+        return false;
+    if (wish->level == TLS_LEVEL_MAY && rules->follows_sts)
+        return domain_policy_apply_sts(agent, nexthop, target, arena, rules, protection, failure);
     if (tls_level_is_dane(wish->level))
-        return apply_dane(agent, nexthop, target, arena, wish, failure);
+        return true;
     if (wish->level == TLS_LEVEL_FINGERPRINT)
         wish->fingerprints = policy->matches;
     if (!tls_level_is_pkix(wish->level))
@@ -347,7 +266,7 @@ static bool find_server(struct agent *agent, const struct protection_rules *rule
     if (!add_names(wish->level == policy->level ? policy->matches
                                                 : settings->smtp_tls_verify_cert_match,
                    nexthop, target, arena, wish))
-        return fail(failure, span_of(NULL, 0));
+        return protection_fail(failure, span_of(NULL, 0));
     return span_is_empty(policy->anchor_files) ||
            add_anchors(agent, policy->anchor_files, nexthop->host, arena, wish, failure);
 }
@@ -371,7 +290,7 @@ static bool set_strength(const struct agent *agent, const struct tls_policy *pol
     if (!wish->exclusions.bytes)
         wish->exclusions = exclusions(settings, is_mandatory, arena);
     if (!wish->exclusions.bytes)
-        return fail(failure, span_of(NULL, 0));
+        return protection_fail(failure, span_of(NULL, 0));
     if (tls_wish_check(wish, &bad_word))
         return true;
     (void)snprintf(problem, sizeof(problem), "\"%.*s\" is no protocol or cipher",
@@ -379,28 +298,32 @@ static bool set_strength(const struct agent *agent, const struct tls_policy *pol
     return fail_settings(agent, destination, problem, failure);
 }
 
-static bool find_wish(struct agent *agent, const struct protection_rules *rules,
+static bool find_wish(struct agent *agent, struct protection_rules *rules,
                       const struct nexthop *nexthop, const struct plan_target *target,
-                      struct arena *arena, struct tls_wish *wish, struct failure *failure)
+                      struct arena *arena, struct protection *protection, struct failure *failure)
 {
     const struct tls_policy *policy = &rules->policy;
+    struct tls_wish *wish = &protection->wish;
     *wish =
         (struct tls_wish){.level = policy->level,
                           .server_name = server_name(policy->server_name, nexthop, target),
                           .wildcard_is_many = agent->settings->tls_wildcard_matches_multiple_labels,
                           .fingerprints = span_empty(),
                           .fingerprint_digest = agent->fingerprint_digest};
-    return find_server(agent, rules, nexthop, target, arena, wish, failure) &&
+    return find_server(agent, rules, nexthop, target, arena, protection, failure) &&
            set_strength(agent, policy, nexthop->host, arena, wish, failure);
 }
 
-bool protection_for_target(struct agent *agent, const struct protection_rules *rules,
+bool protection_for_target(struct agent *agent, struct protection_rules *rules,
                            const struct nexthop *nexthop, const struct plan_target *target,
                            struct arena *arena, struct protection *protection,
                            struct failure *failure)
 {
-    *protection = (struct protection){.allows_reuse = rules->allows_reuse};
-    if (!find_wish(agent, rules, nexthop, target, arena, &protection->wish, failure))
+    *protection = (struct protection){.allows_reuse = rules->allows_reuse,
+                                      .policy_domain = span_empty(),
+                                      .policy_text = span_empty(),
+                                      .policy_failure_reason = span_empty()};
+    if (!find_wish(agent, rules, nexthop, target, arena, protection, failure))
         return false;
     if (agent->settings->smtp_tls_wrappermode && !tls_level_is_mandatory(protection->wish.level)) {
         const char *name = agent->speaks_lmtp ? "lmtp" : "smtp";
@@ -408,7 +331,7 @@ bool protection_for_target(struct agent *agent, const struct protection_rules *r
             agent->log, LOG_LEVEL_WARNING, span_empty(),
             "%s_tls_wrappermode requires \"%s_tls_security_level = encrypt\" (or stronger)", name,
             name);
-        return fail(failure, SPAN("client TLS configuration problem"));
+        return protection_fail(failure, SPAN("client TLS configuration problem"));
     }
     memcpy(protection->rules_digest, rules->digest, sizeof(protection->rules_digest));
     tls_wish_digest(&protection->wish, protection->digest);
@@ -420,7 +343,10 @@ struct protection protection_none(void)
     struct protection protection = {.wish = {.level = TLS_LEVEL_NONE,
                                              .server_name = span_empty(),
                                              .fingerprints = span_empty()},
-                                    .destination = span_empty()};
+                                    .destination = span_empty(),
+                                    .policy_domain = span_empty(),
+                                    .policy_text = span_empty(),
+                                    .policy_failure_reason = span_empty()};
     tls_wish_digest(&protection.wish, protection.digest);
     /* What went plain for once is for no other delivery. */
     memset(protection.rules_digest, UINT8_MAX, sizeof(protection.rules_digest));

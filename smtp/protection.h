@@ -13,6 +13,10 @@ struct protection_rules {
     struct tls_policy policy;
     uint8_t digest[TLS_WISH_DIGEST_BYTES]; /* of all that */
     bool allows_reuse;
+    bool has_entry;   /* in smtp_tls_policy_maps: the operator has decided */
+    bool follows_sts; /* the domain's MTA-STS policy counts */
+    bool has_asked_sts;
+    struct sts_policy sts;
 };
 
 /* False, with *failure filled, when it cannot be told now, or what the operator wrote makes no
@@ -21,11 +25,13 @@ MUST_USE bool protection_find_rules(struct agent *agent, const struct nexthop *n
                                     struct span destination, struct arena *arena,
                                     struct protection_rules *rules, struct failure *failure);
 /* The same for one host: it cannot be used when this is false. */
-MUST_USE bool protection_for_target(struct agent *agent, const struct protection_rules *rules,
+MUST_USE bool protection_for_target(struct agent *agent, struct protection_rules *rules,
                                     const struct nexthop *nexthop, const struct plan_target *target,
                                     struct arena *arena, struct protection *protection,
                                     struct failure *failure);
 
+/* Fills a temporary failure of 4.7.5; always false. A text without bytes: memory is out. */
+bool protection_fail(struct failure *failure, struct span text);
 /* None at all. */
 MUST_USE struct protection protection_none(void);
 

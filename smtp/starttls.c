@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "session_report.h"
+
 enum { EXPLANATION_MAX_BYTES = 1024 };
 
 /* RFC 3463 section 3.8: X.7.4 security features not supported, X.7.5 cryptographic failure. */
@@ -103,6 +105,8 @@ static bool shake_hands(struct connection *connection, struct arena *arena, stru
     log_failure(connection, result);
     connection->is_usable = false;
     fail(failure, 5, SPAN("Cannot start TLS: handshake failure"));
+    failure->tls_result = TLSRPT_VALIDATION_FAILURE;
+    failure->tls_reason = arena_copy(arena, span_from_string(connection->tls->reason));
     failure->may_go_plain = connection->protection->wish.level == TLS_LEVEL_MAY;
     return false;
 }
@@ -113,6 +117,9 @@ static bool is_acceptable(struct connection *connection, struct failure *failure
     if (!tls_level_must_match(connection->protection->wish.level) || connection->tls->is_matched)
         return true;
     fail(failure, 5, SPAN("Server certificate not verified"));
+    failure->tls_result = session_report_judge(connection->tls, connection->protection->wish.level);
+    failure->tls_reason =
+        span_from_string(X509_verify_cert_error_string(connection->tls->problem.error));
     return false;
 }
 
@@ -150,6 +157,7 @@ static enum starttls_result start(struct connection *connection, struct arena *a
          arena_format(arena, "TLS is required, but host %s refused to start TLS: %.*s",
                       connection->label, SPAN_PRINTF(diagnostic)));
     failure->diagnostic = diagnostic;
+    failure->tls_result = TLSRPT_STARTTLS_NOT_SUPPORTED;
     return STARTTLS_FAILED;
 }
 
@@ -168,5 +176,6 @@ enum starttls_result starttls_negotiate(struct connection *connection, struct ar
         return STARTTLS_PLAIN;
     fail(failure, 4,
          arena_format(arena, "TLS is required, but was not offered by host %s", connection->label));
+    failure->tls_result = TLSRPT_STARTTLS_NOT_SUPPORTED;
     return STARTTLS_FAILED;
 }

@@ -8,6 +8,13 @@ static const char *const names[TABLES_COUNT][2] = {
     [TABLES_REPLIES] = {"smtp_reply_filter", "lmtp_reply_filter"},
 };
 
+static void warn(void *context, struct span text)
+{
+    const struct tables *tables = context;
+    maillog_text(tables->log, LOG_LEVEL_WARNING, span_empty(), "%s_sasl_mechanism_filter: %.*s",
+                 tables->speaks_lmtp ? "lmtp" : "smtp", SPAN_PRINTF(text));
+}
+
 bool tables_open(struct tables *tables, const struct conf_smtp *settings, bool speaks_lmtp,
                  struct maillog *log, struct conf_error *error)
 {
@@ -21,6 +28,13 @@ bool tables_open(struct tables *tables, const struct conf_smtp *settings, bool s
     for (size_t i = 0; i < TABLES_COUNT; i++)
         tables->lists[i] =
             table_held_open(names[i][speaks_lmtp], values[i], TABLE_KEEP_CASE, error);
+    if (!span_is_empty(settings->smtp_sasl_mechanism_filter)) {
+        const struct table_options options = {.warn = warn, .warn_context = tables};
+        tables->mechanisms =
+            table_match_open(settings->smtp_sasl_mechanism_filter, TABLE_MATCH_EXACT, &options);
+        if (!tables->mechanisms)
+            conf_error_set(error, "out of memory");
+    }
     return error->text[0] == '\0' &&
            status_filter_open(&tables->results,
                               speaks_lmtp ? "lmtp_delivery_status_filter"

@@ -5,6 +5,7 @@
 
 #include "agent/status_filter.h"
 #include "conf/smtp.h"
+#include "table/match.h"
 
 enum tables_kind {
     TABLES_DISCARDED_KEYWORDS,
@@ -15,6 +16,7 @@ enum tables_kind {
 
 struct tables {
     struct table_list *lists[TABLES_COUNT]; /* NULL: none */
+    struct table_match *mechanisms;         /* smtp_sasl_mechanism_filter; NULL: all pass */
     struct status_filter results;
     struct maillog *log;
     bool speaks_lmtp; /* the parameters have other names */

@@ -1,5 +1,5 @@
-/* submitd/submission - in what a submission server differs from one that takes mail of other servers.
- * Interface: submission_prepare(). Callers: main. */
+/* submitd/submission - in what a submission server differs from one that takes mail of other
+ * servers. Interface: submission_prepare(). Callers: main. */
 #ifndef SUBMITD_SUBMISSION_H
 #define SUBMITD_SUBMISSION_H
 

@@ -8,6 +8,7 @@ include tests/lib/queuefile/local.mk
 include tests/lib/queuestore/local.mk
 include tests/lib/dsn/local.mk
 include tests/lib/mtasts/local.mk
+include tests/lib/tlsrpt/local.mk
 include tests/lib/system/local.mk
 include tests/lib/sandbox/local.mk
 include tests/lib/conf/local.mk

@@ -45,6 +45,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/conf/usage.c lib/conf/usage.h \
 	lib/conf/value.c lib/conf/value.h
 lib_libposthouse_a_SOURCES += lib/conf/pickup.h lib/conf/catalogue/pickup.def
+lib_libposthouse_a_SOURCES += lib/conf/reportd.h lib/conf/catalogue/reportd.def
 lib_libposthouse_a_SOURCES += lib/conf/stsd.h lib/conf/catalogue/stsd.def
 lib_libposthouse_a_SOURCES += lib/conf/fetchd.h lib/conf/catalogue/fetchd.def
 lib_libposthouse_a_SOURCES += lib/conf/authd.h lib/conf/catalogue/authd.def

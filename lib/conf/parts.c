@@ -18,6 +18,7 @@
 #include "conf/pickup.h"
 #include "conf/pipe.h"
 #include "conf/qmgr.h"
+#include "conf/reportd.h"
 #include "conf/smtp.h"
 #include "conf/smtpd.h"
 #include "conf/stsd.h"
@@ -164,6 +165,14 @@ static const struct conf_parameter parameters_of_qmgr[] = {
 };
 #undef CONF_STRUCT
 
+#define CONF_STRUCT conf_reportd
+static const struct conf_parameter parameters_of_reportd[] = {
+#include "conf/catalogue/rows.h"
+#include "conf/catalogue/reportd.def"
+#include "conf/catalogue/end.h"
+};
+#undef CONF_STRUCT
+
 #define CONF_STRUCT conf_smtp
 static const struct conf_parameter parameters_of_smtp[] = {
 #include "conf/catalogue/rows.h"
@@ -246,6 +255,7 @@ PART_OF(master, conf_master_settings) /* struct conf_master is master.cf */
 PART(pickup)
 PART(pipe)
 PART(qmgr)
+PART(reportd)
 PART(smtp)
 PART(smtpd)
 PART(stsd)
@@ -273,6 +283,7 @@ const struct conf_part *const conf_parts[] = {
     &conf_part_pickup,
     &conf_part_pipe,
     &conf_part_qmgr,
+    &conf_part_reportd,
     &conf_part_smtp,
     &conf_part_smtpd,
     &conf_part_stsd,

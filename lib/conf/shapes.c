@@ -182,6 +182,25 @@ static void check_servers(const struct conf_shape_question *question, struct con
         }
 }
 
+/* Of our own: nothing completes it. */
+static void check_own_address(const struct conf_shape_question *question,
+                              struct conf_notices *notices)
+{
+    const struct span value = question->value;
+    const size_t at = span_find_last_byte(value, '@');
+    if (at == 0 || !is_host_name(span_after(value, at + 1)) || has_any_byte(value, " \t<>,"))
+        complain(question, notices, CONF_NOTICE_ERROR, "an address is allowed, user@domain");
+}
+
+static void check_https(const struct conf_shape_question *question, struct conf_notices *notices)
+{
+    if (!span_is_empty(question->value) &&
+        (!span_starts_with_ascii_nocase(question->value, SPAN("https://")) ||
+         has_any_byte(question->value, " \t#")))
+        complain(question, notices, CONF_NOTICE_ERROR,
+                 "https://HOST/PATH or https://HOST:PORT/PATH is allowed, or nothing");
+}
+
 static bool is_port_name(struct span text)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
@@ -383,6 +402,7 @@ static const struct {
     {"address_verify_relay_transport", check_transport},
     {"address_verify_virtual_transport", check_transport},
     {"address_verify_relayhost", check_next_hops},
+    {"auth_oauth2_introspection_url", check_https},
     {"best_mx_transport", check_transport},
     {"command_directory", check_path},
     {"command_execution_directory", check_delivery_text},
@@ -422,6 +442,8 @@ static const struct {
     {"smtp_helo_name", check_host_name},
     {"smtp_tcp_port", check_port},
     {"smtpd_reject_footer", check_expansion},
+    {"tlsrpt_contact_info", check_own_address},
+    {"tlsrpt_sender", check_own_address},
     {"virtual_gid_maps", check_owner},
     {"virtual_mailbox_base", check_path},
     {"virtual_transport", check_transport},

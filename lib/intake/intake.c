@@ -604,7 +604,10 @@ struct outcome intake_commit(struct intake_message *message, const struct queue_
     } else if (make_extents(message, header_block, &extents) && message->recipient_count > 0) {
         outcome = commit_written(message, envelope, buffer_span(&extents), arena, deadline_ms);
     }
-    intake_abandon(message); /* harmless where qmgr has had its say on this id */
+    if (outcome_is_ok(&outcome))
+        release(message);
+    else
+        intake_abandon(message); /* harmless where qmgr has had its say on this id */
     return outcome;
 }
 

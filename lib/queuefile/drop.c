@@ -19,6 +19,7 @@ static const struct record_field header_fields[] = {
     FIELD(4, RECORD_UINT32, false, flags, DROP_FLAG_ALL),
     FIELD(5, RECORD_TEXT, false, envid, QUEUE_TEXT_MAX_BYTES),
     FIELD(6, RECORD_ENUM, false, ret, QUEUE_RETURN_HEADERS),
+    FIELD(7, RECORD_TEXT, false, owner, QUEUE_TEXT_MAX_BYTES),
 };
 #undef FIELD
 

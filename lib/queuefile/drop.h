@@ -32,6 +32,7 @@ struct drop_header {
     uint64_t time_us;
     struct span sender;    /* as given; empty: the null reverse-path */
     struct span full_name; /* for a From field that is missing; may be empty */
+    struct span owner;     /* login name of who runs sendmail: is told if the sender cannot be */
     uint32_t flags;
     struct span envid;
     enum queue_return ret;

@@ -45,8 +45,12 @@ enum {
                                           of XFORWARD */
     QUEUE_FLAG_VERIFY = 1 << 4, /* sendmail -bv: is not delivered; what would be is reported */
     QUEUE_FLAG_TRACE = 1 << 5,  /* sendmail -v: the first attempt is reported, whatever came */
-    QUEUE_FLAG_LOOPS = 1 << 6,  /* too many hops, from who cannot be refused: it fails */
-    QUEUE_FLAG_ALL = (1 << 7) - 1
+    /* From who cannot be refused; it fails: */
+    QUEUE_FLAG_LOOPS = 1 << 6,      /* too many hops */
+    QUEUE_FLAG_TOO_BIG = 1 << 7,    /* only its beginning is here */
+    QUEUE_FLAG_BAD_SENDER = 1 << 8, /* the reverse-path is the owner's, since the sender is none */
+    QUEUE_FLAGS_RETURNED = QUEUE_FLAG_LOOPS | QUEUE_FLAG_TOO_BIG | QUEUE_FLAG_BAD_SENDER,
+    QUEUE_FLAG_ALL = (1 << 9) - 1
 };
 
 struct queue_content_facts {

@@ -63,11 +63,14 @@ const char *sasl_hash_name(enum sasl_hash hash);
 size_t sasl_hash_length(enum sasl_hash hash);
 
 /* Channel bindings. The bytes come from whoever has the TLS connection. */
-enum sasl_binding {
-    SASL_BINDING_TLS_EXPORTER,         /* RFC 9266: TLS 1.3, and 1.2 with extended master secret */
-    SASL_BINDING_TLS_UNIQUE,           /* RFC 5929 section 3: TLS 1.2 and before */
-    SASL_BINDING_TLS_SERVER_END_POINT, /* RFC 5929 section 4: hash of the server's certificate */
-    SASL_BINDING_COUNT
+enum sasl_binding {                            /* in the order in which a client prefers them */
+                    SASL_BINDING_TLS_UNIQUE,   /* RFC 5929 section 3: TLS 1.2 and before, the usual
+                                                  one */
+                    SASL_BINDING_TLS_EXPORTER, /* RFC 9266: TLS 1.3, and 1.2 with extended master
+                                                  secret */
+                    SASL_BINDING_TLS_SERVER_END_POINT, /* RFC 5929 section 4: hash of the server's
+                                                          certificate */
+                    SASL_BINDING_COUNT
 };
 
 /* An empty span: this connection has no such binding. */

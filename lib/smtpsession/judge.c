@@ -197,14 +197,19 @@ static enum judge_ruling check_verified(struct judge *judge, bool is_recipient)
         : judge->recipient && span_is_empty(judge->verdict->expansion.records)
             ? judge->recipient->text
             : span_empty();
+    const struct smtpsession_unverified *rules =
+        is_recipient ? &settings->unverified_recipient : &settings->unverified_sender;
+    bool is_undecided = false;
     /* RFC 3463: X.1.1, X.1.7. */
     if (span_is_empty(address) ||
-        session_is_verified(judge->session, address,
-                            is_recipient ? &settings->unverified_recipient
-                                         : &settings->unverified_sender,
-                            is_recipient ? "Recipient" : "Sender", is_recipient ? 1 : 7, &refusal))
+        session_is_verified(judge->session, address, rules, is_recipient ? "Recipient" : "Sender",
+                            is_recipient ? 1 : 7, &refusal, &is_undecided))
         return JUDGE_GOES_ON;
-    return judge_refuse_as(judge, refusal);
+    if (!is_undecided || rules->defers_at_once || judge->only_warns)
+        return judge_refuse_as(judge, refusal);
+    if (outcome_is_ok(&judge->if_permitted)) /* the first that asks */
+        judge->if_permitted = refusal;
+    return JUDGE_GOES_ON;
 }
 
 /* ---- words about who sends ---- */

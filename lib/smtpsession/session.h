@@ -52,6 +52,7 @@ struct smtpsession_unverified {
     uint16_t reject_code;
     uint16_t defer_code;
     struct span reject_reason; /* empty: what the probe came to */
+    bool defers_at_once;       /* when nobody can say now, and not only if nothing else refuses */
 };
 
 /* Lists of restrictions, in the order in which they are asked. */

@@ -251,7 +251,7 @@ void session_notify(struct smtpsession *session);
  * "Sender" or "Recipient"; detail: of the status. */
 MUST_USE bool session_is_verified(struct smtpsession *session, struct span address,
                                   const struct smtpsession_unverified *settings, const char *what,
-                                  uint16_t detail, struct outcome *refusal);
+                                  uint16_t detail, struct outcome *refusal, bool *is_undecided);
 
 /* judge.c: may it be? lists: bits by enum smtpsession_list. recipient and verdict are NULL where
  * there is no recipient. When not, *refusal is the whole answer. */

@@ -4,7 +4,7 @@
 
 bool session_is_verified(struct smtpsession *session, struct span address,
                          const struct smtpsession_unverified *settings, const char *what,
-                         uint16_t detail, struct outcome *refusal)
+                         uint16_t detail, struct outcome *refusal, bool *is_undecided)
 {
     const struct smtpsession_service *service = session->service;
     struct outcome found;
@@ -12,6 +12,7 @@ bool session_is_verified(struct smtpsession *session, struct span address,
                                     &found);
     if (outcome_is_ok(&found))
         return true;
+    *is_undecided = found.kind != OUTCOME_PERMANENT;
     const uint16_t code =
         found.kind == OUTCOME_PERMANENT ? settings->reject_code : settings->defer_code;
     if (code < 400) /* 250: let it pass */

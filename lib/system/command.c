@@ -87,6 +87,12 @@ static NORETURN void become_feeder(const struct run *run, pid_t parent)
 
 /* ---- in the parent ---- */
 
+static void end_input(struct run *run)
+{
+    file_close(run->input[1]);
+    run->input[1] = -1;
+}
+
 static bool start(struct run *run)
 {
     const pid_t parent = getpid();
@@ -107,9 +113,10 @@ static bool start(struct run *run)
             return false;
     }
     file_close(run->input[0]);
-    file_close(run->input[1]);
     file_close(run->output[1]);
-    run->input[0] = run->input[1] = run->output[1] = -1;
+    run->input[0] = run->output[1] = -1;
+    if (!run->command->feed)
+        end_input(run);
     return true;
 }
 
@@ -136,20 +143,50 @@ static bool read_some(struct run *run)
     return count > 0;
 }
 
+static int wait_for(pid_t child)
+{
+    int status = -1;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    return status;
+}
+
+static void kill_program(const struct run *run)
+{
+    (void)kill(-run->program, SIGKILL);
+    (void)kill(run->program, SIGKILL);
+}
+
+/* Only a whole message comes to an end: a program that saw the end of half of one would take it for
+ * the message. */
+static void take_feeder(struct run *run)
+{
+    const int status = wait_for(run->feeder);
+    run->feeder = 0;
+    run->result->feed_error = WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
+    if (run->result->feed_error != 0)
+        kill_program(run);
+    end_input(run);
+}
+
 /* Until the program itself ends: what it leaves in the background may keep its output open. False:
  * the time is over. */
 static bool watch(struct run *run)
 {
     for (;;) {
-        struct pollfd events[2] = {{run->program_fd, POLLIN, 0}, {run->output[0], POLLIN, 0}};
+        struct pollfd events[3] = {{run->program_fd, POLLIN, 0},
+                                   {run->output[0], POLLIN, 0},
+                                   {run->feeder > 0 ? run->feeder_fd : -1, POLLIN, 0}};
         const int64_t left_ms = run->deadline_ms - clock_monotonic_ms();
         if (left_ms <= 0)
             return false;
-        if (poll(events, 2, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms) < 0) {
+        if (poll(events, 3, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms) < 0) {
             if (errno != EINTR)
                 return false;
             continue;
         }
+        if (events[2].revents)
+            take_feeder(run);
         if (events[1].revents)
             (void)read_some(run);
         if (!events[0].revents)
@@ -158,14 +195,6 @@ static bool watch(struct run *run)
             ;
         return true;
     }
-}
-
-static int wait_for(pid_t child)
-{
-    int status = -1;
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        ;
-    return status;
 }
 
 static bool feeder_ends_in_time(const struct run *run)
@@ -182,10 +211,8 @@ static bool feeder_ends_in_time(const struct run *run)
 static void take_status(struct run *run, bool is_in_time)
 {
     struct command_result *result = run->result;
-    if (!is_in_time) {
-        (void)kill(-run->program, SIGKILL);
-        (void)kill(run->program, SIGKILL);
-    }
+    if (!is_in_time)
+        kill_program(run);
     const int status = wait_for(run->program);
     result->end = !is_in_time         ? COMMAND_TIMED_OUT
                   : WIFEXITED(status) ? COMMAND_EXITED
@@ -196,8 +223,7 @@ static void take_status(struct run *run, bool is_in_time)
     /* A program that is gone no longer reads, unless something of it is left that does. */
     if (!feeder_ends_in_time(run))
         (void)kill(run->feeder, SIGKILL);
-    const int feeder_status = wait_for(run->feeder);
-    result->feed_error = WIFEXITED(feeder_status) ? WEXITSTATUS(feeder_status) : EIO;
+    take_feeder(run);
 }
 
 static void trim_output(struct command_result *result)
@@ -304,6 +330,12 @@ struct outcome command_outcome(const struct command *command, const struct comma
 {
     const struct span output = span_of(result->output, result->output_length);
     const char *between = span_is_empty(output) ? "" : ". Command output: ";
+    /* It saw less than the message: whatever it says is about something else. */
+    if (result->feed_error != 0 && result->end != COMMAND_TIMED_OUT &&
+        result->end != COMMAND_NOT_STARTED)
+        return say(true, 3, 0,
+                   arena_format(arena, "Command failed: %s: \"%.*s\"",
+                                strerrordesc_np(result->feed_error), SPAN_PRINTF(command->text)));
     switch (result->end) {
     case COMMAND_NOT_STARTED:
         return say(true, 3, 0,
@@ -323,10 +355,6 @@ struct outcome command_outcome(const struct command *command, const struct comma
     }
     if (result->number != 0)
         return exit_outcome(command, result->number, output, arena);
-    if (result->feed_error != 0)
-        return say(true, 3, 0,
-                   arena_format(arena, "Command failed: %s: \"%.*s\"",
-                                strerrordesc_np(result->feed_error), SPAN_PRINTF(command->text)));
     return outcome_make(OUTCOME_OK, 250, 0, 0, arena_copy(arena, output));
 }
 

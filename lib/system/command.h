@@ -26,7 +26,8 @@ struct command {
     int64_t time_limit_ms;
     /* Runs in a process of its own and writes the message to the descriptor. 0: done, or the
      * program did not want all of it (EPIPE); else an error number of its own, to be found in the
-     * result. NULL: the program's input is empty. */
+     * result, and the program is killed before it sees an end of its input. NULL: the program's
+     * input is empty. */
     int (*feed)(void *context, int descriptor);
     void *feed_context;
 };
@@ -48,9 +49,9 @@ struct command_result {
 
 void command_run(const struct command *command, struct command_result *result);
 
-/* What became of the message. OK: the reason is the output. Otherwise, in this order: an enhanced
- * status code at the head of the output, the meaning of the exit status in sysexits.h, "Command
- * died"; a message that could not be written to the end is put off. The reason lives in the
+/* What became of the message. OK: the reason is the output. Otherwise, in this order: a message
+ * that could not be written to the end is put off; an enhanced status code at the head of the
+ * output, the meaning of the exit status in sysexits.h, "Command died". The reason lives in the
  * arena. */
 MUST_USE struct outcome command_outcome(const struct command *command,
                                         const struct command_result *result, struct arena *arena);

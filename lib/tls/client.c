@@ -10,7 +10,10 @@
 #include "system/random.h"
 #include "tls/protocols.h"
 
-enum { SERVER_NAME_MAX_BYTES = 256 };
+enum {
+    SERVER_NAME_MAX_BYTES = 256,
+    KEYS_PATIENCE_MS = 2000 /* how long a connection waits for keyd's first answer */
+};
 
 /* ---- what holds for all ---- */
 
@@ -53,6 +56,23 @@ static bool set_up(SSL_CTX *context, uint32_t verify_depth, const struct tls_dan
     return tls_dane_enable(context, digests);
 }
 
+static bool load_web(struct tls_client *client, const struct tls_client_rules *rules,
+                     char problem[TLS_AUTHORITIES_PROBLEM_BYTES])
+{
+    struct tls_authorities authorities = rules->authorities;
+    authorities.has_defaults = true;
+    client->web = X509_STORE_new();
+    if (client->web)
+        return tls_authorities_load(client->web, &authorities, problem);
+    (void)snprintf(problem, TLS_AUTHORITIES_PROBLEM_BYTES, "out of memory");
+    return false;
+}
+
+bool tls_client_has_web(const struct tls_client *client)
+{
+    return client->web && sk_X509_OBJECT_num(X509_STORE_get0_objects(client->web)) > 0;
+}
+
 struct tls_client *tls_client_create(const struct tls_client_rules *rules,
                                      char problem[TLS_AUTHORITIES_PROBLEM_BYTES])
 {
@@ -83,7 +103,9 @@ struct tls_client *tls_client_create(const struct tls_client_rules *rules,
                        TLS_AUTHORITIES_PROBLEM_BYTES - 1, error.text);
         goto failed;
     }
-    if (tls_authorities_load(SSL_CTX_get_cert_store(client->context), &rules->authorities, problem))
+    if (tls_authorities_load(SSL_CTX_get_cert_store(client->context), &rules->authorities,
+                             problem) &&
+        (!rules->needs_web || load_web(client, rules, problem)))
         return client;
 failed:
     tls_client_destroy(&client);
@@ -97,8 +119,15 @@ void tls_client_destroy(struct tls_client **client_pointer)
     if (!client)
         return;
     tls_sessions_destroy(&client->sessions);
+    X509_STORE_free(client->web);
     SSL_CTX_free(client->context);
     free(client);
+}
+
+bool tls_client_use_keys(struct tls_client *client, struct tls_keys *keys)
+{
+    client->keys = keys;
+    return tls_keys_serve(keys, client->context, false);
 }
 
 /* ---- digests of wishes ---- */
@@ -118,7 +147,7 @@ static void digest_all(const struct tls_wish *wish, struct span place,
     unsigned length = 0;
     ASSERT(digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1);
     const uint64_t numbers[] = {(uint64_t)wish->level, wish->name_count, wish->record_count,
-                                wish->wildcard_is_many};
+                                wish->wildcard_is_many, wish->trusts_web};
     (void)EVP_DigestUpdate(digest, numbers, sizeof(numbers));
     add_bytes(digest, place);
     add_bytes(digest, wish->protocols);
@@ -206,6 +235,8 @@ static bool apply(SSL *ssl, const struct tls_client *client, const struct tls_wi
     if ((wish->protocols.bytes && !set_protocols(ssl, wish->protocols)) ||
         !set_ciphers(ssl, client, wish))
         return false;
+    if (wish->trusts_web && client->web && SSL_set1_verify_cert_store(ssl, client->web) != 1)
+        return false;
     if (tls_level_is_dane(wish->level))
         return tls_dane_apply(ssl, wish->records, wish->record_count, wish->names,
                               wish->name_count);
@@ -232,8 +263,7 @@ static bool has_name(X509 *certificate, const struct tls_wish *wish)
     return false;
 }
 
-static bool is_matched(const struct tls_peer *peer, const struct tls_wish *wish, X509 *certificate,
-                       bool is_trusted)
+static bool is_matched(const struct tls_peer *peer, const struct tls_wish *wish, bool is_trusted)
 {
     switch (wish->level) {
     case TLS_LEVEL_FINGERPRINT:
@@ -244,7 +274,7 @@ static bool is_matched(const struct tls_peer *peer, const struct tls_wish *wish,
         return is_trusted; /* libssl has compared the names where they count */
     case TLS_LEVEL_VERIFY:
     case TLS_LEVEL_SECURE:
-        return is_trusted && has_name(certificate, wish);
+        return peer->is_proven;
     case TLS_LEVEL_NONE:
     case TLS_LEVEL_MAY:
     case TLS_LEVEL_ENCRYPT:
@@ -265,13 +295,14 @@ static void judge(SSL *ssl, const struct tls_wish *wish, struct tls_peer *peer)
         !tls_fingerprint_key(certificate, digest, peer->key_fingerprint))
         peer->certificate_fingerprint[0] = peer->key_fingerprint[0] = '\0';
     const bool is_trusted = SSL_get_verify_result(ssl) == X509_V_OK;
-    peer->is_matched = is_matched(peer, wish, certificate, is_trusted);
+    peer->is_proven = is_trusted && has_name(certificate, wish);
+    peer->is_matched = is_matched(peer, wish, is_trusted);
     /* An insecure MX record may have named any host: which one it is says nothing. */
     if (peer->is_matched && wish->level != TLS_LEVEL_HALF_DANE)
         peer->trust = LOG_TLS_VERIFIED;
     else
         peer->trust = is_trusted ? LOG_TLS_TRUSTED : LOG_TLS_UNTRUSTED;
-    if (is_trusted && !peer->is_matched && tls_level_is_pkix(wish->level))
+    if (is_trusted && !peer->is_proven && !tls_level_is_dane(wish->level) && wish->name_count > 0)
         peer->problem = (struct tls_verify_problem){.error = X509_V_ERR_HOSTNAME_MISMATCH};
 }
 
@@ -282,6 +313,23 @@ static void resume(struct tls_client *client, SSL *ssl, const struct tls_peer *p
     if (session)
         (void)SSL_set_session(ssl, session); /* or there is a full handshake */
     SSL_SESSION_free(session);
+}
+
+/* keyd is needed only where there is a certificate to show; a server that asks for none never sees
+ * it. */
+static enum stream_result shake_hands(struct tls_client *client, struct stream *stream,
+                                      struct tls_handshake *handshake)
+{
+    struct tls_keys_handshake signer;
+    if (!client->keys ||
+        tls_keys_await_status(client->keys, clock_deadline_after(KEYS_PATIENCE_MS)) !=
+            TLS_KEY_STATUS_FOUND)
+        return tls_stream_handshake(stream, handshake);
+    tls_keys_handshake_begin(&signer, client->keys, handshake->ssl);
+    handshake->waiter = &signer.waiter;
+    const enum stream_result result = tls_stream_handshake(stream, handshake);
+    tls_keys_handshake_end(&signer);
+    return result;
 }
 
 enum stream_result tls_client_handshake(struct tls_client *client, struct stream *stream,
@@ -302,7 +350,7 @@ enum stream_result tls_client_handshake(struct tls_client *client, struct stream
     resume(client, ssl, peer);
     SSL_set_connect_state(ssl);
     struct tls_handshake handshake = {.ssl = ssl, .deadline_ms = deadline_ms};
-    const enum stream_result result = tls_stream_handshake(stream, &handshake);
+    const enum stream_result result = shake_hands(client, stream, &handshake);
     if (result == STREAM_OK) {
         judge(tls_stream_ssl(stream), wish, peer);
     } else {

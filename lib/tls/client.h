@@ -7,6 +7,7 @@
 
 #include "tls/authorities.h"
 #include "tls/facts.h"
+#include "tls/keys.h"
 #include "tls/policy.h"
 #include "tls/sessions.h"
 #include "tls/settings.h"
@@ -21,6 +22,7 @@ struct tls_client_rules {
     uint32_t verify_depth;
     struct span dane_digests;
     int64_t session_lifetime_ms;
+    bool needs_web; /* the authorities of the web, too, for wishes that trust them */
     /* What a wish does not say otherwise. Last: gcc 12 with -ftrivial-auto-var-init clears padding
      * that follows an array of structures at the wrong place. */
     struct tls_settings settings;
@@ -28,15 +30,22 @@ struct tls_client_rules {
 
 struct tls_client {
     SSL_CTX *context;
+    X509_STORE *web; /* NULL: not needed */
     struct tls_settings settings;
     struct tls_sessions sessions;
     struct tls_dane_digests dane_digests;
+    struct tls_keys *keys; /* NULL: there is no certificate to show */
 };
 
 /* Reads files: before the sandbox. NULL with *problem filled. */
 MUST_USE struct tls_client *tls_client_create(const struct tls_client_rules *rules,
                                               char problem[TLS_AUTHORITIES_PROBLEM_BYTES]);
 void tls_client_destroy(struct tls_client **client);
+/* Certificates to show, and signatures, come from there. keys lasts as long as the client. False
+ * when memory is out. */
+MUST_USE bool tls_client_use_keys(struct tls_client *client, struct tls_keys *keys);
+/* Is there anybody whom wishes that trust the web could trust? */
+MUST_USE bool tls_client_has_web(const struct tls_client *client);
 
 /* What a connection is to be like. */
 struct tls_wish {
@@ -48,6 +57,7 @@ struct tls_wish {
     const struct span *names; /* one of them must be the certificate's: DANE, verify, secure */
     size_t name_count;
     bool wildcard_is_many;
+    bool trusts_web;          /* the system's authorities, beside those of the client */
     struct span fingerprints; /* words, at that level */
     const EVP_MD *fingerprint_digest;
     /* DANE: the server's; verify, secure: trust anchors in the place of the authorities. */
@@ -64,7 +74,8 @@ void tls_wish_digest(const struct tls_wish *wish, uint8_t digest[TLS_WISH_DIGEST
 struct tls_peer {
     struct log_tls facts;
     enum log_tls_trust trust;
-    bool is_matched;                   /* the wish for a certain server has come true */
+    bool is_matched; /* the wish for a certain server has come true */
+    bool is_proven;  /* the certificate is trusted and has one of the names, whatever the level */
     struct tls_verify_problem problem; /* error 0: none, or nobody has looked (a resumed session) */
     char reason[TLS_REASON_MAX_BYTES]; /* of a handshake that failed */
     char certificate_fingerprint[TLS_FINGERPRINT_MAX_BYTES];

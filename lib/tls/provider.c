@@ -349,13 +349,19 @@ static int open_provider(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in
     return 1;
 }
 
+/* They stay loaded as long as the process lives. */
+static OSSL_PROVIDER *default_provider, *own_provider;
+
 bool tls_provider_load(void)
 {
     /* Of two that have an algorithm libcrypto takes the first: everything that is not said to be of
      * this provider goes to the default one. */
-    return OSSL_PROVIDER_load(NULL, "default") != NULL &&
-           OSSL_PROVIDER_add_builtin(NULL, PROVIDER_NAME, open_provider) == 1 &&
-           OSSL_PROVIDER_load(NULL, PROVIDER_NAME) != NULL;
+    if (!default_provider)
+        default_provider = OSSL_PROVIDER_load(NULL, "default");
+    if (default_provider && !own_provider &&
+        OSSL_PROVIDER_add_builtin(NULL, PROVIDER_NAME, open_provider) == 1)
+        own_provider = OSSL_PROVIDER_load(NULL, PROVIDER_NAME);
+    return own_provider != NULL;
 }
 
 EVP_PKEY *tls_provider_key(EVP_PKEY *public_key)

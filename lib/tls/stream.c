@@ -112,6 +112,25 @@ static int enter(struct tls_handshake *handshake)
     return result;
 }
 
+/* As Postfix's log has it: "error:0A000418:SSL routines::tlsv1 alert unknown ca:FILE:LINE:DATA:".
+ */
+static void take_library_error(char text[TLS_REASON_MAX_BYTES])
+{
+    const char *file = NULL, *data = NULL;
+    int line = 0, flags = 0;
+    char words[TLS_REASON_MAX_BYTES];
+    const unsigned long error = ERR_peek_error_all(&file, &line, NULL, &data, &flags);
+    if (!error) {
+        tls_take_error(text);
+        return;
+    }
+    ERR_error_string_n(error, words, sizeof(words));
+    const bool has_data = data && *data && (flags & ERR_TXT_STRING);
+    (void)snprintf(text, TLS_REASON_MAX_BYTES, "%.120s:%s:%d:%s%s", words, file ? file : "", line,
+                   has_data ? data : "", has_data ? ":" : ""); /* cut when too long */
+    ERR_clear_error();
+}
+
 /* The peer has gone: no mistake of the protocol, though OpenSSL 3 has a text for it. */
 static bool is_unexpected_end(void)
 {
@@ -134,7 +153,7 @@ static enum stream_result fail(struct stream *stream, struct tls_handshake *hand
                        error ? strerrordesc_np(error) : "lost connection");
     } else {
         stream->error = EPROTO;
-        tls_take_error(handshake->reason);
+        take_library_error(handshake->reason);
     }
     return STREAM_FAILED;
 }

@@ -27,7 +27,8 @@ struct tls_handshake {
     SSL *ssl;                        /* in accept or connect state, without a socket */
     const struct tls_waiter *waiter; /* NULL: nothing but the socket is waited for */
     int64_t deadline_ms;
-    /* After STREAM_FAILED: what libssl or the kernel said, or "lost connection". */
+    /* After STREAM_FAILED: what the kernel said, "lost connection", or, where stream->error is
+     * EPROTO, what libssl said, in the shape of Postfix's log. */
     char reason[TLS_REASON_MAX_BYTES];
 };
 

@@ -9,3 +9,7 @@ tests_keyd_keyd_test_LDADD = $(test_libs) $(DB_LIBS) $(SSL_LIBS)
 tests_keyd_signable_test_SOURCES = tests/keyd/signable_test.c keyd/signable.c tests/test.h
 tests_keyd_signable_test_LDADD = $(test_libs)
 endif
+fuzz_targets += tests/fuzz/keyd_signable_fuzz
+tests_fuzz_keyd_signable_fuzz_SOURCES = tests/fuzz/keyd_signable_fuzz.c keyd/signable.c $(fuzz_main)
+tests_fuzz_keyd_signable_fuzz_LDADD = $(posthouse_libs)
+tests_fuzz_keyd_signable_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)

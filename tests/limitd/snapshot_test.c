@@ -25,7 +25,8 @@ static void encode_sample(bool is_whole, struct buffer *bytes)
     add(&counters, LIMIT_KIND_GREETING, "192.0.2.1", 1, 86400000, NOW_MS - 20000);
     add(&counters, LIMIT_KIND_SENDER_MESSAGE, "a@example.org", 9, 3600000, NOW_MS);
     add(&counters, LIMIT_KIND_GREETING, "192.0.2.2", 1, MINUTE_MS, NOW_MS - MINUTE_MS); /* over */
-    counters_hold(&counters, counters_get(&counters, LIMIT_KIND_CONNECTION, SPAN("x"), NOW_MS));
+    assert_true(counters_hold(&counters,
+                              counters_get(&counters, LIMIT_KIND_CONNECTION, SPAN("x"), NOW_MS)));
     buffer_init(bytes, NULL, CAPACITY_BYTES);
     snapshot_encode(&counters, is_whole, 41, TIME_US, NOW_MS, bytes);
     assert_true(buffer_ok(bytes));

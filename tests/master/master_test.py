@@ -16,8 +16,8 @@ import time
 
 BUILD = pathlib.Path(os.environ.get("top_builddir", "."))
 PROGRAMS = ("logd", "qmgr", "addrd", "dnsd", "smtpd", "smtp", "local", "virtual", "bounce",
-            "error", "discard", "limitd", "pipe", "lmtp", "connectd", "verify", "pickup", "stsd",
-            "authd", "fetchd", "keyd")
+            "error", "discard", "limitd", "pipe", "lmtp", "connectd", "verify", "pickup", "stsd", "authd",
+            "reportd", "fetchd", "keyd")
 DEADLINE_S = float(os.environ.get("POSTHOUSE_TESTS_DEADLINE", "30"))
 NOBODY = 65534
 
@@ -28,7 +28,7 @@ local unix - n n - - local
 """
 LISTENING = min(2, len(os.sched_getaffinity(0)))
 COUNT = LISTENING + len(("logd", "qmgr", "addrd", "dnsd", "smtp", "local", "bounce", "limitd", "pickup", "stsd",
-                         "authd", "fetchd", "keyd", "connectd"))
+                         "reportd", "authd", "fetchd", "keyd", "connectd"))
 
 
 def wait_until(question, what):
@@ -366,7 +366,7 @@ def sessions_finish_after_a_reload(place):
     one.ok("reload")
     # The one that is not done, and the helpers that it may need.
     wait_until(lambda: {program for _, program, _ in one.processes(generation=1)} ==
-               {"local", "addrd", "dnsd", "authd", "connectd", "fetchd", "logd"}, "all others are gone")
+               {"local", "addrd", "dnsd", "authd", "connectd", "fetchd", "keyd", "logd"}, "all others are gone")
     wait_until(lambda: [name for name, _, _ in one.processes("draining")] == ["patient"],
                "only the patient one is left")
     one.ok("stop")

@@ -119,9 +119,9 @@ static void write_file(const char *directory, const char *name, const char *text
 }
 
 static const char *const files[] = {
-    "main.cf",  "master.cf", "logd",   "qmgr",  "addrd",   "dnsd",   "smtpd", "smtp",
-    "local",    "virtual",   "bounce", "error", "discard", "limitd", "pipe",  "lmtp",
-    "connectd", "verify",    "pickup", "stsd",  "authd",   "fetchd", "keyd",  "submitd"};
+    "main.cf", "master.cf", "logd",  "qmgr",    "addrd",  "dnsd", "smtpd",  "smtp",     "local",
+    "virtual", "bounce",    "error", "discard", "limitd", "pipe", "lmtp",   "connectd", "verify",
+    "pickup",  "stsd",      "authd", "reportd", "fetchd", "keyd", "submitd"};
 
 static int make_place(void **state)
 {
@@ -211,11 +211,13 @@ static void test_plans(void **state)
          4},
         {"two transports of one program", "",
          "smtp unix - - y - 1 smtp\nrelay unix - - y - 1 smtp\n  -o smtp_helo_timeout=5\n",
-         HELPERS "smtp=smtp*1 relay=smtp*1 bounce=bounce*1 limitd=limitd*1 pickup=pickup*1 "
-                 "stsd=stsd*1 fetchd=fetchd*1",
+         HELPERS "smtp=smtp*1 relay=smtp*1 bounce=bounce*1 limitd=limitd*1 connectd=connectd*1 "
+                 "pickup=pickup*1 "
+                 "stsd=stsd*1 reportd=reportd*1 authd=authd*1 fetchd=fetchd*1 keyd=keyd*1",
          0},
         {"who connects comes with who needs it", "", "store unix - - y - 1 lmtp\n",
-         HELPERS "bounce=bounce*1 limitd=limitd*1 store=lmtp*1 connectd=connectd*1 pickup=pickup*1",
+         HELPERS "bounce=bounce*1 limitd=limitd*1 store=lmtp*1 connectd=connectd*1 pickup=pickup*1 "
+                 "authd=authd*1 keyd=keyd*1",
          0},
         {"a limit of processes", "default_process_limit = 1\n", "2525 inet n - y - - smtpd\n",
          HELPERS "2525=smtpd*1 bounce=bounce*1 limitd=limitd*1 connectd=connectd*1 pickup=pickup*1 "
@@ -262,13 +264,13 @@ static void test_no_master_cf(void **state)
     char text[1024];
     size_t remark_count;
     describe(*state, "default_process_limit = 1\n", NULL, text, sizeof(text), &remark_count);
-    assert_string_equal(text,
-                        HELPERS "smtp=smtpd*1 smtp=smtp*1 relay=smtp*1 local=local*1 "
-                                "virtual=virtual*1 bounce=bounce*1 error=error*1 retry=error*1 "
-                                "discard=discard*1 limitd=limitd*1 lmtp=lmtp*1 connectd=connectd*1 "
-                                "verify=verify*1 pickup=pickup*1 "
-                                "stsd=stsd*1 authd=authd*1 fetchd=fetchd*1 keyd=keyd*1 "
-                                "submission=submitd*1 submissions=submitd*1");
+    assert_string_equal(text, HELPERS
+                        "smtp=smtpd*1 smtp=smtp*1 relay=smtp*1 local=local*1 "
+                        "virtual=virtual*1 bounce=bounce*1 error=error*1 retry=error*1 "
+                        "discard=discard*1 limitd=limitd*1 lmtp=lmtp*1 connectd=connectd*1 "
+                        "verify=verify*1 pickup=pickup*1 "
+                        "stsd=stsd*1 authd=authd*1 reportd=reportd*1 fetchd=fetchd*1 keyd=keyd*1 "
+                        "submission=submitd*1 submissions=submitd*1");
 }
 
 static void test_no_program(void **state)

@@ -31,6 +31,7 @@
 #include "conf/submitd.h"
 #include "conf/fetchd.h"
 #include "conf/stsd.h"
+#include "conf/reportd.h"
 #include "conf/verify.h"
 #include "conf/virtual.h"
 #include "sandbox/probe.h"
@@ -70,6 +71,8 @@ static const struct row {
     {"pipe", IPC_ROLE_PIPE, &conf_part_pipe, SANDBOX_SOCKETPAIR},
     {"fetchd", IPC_ROLE_FETCHD, &conf_part_fetchd, SANDBOX_CONNECT | SANDBOX_STREAMS},
     {"stsd", IPC_ROLE_STSD, &conf_part_stsd, SANDBOX_READ_FD | SANDBOX_WRITE_FD | SANDBOX_SYNC},
+    {"reportd", IPC_ROLE_REPORTD, &conf_part_reportd,
+     SANDBOX_READ_FD | SANDBOX_WRITE_FD | SANDBOX_SYNC},
     {"verify", IPC_ROLE_VERIFY, &conf_part_verify, SANDBOX_READ_FD | SANDBOX_WRITE_FD},
     {"authd", IPC_ROLE_AUTHD, &conf_part_authd, SANDBOX_STREAMS | SANDBOX_ACCEPT},
     {"pickup", IPC_ROLE_PICKUP, &conf_part_pickup,
@@ -105,6 +108,7 @@ static int set_up(void **state)
     make_directory(fixture, "data", 0);
     make_directory(fixture, "data/authd", 0);
     make_directory(fixture, "data/limitd", 0);
+    make_directory(fixture, "data/reportd", 0);
     make_directory(fixture, "data/stsd", 0);
     make_directory(fixture, "data/verify", 0);
     make_directory(fixture, "mail", owner);
@@ -232,6 +236,7 @@ PROBE_TEST(discard)
 PROBE_TEST(pipe)
 PROBE_TEST(fetchd)
 PROBE_TEST(stsd)
+PROBE_TEST(reportd)
 PROBE_TEST(verify)
 PROBE_TEST(pickup)
 PROBE_TEST(authd)
@@ -257,6 +262,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_pipe, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_fetchd, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stsd, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_reportd, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_verify, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pickup, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_authd, set_up, tear_down),

@@ -24,6 +24,7 @@ probe_daemons += tests/sandbox/logd_probe
 probe_daemons += tests/sandbox/pickup_probe
 probe_daemons += tests/sandbox/pipe_probe
 probe_daemons += tests/sandbox/qmgr_probe
+probe_daemons += tests/sandbox/reportd_probe
 probe_daemons += tests/sandbox/smtp_probe
 probe_daemons += tests/sandbox/smtpd_probe
 probe_daemons += tests/sandbox/stsd_probe
@@ -72,6 +73,8 @@ tests_sandbox_stsd_probe_SOURCES = $(stsd_stsd_SOURCES)
 tests_sandbox_stsd_probe_LDADD = $(probe_libs) $(stsd_stsd_LDADD)
 tests_sandbox_keyd_probe_SOURCES = $(keyd_keyd_SOURCES)
 tests_sandbox_keyd_probe_LDADD = $(probe_libs) $(keyd_keyd_LDADD)
+tests_sandbox_reportd_probe_SOURCES = $(reportd_reportd_SOURCES)
+tests_sandbox_reportd_probe_LDADD = $(probe_libs) $(reportd_reportd_LDADD)
 tests_sandbox_verify_probe_SOURCES = $(verify_verify_SOURCES)
 tests_sandbox_verify_probe_LDADD = $(probe_libs) $(verify_verify_LDADD)
 

@@ -533,7 +533,8 @@ static bool start(struct world *world, const char *program, enum ipc_role role,
                             EV_READ | EV_PERSIST, on_connection, server) == 0);
         ASSERT(event_add(&server->event, NULL) == 0);
     }
-    (void)snprintf(main_text, sizeof(main_text), "%s_tcp_port = %u\nmyhostname = client.test\n%s\n",
+    (void)snprintf(main_text, sizeof(main_text),
+                   "%s_tcp_port = %u\nmyhostname = client.test\nsmtp_tls_mta_sts = no\n%s\n",
                    part->name, (unsigned)world->port, settings);
     if (!daemon_start(&world->smtp, world->loop, program, role, part, main_text))
         return false;

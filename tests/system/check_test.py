@@ -68,6 +68,8 @@ FATAL = [
     ("relayhost = [192.0.2.1", r'main\.cf, line LINE: relayhost = \[192\.0\.2\.1: "\[192\.0\.2\.1" is no next hop'),
     ("smtp_bind_address = eth0", r"main\.cf, line LINE: smtp_bind_address = eth0: an IPv4 address is allowed"),
     ("smtp_bind_address6 = 192.0.2.1", r"main\.cf, line LINE: smtp_bind_address6 = 192\.0\.2\.1: an IPv6 address is"),
+    ("tlsrpt_contact_info = postmaster", r'main\.cf, line LINE: tlsrpt_contact_info = postmaster: an address is allowed'),
+    ("auth_oauth2_introspection_url = http://login.example/", r'auth_oauth2_introspection_url = http:.*: https://HOST/PATH '),
     ("dns_servers = 192.0.2.1:53, 192.0.2", r'main\.cf, line LINE: dns_servers = .*: "192\.0\.2" is no resolver'),
     ("smtpd_reject_footer = ${client", r"main\.cf, line LINE: smtpd_reject_footer = \$\{client: '\}' is missing"),
     ("smtp_tcp_port = 70000", r"main\.cf, line LINE: smtp_tcp_port = 70000: no port has this name"),

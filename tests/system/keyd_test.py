@@ -451,3 +451,20 @@ def test_tickets_are_not_on_disk(keys):
         targets = [os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")]
         assert not [target for target in targets
                     if target.startswith("/") and not target.startswith(("/dev/", "/memfd:"))], targets
+
+
+# ---- clients
+
+def test_client_certificates(keys, make_instance):
+    """smtp shows the certificate that its settings name, and keyd signs for it."""
+    one = keys()
+    make_chain(one.keys, "own", "rsa")
+    make_chain(one.keys, "client", "ed", subject="client.here.test")
+    there = make_instance("there", settings={
+        "smtpd_tls_security_level": "encrypt", "smtpd_tls_ask_ccert": "yes", "smtpd_tls_loglevel": "2",
+        "smtpd_tls_chain_files": one.keys / "own.pem"}).start()
+    start(one, relayhost=f"[{there.address}]:{there.port}", smtp_tls_security_level="encrypt",
+          smtp_tls_eccert_file=one.keys / "client.pem")
+    one.send("you@there.test")
+    there.wait_for_mail("you@there.test")
+    there.wait_for_log(r"subject_CN=client\.here\.test")

@@ -7,6 +7,7 @@ import stat
 
 import pytest
 
+from harness import reports
 from harness.instance import small_message, wait_until
 
 NOBODY = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
@@ -125,6 +126,25 @@ def test_how_it_ends(commands, end, dsn, status, text):
     here = commands.start()
     here.send("you@here.test")
     here.wait_for_log(rf"relay=ends, .*, dsn={re.escape(dsn)}, status={status} \({text}\)$")
+
+
+def test_final_delivery_is_told(commands):
+    """Flag X: the sender hears that it was delivered, and without it that it was relayed."""
+    commands.add("final", "flags=X", "x")
+    commands.add("onward", "", "x")
+    here = commands.start(virtual_transport="virtual", relay_domains="final.test, onward.test",
+                          transport_maps="inline:{ final.test=final:, onward.test=onward: }")
+    with here.client() as client:
+        client.ehlo()
+        client.mail("you@here.test")
+        for domain in ("final.test", "onward.test"):
+            assert client.rcpt(f"a@{domain}", ["NOTIFY=SUCCESS"])[0] == 250
+        assert client.data(b"Subject: x\r\n\r\n")[0] == 250
+    wait_until(lambda: here.messages("you@here.test"), "the report is there")
+    here.wait_for_empty_queue()
+    reports_of = [reports.check(path.read_bytes())[3] for path in here.messages("you@here.test")]
+    actions = {address: fields["Action"] for found in reports_of for address, fields in found.items()}
+    assert actions == {"a@final.test": "delivered", "a@onward.test": "relayed"}
 
 
 def test_time_limit(commands):

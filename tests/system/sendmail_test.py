@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import pwd
 import re
 import shutil
 import signal
@@ -11,7 +12,7 @@ import time
 import pytest
 
 from harness.instance import wait_until
-from harness.processes import processes_of, running
+from harness.processes import Injection, processes_of, running
 
 USER, OTHER = 61001, 61002
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -476,14 +477,36 @@ def test_a_loop(make_instance):
     assert dropped(one) == []
 
 
-def test_a_huge_file(make_instance):
+@pytest.mark.parametrize("settings, content", [
+    ({"message_size_limit": 100000}, "Subject: s\n\n" + "x" * 70 + "\n" + "y" * 2000000 + "\n"),
+    ({"header_size_limit": 2000}, "Subject: s\n" + "X-Field: one of many\n" * 500 + "\nThe body.\n"),
+    ({"header_size_limit": 2000}, "Subject: s\nX-Long: " + "z" * 5000 + "\n\nThe body.\n"),
+], ids=["message", "header", "field"])
+def test_a_huge_file(make_instance, settings, content):
+    """Limits that are lower now than when it was dropped: it goes back to its sender."""
     one = here(make_instance, message_size_limit=0)
     one.start()
     one.stop()
-    one.sendmail("-f", "me", "you", content="Subject: s\n\n" + "x" * 70 + "\n" + "y" * 2000000 + "\n")
-    one.set(message_size_limit=100000)
+    one.sendmail("-f", "two", "you", content=content)
+    one.set(**settings)
     one.start()
-    one.wait_for_log("the message is too big; moved to maildrop/corrupt")
+    [report] = one.wait_for_mail("two@here.test")
+    assert "message size exceeds the limit" in report.as_string() and "Subject: s" in report.as_string()
+    one.wait_for_log(r"to=<you@here.test>.*dsn=5\.3\.4, status=bounced")
+    one.wait_for_empty_queue()
+    assert dropped(one) == [] and not one.messages("you@here.test")
+
+
+def test_a_sender_that_is_no_address(make_instance):
+    """Whoever sent it gets it back; it does not disappear in a directory of the mail system."""
+    one = make_instance("here", users=["you@here.test", f"{pwd.getpwuid(os.geteuid()).pw_name}@here.test"],
+                        settings={"myorigin": "here.test"})
+    one.start()
+    one.sendmail("-f", "s" * 900, "you@here.test")
+    [report] = one.wait_for_mail(f"{pwd.getpwuid(os.geteuid()).pw_name}@here.test")
+    assert "the sender is no address" in report.as_string() and "One line." in report.as_string()
+    one.wait_for_empty_queue()
+    assert dropped(one) == [] and not one.messages("you@here.test")
 
 
 def test_a_reload_and_other_queue_managers(make_instance):
@@ -522,3 +545,19 @@ def test_killed_at_any_moment(make_instance):
     subjects = [message["Subject"] for message in one.wait_for_mail("you@here.test")]
     assert sorted(subjects) == sorted(f"number {number}" for number in range(count))
     one.tolerate("killed by signal 9")
+
+
+def test_no_news_from_the_kernel(make_instance, workspace):
+    """Where the watch of the directory fails, it is read each second, and pickup does not spin."""
+    one = here(make_instance)
+    one.start()
+    one.tolerate("tells of no dropped files any more")
+    running(one.programs, "pickup")
+    trace = Injection(one.programs, "pickup", "read", "error=EIO", "1+", workspace / "trace")
+    try:
+        one.sendmail("-f", "sender@here.test", "you@here.test")
+        one.wait_for_log("the kernel tells of no dropped files any more: .*; looking each second")
+        one.wait_for_mail("you@here.test")
+    finally:
+        count = trace.end()
+    assert 1 <= count < 20

@@ -4,6 +4,7 @@ default, certificates of clients, and sessions that are many or hang."""
 import contextlib
 import os
 import re
+import resource
 import shutil
 import smtplib
 import socket
@@ -121,15 +122,15 @@ def test_swaks(protected, how):
 def test_sessions_are_resumed(protected, tmp_path, version, is_wrapped):
     one = protected()
     session = tmp_path / "session"
-    first = s_client(one, version, "-sess_out", session, stdin="EHLO x\r\nQUIT\r\n",
-                     is_wrapped=is_wrapped)
+    # It leaves when the server does: in TLS 1.3 the ticket comes after the handshake.
+    first = s_client(one, version, "-ign_eof", "-sess_out", session, is_wrapped=is_wrapped)
     assert "New, TLSv1" in first and session.exists(), first
     again = s_client(one, version, "-sess_in", session, is_wrapped=is_wrapped)
     assert "Reused, TLSv1" in again, again
     one.set(smtpd_tls_session_cache_timeout="0")
     one.reload()
     never = tmp_path / "never"
-    s_client(one, version, "-sess_out", never, stdin="EHLO x\r\nQUIT\r\n", is_wrapped=is_wrapped)
+    s_client(one, version, "-ign_eof", "-sess_out", never, is_wrapped=is_wrapped)
     assert not never.exists() or \
         "Reused, TLSv1" not in s_client(one, version, "-sess_in", never, is_wrapped=is_wrapped)
 
@@ -293,6 +294,11 @@ def open_session(one, context):
 
 def test_many_sessions_in_one_process(make_instance):
     """An idle one has to stay small."""
+    descriptors = SESSIONS + 1000
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < descriptors:
+        pytest.skip(f"{descriptors} descriptors are not to be had")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, descriptors), hard))
     one = make_instance("here", smtpd_processes="1", settings={
         "smtpd_client_limit": SESSIONS + 100, "smtpd_tls_security_level": "may",
         "smtpd_client_connection_count_limit": "0", "smtpd_timeout": "600s"})

@@ -71,6 +71,22 @@ def test_nobody_can_say(make_instance):
         assert rcpt(one, "some@far.test")[0] == 250
 
 
+def test_what_else_refuses(make_instance):
+    """Where nobody can say, a later restriction may refuse for good; or, with defer, none is asked."""
+    with sinks.Sink(script={"RCPT": "450 4.3.0 later"}) as sink:
+        one = make_instance("here", settings=relaying_to(
+            sink, smtpd_recipient_restrictions="reject_unverified_recipient, "
+            "check_recipient_access inline:{ {bad@far.test=REJECT not here} }, permit_mynetworks")).start()
+        assert rcpt(one, "bad@far.test") == (554, "5.7.1 <bad@far.test>: Recipient address rejected: not here")
+        assert rcpt(one, "other@far.test")[0] == 450
+        one.set(reject_tempfail_action="defer")
+        one.reload()
+        assert rcpt(one, "bad@far.test")[0] == 450
+        one.set(unverified_recipient_tempfail_action="defer_if_permit")
+        one.reload()
+        assert rcpt(one, "bad@far.test")[0] == 554
+
+
 def test_a_client_does_not_wait_for_ever(make_instance):
     """address_verify_poll_count times the delay; the answer counts for the next one."""
     with sinks.Sink(delay_s=1.5) as sink:

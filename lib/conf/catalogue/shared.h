@@ -55,6 +55,9 @@
 #define CONF_SHARED_smtp_tls_mta_sts CONF_BOOL(smtp_tls_mta_sts, "yes", \
     "Follow the MTA-STS policies of the domains that mail goes to (RFC 8461), where DANE has nothing to say.")
 
+#define CONF_SHARED_smtp_tlsrpt_enable CONF_BOOL(smtp_tlsrpt_enable, "no", \
+    "Count TLS sessions, and report on them to the domains that ask for it (TLSRPT, RFC 8460).")
+
 /* Servers that are asked over HTTPS. */
 #define CONF_SHARED_auth_oauth2_introspection_url CONF_TEXT(auth_oauth2_introspection_url, "", 0, 2048, \
     "Where an OAuth token is asked about (RFC 7662), as https://HOST/PATH or https://HOST:PORT/PATH; empty: nowhere.")
@@ -146,6 +149,8 @@
 #define CONF_SHARED_export_environment CONF_TEXT(export_environment, "TZ MAIL_CONFIG LANG", 0, CONF_TEXT_MAX, \
     "Environment of commands: names, whose values are the mail system's, and name=value.")
 /* Delivery to servers. */
+#define CONF_SHARED_send_cyrus_sasl_authzid CONF_BOOL(send_cyrus_sasl_authzid, "no", \
+    "Name the user twice when authenticating at another server: as who is there, and as whom to act for.")
 #define CONF_SHARED_smtp_generic_maps CONF_TABLES(smtp_generic_maps, "", \
     "Tables of other names for addresses in mail that leaves by SMTP.")
 #define CONF_SHARED_lmtp_generic_maps CONF_TABLES(lmtp_generic_maps, "", \

@@ -21,10 +21,12 @@ static const struct {
     {"{MD5-CRYPT}$1$dXc3I7Rw$ctlgjDdWJLMT.qwHsWhXR1", "U*U*U*U", PASSWORD_DIFFERS},
     {"{SHA256-CRYPT}$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5", "Hello world!",
      PASSWORD_MATCHES},
-    {"{SHA512-CRYPT}$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBF"
+    {"{SHA512-CRYPT}$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/"
+     "O817G3uBnIFNjnQJuesI68u4OTLiBF"
      "dcbYEdFCoEOfaS35inz1",
      "Hello world!", PASSWORD_MATCHES},
-    {"{CRYPT}$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdF"
+    {"{CRYPT}$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/"
+     "O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdF"
      "CoEOfaS35inz1",
      "Hello world", PASSWORD_DIFFERS},
     {"{SHA256-CRYPT}$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3", "Hello world!",

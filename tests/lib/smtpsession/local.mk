@@ -1,6 +1,36 @@
 # tests of lib/smtpsession
 if HAVE_CMOCKA
 smtpsession_harness = tests/lib/smtpsession/harness.c tests/lib/smtpsession/harness.h tests/test.h
+smtpsession_tests = tests/lib/smtpsession/chunks_test \
+	tests/lib/smtpsession/extensions_test \
+	tests/lib/smtpsession/misbehaviour_test \
+	tests/lib/smtpsession/restrictions_test \
+	tests/lib/smtpsession/session_test \
+	tests/lib/smtpsession/tls_test \
+	tests/lib/smtpsession/transcripts_test
+check_PROGRAMS += $(smtpsession_tests)
+TESTS += $(smtpsession_tests)
+tests_lib_smtpsession_chunks_test_SOURCES = tests/lib/smtpsession/chunks_test.c \
+	$(smtpsession_harness)
+tests_lib_smtpsession_chunks_test_LDADD = $(test_libs) $(SSL_LIBS) $(DB_LIBS)
+tests_lib_smtpsession_extensions_test_SOURCES = tests/lib/smtpsession/extensions_test.c \
+	$(smtpsession_harness)
+tests_lib_smtpsession_extensions_test_LDADD = $(test_libs) $(SSL_LIBS) $(DB_LIBS)
+tests_lib_smtpsession_misbehaviour_test_SOURCES = tests/lib/smtpsession/misbehaviour_test.c \
+	$(smtpsession_harness)
+tests_lib_smtpsession_misbehaviour_test_LDADD = $(test_libs) $(SSL_LIBS) $(DB_LIBS)
+tests_lib_smtpsession_restrictions_test_SOURCES = tests/lib/smtpsession/restrictions_test.c \
+	$(smtpsession_harness)
+tests_lib_smtpsession_restrictions_test_LDADD = $(test_libs) $(SSL_LIBS) $(DB_LIBS)
+tests_lib_smtpsession_session_test_SOURCES = tests/lib/smtpsession/session_test.c \
+	$(smtpsession_harness)
+tests_lib_smtpsession_session_test_LDADD = $(test_libs) $(SSL_LIBS) $(DB_LIBS)
+tests_lib_smtpsession_tls_test_SOURCES = tests/lib/smtpsession/tls_test.c \
+	$(smtpsession_harness)
+tests_lib_smtpsession_tls_test_LDADD = $(test_libs) $(SSL_LIBS) $(DB_LIBS)
+tests_lib_smtpsession_transcripts_test_SOURCES = tests/lib/smtpsession/transcripts_test.c \
+	$(smtpsession_harness)
+tests_lib_smtpsession_transcripts_test_LDADD = $(test_libs) $(SSL_LIBS) $(DB_LIBS)
 smtpsession_tests =
 smtpsession_tests += tests/lib/smtpsession/chunks_test
 smtpsession_tests += tests/lib/smtpsession/extensions_test

@@ -1,0 +1,287 @@
+/* authd/relay - see relay.h. */
+#include "relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "auth/relay.h"
+#include "relay_server.h"
+#include "system/file.h"
+#include "system/note.h"
+
+enum { PATHS_MAX = 64, DESCRIPTOR_LIMIT = 256 };
+
+/* Tables may be files, other processes, or name services. */
+#define SERVER_PROMISES                                                                            \
+    (SANDBOX_RECEIVE_FDS | SANDBOX_STREAMS | SANDBOX_READ_FILES | SANDBOX_THREADS |                \
+     SANDBOX_CONNECT | SANDBOX_CONNECT_LOCAL | SANDBOX_NSS)
+
+/* What name services read. */
+static const char *const system_paths[] = {"/etc",   "/usr/lib", "/usr/lib64", "/lib",
+                                           "/lib64", "/run",     "/var/run"};
+
+/* What the keeper and its children need to know. */
+struct keeper {
+    const struct conf_authd *settings;
+    struct sandbox_path paths[PATHS_MAX];
+    size_t path_count;
+    uid_t uid; /* of its children */
+    gid_t gid;
+    const struct sandbox_filter *filter;
+};
+
+/* ---- the processes that serve ---- */
+
+struct descriptors {
+    int all[DESCRIPTOR_LIMIT];
+    size_t count;
+};
+
+static bool close_in(const struct keeper *keeper, unsigned promises,
+                     const struct sandbox_filter *filter, uid_t uid, gid_t gid,
+                     const struct descriptors *kept, const char *who)
+{
+    const struct sandbox_profile profile = {.promises = promises,
+                                            .kept_fds = kept->all,
+                                            .kept_fd_count = kept->count,
+                                            .uid = uid,
+                                            .gid = gid,
+                                            .paths = keeper->paths,
+                                            .path_count = keeper->path_count,
+                                            .filter = filter,
+                                            .descriptor_limit = DESCRIPTOR_LIMIT};
+    struct sandbox_error error;
+    if (sandbox_enter(&profile, &error))
+        return true;
+    (void)fprintf(stderr, "authd %s: %s: %s\n", who, error.step, strerror(error.error_number));
+    return false;
+}
+
+/* Of what it inherits the client's alone. */
+static void close_others(int kept)
+{
+    if (kept > STDERR_FILENO + 1)
+        (void)close_range(STDERR_FILENO + 1, (unsigned)kept - 1, 0);
+    (void)close_range((unsigned)kept + 1, ~0U, 0);
+}
+
+/* The client's, and the files of tables, which are root's to open and now are. */
+static void find_open(struct descriptors *open)
+{
+    for (int descriptor = STDERR_FILENO + 1; descriptor < DESCRIPTOR_LIMIT; descriptor++)
+        if (fcntl(descriptor, F_GETFD) >= 0)
+            open->all[open->count++] = descriptor;
+}
+
+static NORETURN void run_server(const struct keeper *keeper, enum ipc_role role, int descriptor)
+{
+    struct relay_server *server = calloc(1, sizeof(*server));
+    struct descriptors open = {.count = 0};
+
+    close_others(descriptor);
+    if (!server || !relay_server_init(server, keeper->settings, role))
+        _exit(EXIT_FAILURE);
+    find_open(&open);
+    if (close_in(keeper, SERVER_PROMISES, keeper->filter, keeper->uid, keeper->gid, &open,
+                 "relay server"))
+        relay_server_run(server, role, descriptor);
+    _exit(EXIT_FAILURE);
+}
+
+/* ---- the keeper ---- */
+
+static void on_serve(struct ipc_channel *channel, const struct ipc_delivery *delivery,
+                     void *context)
+{
+    const struct ipc_relay_auth_serve *message = delivery->message;
+    (void)channel;
+    if (delivery->type == IPC_RELAY_AUTH_SERVE && fork() == 0)
+        run_server(context, (enum ipc_role)message->role, message->socket);
+    /* The parent's end is closed; when the fork failed the client sees that, and asks again. */
+}
+
+static void on_dispatcher_gone(struct ipc_channel *channel UNUSED, const char *reason UNUSED,
+                               void *context UNUSED)
+{
+    _exit(EXIT_SUCCESS);
+}
+
+static NORETURN void run_keeper(struct keeper *keeper, int descriptor)
+{
+    static const struct ipc_permission permissions[] = {
+        {IPC_RELAY_AUTH_SERVE, IPC_ROLE_BIT(IPC_ROLE_AUTHD)}, {0, 0}};
+    static const struct ipc_channel_handlers handlers = {on_serve, on_dispatcher_gone, permissions};
+    const struct descriptors kept = {.all = {descriptor}, .count = 1};
+    struct loop *loop;
+
+    note_detach();
+    if (signal(SIGCHLD, SIG_IGN) == SIG_ERR || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        _exit(EXIT_FAILURE);
+    sandbox_warm_up_common();
+    keeper->filter = sandbox_filter_create(SERVER_PROMISES, false);
+    if (!keeper->filter || !sandbox_warm_up_crypto() ||
+        !close_in(keeper, SERVER_PROMISES | SANDBOX_SPAWN, NULL,
+                  keeper->uid == SANDBOX_SAME_USER ? SANDBOX_SAME_USER : getuid(),
+                  keeper->uid == SANDBOX_SAME_USER ? SANDBOX_SAME_GROUP : getgid(), &kept,
+                  "relay keeper"))
+        _exit(EXIT_FAILURE);
+    loop = loop_create();
+    if (!loop || !ipc_channel_create(loop, descriptor, IPC_ROLE_AUTHD, &handlers, keeper))
+        _exit(EXIT_FAILURE);
+    loop_run(loop);
+    _exit(EXIT_SUCCESS);
+}
+
+/* ---- before the sandbox ---- */
+
+static void add_path(struct keeper *keeper, const char *path)
+{
+    for (size_t i = 0; i < keeper->path_count; i++)
+        if (strcmp(keeper->paths[i].path, path) == 0)
+            return;
+    if (keeper->path_count < PATHS_MAX)
+        keeper->paths[keeper->path_count++] =
+            (struct sandbox_path){path, SANDBOX_PATH_READ | SANDBOX_PATH_OPTIONAL};
+}
+
+/* The directory, since a table that is made anew is another file in it. */
+static void add_directory(struct keeper *keeper, struct span file, struct arena *arena)
+{
+    const size_t slash = span_find_last_byte(file, '/');
+    const char *directory = slash == file.length ? "."
+                            : slash == 0         ? "/"
+                                                 : arena_string(arena, span_first(file, slash));
+    if (directory)
+        add_path(keeper, directory);
+}
+
+static void add_table(struct keeper *keeper, const struct table *table, struct arena *arena)
+{
+    const struct span file = table_file(table);
+    const char *name = file.length > 0 ? arena_string(arena, file) : NULL;
+    char *resolved = name ? realpath(name, NULL) : NULL;
+
+    if (name)
+        add_directory(keeper, file, arena);
+    if (resolved)
+        add_directory(keeper, span_from_string(resolved), arena);
+    free(resolved);
+    for (size_t i = 0; i < table_part_count(table); i++)
+        add_table(keeper, table_part(table, i), arena);
+}
+
+static bool add_tables(struct keeper *keeper, struct span names, struct arena *arena)
+{
+    struct table_list *list = table_list_open(names, NULL);
+    for (size_t i = 0; list && i < table_list_count(list); i++)
+        add_table(keeper, table_list_at(list, i), arena);
+    const bool is_open = list != NULL;
+    if (list)
+        table_list_close(&list);
+    return is_open;
+}
+
+bool relay_start(struct authd *authd)
+{
+    struct service *service = authd->service;
+    const struct conf_authd *conf = authd->conf;
+    struct keeper *keeper;
+    int ends[2];
+
+    authd->relay_descriptor = -1;
+    if (span_is_empty(conf->smtp_sasl_password_maps) &&
+        span_is_empty(conf->lmtp_sasl_password_maps))
+        return true;
+    keeper = arena_alloc(&service->arena, sizeof(*keeper));
+    if (!keeper) {
+        service_say(service, "out of memory");
+        return false;
+    }
+    keeper->settings = conf;
+    keeper->uid = service->profile.uid;
+    keeper->gid = service->profile.gid;
+    for (size_t i = 0; i < ARRAY_LENGTH(system_paths); i++)
+        add_path(keeper, system_paths[i]);
+    if (!add_tables(keeper, conf->smtp_sasl_password_maps, &service->arena) ||
+        !add_tables(keeper, conf->lmtp_sasl_password_maps, &service->arena)) {
+        service_say(service, "out of memory");
+        return false;
+    }
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+        service_say(service, "socketpair: %s", strerror(errno));
+        return false;
+    }
+    const pid_t child = fork();
+    if (child == 0)
+        run_keeper(keeper, ends[1]);
+    const int error = errno;
+    file_close(ends[1]);
+    authd->relay_descriptor = ends[0];
+    if (child < 0)
+        service_say(service, "cannot start a process: %s", strerror(error));
+    return child > 0;
+}
+
+/* ---- the dispatcher ---- */
+
+static void on_keeper_gone(struct ipc_channel *channel, const char *reason, void *context)
+{
+    struct authd *authd = context;
+    (void)channel;
+    (void)reason;
+    ipc_channel_destroy(&authd->relay);
+    /* This process cannot make another. */
+    maillog_text(&authd->service->log, LOG_LEVEL_WARNING, span_empty(),
+                 "the process for passwords of other servers is gone; starting over");
+    service_leave(authd->service, EXIT_FAILURE);
+}
+
+static const struct ipc_permission no_permissions[] = {{0, 0}};
+
+bool relay_begin(struct authd *authd)
+{
+    static const struct ipc_channel_handlers handlers = {NULL, on_keeper_gone, no_permissions};
+
+    if (authd->relay_descriptor < 0)
+        return true;
+    authd->relay = ipc_channel_create(authd->service->loop, authd->relay_descriptor, IPC_ROLE_AUTHD,
+                                      &handlers, authd);
+    return authd->relay != NULL;
+}
+
+/* There are no passwords for anybody. */
+static void refuse(struct ipc_channel *channel, const struct ipc_delivery *delivery, void *context)
+{
+    const struct ipc_relay_auth_reply reply = {.result = RELAY_AUTH_NO_PASSWORD,
+                                               .mechanism = span_empty(),
+                                               .response = span_empty(),
+                                               .reason = span_empty()};
+    (void)context;
+    if (delivery->id != 0)
+        (void)ipc_channel_reply(channel, delivery->id, IPC_RELAY_AUTH_REPLY, &reply);
+}
+
+static void on_refused_gone(struct ipc_channel *channel, const char *reason, void *context)
+{
+    (void)reason;
+    (void)context;
+    ipc_channel_destroy(&channel);
+}
+
+void relay_add(struct authd *authd, enum ipc_role role, int descriptor)
+{
+    static const struct ipc_permission permissions[] = {
+        {IPC_RELAY_AUTH_START, IPC_ROLE_BIT(IPC_ROLE_SMTP) | IPC_ROLE_BIT(IPC_ROLE_LMTP)}, {0, 0}};
+    static const struct ipc_channel_handlers handlers = {refuse, on_refused_gone, permissions};
+    const struct ipc_relay_auth_serve message = {.role = role, .socket = descriptor};
+
+    if (authd->relay) /* takes the descriptor, whatever becomes of it; master sees it closed */
+        (void)ipc_channel_send(authd->relay, IPC_RELAY_AUTH_SERVE, &message);
+    else if (!ipc_channel_create(authd->service->loop, descriptor, role, &handlers, authd))
+        maillog_text(&authd->service->log, LOG_LEVEL_WARNING, span_empty(), "out of memory");
+}

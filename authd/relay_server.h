@@ -1,0 +1,30 @@
+/* authd/relay_server - the process that authenticates for one smtp or lmtp; see relay.h.
+ * Interface: relay_tables_open(), relay_serve(). Callers: authd/relay. */
+#ifndef AUTHD_RELAY_SERVER_H
+#define AUTHD_RELAY_SERVER_H
+
+#include "conf/authd.h"
+#include "ipc/channel.h"
+#include "relay_cache.h"
+#include "table/list.h"
+
+struct relay_server {
+    const struct conf_authd *settings;
+    struct table_list *passwords;
+    bool speaks_lmtp;
+    struct ipc_channel *channel;
+    struct list exchanges;
+    struct relay_cache cache;
+    struct span warning; /* of the tables; empty: none */
+    bool was_root;       /* opened its tables as such */
+    bool has_worked;     /* they have been asked with success */
+    struct arena arena;
+};
+
+/* Opens the tables, before the process becomes an ordinary one. False when memory is out. */
+MUST_USE bool relay_server_init(struct relay_server *server, const struct conf_authd *settings,
+                                enum ipc_role role);
+/* Serves until the client is gone. */
+NORETURN void relay_server_run(struct relay_server *server, enum ipc_role role, int descriptor);
+
+#endif

@@ -1,0 +1,108 @@
+"""MTA-STS (RFC 8461) all the way: policies from a real HTTPS server, mail to a real Postfix."""
+
+import re
+
+import pytest
+
+from harness import https, peers
+from harness.instance import wait_until
+
+pytestmark = pytest.mark.own_machine
+
+USER = "friend@{}"
+ENFORCE, TESTING = "enforce", "testing"
+# domain: (mode, hosts of the policy, address, what comes of it)
+DOMAINS = {
+    "good.test": (ENFORCE, "mx.good.test", "127.0.0.2", "Verified"),
+    "wild.test": (ENFORCE, "*.wild.test", "127.0.0.2", "Verified"),
+    "other.test": (ENFORCE, "mx9.other.test", "127.0.0.2",
+                   "MTA-STS policy of other.test does not name host mx.other.test"),
+    "badcert.test": (ENFORCE, "mx.badcert.test", "127.0.0.2", "Server certificate not verified"),
+    "clear.test": (ENFORCE, "mx.clear.test", "127.0.0.3",
+                   "TLS is required, but was not offered by host mx.clear.test[127.0.0.3]"),
+    "trial.test": (TESTING, "mx9.trial.test", "127.0.0.2", "Trusted"),
+    "trialclear.test": (TESTING, "mx.trialclear.test", "127.0.0.3", "clear"),
+    "gone.test": (None, "", "127.0.0.2", "Untrusted"),     # a record, and no policy behind it
+    "without.test": ("none", "", "127.0.0.2", "Untrusted"),
+}
+NAMES_IN_CERTIFICATE = ["mx.good.test", "mx.wild.test", "mx.other.test", "mx.trial.test"]
+
+
+@pytest.fixture(scope="module")
+def authority(workspace):
+    one = https.Authority(workspace / "sts-authority")
+    one.directory.chmod(0o755)
+    one.file.chmod(0o644)
+    return one
+
+
+@pytest.fixture(scope="module")
+def name_server(workspace):
+    records = []
+    for domain, (mode, _, address, _) in DOMAINS.items():
+        records += [f"{domain}. 60 IN MX 10 mx.{domain}.", f"mx.{domain}. 60 IN A {address}",
+                    f"mta-sts.{domain}. 60 IN A 127.0.0.1"]
+        if mode != "none":
+            records.append(f'_mta-sts.{domain}. 60 IN TXT "v=STSv1; id=1;"')
+    peers.replace_file("/etc/resolv.conf", "nameserver 127.0.0.1\n", workspace)
+    with peers.Unbound(workspace / "sts-unbound", records) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def web(authority):
+    server = https.Server({None: authority.issue(*(f"mta-sts.{domain}" for domain in DOMAINS))}, port=443)
+    for domain, (mode, hosts, _, _) in DOMAINS.items():
+        if mode in (ENFORCE, TESTING):
+            server.answers[f"mta-sts.{domain}"] = https.Answer(
+                f"version: STSv1\nmode: {mode}\nmx: {hosts}\nmax_age: 86400\n")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def servers(workspace, authority):
+    users = [USER.format(domain) for domain in DOMAINS]
+    certificate = authority.issue(*NAMES_IN_CERTIFICATE)
+    lines = certificate.read_text()
+    start = lines.index("-----BEGIN PRIVATE KEY")
+    chain = workspace / "sts-chain.pem"
+    chain.write_text(lines[start:] + lines[:start] + authority.file.read_text())
+    with peers.Postfix(workspace / "postfix-sts", "127.0.0.2", 25, users=users, settings={
+            "smtpd_tls_chain_files": chain, "smtpd_tls_security_level": "may"}) as one, \
+            peers.Postfix(workspace / "postfix-sts-clear", "127.0.0.3", 25, users=users) as two:
+        yield [one, two]
+
+
+@pytest.fixture
+def sender(make_instance, name_server, web, servers, authority):
+    return make_instance("here", settings={
+        "smtp_tls_loglevel": "1", "smtp_connection_cache_on_demand": "no",
+        "fetch_tls_CAfile": authority.file, "smtp_tls_CAfile": authority.file}).start()
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_outcome(sender, servers, domain):
+    outcome, user = DOMAINS[domain][3], USER.format(domain)
+    queue_id = sender.send(user)
+    if " " in outcome:
+        sender.wait_for_log(rf"{queue_id}: to=<{user}>, .*status=deferred \({re.escape(outcome)}")
+        assert not any(server.messages(user) for server in servers)
+        return
+    sender.wait_for_log(rf"{queue_id}: to=<{user}>, .*status=sent ")
+    wait_until(lambda: any(server.messages(user) for server in servers), "Postfix delivered")
+    if outcome in ("Verified", "Trusted"):
+        sender.wait_for_log(rf"{outcome} TLS connection established to mx\.{domain}\[")
+    elif outcome == "Untrusted":
+        sender.wait_for_log(rf"(Untrusted|Trusted) TLS connection established to mx\.{domain}\[")
+    else:
+        assert "TLS connection established" not in sender.log()
+
+
+def test_a_policy_of_the_operator_comes_first(make_instance, name_server, web, servers, authority):
+    user = USER.format("badcert.test")
+    one = make_instance("here", settings={
+        "smtp_tls_policy_maps": "inline:{badcert.test=may}", "fetch_tls_CAfile": authority.file,
+        "smtp_tls_CAfile": authority.file}).start()
+    queue_id = one.send(user)
+    one.wait_for_log(rf"{queue_id}: to=<{user}>, .*status=sent ")

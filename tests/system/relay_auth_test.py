@@ -1,0 +1,256 @@
+"""Mail through a provider that wants to know who we are: SASL in the smtp and lmtp clients."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from harness.authenticating import AuthenticatingServer
+from harness.instance import wait_until
+
+USER, PASSWORD = "mail,er=1", "p\u00e4ss w\u00f6rd"
+TOKEN = "dG9rZW4gb2YgbWFpbGVy"
+
+
+def provider(mechanisms, **arguments):
+    return AuthenticatingServer(mechanisms, {USER: PASSWORD, "other": "0ther"}, **arguments)
+
+
+@pytest.fixture
+def relay(make_instance):
+    def make(server, passwords=None, **settings):
+        if passwords is None:
+            passwords = {f"[127.0.0.1]:{server.port}": f"{USER}:{PASSWORD}"}
+        one = make_instance("here", users=["you@here.test"], settings={
+            "relayhost": f"[127.0.0.1]:{server.port}", "minimal_backoff_time": "1s",
+            "maximal_backoff_time": "2s", "smtp_sasl_auth_enable": "yes",
+            "smtp_sasl_security_options": "noanonymous", **settings})
+        table = one.etc / "sasl_passwd"
+        one.set(smtp_sasl_password_maps=f"hash:{table}")
+        set_passwords(one, passwords)
+        return one.start()
+    return make
+
+
+def set_passwords(one, passwords):
+    """As an administrator has it: for root's eyes only."""
+    table = one.etc / "sasl_passwd"
+    table.write_text("".join(f"{key} {value}\n" for key, value in passwords.items()))
+    table.chmod(0o600)
+    one.run("postmap", f"hash:{table}", check=True)
+    if os.geteuid() == 0:
+        os.chown(f"{table}.db", 0, 0)
+        (one.etc / "sasl_passwd.db").chmod(0o600)
+
+
+def deferral(one, queue_id, text, dsn="4.7.0"):
+    one.wait_for_log(rf"{queue_id}: to=<friend@there\.test>, .*dsn={re.escape(dsn)}, status=deferred "
+                     rf"\({text}\)$")
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"])
+def test_mechanisms(relay, mechanism):
+    with provider([mechanism]) as server:
+        one = relay(server)
+        queue_id = one.send("friend@there.test")
+        one.wait_for_log(rf"{queue_id}: to=<friend@there\.test>, .*status=sent \(250 2\.0\.0 Ok\)")
+        assert server.messages == [(USER, "sender@client.example", ["friend@there.test"])]
+        one.wait_for_empty_queue()
+        assert PASSWORD not in one.log()
+
+
+@pytest.mark.parametrize("mechanism", ["XOAUTH2", "OAUTHBEARER"])
+def test_tokens(relay, mechanism):
+    """Longer than a command line: the token goes when the server asks for it."""
+    token = TOKEN * 40
+    with AuthenticatingServer([mechanism, "PLAIN"], {"u@example.com": token}) as server:
+        one = relay(server, {f"[127.0.0.1]:{server.port}": f"u@example.com:{token}"},
+                    smtp_sasl_mechanism_filter=mechanism.lower())
+        one.send("friend@there.test")
+        wait_until(lambda: server.messages, "the mail is there")
+        assert server.messages[0][0] == "u@example.com"
+        assert f"AUTH {mechanism}" in server.commands
+        assert max(map(len, server.commands)) > 512
+
+
+def test_the_strongest_mechanism_is_taken(relay):
+    with provider(["LOGIN", "PLAIN", "X-UNKNOWN", "SCRAM-SHA-1", "SCRAM-SHA-256", "XOAUTH2"]) as server:
+        one = relay(server)
+        one.send("friend@there.test")
+        wait_until(lambda: server.messages, "the mail is there")
+        assert any(command.startswith("AUTH SCRAM-SHA-256 ") for command in server.commands)
+
+
+def test_passwords_stay_home_without_tls(relay):
+    """noplaintext, the default: rather no mail than a password in clear."""
+    with provider(["PLAIN", "LOGIN"]) as server:
+        one = relay(server, smtp_sasl_security_options="noplaintext, noanonymous")
+        queue_id = one.send("friend@there.test")
+        deferral(one, queue_id, r"SASL authentication failed: server 127\.0\.0\.1\[127\.0\.0\.1\] offered no "
+                 r"compatible authentication mechanisms for this type of connection security level")
+        assert not any(command.startswith("AUTH") for command in server.commands)
+        one.wait_for_log(r"warning: 127\.0\.0\.1\[127\.0\.0\.1\]:\d+ offered no supported AUTH mechanisms: "
+                         r"'PLAIN LOGIN'$")
+
+
+def test_mechanism_filter(relay):
+    with provider(["SCRAM-SHA-256", "CRAM-MD5", "PLAIN"]) as server:
+        one = relay(server, smtp_sasl_mechanism_filter="!scram-sha-256, !cram-md5, static:rest")
+        one.send("friend@there.test")
+        wait_until(lambda: server.messages, "the mail is there")
+        assert any(command.startswith("AUTH PLAIN ") for command in server.commands)
+
+
+def test_strangers(relay):
+    """No password for that server: mail goes as it would without all this."""
+    with provider(["PLAIN"]) as server:
+        server.takes_strangers = True
+        one = relay(server, {"elsewhere.test": f"{USER}:{PASSWORD}"}, smtp_send_dummy_mail_auth="yes")
+        one.send("friend@there.test")
+        wait_until(lambda: server.messages, "the mail is there")
+        assert server.messages[0][0] is None
+        assert not any("AUTH" in command for command in server.commands)
+
+
+def test_a_wrong_password_defers(relay):
+    with provider(["SCRAM-SHA-256"]) as server:
+        one = relay(server, {"127.0.0.1": f"{USER}:wrong"})
+        queue_id = one.send("friend@there.test")
+        deferral(one, queue_id, r"SASL authentication failed; server 127\.0\.0\.1\[127\.0\.0\.1\] said: 535 5\.7\.8 "
+                 r"authentication credentials invalid", "4.7.8")
+        # The password is put right, in a file that only root reads; nobody reloads.
+        set_passwords(one, {"127.0.0.1": f"{USER}:{PASSWORD}"})
+        one.wait_for_log(rf"{queue_id}: to=<friend@there\.test>, .*status=sent ")
+        one.wait_for_empty_queue()
+
+
+def test_a_wrong_password_bounces_if_wanted(relay):
+    with provider(["PLAIN"]) as server:
+        one = relay(server, {"127.0.0.1": f"{USER}:wrong"}, smtp_sasl_auth_soft_bounce="no")
+        queue_id = one.send("friend@there.test", sender="you@here.test")
+        one.wait_for_log(rf"{queue_id}: to=<friend@there\.test>, .*dsn=5\.7\.8, status=bounced \(SASL "
+                         r"authentication failed; server .* said: 535 ")
+        one.wait_for_mail("you@here.test")
+
+
+def test_a_refused_password_is_not_tried_again(relay):
+    with provider(["PLAIN"]) as server:
+        one = relay(server, {"127.0.0.1": f"{USER}:wrong"}, smtp_sasl_auth_cache_name="memory",
+                    default_destination_concurrency_limit="1")
+        queue_id = one.send("friend@there.test")
+        deferral(one, queue_id, r"SASL \[CACHED\] authentication failed; server 127\.0\.0\.1\[127\.0\.0\.1\] said: "
+                 r"535 5\.7\.8 authentication credentials invalid", "4.7.8")
+        processes = len(set(re.findall(r"/smtp\[(\d+)\]: .*SASL authentication failed", one.log())))
+        assert sum(command.startswith("AUTH PLAIN") for command in server.commands) == processes
+
+
+def test_a_busy_server_is_asked_again(relay):
+    with provider(["PLAIN"]) as server:
+        server.refusal = "454 4.7.0 database is down"
+        one = relay(server)
+        queue_id = one.send("friend@there.test")
+        deferral(one, queue_id, r"SASL authentication failed; server .* said: 454 4\.7\.0 database is down")
+        server.refusal = None
+        one.wait_for_log(rf"{queue_id}: to=<friend@there\.test>, .*status=sent ")
+
+
+def test_an_impostor_gets_no_mail(relay):
+    """Whoever lets everybody in, and cannot prove that it knows the password."""
+    with provider(["SCRAM-SHA-256"]) as server:
+        server.is_impostor = True
+        one = relay(server)
+        queue_id = one.send("friend@there.test")
+        deferral(one, queue_id, r"SASL authentication failed; cannot authenticate to server "
+                 r"127\.0\.0\.1\[127\.0\.0\.1\]: the server does not know the password")
+        assert not server.messages
+        assert "*" in server.commands
+
+
+def test_nonsense_in_a_challenge(relay):
+    with provider(["CRAM-MD5"]) as server:
+        server.garble = "not base64!"
+        one = relay(server)
+        queue_id = one.send("friend@there.test")
+        deferral(one, queue_id, r"SASL authentication failed; cannot authenticate to server "
+                 r"127\.0\.0\.1\[127\.0\.0\.1\]: malformed SASL challenge from server")
+        assert "*" in server.commands
+
+
+def test_senders_with_passwords_of_their_own(relay):
+    with provider(["PLAIN"]) as server:
+        one = relay(server, {"a@here.test": "other:0ther", "127.0.0.1": f"{USER}:{PASSWORD}"},
+                    smtp_sender_dependent_authentication="yes")
+        for sender in ("a@here.test", "b@here.test", "a@here.test", ""):
+            one.send("friend@there.test", sender=sender)
+        wait_until(lambda: len(server.messages) == 4, "all mail is there")
+        assert {(sender, user) for user, sender, _ in server.messages} == {
+            ("a@here.test", "other"), ("b@here.test", USER), ("", USER)}
+
+
+def test_a_missing_table_defers(relay):
+    with provider(["PLAIN"]) as server:
+        one = relay(server)
+        one.stop()
+        one.set(smtp_sasl_password_maps=f"hash:{one.etc}/nothing")
+        one.start()
+        queue_id = one.send("friend@there.test")
+        deferral(one, queue_id, r"SASL authentication failed; cannot authenticate to server .*: "
+                 r"hash:.*/nothing: .*No such file or directory.*", "4.3.0")
+        assert not server.messages
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("certificate")
+    names = (str(directory / "certificate.pem"), str(directory / "key.pem"))
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-subj", "/CN=auth.test", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "9", "-out",
+                    names[0], "-keyout", names[1]], check=True, capture_output=True)
+    return names
+
+
+def test_bound_to_the_connection(relay, certificate):
+    """-PLUS where there is TLS: the proof is good for this connection only."""
+    with provider(["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"], certificate=certificate) as server:
+        one = relay(server, smtp_tls_security_level="encrypt")
+        one.send("friend@there.test")
+        wait_until(lambda: server.messages, "the mail is there")
+        assert server.messages[0][0] == USER
+        assert any(command.startswith("AUTH SCRAM-SHA-256-PLUS ") for command in server.commands)
+
+
+def test_passwords_travel_in_tls_if_that_is_allowed(relay, certificate):
+    with provider(["PLAIN"], certificate=certificate) as server:
+        one = relay(server, smtp_tls_security_level="encrypt",
+                    smtp_sasl_security_options="noplaintext, noanonymous",
+                    smtp_sasl_tls_security_options="noanonymous")
+        one.send("friend@there.test")
+        wait_until(lambda: server.messages, "the mail is there")
+        assert server.messages[0][0] == USER
+
+
+def test_passwords_for_verified_servers_only(relay, certificate):
+    with provider(["PLAIN"], certificate=certificate) as server:
+        one = relay(server, smtp_tls_security_level="encrypt",
+                    smtp_sasl_security_options="noplaintext", smtp_sasl_tls_security_options="noplaintext",
+                    smtp_sasl_tls_verified_security_options="noanonymous")
+        queue_id = one.send("friend@there.test")
+        deferral(one, queue_id, "SASL authentication failed: server .* offered no compatible authentication "
+                 "mechanisms for this type of connection security level")
+        fingerprint = subprocess.run(["openssl", "x509", "-in", certificate[0], "-noout", "-fingerprint", "-sha256"],
+                                     check=True, capture_output=True, text=True).stdout.strip().split("=")[1]
+        one.set(smtp_tls_security_level="fingerprint", smtp_tls_fingerprint_cert_match=fingerprint)
+        one.reload()
+        one.wait_for_log(rf"{queue_id}: to=<friend@there\.test>, .*status=sent ")
+
+
+def test_lmtp(make_instance):
+    with provider(["SCRAM-SHA-1"], lmtp=True) as server:
+        one = make_instance("here", users=["you@here.test"], services="store unix - - y - - lmtp\n", settings={
+            "relayhost": "", "default_transport": f"store:inet:127.0.0.1:{server.port}",
+            "lmtp_sasl_auth_enable": "yes", "lmtp_sasl_password_maps": "inline:{127.0.0.1=other:0ther}"})
+        one.start()
+        queue_id = one.send("friend@there.test")
+        one.wait_for_log(rf"/lmtp\[\d+\]: {queue_id}: to=<friend@there\.test>, .*status=sent ")
+        assert server.messages == [("other", "sender@client.example", ["friend@there.test"])]
