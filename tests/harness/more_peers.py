@@ -3,12 +3,14 @@
 They have users and paths compiled in; the private mount namespace of tests/system/run gives them
 these. Each has address and port, messages(user) and relays through relay_port when it is given.
 
-Callers: tests/system/interoperation_test."""
+Callers: tests/system."""
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
+import sys
 
 from . import instance, peers
 
@@ -19,6 +21,17 @@ ACCOUNTS = {"Debian-exim": 57070, "opensmtpd": 57071, "opensmtpq": 57072, "dovec
 
 def have(name):
     return (peers.PEERS / name / ".complete").exists()
+
+
+def fail2ban(log_file, mode):
+    """The addresses that its filter finds in a log, one for each line that it matches."""
+    root = peers.PEERS / "fail2ban"
+    done = subprocess.run(
+        [sys.executable, root / "usr/bin/fail2ban-regex", "-c", root / "etc/fail2ban", "-o", "ip",
+         log_file, f"postfix[mode={mode}]"], capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, "PYTHONPATH": str(root / "usr/lib/python3/dist-packages")})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [line for line in done.stdout.splitlines() if re.fullmatch(r"[0-9.]+", line)]
 
 
 def add_accounts(workspace):

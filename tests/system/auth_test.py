@@ -1,12 +1,15 @@
 """AUTH, as clients use it."""
 
 import base64
+import contextlib
 import smtplib
 import socket
 
 import pytest
 
+from harness import more_peers
 from harness.instance import small_message
+from harness.more_peers import fail2ban
 
 STRANGERS = {"mynetworks": "192.0.2.0/24"}
 
@@ -171,3 +174,17 @@ def test_without_authd_clients_come_back(server):
     raw, _ = greet(server)
     assert raw.say("AUTH PLAIN " + encode("", "bob", "secret")).startswith("454 4.7.0")
     server.wait_for_log(r"SASL PLAIN authentication failed: Connection lost to authentication server: ")
+
+
+def test_fail2ban_bans_who_guesses_and_nobody_else(make_instance):
+    if not more_peers.have("fail2ban"):
+        pytest.skip("no fail2ban: its package could not be had")
+    server = make_instance("here", settings={
+        **STRANGERS, "smtpd_sasl_auth_enable": "yes", "auth_failure_delay": "0s", "syslog_name": "postfix"})
+    set_passwords(server)
+    server.start()
+    for address, password in (("127.0.0.2", "wrong"), ("127.0.0.3", "secret")):
+        with smtplib.SMTP(server.address, server.port, timeout=30, source_address=(address, 0)) as client:
+            with contextlib.suppress(smtplib.SMTPAuthenticationError):
+                client.login("bob", password)
+    assert set(fail2ban(server.log_file, "auth")) == {"127.0.0.2"}

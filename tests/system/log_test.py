@@ -10,13 +10,15 @@ import sys
 
 import pytest
 
-from harness import log_shapes, more_peers, peers
+from harness import log_shapes, more_peers
 from harness.instance import small_message, wait_until
+from harness.more_peers import fail2ban
 from limits_test import Client
 
 # ---- the run
 
 SETTINGS = {"syslog_name": "postfix", "minimal_backoff_time": "1s", "maximal_backoff_time": "1s",
+            "smtpd_relay_restrictions": "permit_mynetworks, reject_unauth_destination",
             "mynetworks": "127.0.0.1/32", "smtpd_error_sleep_time": "0s",
             "smtpd_hard_error_limit": "5", "smtpd_client_event_limit_exceptions": "",
             "smtpd_client_connection_count_limit": "3", "smtpd_timeout": "5s",
@@ -103,17 +105,6 @@ def test_pflogsumm(finished):
     assert totals == {"received": finished.received, "delivered": finished.delivered,
                       "deferred": finished.deferred, "bounced": finished.bounced,
                       "rejected": finished.rejected}, done.stdout
-
-
-def fail2ban(log_file, mode):
-    """The addresses that the filter finds, one for each line that it matches."""
-    root = peers.PEERS / "fail2ban"
-    done = subprocess.run(
-        [sys.executable, root / "usr/bin/fail2ban-regex", "-c", root / "etc/fail2ban", "-o", "ip",
-         log_file, f"postfix[mode={mode}]"], capture_output=True, text=True, timeout=60, check=False,
-        env={**os.environ, "PYTHONPATH": str(root / "usr/lib/python3/dist-packages")})
-    assert done.returncode == 0, done.stdout + done.stderr
-    return [line for line in done.stdout.splitlines() if re.fullmatch(r"[0-9.]+", line)]
 
 
 def test_fail2ban(finished):

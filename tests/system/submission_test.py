@@ -136,3 +136,207 @@ def test_smtplib(submission, program):
                      r"sasl_method=\w+, sasl_username=bob$")
     one.wait_for_log(rf"posthouse/submissions/{program}\[\d+\]: \w+: client=.*sasl_username=alice@here\.test$")
     one.wait_for_log(r"disconnect from \S+ ehlo=2 starttls=1 auth=1 mail=1 rcpt=1 data=1 quit=1 commands=8$")
+
+
+# ---- mail programs of others, each with every mechanism that it knows
+
+def run(*arguments, stdin="", env=None):
+    done = subprocess.run(list(map(str, arguments)), input=stdin, capture_output=True, text=True, timeout=60,
+                          check=False, env=env)
+    assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def by_swaks(one, mechanism, is_wrapped):
+    run("swaks", "--server", one.address, "--port", one.submissions if is_wrapped else one.submission,
+        "--tls-on-connect" if is_wrapped else "--tls", "--auth", mechanism, "--auth-user", "bob", "--auth-password",
+        "secret", "--from", "bob@here.test", "--to", "you@here.test,friend@there.test", "--ehlo", "client.example",
+        "--data", MESSAGE.replace("\r\n", "\n"))
+
+
+def by_msmtp(one, mechanism, is_wrapped):
+    settings = one.directory / "msmtprc"
+    settings.write_text(f"""account default
+host {one.address}
+port {one.submissions if is_wrapped else one.submission}
+tls on
+tls_starttls {"off" if is_wrapped else "on"}
+tls_trust_file {one.certificate}
+auth {mechanism.lower()}
+user bob
+password secret
+from bob@here.test
+""")
+    settings.chmod(0o600)
+    run("msmtp", "-C", settings, "you@here.test", "friend@there.test", stdin=MESSAGE)
+
+
+def by_curl(one, mechanism, is_wrapped):
+    letter = one.directory / "letter"
+    letter.write_text(MESSAGE)
+    where = f"smtps://{one.address}:{one.submissions}" if is_wrapped else f"smtp://{one.address}:{one.submission}"
+    run("curl", "-gsS", "--ssl-reqd", "--cacert", one.certificate, "--url", f"{where}/client.example", "--user",
+        "bob:secret", "--login-options", f"AUTH={mechanism}", "--mail-from", "bob@here.test", "--mail-rcpt",
+        "you@here.test", "--mail-rcpt", "friend@there.test", "--upload-file", letter)
+
+
+def by_mutt(one, mechanism, is_wrapped):
+    where = f"smtps://bob@localhost:{one.submissions}/" if is_wrapped else f"smtp://bob@localhost:{one.submission}/"
+    settings = one.directory / "muttrc"
+    settings.write_text(f"""set from=bob@here.test
+set realname=Bob
+set use_envelope_from=yes
+set smtp_url="{where}"
+set smtp_pass=secret
+set smtp_authenticators={mechanism.lower()}
+set ssl_starttls=yes
+set ssl_force_tls=yes
+set certificate_file={one.certificate}
+set ssl_verify_dates=no
+set copy=no
+""")
+    run("mutt", "-F", settings, "-s", "submitted", "you@here.test", "friend@there.test", stdin="hello\n",
+        env={"HOME": str(one.directory), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TERM": "dumb"})
+
+
+def by_smtplib(one, mechanism, is_wrapped):
+    kind = smtplib.SMTP_SSL if is_wrapped else smtplib.SMTP
+    context = {"context": context_for(one)} if is_wrapped else {}
+    with kind(one.address, one.submissions if is_wrapped else one.submission, "client.example", timeout=30,
+              **context) as client:
+        if not is_wrapped:
+            client.starttls(context=context_for(one))
+        client.ehlo()
+        client.user, client.password = "bob", "secret"
+        client.auth(mechanism, getattr(client, "auth_" + mechanism.lower().replace("-", "_")))
+        client.sendmail("bob@here.test", ["you@here.test", "friend@there.test"], MESSAGE)
+
+
+NET_SMTP = """use strict; use Net::SMTP; use Authen::SASL;
+my ($host, $port, $mechanism, $wrapped, $ca) = @ARGV;
+my $smtp = Net::SMTP->new($host, Port => $port, Hello => "client.example", SSL => $wrapped, SSL_ca_file => $ca,
+                          SSL_verifycn_scheme => "none") or die "connect: $@";
+$wrapped or $smtp->starttls(SSL_ca_file => $ca, SSL_verifycn_scheme => "none") or die "starttls: " . $smtp->message;
+my $sasl = Authen::SASL->new(mechanism => $mechanism,
+                             callback => {user => "bob", pass => "secret", authname => ""});
+$smtp->auth($sasl) or die "auth: " . $smtp->message;
+$smtp->mail('bob@here.test') or die $smtp->message;
+$smtp->recipient('you@here.test', 'friend@there.test') or die $smtp->message;
+my $letter = do { local $/; <STDIN> };
+$smtp->data($letter) or die $smtp->message;
+$smtp->quit or die $smtp->message;
+"""
+
+
+def by_perl(one, mechanism, is_wrapped):
+    run("perl", "-e", NET_SMTP, one.address, one.submissions if is_wrapped else one.submission, mechanism,
+        int(is_wrapped), one.certificate, stdin=MESSAGE.replace("\r\n", "\n"))
+
+
+CLIENTS = [
+    (by_swaks, "swaks", ["PLAIN", "LOGIN", "CRAM-MD5"]),
+    (by_msmtp, "msmtp", ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"]),
+    (by_curl, "curl", ["PLAIN", "LOGIN", "CRAM-MD5"]),
+    (by_mutt, "mutt", ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"]),
+    (by_smtplib, "python3", ["PLAIN", "LOGIN", "CRAM-MD5"]),
+    (by_perl, "perl", ["PLAIN", "LOGIN", "CRAM-MD5"]),
+]
+
+
+@pytest.mark.parametrize("send, program, mechanisms", CLIENTS, ids=[row[1] for row in CLIENTS])
+def test_programs_of_others(submission, recording_sink, send, program, mechanisms):
+    """Over both ports with each mechanism: one recipient is here, one elsewhere."""
+    if not shutil.which(program):
+        pytest.skip(f"no {program} here")
+    sink = recording_sink
+    one = submission(auth_mechanisms="scram-sha-256, scram-sha-1, cram-md5, plain, login",
+                     relayhost=f"[127.0.0.1]:{sink.port}")
+    for mechanism in mechanisms:
+        for is_wrapped in (False, True):
+            send(one, mechanism, is_wrapped)
+            one.wait_for_log(rf"client=.*sasl_method={mechanism}, sasl_username=bob$")
+    count = 2 * len(mechanisms)
+    one.wait_for_mail("you@here.test", count=count)
+    wait_until(lambda: len(sink.messages) >= count, "all of it was relayed")
+    for message in one.messages("you@here.test"):
+        letter = email.message_from_bytes(message.read_bytes())
+        assert letter["Message-ID"] and letter["Date"] and not letter["Bcc"]
+        assert "with ESMTPSA id" in letter["Received"]
+
+
+# ---- rules for users
+
+OWNERS = "inline:{{bob@here.test = bob}, {alice@here.test = alice@here.test, bob}, {boss@here.test = boss}}"
+
+
+def test_senders_belong_to_logins(submission):
+    one = submission(smtpd_sender_login_maps=OWNERS)
+    with client_of(one) as client:
+        for sender in ("bob@here.test", "alice@here.test", ""):
+            assert command(client, f"MAIL FROM:<{sender}>").startswith("250")
+            assert command(client, "RSET").startswith("250")
+        for sender in ("boss@here.test", "bob@elsewhere.test"):
+            assert command(client, f"MAIL FROM:<{sender}>") == \
+                f"553 5.7.1 <{sender}>: Sender address rejected: not owned by user bob"
+    one.wait_for_log(r"NOQUEUE: reject: MAIL from unknown\[127\.0\.0\.1\]: 553 5\.7\.1 <boss@here\.test>: "
+                     r"Sender address rejected: not owned by user bob; from=<boss@here\.test> proto=ESMTP "
+                     r"helo=<client\.example> sasl_method=\S+ sasl_username=bob$")
+
+
+@pytest.mark.parametrize("header, is_taken", [
+    ("From: Bob <bob@here.test>", True),
+    ("From: bob@here.test, Alice <alice@here.test>", True),
+    ("From: Boss <boss@here.test>", False),
+    ("From: bob@here.test\r\nFrom: boss@here.test", False),
+    ("From: Bob <bob@here.test>, boss@here.test", False),
+    ("Sender: bob@here.test", True),
+], ids=["own", "both", "stranger", "two-fields", "two-names", "none"])
+def test_submitd_from_check(submission, header, is_taken):
+    one = submission(smtpd_sender_login_maps=OWNERS, submitd_from_check="login")
+    with client_of(one) as client:
+        command(client, "MAIL FROM:<bob@here.test>")
+        command(client, "RCPT TO:<you@here.test>")
+        command(client, "DATA")
+        client.send(f"{header}\r\nSubject: x\r\n\r\nx\r\n.\r\n")
+        code, text = client.getreply()
+        answer = f"{code} {text.decode()}"
+    assert answer.startswith("250" if is_taken else
+                             "553 5.7.1 <boss@here.test>: Sender address rejected: not owned by user bob")
+
+
+def test_a_message_becomes_complete_and_keeps_secrets(submission):
+    one = submission(smtpd_hide_client_session="yes", smtpd_tls_received_header="yes")
+    with client_of(one) as client:
+        client.sendmail("bob@here.test", ["you@here.test"], "Subject: bare\r\nTo: you@here.test\r\n"
+                        "Bcc: friend@there.test\r\n\r\nx\r\n")
+    one.wait_for_mail("you@here.test")
+    [message] = one.messages("you@here.test")
+    letter = email.message_from_bytes(message.read_bytes())
+    assert letter["Date"] and letter["Message-ID"] and letter["From"] == "bob@here.test" and not letter["Bcc"]
+    assert re.match(r"by mx\.here\.test \(Posthouse\) with ESMTPSA id \w+", letter["Received"])
+    assert "127.0.0.1" not in message.read_text() and "client.example" not in message.read_text()
+
+
+def test_smtpd_sasl_authenticated_header(submission):
+    one = submission(smtpd_sasl_authenticated_header="yes")
+    with client_of(one) as client:
+        client.sendmail("bob@here.test", ["you@here.test"], MESSAGE)
+    one.wait_for_mail("you@here.test")
+    [message] = one.messages("you@here.test")
+    assert "\n\t(Authenticated sender: bob)\n\tby mx.here.test" in message.read_text()
+
+
+def test_rates_of_a_user(submission):
+    one = submission(submitd_user_message_rate_limit="2", submitd_user_recipient_rate_limit="3")
+    with client_of(one) as client:
+        assert command(client, "MAIL FROM:<bob@here.test>").startswith("250")
+        for count in range(4):
+            answer = command(client, "RCPT TO:<you@here.test>")
+            assert answer.startswith("250" if count < 3 else "450 4.7.1 <bob>: User rejected: too many recipients")
+        command(client, "RSET")
+    with client_of(one) as client:
+        assert command(client, "MAIL FROM:<bob@here.test>").startswith("250")
+        command(client, "RSET")
+        assert command(client, "MAIL FROM:<other@here.test>") == "450 4.7.1 <bob>: User rejected: too much mail"
+    with client_of(one, "alice@here.test", "w0nderland") as client:
+        assert command(client, "MAIL FROM:<alice@here.test>").startswith("250")
