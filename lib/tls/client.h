@@ -36,7 +36,6 @@ struct tls_client {
     struct tls_settings settings;
     struct tls_sessions sessions;
     struct tls_dane_digests dane_digests;
-    struct tls_keys *keys; /* NULL: there is no certificate to show */
 };
 
 /* Reads files: before the sandbox. NULL with *problem filled. */
