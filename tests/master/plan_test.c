@@ -217,7 +217,7 @@ static void test_plans(void **state)
          0},
         {"who connects comes with who needs it", "", "store unix - - y - 1 lmtp\n",
          HELPERS "bounce=bounce*1 limitd=limitd*1 store=lmtp*1 connectd=connectd*1 pickup=pickup*1 "
-                 "authd=authd*1 keyd=keyd*1",
+                 "authd=authd*1 fetchd=fetchd*1 keyd=keyd*1",
          0},
         {"a limit of processes", "default_process_limit = 1\n", "2525 inet n - y - - smtpd\n",
          HELPERS "2525=smtpd*1 bounce=bounce*1 limitd=limitd*1 connectd=connectd*1 pickup=pickup*1 "
