@@ -167,6 +167,17 @@ def test_a_busy_server_is_asked_again(relay):
         one.wait_for_log(rf"{queue_id}: to=<friend@there\.test>, .*status=sent ")
 
 
+def test_a_server_that_hangs_up(relay):
+    with provider(["SCRAM-SHA-256"]) as server:
+        server.hangs_up = True
+        one = relay(server)
+        queue_id = one.send("friend@there.test")
+        deferral(one, queue_id, r"lost connection with 127\.0\.0\.1\[127\.0\.0\.1\] while performing the EHLO "
+                 "handshake", "4.4.2")
+        server.hangs_up = False
+        one.wait_for_log(rf"{queue_id}: to=<friend@there\.test>, .*status=sent ")
+
+
 def test_an_impostor_gets_no_mail(relay):
     """Whoever lets everybody in, and cannot prove that it knows the password."""
     with provider(["SCRAM-SHA-256"]) as server:
