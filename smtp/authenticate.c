@@ -163,7 +163,7 @@ static bool send_response(struct session *session, const char *begin, struct spa
     buffer_append_string(&line, "\r\n");
     if (!buffer_ok(&line))
         return fail(session, 7, SPAN("out of memory"));
-    stream_write(&connection->stream, buffer_span(&line));
+    stream_write_secret(&connection->stream, buffer_span(&line));
     notice_add_command(connection, SPAN("AUTH ...\r\n"));
     return connection_flush(connection, stage_of(session), session->texts, session->failure);
 }
