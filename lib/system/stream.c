@@ -82,6 +82,14 @@ enum stream_result stream_connect(struct stream *stream, struct loop *loop,
     return result;
 }
 
+static void release_output(struct stream *stream)
+{
+    if (stream->has_secret_output && stream->output.bytes)
+        explicit_bzero(stream->output.bytes, stream->output.allocated);
+    stream->has_secret_output = false;
+    buffer_release(&stream->output);
+}
+
 void stream_close(struct stream *stream)
 {
     if (stream->descriptor < 0)
@@ -96,7 +104,7 @@ void stream_close(struct stream *stream)
         loop_block_give(stream->loop, stream->block);
     stream->block = NULL;
     stream->begin = stream->end = 0;
-    buffer_release(&stream->output);
+    release_output(stream);
 }
 
 void stream_consume(struct stream *stream, size_t count)
@@ -302,6 +310,15 @@ void stream_write(struct stream *stream, struct span bytes)
     buffer_append_span(&stream->output, bytes);
 }
 
+void stream_write_secret(struct stream *stream, struct span bytes)
+{
+    /* In one piece: a buffer that grows leaves copies behind. */
+    if (!buffer_reserve(&stream->output, bytes.length))
+        return;
+    stream->has_secret_output = true;
+    buffer_append_span(&stream->output, bytes);
+}
+
 enum stream_result stream_flush(struct stream *stream, int64_t deadline_ms)
 {
     size_t sent = 0;
@@ -333,7 +350,7 @@ enum stream_result stream_flush(struct stream *stream, int64_t deadline_ms)
         }
     }
     if (result == STREAM_OK)
-        buffer_release(&stream->output);
+        release_output(stream);
     else
         buffer_consume(&stream->output, sent);
     return result;

@@ -14,7 +14,7 @@ import time
 import pytest
 
 from harness.instance import wait_until
-from harness.processes import processes_of
+from harness.processes import memory_of, processes_of
 
 
 def openssl(*arguments, stdin="", check=True):
@@ -364,29 +364,6 @@ def secrets_of(key):
         found[name] = [number, number[::-1]]
     assert found
     return found
-
-
-def memory_of(pid):
-    """All that a process has mapped and can be read."""
-    with open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as maps, \
-            open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
-        for line in maps:
-            match = re.match(r"([0-9a-f]+)-([0-9a-f]+) (r)", line)
-            if not match or "[vvar" in line or "[vsyscall" in line:
-                continue
-            begin, end = int(match.group(1), 16), int(match.group(2), 16)
-            tail = b""
-            while begin < end:
-                try:
-                    memory.seek(begin)
-                    block = memory.read(min(end - begin, 1 << 22))
-                except OSError:
-                    break  # a guard page
-                if not block:
-                    break
-                yield tail + block
-                tail = block[-512:]
-                begin += len(block)
 
 
 def find_secrets(pid, secrets):

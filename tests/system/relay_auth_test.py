@@ -1,5 +1,6 @@
 """Mail through a provider that wants to know who we are: SASL in the smtp and lmtp clients."""
 
+import base64
 import os
 import pathlib
 import re
@@ -11,7 +12,7 @@ import pytest
 from harness import more_peers, peers
 from harness.authenticating import AuthenticatingServer
 from harness.instance import free_port, wait_until
-from harness.processes import running
+from harness.processes import memory_of, processes_of, running
 
 USER, PASSWORD = "mail,er=1", "p\u00e4ss w\u00f6rd"
 TOKEN = "dG9rZW4gb2YgbWFpbGVy"
@@ -167,6 +168,17 @@ def test_a_busy_server_is_asked_again(relay):
         one.wait_for_log(rf"{queue_id}: to=<friend@there\.test>, .*status=sent ")
 
 
+def test_a_server_that_hangs_up(relay):
+    with provider(["SCRAM-SHA-256"]) as server:
+        server.hangs_up = True
+        one = relay(server)
+        queue_id = one.send("friend@there.test")
+        deferral(one, queue_id, r"lost connection with 127\.0\.0\.1\[127\.0\.0\.1\] while performing the EHLO "
+                 "handshake", "4.4.2")
+        server.hangs_up = False
+        one.wait_for_log(rf"{queue_id}: to=<friend@there\.test>, .*status=sent ")
+
+
 def test_an_impostor_gets_no_mail(relay):
     """Whoever lets everybody in, and cannot prove that it knows the password."""
     with provider(["SCRAM-SHA-256"]) as server:
@@ -302,6 +314,28 @@ def test_whoever_runs_exchanges_may_die(relay):
         os.kill(authd, 9)
         one.send("friend@there.test")
         wait_until(lambda: len(server.messages) == 3, "the mail is there")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="reads the memory of others")
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "CRAM-MD5"])
+def test_passwords_stay_where_they_are_used(relay, mechanism):
+    """Only the process that runs the exchange has ever seen it; that it has shows that the search finds
+    what is there."""
+    password = "unmistakable-Pa55word"
+    forms = [password.encode(), base64.b64encode(f"\0{USER}\0{password}".encode())[-20:]]
+    with AuthenticatingServer([mechanism], {USER: password}) as server:
+        one = relay(server, {"127.0.0.1": f"{USER}:{password}"})
+        for _ in range(5):
+            one.send("friend@there.test")
+        wait_until(lambda: len(server.messages) == 5, "all mail is there")
+        parents = {pid: parent_of(pid) for pid in running(one.programs, "authd")}
+        serving = {pid for pid, parent in parents.items() if parents.get(parent) in parents}
+        seen = set()
+        for program, pids in processes_of(one.programs).items():
+            for pid in pids:
+                if any(form in block for block in memory_of(pid) for form in forms):
+                    seen.add((program, pid in serving))
+        assert seen == {("authd", True)}
 
 
 def test_reload_changes_the_tables(relay):
