@@ -134,6 +134,8 @@ const struct wiring_line wiring_lines[] = {
     /* A socket of that local server, please. */
     {IPC_ROLE_LMTP,    IPC_ROLE_CONNECTD, WIRING_SAME_GENERATION},
     {IPC_ROLE_AUTHD,   IPC_ROLE_CONNECTD, WIRING_SAME_GENERATION},
+    /* Is this token good? */
+    {IPC_ROLE_AUTHD,   IPC_ROLE_FETCHD,  WIRING_SAME_GENERATION},
 };
 /* clang-format on */
 
