@@ -264,6 +264,17 @@ def test_one_of_two_is_broken(keys):
     assert subject_of(s_client(one)) == "mx.here.test"
 
 
+def test_names_are_checked(keys):
+    one = keys()
+    own = make_chain(one.keys, "own")
+    one.set(smtpd_tls_chain_files=own, tls_server_sni_maps=f"inline:{{one.example={one.keys}/absent.pem}}")
+    checked = one.run("posthouse", "check").stderr
+    assert len(re.findall(r"tls_server_sni_maps: inline:.*absent.pem: No such file", checked)) == 1, checked
+    one.start()
+    one.wait_for_log(r"keyd\[\d+\]: warning: tls_server_sni_maps: inline:.*absent.pem: No such file")
+    assert subject_of(s_client(one, "-servername", "other.example")) == "mx.here.test"
+
+
 def test_not_configured(keys):
     """Where nobody named a certificate TLS is not offered, and nothing is to be complained of."""
     one = keys()
