@@ -320,6 +320,9 @@ static bool run(struct session *session)
     start(session, mechanisms);
     switch (session->answer.result) {
     case RELAY_AUTH_NO_PASSWORD: /* strangers to each other */
+        if (!span_is_empty(session->answer.reason))
+            maillog_text(connection->context->log, LOG_LEVEL_WARNING, span_empty(), "%.*s",
+                         SPAN_PRINTF(session->answer.reason));
         connection->extensions.has_auth = false;
         return true;
     case RELAY_AUTH_SEND:
