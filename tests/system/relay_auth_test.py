@@ -80,6 +80,16 @@ def test_tokens(relay, mechanism):
         assert max(map(len, server.commands)) > 512
 
 
+@pytest.mark.parametrize("mechanism", ["XOAUTH2", "OAUTHBEARER"])
+def test_a_token_that_is_refused(relay, mechanism):
+    with AuthenticatingServer([mechanism], {"u@example.com": TOKEN}) as server:
+        one = relay(server, {"127.0.0.1": "u@example.com:b2xk"})
+        queue_id = one.send("friend@there.test")
+        deferral(one, queue_id, r"SASL authentication failed; server .* said: 535 5\.7\.8 .*", "4.7.8")
+        one.wait_for_log(r'warning: 127\.0\.0\.1\[127\.0\.0\.1\]:\d+: SASL authentication: '
+                         r'\{"status":"invalid_token","scope":"mail"\}$')
+
+
 def test_the_strongest_mechanism_is_taken(relay):
     with provider(["LOGIN", "PLAIN", "X-UNKNOWN", "SCRAM-SHA-1", "SCRAM-SHA-256", "XOAUTH2"]) as server:
         one = relay(server)
