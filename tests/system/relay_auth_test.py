@@ -344,14 +344,16 @@ def test_whoever_runs_exchanges_may_die(relay):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="reads the memory of others")
-@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "CRAM-MD5"])
-def test_passwords_stay_where_they_are_used(relay, mechanism):
+@pytest.mark.parametrize("mechanism, table", [("SCRAM-SHA-256", "hash"), ("CRAM-MD5", "texthash")])
+def test_passwords_stay_where_they_are_used(relay, mechanism, table):
     """Only the process that runs the exchange has ever seen it; that it has shows that the search finds
     what is there."""
     password = "unmistakable-Pa55word"
     forms = [password.encode(), base64.b64encode(f"\0{USER}\0{password}".encode())[-20:]]
     with AuthenticatingServer([mechanism], {USER: password}) as server:
         one = relay(server, {"127.0.0.1": f"{USER}:{password}"})
+        one.set(smtp_sasl_password_maps=f"{table}:{one.etc}/sasl_passwd")
+        one.reload()
         for _ in range(5):
             one.send("friend@there.test")
         wait_until(lambda: len(server.messages) == 5, "all mail is there")
