@@ -183,8 +183,7 @@ static void upgrade(struct database *database, const struct credential_question 
         !buffer_ok(&better))
         buffer_append_string(&reason, "auth_password_upgrade is no scheme that can be made");
     else if (database->type->store(database, question->user, stored, buffer_span(&better), &reason))
-        buffer_append_format(&answer->warning, "the stored password of %.*s is now of %.*s",
-                             SPAN_PRINTF(question->user), SPAN_PRINTF(conf->auth_password_upgrade));
+        answer->is_upgraded = true;
     if (reason.length > 0)
         buffer_append_format(&answer->warning,
                              "the stored password of %.*s cannot be made stronger: %.*s",

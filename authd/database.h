@@ -93,6 +93,7 @@ struct database_answer {
     struct span verifier; /* of database_find() */
     struct buffer reason;
     struct buffer warning;
+    bool is_upgraded; /* the stored password is another now */
 };
 
 /* Calls the type's load(). */

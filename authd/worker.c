@@ -94,7 +94,8 @@ static void reply(struct ipc_channel *channel, uint32_t id, struct database_answ
                                                .verifier = answer->verifier,
                                                .name = answer->name,
                                                .reason = buffer_span(&answer->reason),
-                                               .warning = buffer_span(&answer->warning)};
+                                               .warning = buffer_span(&answer->warning),
+                                               .is_upgraded = answer->is_upgraded};
     (void)ipc_channel_reply(channel, id, IPC_PASSWORD_REPLY, &message); /* or it is gone */
 }
 

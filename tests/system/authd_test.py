@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from harness import https, more_peers, peers
+from harness import databases, https, more_peers, peers
 from harness.authentication import Asker, encode, encode_url, jwt, scram_verifier
 from harness.instance import free_port, wait_until
 from limits_test import pid_of
@@ -452,7 +452,6 @@ def test_sqlite(authenticating, make_instance):
 
 def test_passwords_get_stronger_when_their_users_log_in(authenticating):
     one = authenticating()
-    one.tolerate("auth.database_oddity")
     users = one.directory / "accounts" / "passwords"
     users.parent.mkdir(exist_ok=True)
     users.write_text("# people\nann:{PLAIN}secret::::::app_password=desk//{PLAIN}desk\nbob:{PLAIN}other\n")
@@ -544,3 +543,103 @@ def test_posthouse_password(authenticating):
     assert make_password(one, "-t", "{NOSUCH}x").returncode == 1
     assert make_password(one, "extra").returncode == 2
     assert make_password(one, password="").returncode == 1
+
+
+# ---- servers of accounts ----
+
+def ask_server(authenticating, server, kind, configuration, **settings):
+    """People get in; while the server is away they are told to try later, and then get in again."""
+    one = authenticating(auth_default_scheme="PLAIN", auth_user_failure_limit="0", **settings)
+    one.tolerate("auth.database")
+    file = one.etc / f"{kind}.cf"
+    file.write_text(configuration)
+    file.chmod(0o600)
+    one.set(auth_databases=f"{kind}:{file}")
+    one.reload()
+    with connected(one) as asker:
+        for _ in range(2):
+            assert asker.plain("ann", "secret") == ("OK", ["user=ann"])
+            assert asker.plain("o'neill", "secret") == ("OK", ["user=o'neill"])
+            assert asker.plain("ann", "wrong") == ("FAIL", ["user=ann"])
+            assert asker.plain("nobody", "secret") == ("FAIL", ["user=nobody"])
+            assert asker.plain("*", "secret") == ("FAIL", ["user=*"])
+            assert asker.plain("x' OR name = 'ann", "secret")[0] == "FAIL"
+            assert asker.plain("ann)(uid=*", "secret")[0] == "FAIL"
+        server.stop()
+        assert asker.plain("ann", "secret") == ("FAIL", ["user=ann", "temp"])
+        one.wait_for_log(rf"error: auth\.database_unavailable: database={kind}:\S+ reason=")
+        server.start()
+        assert asker.plain("ann", "secret")[0] == "OK"
+        assert asker.plain("ann", "wrong")[1] == ["user=ann"]
+    assert "letmein" not in one.log()
+    return one
+
+
+@pytest.mark.skipif(not databases.have("postgresql"), reason="no PostgreSQL")
+def test_postgresql(authenticating, workspace):
+    with databases.Postgres(workspace / "postgresql") as server:
+        one = ask_server(authenticating, server, "pgsql", server.configuration(),
+                         auth_password_upgrade="SHA256-CRYPT")
+        one.wait_for_log(r"auth\.password_upgraded: database=pgsql:\S+ user=ann scheme=SHA256-CRYPT")
+
+
+@pytest.mark.skipif(not databases.have("mariadb"), reason="no MariaDB")
+def test_mariadb(authenticating, workspace):
+    with databases.MariaDb(workspace / "mariadb") as server:
+        ask_server(authenticating, server, "mysql", server.configuration())
+
+
+@pytest.mark.skipif(not databases.have("slapd"), reason="no OpenLDAP")
+@pytest.mark.parametrize("bind", [False, True])
+def test_ldap(authenticating, workspace, bind):
+    with databases.Slapd(workspace / f"slapd-{bind}") as server:
+        one = ask_server(authenticating, server, "ldap", server.configuration(bind))
+        with connected(one) as asker:
+            assert asker.plain("ann", "")[0] == "FAIL"      # to a directory that would be nobody, and welcome
+            assert asker.scram("ann", "secret")[0] == ("FAIL" if bind else "OK")
+
+
+# ---- where secrets are ----
+
+def memory_of(pid):
+    """All that can be read of a process."""
+    found = []
+    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            place, rights = line.split()[:2]
+            begin, end = (int(part, 16) for part in place.split("-"))
+            if "r" not in rights or line.endswith(("[vvar]\n", "[vsyscall]\n", "[vvar_vclock]\n")):
+                continue
+            try:
+                memory.seek(begin)
+                found.append(memory.read(end - begin))
+            except (OSError, OverflowError):
+                pass
+    return b"".join(found)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="reads the memory of others")
+def test_secrets_stay_where_they_are_used(authenticating):
+    hashed = subprocess.run(["openssl", "passwd", "-6", "-salt", "pepperandsalt", "Blumenkohl7"], check=True,
+                            capture_output=True, text=True).stdout.strip()
+    verifier = scram_verifier("Rosenkohl9")
+    one = authenticating(users=f"ann:{{SHA512-CRYPT}}{hashed}\nbob:{{SCRAM-SHA-256}}{verifier}\n",
+                         smtpd_sasl_auth_enable="yes")
+    secrets = {"hash": hashed.split("$")[3].encode(), "verifier": verifier.split(",")[3].encode(),
+               "password": b"Blumenkohl7"}
+    with Asker(reached(one)) as asker:
+        for _ in range(3):
+            assert asker.plain("ann", "Blumenkohl7")[0] == "OK"
+            assert asker.scram("bob", "Rosenkohl9")[0] == "OK"
+    with smtplib.SMTP(one.address, one.port, timeout=30) as client:
+        client.ehlo("client.example")
+        client.login("ann", "Blumenkohl7")
+        worker = children_of(children_of(pid_of(one, "authd"))[0])[0]
+        assert secrets["hash"] in memory_of(worker)     # there it belongs, and this test sees it
+        for program in ("smtpd", "qmgr", "addrd", "limitd", "logd"):
+            text = memory_of(pid_of(one, program))
+            assert len(text) > 1 << 20
+            assert [name for name in ("hash", "verifier") if secrets[name] in text] == [], program
+        # The process that parses what clients say has seen the password, and has it no more.
+        assert secrets["hash"] not in memory_of(pid_of(one, "authd"))
+        assert secrets["password"] not in memory_of(pid_of(one, "authd"))
