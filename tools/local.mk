@@ -4,8 +4,8 @@ tools_postmap_SOURCES = tools/postmap.c tools/postmap.h tools/postmap_build.c to
 tools_postmap_LDADD = $(posthouse_libs) $(DB_LIBS)
 
 sbin_PROGRAMS += tools/posthouse
-tools_posthouse_SOURCES = tools/posthouse.c tools/ask.c tools/ask.h
-tools_posthouse_LDADD = $(posthouse_libs)
+tools_posthouse_SOURCES = tools/posthouse.c tools/ask.c tools/ask.h tools/password.c tools/password.h
+tools_posthouse_LDADD = $(posthouse_libs) $(SASL_LIBS) $(PASSWORD_LIBS)
 
 sbin_PROGRAMS += tools/postqueue
 tools_postqueue_SOURCES = tools/postqueue.c tools/queue_text.c tools/queue_text.h \
