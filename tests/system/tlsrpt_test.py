@@ -191,5 +191,6 @@ def test_sessions_are_counted(make_instance, world, programs, workspace):
     assert policy["summary"]["total-failure-session-count"] >= 1
     [failure] = policy["failure-details"]
     assert failure["result-type"] == "starttls-not-supported"
+    assert failure["sending-mta-ip"] == "127.0.0.1" and failure["receiving-mx-helo"]
     assert failure["receiving-mx-hostname"] == "mx.far.test" and failure["receiving-ip"] == "127.0.0.1"
     assert len(world.server.requests) == 1
