@@ -60,7 +60,7 @@ void session_report_send(struct agent *agent, const struct nexthop *nexthop,
         .receiving_host = target->host,
         .receiving_helo = connection ? connection->extensions.server_name : failure->server_name,
         .receiving_ip = ip_address_format(&target->address, address)};
-    if (agent->speaks_lmtp || protection->wish.level == TLS_LEVEL_NONE)
+    if (!agent->settings->smtp_tlsrpt_enable || protection->wish.level == TLS_LEVEL_NONE)
         return;
     if (protection->policy_failure != TLSRPT_SUCCESS) {
         struct tls_report of_policy = report;
