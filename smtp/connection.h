@@ -28,8 +28,10 @@ struct failure {
     struct span diagnostic;     /* the remote's own words; may be empty */
     bool is_connected;          /* the remote was reached */
     struct span next_transport; /* "transport:nexthop" is to have it instead; mostly empty */
-    enum tlsrpt_result tls_result; /* what a report says of it; TLSRPT_SUCCESS: not TLS's fault */
-    struct span tls_reason;        /* and why, where the outcome does not say; or NULL bytes */
+    enum tlsrpt_result tls_result;   /* what a report says of it; TLSRPT_SUCCESS: not TLS's fault */
+    struct span tls_reason;          /* and why, where the outcome does not say; or NULL bytes */
+    struct ip_address local_address; /* for reports on TLS: the ends of the session that failed */
+    struct span server_name;
     bool may_go_plain; /* TLS did not come about, and would only have been nice to have */
 };
 
@@ -84,6 +86,7 @@ struct connection {
     struct span host;
     int64_t opened_ms;
     struct ip_address address;
+    struct ip_address local_address; /* our end of it */
     uint16_t port;
     struct span path;                    /* of a Unix socket; else empty */
     unsigned use_count;                  /* transactions begun */
