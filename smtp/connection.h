@@ -32,7 +32,8 @@ struct failure {
     struct span tls_reason;          /* and why, where the outcome does not say; or NULL bytes */
     struct ip_address local_address; /* for reports on TLS: the ends of the session that failed */
     struct span server_name;
-    bool may_go_plain; /* TLS did not come about, and would only have been nice to have */
+    bool bounces_at_end; /* it is no use to try again later, where no other host is better */
+    bool may_go_plain;   /* TLS did not come about, and would only have been nice to have */
 };
 
 /* How a connection is to be protected. */
@@ -43,6 +44,7 @@ struct protection {
     uint8_t digest[TLS_WISH_DIGEST_BYTES];       /* of the wish */
     uint8_t rules_digest[TLS_WISH_DIGEST_BYTES]; /* of what the operator says of that next hop */
     bool allows_reuse;                           /* by later deliveries */
+    bool is_required_by_message;                 /* REQUIRETLS */
     /* For reports (RFC 8460): by whose policy that is. */
     enum tlsrpt_policy_type policy_type;
     struct span policy_domain;

@@ -15,6 +15,7 @@ static const struct {
     {SPAN_LITERAL("STARTTLS"), offsetof(struct smtp_extensions, has_starttls)},
     {SPAN_LITERAL("DSN"), offsetof(struct smtp_extensions, has_dsn)},
     {SPAN_LITERAL("SMTPUTF8"), offsetof(struct smtp_extensions, has_smtputf8)},
+    {SPAN_LITERAL("REQUIRETLS"), offsetof(struct smtp_extensions, has_requiretls)},
     {SPAN_LITERAL("CHUNKING"), offsetof(struct smtp_extensions, has_chunking)},
 };
 

@@ -156,6 +156,8 @@ static bool run_ehlo(struct smtpsession *session, struct span argument)
     offer(&reply, session, "DSN", "");
     if (settings->has_smtputf8)
         offer(&reply, session, "SMTPUTF8", "");
+    if (session->tls) /* RFC 8689 section 2: what came in clear can be promised nothing */
+        offer(&reply, session, "REQUIRETLS", "");
     offer(&reply, session, "CHUNKING", "");
     /* RFC 9422: only what holds for this client. */
     (void)snprintf(limits, sizeof(limits), " RCPTMAX=%u", settings->recipient_limit);
