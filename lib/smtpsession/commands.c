@@ -157,6 +157,7 @@ static bool run_ehlo(struct smtpsession *session, struct span argument)
     if (settings->has_smtputf8)
         offer(&reply, session, "SMTPUTF8", "");
     offer(&reply, session, "CHUNKING", "");
+    session_offer_timing(session, &reply);
     /* RFC 9422: only what holds for this client. */
     (void)snprintf(limits, sizeof(limits), " RCPTMAX=%u", settings->recipient_limit);
     offer(&reply, session, "LIMITS", limits);

@@ -85,6 +85,7 @@ static void fill_envelope(struct smtpsession *session, const struct reception *r
          (facts->has_8bit_header || transaction->has_utf8_address)))
         envelope->flags |= QUEUE_FLAG_SMTPUTF8;
     fill_client(session, envelope);
+    session_fill_timing(session, envelope);
     if (transaction->parameters.body == SMTP_BODY_8BITMIME)
         envelope->flags |= QUEUE_FLAG_BODY_8BITMIME;
 }
