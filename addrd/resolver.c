@@ -469,6 +469,8 @@ static struct outcome find_mailbox(struct resolution *resolution, struct span *m
     *mailbox = value.bytes ? span_trim_spaces(value) : span_empty();
     if (resolution->search.has_failed)
         return resolver_lookup_failure();
+    if (value.bytes && span_is_empty(*mailbox)) /* a mistake in the table: nobody is unknown */
+        return outcome_temporary(451, 2, 0, "the table of mailboxes gives no usable path");
     if (value.bytes || !span_equals(resolution->transport, span_from_string("virtual")))
         return outcome_ok();
     const struct span reason = arena_format(resolution->search.arena, "unknown user: \"%.*s\"",
@@ -504,6 +506,11 @@ void resolver_route(struct resolver *resolver, struct span recipient, struct spa
     if (outcome_is_ok(&outcome) && resolution.class == ADDR_CLASS_VIRTUAL_ALIAS) {
         outcome = judge_alias(&resolution);
     } else if (outcome_is_ok(&outcome) && resolution.class == ADDR_CLASS_VIRTUAL_MAILBOX) {
+        outcome = find_mailbox(&resolution, &mailbox);
+    } else if (outcome_is_ok(&outcome) &&
+               (resolution.class == ADDR_CLASS_LOCAL ||
+                span_equals(resolution.transport, span_from_string("virtual")))) {
+        /* local may hand it to virtual (mailbox_transport), and so may transport_maps. */
         outcome = find_mailbox(&resolution, &mailbox);
     }
     *route = (struct addr_route){

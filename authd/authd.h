@@ -7,6 +7,8 @@
 #include "connect/client.h"
 #include "crew.h"
 #include "database.h"
+#include "fetch/client.h"
+#include "jwt.h"
 #include "limit/client.h"
 #include "sasl/mechanism.h"
 #include "service/service.h"
@@ -40,6 +42,9 @@ struct authd {
     size_t forwarded_count;
     struct list exchanges;
     struct list clients;
+    struct jwt_keys token_keys;
+    struct span introspection_authorization; /* empty: none */
+    struct fetch_client fetch;
     struct limit_client limits;
     struct ip_network_list failure_exceptions;
     struct failure_memory failure_memory;

@@ -10,6 +10,7 @@
 #include "password/scheme.h"
 #include "system/random.h"
 #include "system/task.h"
+#include "token.h"
 
 enum { EXCHANGES_MAX = 2000, ARENA_BYTES = 1 << 20 };
 
@@ -243,6 +244,51 @@ static void find_plaintext(struct exchange *exchange, struct sasl_server_event *
     sasl_server_answer_plaintext(exchange->sasl, answer, plain, event);
 }
 
+static bool is_same_user(struct exchange *exchange, struct span said, struct span found)
+{
+    struct span written;
+    return login_name_make(exchange->authd->conf, said, &exchange->arena, &written) ==
+               LOGIN_NAME_OK &&
+           span_equals(written, found);
+}
+
+/* Whose the token is the token says; who the client said to be must be the same. */
+static void check_token(struct exchange *exchange, struct sasl_server_event *event)
+{
+    const struct span said = event->user;
+    struct token_verdict verdict;
+    enum sasl_answer answer = SASL_ANSWER_YES;
+    if (said.length > 0)
+        answer = take_user(exchange, said);
+    if (answer == SASL_ANSWER_YES) {
+        exchange->password = event->secret;
+        token_check(exchange->authd, event->secret, &exchange->arena, &verdict);
+        exchange->reason = (const char *)verdict.reason.bytes; /* a literal */
+        switch (verdict.result) {
+        case CREDENTIAL_MATCH:
+            answer = take_user(exchange, verdict.user);
+            if (answer == SASL_ANSWER_YES && said.length > 0 &&
+                !is_same_user(exchange, said, exchange->user)) {
+                note_refusal(exchange, AUTH_FAILURE_CREDENTIALS, "the token is somebody else's");
+                answer = SASL_ANSWER_NO;
+            }
+            break;
+        case CREDENTIAL_EXPIRED:
+            exchange->failure = AUTH_FAILURE_EXPIRED;
+            answer = SASL_ANSWER_NO;
+            break;
+        case CREDENTIAL_ERROR:
+            answer = SASL_ANSWER_TEMPORARY;
+            break;
+        default:
+            exchange->failure = AUTH_FAILURE_CREDENTIALS;
+            answer = SASL_ANSWER_NO;
+            break;
+        }
+    }
+    sasl_server_answer_token(exchange->sasl, answer, exchange->user, event);
+}
+
 /* ---- the course of it ---- */
 
 bool exchange_challenge(struct exchange *exchange, struct span challenge)
@@ -353,8 +399,8 @@ static bool make_sasl(struct exchange *exchange)
         .offers_plus = start->is_encrypted && mechanisms_have_plus(authd, exchange->mechanism),
         .host_name = authd->conf->myhostname,
         .external_identity = start->certificate_identity,
-        .oauth_scope = span_empty(),
-        .oauth_configuration_url = span_empty(),
+        .oauth_scope = authd->conf->auth_oauth2_scopes,
+        .oauth_configuration_url = authd->conf->auth_oauth2_configuration_url,
     };
     exchange->sasl = sasl_server_create(&config, &exchange->arena);
     return exchange->sasl != NULL;
@@ -389,8 +435,7 @@ static void converse(struct exchange *exchange)
             find_plaintext(exchange, &event);
             break;
         case SASL_SERVER_NEED_TOKEN_CHECK:
-            note_refusal(exchange, AUTH_FAILURE_CREDENTIALS, "no token can be checked here");
-            sasl_server_answer_token(exchange->sasl, SASL_ANSWER_NO, span_empty(), &event);
+            check_token(exchange, &event);
             break;
         case SASL_SERVER_SUCCESS:
             end_in_success(exchange, &event);

@@ -1,6 +1,7 @@
 # authd: finds out who a client is.
 authd_parts = \
 	authd/authd.h \
+	authd/claims.c \
 	authd/clients.c authd/clients.h \
 	authd/credential.c authd/credential.h \
 	authd/crew.c authd/crew.h \
@@ -10,6 +11,7 @@ authd_parts = \
 	authd/dovecot_server.c authd/dovecot_server.h \
 	authd/exchange.c authd/exchange.h authd/exchange_private.h \
 	authd/forward.c authd/forward.h \
+	authd/jwt.c authd/jwt.h \
 	authd/lockout.c authd/lockout.h \
 	authd/login_name.c authd/login_name.h \
 	authd/mechanisms.c authd/mechanisms.h \
@@ -18,6 +20,7 @@ authd_parts = \
 	authd/relay_cache.c authd/relay_cache.h \
 	authd/relay_server.c authd/relay_server.h \
 	authd/server.c authd/server.h \
+	authd/token.c authd/token.h \
 	authd/verdict.c authd/verdict.h \
 	authd/watchdog.c authd/watchdog.h \
 	authd/worker.c authd/worker.h

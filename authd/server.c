@@ -15,6 +15,7 @@
 #include "relay.h"
 #include "system/file.h"
 #include "system/random.h"
+#include "token.h"
 #include "worker.h"
 
 enum { PATHS_MAX = 64, DESCRIPTOR_LIMIT = 2048 };
@@ -160,7 +161,7 @@ bool authd_prepare(struct service *service)
         service_say(service, "libcrypto has no SHA-256: check the OpenSSL installation");
         return false;
     }
-    if (!read_settings(authd) || !load_salt_secret(authd, service) ||
+    if (!read_settings(authd) || !load_salt_secret(authd, service) || !token_prepare(authd) ||
         !dovecot_server_listen(service, authd->conf, &authd->socket))
         return false;
     for (size_t kind = 0; kind < DATABASE_KIND_COUNT; kind++)
@@ -195,6 +196,7 @@ bool authd_begin(struct service *service)
     list_init(&authd->exchanges);
     list_init(&authd->clients);
     limit_client_init(&authd->limits);
+    fetch_client_init(&authd->fetch, service->loop);
     random_bytes(authd->failure_memory.seed, sizeof(authd->failure_memory.seed));
     for (size_t kind = 0; kind < DATABASE_KIND_COUNT; kind++) {
         struct crew *crew = &authd->crews[kind];
@@ -256,6 +258,8 @@ void authd_on_peer(struct service *service, const struct service_peer *peer, int
         authd->limitd =
             ipc_channel_create(service->loop, descriptor, IPC_ROLE_LIMITD, &limitd_handlers, authd);
         limit_client_set_channel(&authd->limits, authd->limitd);
+    } else if (peer->role == IPC_ROLE_FETCHD) {
+        fetch_client_attach(&authd->fetch, descriptor);
     } else if (peer->role == IPC_ROLE_CONNECTD) {
         connect_client_set_channel(&authd->connect, NULL);
         ipc_channel_destroy(&authd->connectd);

@@ -156,6 +156,10 @@ static void log_answer(const struct job *job, const struct web_request *request,
 static void handle(struct job *job, struct fetch_answer *answer)
 {
     struct web_request request;
+    if (clock_monotonic_ms() >= job->deadline_ms) {
+        *answer = no_answer(FETCH_UNAVAILABLE, "too many requests are before this one");
+        return;
+    }
     if (!fill_request(job, &request, answer))
         return;
     if (find_addresses(job, &request, answer)) {

@@ -196,6 +196,14 @@ static void deliver_to_file(struct deliverer *deliverer, struct agent_recipient 
 
 /* ---- Maildirs ---- */
 
+struct outcome deliverer_unknown_user(const struct agent_recipient *recipient)
+{
+    struct outcome outcome = outcome_permanent(550, 1, 1, "");
+    outcome.reason = arena_format(&recipient->message->arena, "unknown user: \"%.*s\"",
+                                  SPAN_PRINTF(recipient->recipient));
+    return outcome.reason.bytes ? outcome : outcome_temporary(451, 3, 0, "out of memory");
+}
+
 /* NULL: the recipient is finished, or has a mailbox file and will be. */
 static struct delivery *make_delivery(struct deliverer *deliverer,
                                       struct agent_recipient *recipient)
@@ -205,6 +213,10 @@ static struct delivery *make_delivery(struct deliverer *deliverer,
     struct delivery *delivery = NULL;
     if (rules->is_refusing) {
         agent_finish(recipient, rules->refusal);
+        return NULL;
+    }
+    if (span_is_empty(recipient->mailbox)) {
+        agent_finish(recipient, deliverer_unknown_user(recipient));
         return NULL;
     }
     if (agent_is_verification(message)) {

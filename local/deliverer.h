@@ -61,4 +61,8 @@ void deliverer_destroy(struct deliverer **deliverer);
 /* For agent_settings.deliver, with the deliverer as context. */
 void deliverer_deliver(struct agent_message *message, void *deliverer);
 
+/* Of a recipient that came without a mailbox: another agent has handed it over, and
+ * virtual_mailbox_maps does not know it. */
+MUST_USE struct outcome deliverer_unknown_user(const struct agent_recipient *recipient);
+
 #endif

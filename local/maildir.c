@@ -76,6 +76,12 @@ static bool is_within_quota(const struct maildir_request *request, const struct 
     *has_quota = true;
     if (request->is_maybe_repeated)
         return true;
+    /* One that comes into being while the mailbox is kept open counts from the next opening on. */
+    if (!mailbox->has_quota_file && request->quota.size_bytes == 0 &&
+        request->quota.message_count == 0) {
+        *has_quota = false;
+        return true;
+    }
     switch (quota_check(mailbox->directory, &request->quota, size_bytes)) {
     case QUOTA_NONE:
         *has_quota = false;

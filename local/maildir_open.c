@@ -11,6 +11,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "quota.h"
 #include "system/file.h"
 
 #ifndef XFS_SUPER_MAGIC
@@ -130,7 +131,10 @@ static int open_parts(struct maildir *mailbox, bool is_confined)
         return -1;
     const int cur = open_or_make(mailbox->directory, "cur", is_confined);
     file_close(cur);
-    return cur < 0 ? -1 : 0;
+    if (cur < 0)
+        return -1;
+    mailbox->has_quota_file = quota_has_file(mailbox->directory);
+    return 0;
 }
 
 int maildir_open(struct maildir *mailbox, const struct maildir_place *place)

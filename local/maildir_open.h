@@ -36,6 +36,7 @@ struct maildir {
     int new;
     dev_t device;
     bool needs_directory_sync; /* flushing a file does not make its name durable here */
+    bool has_quota_file;       /* or may have one */
 };
 
 /* Opens the Maildir, and makes what is missing of it with mode 0700. 0, or -1 with errno: EPERM

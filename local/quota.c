@@ -254,6 +254,12 @@ static int read_file(int maildir, struct quota_file *result)
     return count < 0 ? -1 : 0;
 }
 
+bool quota_has_file(int maildir)
+{
+    struct stat status;
+    return fstatat(maildir, QUOTA_FILE, &status, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
 static bool has_room(const struct quota *quota, const struct quota_usage *usage,
                      uint64_t size_bytes)
 {

@@ -38,6 +38,9 @@ MUST_USE bool quota_parse(struct span text, struct quota *quota);
  * an end is being written and does not count. */
 MUST_USE bool quota_parse_file(struct span text, struct quota *quota, struct quota_usage *usage);
 
+/* The Maildir has a quota of its own, or nobody can say. */
+MUST_USE bool quota_has_file(int maildir);
+
 enum quota_result {
     QUOTA_NONE,     /* there is no quota, and nothing to note */
     QUOTA_FITS,     /* to be noted when it is there */

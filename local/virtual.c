@@ -189,8 +189,11 @@ static bool prepare(struct service *service)
 static bool recipient_key(const struct agent_recipient *recipient, struct buffer *key,
                           struct outcome *outcome, void *context)
 {
-    (void)outcome;
     (void)context;
+    if (span_is_empty(recipient->mailbox)) {
+        *outcome = deliverer_unknown_user(recipient);
+        return false;
+    }
     buffer_append_span(key, recipient->recipient);
     return true;
 }

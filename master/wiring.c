@@ -79,15 +79,15 @@ const struct wiring_line wiring_lines[] = {
     {IPC_ROLE_SUBMITD, IPC_ROLE_VERIFY,  WIRING_SERVER_MAY_BE_NEWER},
     /* Who is that client? Passwords are known to authd alone. */
     {IPC_ROLE_SMTPD,   IPC_ROLE_AUTHD,   WIRING_SAME_GENERATION},
+    {IPC_ROLE_SUBMITD, IPC_ROLE_AUTHD,   WIRING_SAME_GENERATION},
     /* Certificates, and signatures of handshakes: nobody else has a private key. */
     {IPC_ROLE_SMTPD,   IPC_ROLE_KEYD,    WIRING_SAME_GENERATION},
     {IPC_ROLE_SUBMITD, IPC_ROLE_KEYD,    WIRING_SAME_GENERATION},
-    {IPC_ROLE_SUBMITD, IPC_ROLE_AUTHD,   WIRING_SAME_GENERATION},
+    {IPC_ROLE_SMTP,    IPC_ROLE_KEYD,    WIRING_SAME_GENERATION},
+    {IPC_ROLE_LMTP,    IPC_ROLE_KEYD,    WIRING_SAME_GENERATION},
     /* And who are we, to another server? */
     {IPC_ROLE_SMTP,    IPC_ROLE_AUTHD,   WIRING_SERVER_MAY_BE_NEWER},
     {IPC_ROLE_LMTP,    IPC_ROLE_AUTHD,   WIRING_SERVER_MAY_BE_NEWER},
-    {IPC_ROLE_SMTP,    IPC_ROLE_KEYD,    WIRING_SAME_GENERATION},
-    {IPC_ROLE_LMTP,    IPC_ROLE_KEYD,    WIRING_SAME_GENERATION},
     /* A session that the postmaster is to hear of. */
     {IPC_ROLE_SMTPD,   IPC_ROLE_BOUNCE,  WIRING_SERVER_MAY_BE_NEWER},
     {IPC_ROLE_SUBMITD, IPC_ROLE_BOUNCE,  WIRING_SERVER_MAY_BE_NEWER},
@@ -134,6 +134,8 @@ const struct wiring_line wiring_lines[] = {
     /* A socket of that local server, please. */
     {IPC_ROLE_LMTP,    IPC_ROLE_CONNECTD, WIRING_SAME_GENERATION},
     {IPC_ROLE_AUTHD,   IPC_ROLE_CONNECTD, WIRING_SAME_GENERATION},
+    /* Is this token good? */
+    {IPC_ROLE_AUTHD,   IPC_ROLE_FETCHD,  WIRING_SAME_GENERATION},
 };
 /* clang-format on */
 

@@ -27,6 +27,7 @@ struct session {
     struct arena arena; /* wiped */
     struct arena *texts;
     struct failure *failure;
+    struct span refusal; /* the server's reply that says that the password is wrong; or empty */
 };
 
 static enum connection_stage stage_of(const struct session *session)
@@ -162,7 +163,7 @@ static bool send_response(struct session *session, const char *begin, struct spa
     buffer_append_string(&line, "\r\n");
     if (!buffer_ok(&line))
         return fail(session, 7, SPAN("out of memory"));
-    stream_write(&connection->stream, buffer_span(&line));
+    stream_write_secret(&connection->stream, buffer_span(&line));
     notice_add_command(connection, SPAN("AUTH ...\r\n"));
     return connection_flush(connection, stage_of(session), session->texts, session->failure);
 }
@@ -241,15 +242,12 @@ static bool exchange(struct session *session)
             const struct span said = connection_reply_text(&reply, session->texts);
             const struct outcome outcome = smtp_reply_outcome(&reply);
             connection->is_usable &= reply.code != 421;
-            relay_auth_give_up(&session->exchange, reply.code == 535 ? said : span_empty());
+            session->refusal = reply.code == 535 ? said : span_empty();
             return fail_for_reply(session, "", outcome, said);
         }
-        if (!answer_challenge(session, &reply, &deferred)) {
-            relay_auth_give_up(&session->exchange, span_empty());
+        if (!answer_challenge(session, &reply, &deferred))
             return false;
-        }
     }
-    relay_auth_give_up(&session->exchange, span_empty());
     return fail(session, 7, SPAN("SASL authentication failed; the server asks without end"));
 }
 
@@ -344,12 +342,17 @@ static bool run(struct session *session)
 
 bool authenticate(struct connection *connection, struct arena *arena, struct failure *failure)
 {
-    struct session session = {.connection = connection, .texts = arena, .failure = failure};
+    struct session session = {
+        .connection = connection, .texts = arena, .failure = failure, .refusal = span_empty()};
 
-    if (!connection->settings->smtp_sasl_auth_enable || !connection->extensions.has_auth)
+    /* Who does not authenticate does as if there were no AUTH. */
+    connection->extensions.has_auth &= connection->settings->smtp_sasl_auth_enable;
+    if (!connection->extensions.has_auth)
         return true;
     arena_init(&session.arena, AUTH_ARENA_BYTES, ARENA_WIPE);
     const bool is_good = run(&session);
+    if (!is_good) /* however it ended, a lost connection included; there may be nothing to end */
+        relay_auth_give_up(&session.exchange, session.refusal);
     arena_destroy(&session.arena);
     return is_good;
 }

@@ -256,10 +256,9 @@ bool connection_read_reply(struct connection *connection, enum connection_stage 
     return is_read;
 }
 
-bool connection_is_quiet(const struct connection *connection)
+bool connection_is_quiet(struct connection *connection)
 {
-    return connection->is_usable && span_is_empty(stream_input(&connection->stream)) &&
-           !connection->stream.watch.is_readable && !connection->stream.watch.has_hung_up;
+    return connection->is_usable && stream_is_quiet(&connection->stream);
 }
 
 void connection_reset(struct connection *connection)

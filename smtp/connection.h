@@ -137,6 +137,6 @@ struct span connection_reply_text(const struct smtp_reply *reply, struct arena *
 /* Ends an open transaction, so that the connection can be used again; else it is unusable. */
 void connection_reset(struct connection *connection);
 /* Nothing has come from the server since the last reply: not even its good-bye. */
-bool connection_is_quiet(const struct connection *connection);
+bool connection_is_quiet(struct connection *connection);
 
 #endif

@@ -121,10 +121,10 @@ void delivery_succeed(struct delivery *delivery, struct delivery_recipient *reci
     conclude(delivery, recipient, outcome, text);
 }
 
-/* What another host may mend is told in a line of its own, once. */
+/* In a line of its own, once. */
 static void note(struct delivery *delivery, const struct failure *failure)
 {
-    if (failure->outcome.kind == OUTCOME_PERMANENT ||
+    if (failure->outcome.kind == OUTCOME_PERMANENT || span_is_empty(failure->outcome.reason) ||
         delivery->last_noted.bytes == failure->outcome.reason.bytes)
         return;
     delivery->last_noted = failure->outcome.reason;
@@ -142,8 +142,17 @@ void delivery_fail(struct delivery *delivery, struct delivery_recipient *recipie
     recipient->failure = *failure;
     if (failure->outcome.kind == OUTCOME_PERMANENT)
         conclude(delivery, recipient, failure->outcome, failure->diagnostic);
-    else
+    else if (!failure->is_connected)
         note(delivery, failure);
+}
+
+/* Another host is about to be tried, which may mend it. What the last one said stands in the lines
+ * of the recipients alone, as in Postfix. */
+static void note_what_was_said(struct delivery *delivery)
+{
+    for (size_t i = 0; i < delivery->recipient_count; i++)
+        if (!delivery->recipients[i].is_done)
+            note(delivery, &delivery->recipients[i].failure);
 }
 
 void delivery_fail_all(struct delivery *delivery, const struct connection *connection,
@@ -206,6 +215,9 @@ static bool use_kept_connection(struct attempt *attempt, struct connection *conn
     struct delivery *delivery = attempt->delivery;
     bool was_lost_unused;
     delivery->connected_us = clock_realtime_us();
+    if (connection->tls && delivery->agent->settings->smtp_tls_loglevel >= 1)
+        maillog_tls(delivery->agent->log, LOG_TLS_REUSED_TO, connection->tls->trust,
+                    span_from_string(connection->relay), span_empty(), &connection->tls->facts);
     *wants_another = transaction_run(delivery, connection, &was_lost_unused);
     attempt->session_count += !was_lost_unused;
     put_away(attempt, connection);
@@ -352,6 +364,7 @@ static bool try_target_once(struct attempt *attempt, const struct plan_target *t
     protection.sender = delivery->envelope.reverse_path;
     authenticate_mark(delivery->agent->settings, protection.destination, protection.sender,
                       protection.digest);
+    note_what_was_said(delivery);
     struct connection *connection =
         keep_take_target(&delivery->agent->keep, target, protection.digest);
     if (connection && use_kept_connection(attempt, connection, &wants_another) && !wants_another)

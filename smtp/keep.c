@@ -57,7 +57,7 @@ void keep_init(struct keep *keep, struct loop *loop, const struct conf_smtp *set
     loop_timer_init(&keep->timer, loop, on_timer, keep);
 }
 
-static bool may_be_used_again(const struct keep *keep, const struct connection *connection)
+static bool may_be_used_again(const struct keep *keep, struct connection *connection)
 {
     const uint32_t count_limit = keep->settings->smtp_connection_reuse_count_limit;
     const uint32_t mail_max = connection->extensions.limits.mail_max;

@@ -51,7 +51,7 @@ static void answer(struct client *client, uint32_t request_id, const struct cach
         .policy_id = span_is_empty(policy) ? span_empty() : span_from_string(entry->id),
         .failure = entry ? entry->failure : TLSRPT_SUCCESS,
         .reason = entry ? span_from_string(entry->reason) : span_empty(),
-        .is_unknown = span_is_empty(policy) && (!entry || entry->is_unknown),
+        .is_unknown = span_is_empty(policy) && (!entry || entry->is_unknown || entry->is_busy),
     };
     (void)ipc_channel_reply(client->channel, request_id, IPC_STS_REPLY,
                             &message); /* or it is gone */

@@ -8,6 +8,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/base/compiler.h \
 	lib/base/list.h \
 	lib/base/json.c lib/base/json.h \
+	lib/base/json_read.c lib/base/json_read.h \
 	lib/base/map.c lib/base/map.h \
 	lib/base/number.c lib/base/number.h \
 	lib/base/outcome.c lib/base/outcome.h \

@@ -136,6 +136,28 @@ static void check_setting(struct checking *checking, const struct conf_service *
                         SPAN_PRINTF(name), SPAN_PRINTF(span_first(text, 200)));
 }
 
+static bool is_read_by(const struct conf_part *part, struct span name)
+{
+    for (size_t i = 0; i < part->parameter_count; i++)
+        if (span_equals(name, span_from_string(part->parameters[i].name)))
+            return true;
+    return false;
+}
+
+/* Tables, for instance, are mostly read by a helper of all services, which has no ear for what one
+ * of them would like. */
+static void check_reader(const struct checking *checking, const struct conf_service *service,
+                         struct span name)
+{
+    const struct conf_part *part = conf_part_find(service->program);
+    if (part && conf_name_is_built(checking->instance, name) && conf_parameter_for_value(name) &&
+        !is_read_by(part, name))
+        conf_notice_add(checking->notices, CONF_NOTICE_WARNING,
+                        "%.*s %.*s: has no effect, as %.*s does not read it; set it in main.cf",
+                        SPAN_PRINTF(conf_instance_origin(checking->instance, service, name)),
+                        SPAN_PRINTF(name), SPAN_PRINTF(service->program));
+}
+
 bool conf_check(struct conf_instance *instance, const struct conf_value_check *value_check,
                 struct conf_notices *notices)
 {
@@ -151,6 +173,8 @@ bool conf_check(struct conf_instance *instance, const struct conf_value_check *v
         for (size_t n = 0; n < service->override_count; n++)
             check_setting(&checking, service, service->overrides[n].name,
                           service->overrides[n].value);
+        for (size_t n = 0; n < service->override_count; n++)
+            check_reader(&checking, service, service->overrides[n].name);
     }
     conf_shape_compare(instance, notices);
     conf_usage_report(&usage);

@@ -117,7 +117,7 @@ void sasl_client_start(struct sasl_client *client, struct sasl_client_event *eve
         xoauth2_message_print(&text, config->user, config->secret);
         break;
     case SASL_MECHANISM_COUNT:
-        ASSERT(!"a mechanism");
+        ASSERT(config->mechanism != SASL_MECHANISM_COUNT);
     }
     sasl_client_send(client, &text, CLIENT_COMPLETE, event);
 }

@@ -120,6 +120,11 @@ bool smtpserver_prepare_as(struct service *service,
         service_say(service, "%s", error.text);
         return false;
     }
+    if (smtpd->tls && tls_server_problem(smtpd->tls))
+        maillog_text(&service->log, LOG_LEVEL_WARNING, span_empty(),
+                     "smtpd_tls_CAfile, smtpd_tls_CApath: %s; until that is mended and \"posthouse "
+                     "reload\" was run, certificates of clients are not trusted",
+                     tls_server_problem(smtpd->tls));
     service->profile.descriptor_limit =
         DESCRIPTORS_BASE + (uint64_t)conf->smtpd_client_limit * DESCRIPTORS_PER_SESSION;
     return true;

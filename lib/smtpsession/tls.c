@@ -99,7 +99,8 @@ static bool shake_hands(struct smtpsession *session)
         server, &session->stream, clock_deadline_after(settings->starttls_timeout_ms), reason);
     session->is_waiting = false;
     session->cut_ms = CLOCK_NEVER;
-    if (result == STREAM_TIMED_OUT)
+    /* Under stress those who wait are cut off. */
+    if (result == STREAM_TIMED_OUT || session->end == SESSION_TIMED_OUT)
         return give_up(session, "Connection timed out");
     if (result == STREAM_CANCELLED)
         return give_up(session, "Service shutting down");

@@ -82,6 +82,14 @@ enum stream_result stream_connect(struct stream *stream, struct loop *loop,
     return result;
 }
 
+static void release_output(struct stream *stream)
+{
+    if (stream->has_secret_output && stream->output.bytes)
+        explicit_bzero(stream->output.bytes, stream->output.allocated);
+    stream->has_secret_output = false;
+    buffer_release(&stream->output);
+}
+
 void stream_close(struct stream *stream)
 {
     if (stream->descriptor < 0)
@@ -96,7 +104,7 @@ void stream_close(struct stream *stream)
         loop_block_give(stream->loop, stream->block);
     stream->block = NULL;
     stream->begin = stream->end = 0;
-    buffer_release(&stream->output);
+    release_output(stream);
 }
 
 void stream_consume(struct stream *stream, size_t count)
@@ -243,6 +251,26 @@ static enum stream_result await_input(struct stream *stream, enum stream_attempt
     return stream_wait(stream, wanted, deadline_ms);
 }
 
+bool stream_is_quiet(struct stream *stream)
+{
+    size_t count = 0;
+    if (stream->descriptor < 0 || stream->begin != stream->end || stream->watch.has_hung_up)
+        return false;
+    if (!stream->watch.is_readable && !(stream->layer && stream->layer->has_more(stream)))
+        return true;
+    if (make_room(stream) != STREAM_OK)
+        return false;
+    const enum stream_attempt attempt =
+        receive(stream, stream->block + stream->end, LOOP_BLOCK_BYTES - stream->end, &count);
+    if (attempt == STREAM_DID)
+        stream->end += count;
+    if (attempt != STREAM_WANTS_READ)
+        return false;
+    stream->watch.is_readable = false;
+    give_block(stream);
+    return true;
+}
+
 enum stream_result stream_read(struct stream *stream, int64_t deadline_ms)
 {
     if (stream->descriptor < 0)
@@ -282,6 +310,15 @@ void stream_write(struct stream *stream, struct span bytes)
     buffer_append_span(&stream->output, bytes);
 }
 
+void stream_write_secret(struct stream *stream, struct span bytes)
+{
+    /* In one piece: a buffer that grows leaves copies behind. */
+    if (!buffer_reserve(&stream->output, bytes.length))
+        return;
+    stream->has_secret_output = true;
+    buffer_append_span(&stream->output, bytes);
+}
+
 enum stream_result stream_flush(struct stream *stream, int64_t deadline_ms)
 {
     size_t sent = 0;
@@ -313,7 +350,7 @@ enum stream_result stream_flush(struct stream *stream, int64_t deadline_ms)
         }
     }
     if (result == STREAM_OK)
-        buffer_release(&stream->output);
+        release_output(stream);
     else
         buffer_consume(&stream->output, sent);
     return result;

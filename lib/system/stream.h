@@ -48,7 +48,8 @@ struct stream {
     uint8_t *block; /* of LOOP_BLOCK_BYTES, NULL when the window is empty */
     size_t begin, end;
     struct buffer output;
-    int descriptor; /* -1 when closed */
+    bool has_secret_output; /* it is overwritten when it has gone */
+    int descriptor;         /* -1 when closed */
     int error;
     const struct stream_layer *layer; /* NULL: the socket's bytes are the owner's */
     void *layer_state;
@@ -79,6 +80,9 @@ MUST_USE enum stream_result stream_skip(struct stream *stream, size_t count);
 
 /* Adds at least one byte to the input, or says why not. */
 MUST_USE enum stream_result stream_read(struct stream *stream, int64_t deadline_ms);
+/* Has everything that came been consumed, with nothing more here and the peer not gone? Looks, but
+ * does not wait: a layer may have had messages of its own, which are nobody's input. */
+MUST_USE bool stream_is_quiet(struct stream *stream);
 static inline struct span stream_input(const struct stream *stream)
 {
     return span_of(stream->block ? stream->block + stream->begin : (const uint8_t *)"",
@@ -88,6 +92,8 @@ void stream_consume(struct stream *stream, size_t count);
 
 /* Collects output; too much at once makes the next flush STREAM_FAILED with ENOBUFS. */
 void stream_write(struct stream *stream, struct span bytes);
+/* The same for what is not to stay in memory: to be flushed before anything else is written. */
+void stream_write_secret(struct stream *stream, struct span bytes);
 /* Sends all of it, parking while the peer is slow. */
 MUST_USE enum stream_result stream_flush(struct stream *stream, int64_t deadline_ms);
 

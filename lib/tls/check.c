@@ -1,6 +1,10 @@
 /* tls/check - see check.h. */
 #include "tls/check.h"
 
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "base/ascii.h"
 #include "tls/ciphers.h"
 #include "tls/options.h"
@@ -87,11 +91,27 @@ static void check_age(struct span name, struct span value, struct span origin,
                         SPAN_PRINTF(span_first(value, SHOWN_MAX_BYTES)));
 }
 
+/* The daemon goes on without; whoever looks beforehand is told. */
+static void check_file(struct span name, struct span value, struct span origin,
+                       struct conf_notices *notices)
+{
+    const bool is_file = span_ends_with(name, SPAN("_tls_CAfile"));
+    if ((!is_file && !span_ends_with(name, SPAN("_tls_CApath"))) || span_is_empty(value))
+        return;
+    const char *path = arena_string(notices->arena, value);
+    if (path && access(path, is_file ? R_OK : R_OK | X_OK) != 0)
+        conf_notice_add(notices, CONF_NOTICE_WARNING,
+                        "%.*s %.*s = %.*s: %s; nobody is trusted by it", SPAN_PRINTF(origin),
+                        SPAN_PRINTF(name), SPAN_PRINTF(span_first(value, SHOWN_MAX_BYTES)),
+                        strerrordesc_np(errno));
+}
+
 void tls_check_setting(struct span name, struct span value, struct span origin,
                        struct conf_notices *notices)
 {
     struct span bad_word = span_empty();
     check_age(name, value, origin, notices);
+    check_file(name, value, origin, notices);
     for (size_t i = 0; i < ARRAY_LENGTH(checks); i++) {
         if (!span_ends_with(name, checks[i].name_end) || checks[i].check(value, &bad_word))
             continue;

@@ -1,5 +1,5 @@
 /* tls/check - is what a setting says of TLS something that TLS has? Said before the start.
- * Interface: tls_check_setting(), made for conf_check(). Pure: no libssl. Callers: master. */
+ * Interface: tls_check_setting(), made for conf_check(). No libssl. Callers: master. */
 #ifndef TLS_CHECK_H
 #define TLS_CHECK_H
 

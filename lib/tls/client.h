@@ -6,6 +6,7 @@
 #define TLS_CLIENT_H
 
 #include "tls/authorities.h"
+#include "tls/keys.h"
 #include "tls/facts.h"
 #include "tls/keys.h"
 #include "tls/policy.h"
@@ -30,11 +31,11 @@ struct tls_client_rules {
 
 struct tls_client {
     SSL_CTX *context;
-    X509_STORE *web; /* NULL: not needed */
+    X509_STORE *web;       /* NULL: not needed */
+    struct tls_keys *keys; /* NULL: there are no certificates of our own to show; the owner's */
     struct tls_settings settings;
     struct tls_sessions sessions;
     struct tls_dane_digests dane_digests;
-    struct tls_keys *keys; /* NULL: there is no certificate to show */
 };
 
 /* Reads files: before the sandbox. NULL with *problem filled. */

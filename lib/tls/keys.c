@@ -152,6 +152,8 @@ static void on_own(enum ipc_call_result result, void *reply, void *context)
         if (!identities)
             status = TLS_KEY_STATUS_BROKEN;
     }
+    if (status != TLS_KEY_STATUS_FOUND && keys->own && keys->peers.count > 1)
+        return; /* what this one cannot do another can */
     keys->status = status;
     keys->has_names = answer->has_names;
     tls_identities_release(&keys->own);
@@ -294,8 +296,13 @@ static enum stream_result get_signature(struct tls_keys_handshake *handshake, in
         .input = signing->input,
         .name = handshake->chosen ? span_from_string(handshake->name) : span_empty()};
     arena_init(&arena, REPLY_MAX_BYTES, 0);
-    const enum ipc_call_result result = ask(handshake->keys, IPC_KEY_SIGN, &question,
-                                            IPC_KEY_SIGN_REPLY, &reply, &arena, deadline_ms);
+    /* One keyd may have read other files than the next: whoever came later, or earlier. */
+    size_t attempts = handshake->keys->peers.count;
+    enum ipc_call_result result;
+    do
+        result = ask(handshake->keys, IPC_KEY_SIGN, &question, IPC_KEY_SIGN_REPLY, &reply, &arena,
+                     deadline_ms);
+    while (result == IPC_CALL_OK && span_is_empty(reply.signature) && attempts-- > 1);
     if (result == IPC_CALL_OK && !span_is_empty(reply.signature) &&
         reply.signature.length <= sizeof(signing->signature)) {
         memcpy(signing->signature, reply.signature.bytes, reply.signature.length);

@@ -31,6 +31,9 @@ struct tls_server;
 MUST_USE struct tls_server *tls_server_create(const struct tls_server_settings *settings,
                                               struct conf_error *error);
 void tls_server_destroy(struct tls_server **server);
+/* Why not all authorities could be read, so that clients' certificates may not be trusted; NULL:
+ * they could. */
+MUST_USE const char *tls_server_problem(const struct tls_server *server);
 /* For whoever has certificates and keys in memory. */
 SSL_CTX *tls_server_context(struct tls_server *server);
 /* Certificates, signatures and ticket keys come from there. keys lasts as long as the server. False

@@ -88,11 +88,7 @@ SSL_SESSION *tls_sessions_take(struct tls_sessions *sessions,
     SSL_SESSION *session = entry->session;
     if (SSL_SESSION_up_ref(session) != 1)
         return NULL;
-    if (SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION) {
-        drop(sessions, entry);
-    } else {
-        list_remove(&sessions->by_use, &entry->link);
-        list_append(&sessions->by_use, &entry->link);
-    }
+    list_remove(&sessions->by_use, &entry->link);
+    list_append(&sessions->by_use, &entry->link);
     return session;
 }

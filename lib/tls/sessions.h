@@ -1,7 +1,8 @@
 /* tls/sessions - TLS sessions that may be resumed, by whatever their connection has to be like.
- * Bounded; the longest unused go first. A ticket of TLS 1.3 is given away once: two connections
- * with the same one could be told to be of the same client (RFC 8446 appendix C.4).
- * Interface: tls_sessions_put(), tls_sessions_take(). Callers: tls/client. */
+ * Bounded; the longest unused go first. A ticket of TLS 1.3 is used again until there is a newer
+ * one: that it can be told to be the same client (RFC 8446 appendix C.4) is no secret of a mail
+ * server, and some servers send none when a session is resumed. Interface: tls_sessions_put(),
+ * tls_sessions_take(). Callers: tls/client. */
 #ifndef TLS_SESSIONS_H
 #define TLS_SESSIONS_H
 

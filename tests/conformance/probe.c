@@ -15,18 +15,24 @@
  *   has between tabs: hash, user, password, salt (base64), iterations, the server's nonce, and then
  *   what the client says
  * - scram-client TEXT: the same of our client. TEXT: hash, user, password, authorization identity,
- *   the client's nonce, and then what the server says */
+ *   the client's nonce, and then what the server says
+ * - dane TEXT: what becomes of a chain of certificates under TLSA records: "unusable", or the error
+ *   and the depth of the match. TEXT: the host, the name of a PEM file, and records as in a zone */
+#include <openssl/err.h>
+#include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "../../addrd/rewriter.h"
 #include "address/idn.h"
 #include "address/scan.h"
+#include "base/ascii.h"
 #include "base/base64.h"
 #include "base/number.h"
 #include "conf/instance.h"
 #include "sasl/client.h"
 #include "sasl/server.h"
+#include "tls/dane.h"
 
 enum { PROBE_ARENA_BYTES = 8 << 20, PROBE_LINE_BYTES = 65536 };
 
@@ -180,6 +186,83 @@ static void scram_client(struct span text, struct arena *arena)
     (void)fputs(sasl_client_finish(client, NULL) ? "yes" : "no", stdout);
 }
 
+/* "3 1 1 AB12"; the data is the arena's. */
+static bool read_record(struct span text, struct arena *arena, struct tls_dane_record *record)
+{
+    uint64_t numbers[3];
+    struct span word;
+    size_t length = 0;
+    for (size_t i = 0; i < 3; i++)
+        if (!span_next_word(&text, " ", &word) ||
+            !number_parse_uint64(word, UINT8_MAX, &numbers[i]))
+            return false;
+    if (!span_next_word(&text, " ", &word))
+        return false;
+    uint8_t *bytes = arena_alloc(arena, word.length / 2 + 1);
+    for (; bytes && 2 * length + 1 < word.length; length++)
+        bytes[length] = (uint8_t)(ascii_hex_value(word.bytes[2 * length]) << 4 |
+                                  ascii_hex_value(word.bytes[2 * length + 1]));
+    *record = (struct tls_dane_record){(uint8_t)numbers[0], (uint8_t)numbers[1],
+                                       (uint8_t)numbers[2], span_of(bytes, length)};
+    return bytes != NULL;
+}
+
+static STACK_OF(X509) * read_chain(struct span path, struct arena *arena)
+{
+    STACK_OF(X509) *chain = sk_X509_new_null();
+    const char *name = arena_string(arena, path);
+    FILE *file = name ? fopen(name, "r") : NULL;
+    for (X509 *certificate; file && (certificate = PEM_read_X509(file, NULL, NULL, NULL));)
+        (void)sk_X509_push(chain, certificate);
+    if (file)
+        (void)fclose(file);
+    return chain;
+}
+
+/* As libssl does it when a server shows the chain. */
+static void verify(SSL_CTX *context, SSL *ssl, STACK_OF(X509) * chain)
+{
+    X509_STORE_CTX *store = X509_STORE_CTX_new();
+    if (store && X509_STORE_CTX_init(store, SSL_CTX_get_cert_store(context),
+                                     sk_X509_value(chain, 0), chain) == 1) {
+        X509_STORE_CTX_set0_dane(store, SSL_get0_dane(ssl));
+        (void)X509_STORE_CTX_set_default(store, "ssl_server");
+        (void)X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(store), SSL_get0_param(ssl));
+        (void)X509_verify_cert(store);
+        SSL_set_verify_result(ssl, X509_STORE_CTX_get_error(store));
+    }
+    (void)printf("%ld %d", SSL_get_verify_result(ssl), SSL_get0_dane_authority(ssl, NULL, NULL));
+    X509_STORE_CTX_free(store);
+}
+
+static void dane(struct span text, struct arena *arena)
+{
+    struct tls_dane_record *records = arena_alloc(arena, TLS_DANE_RECORDS_MAX * sizeof(*records));
+    struct tls_dane_digests *digests = arena_alloc(arena, sizeof(*digests));
+    struct span bad_word;
+    size_t count = 0;
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = NULL;
+    const struct span host = next_field(&text);
+    STACK_OF(X509) *chain = read_chain(next_field(&text), arena);
+    if (records && digests &&
+        tls_dane_digests_parse(SPAN("sha512 sha256"), digests, &bad_word) == PARSE_OK &&
+        tls_dane_enable(context, digests))
+        ssl = SSL_new(context);
+    while (ssl && !span_is_empty(text) && count < TLS_DANE_RECORDS_MAX)
+        if (read_record(next_field(&text), arena, &records[count]) &&
+            tls_dane_is_usable(&records[count], digests))
+            count++;
+    if (ssl && count > 0 && tls_dane_apply(ssl, records, count, &host, 1))
+        verify(context, ssl, chain);
+    else
+        (void)fputs("unusable", stdout);
+    ERR_clear_error();
+    sk_X509_pop_free(chain, X509_free);
+    SSL_free(ssl);
+    SSL_CTX_free(context);
+}
+
 static void answer(struct resolver *resolver, struct span command, struct span text,
                    struct arena *arena)
 {
@@ -215,6 +298,8 @@ static void answer(struct resolver *resolver, struct span command, struct span t
         scram(text, arena);
     else if (span_equals(command, SPAN("scram-client")))
         scram_client(text, arena);
+    else if (span_equals(command, SPAN("dane")))
+        dane(text, arena);
     else
         (void)fputs("what?", stdout);
     (void)putchar('\n');

@@ -173,6 +173,8 @@ class Session(socketserver.StreamRequestHandler):
         if owner.refusal:
             self.reply(owner.refusal)
             return None
+        if owner.hangs_up:
+            raise ConnectionError
         steps = MECHANISMS[name](owner, self)
         try:
             challenge = next(steps)
@@ -206,6 +208,7 @@ class AuthenticatingServer:
         self.takes_strangers = False
         self.is_impostor = False        # does not know the password itself
         self.refusal = None             # the answer to AUTH
+        self.hangs_up = False           # instead of one
         self.garble = None              # in place of each challenge
         self.messages = []              # (who, sender, recipients)
         self.commands = []

@@ -6,6 +6,7 @@ Callers: tests/system."""
 import base64
 import hashlib
 import hmac
+import json
 import os
 import socket
 
@@ -129,3 +130,13 @@ def scram_verifier(password, digest="sha256", iterations=4096):
     stored = hashlib.new(digest, hmac.digest(salted, b"Client Key", digest)).digest()
     server = hmac.digest(salted, b"Server Key", digest)
     return f"{iterations},{encode(salt)},{encode(stored)},{encode(server)}"
+
+
+def encode_url(data):
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def jwt(claims, secret, algorithm="HS256"):
+    """A token signed with a shared secret (RFC 7515)."""
+    text = ".".join(encode_url(json.dumps(part).encode()) for part in ({"alg": algorithm, "typ": "JWT"}, claims))
+    return text + "." + encode_url(hmac.digest(secret, text.encode(), "sha256"))

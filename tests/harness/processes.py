@@ -4,6 +4,7 @@ Callers: tests/kill, tests/faults, tests/powercut."""
 
 import collections
 import pathlib
+import re
 import signal
 import subprocess
 
@@ -28,6 +29,29 @@ def processes_of(programs):
 def running(programs, daemon):
     """Its pids, waited for."""
     return wait_until(lambda: processes_of(programs)[daemon], f"{daemon} runs", START_DEADLINE_S)
+
+
+def memory_of(pid):
+    """All that a process has mapped and can be read."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as maps, \
+            open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in maps:
+            match = re.match(r"([0-9a-f]+)-([0-9a-f]+) (r)", line)
+            if not match or "[vvar" in line or "[vsyscall" in line:
+                continue
+            begin, end = int(match.group(1), 16), int(match.group(2), 16)
+            tail = b""
+            while begin < end:
+                try:
+                    memory.seek(begin)
+                    block = memory.read(min(end - begin, 1 << 22))
+                except OSError:
+                    break  # a guard page
+                if not block:
+                    break
+                yield tail + block
+                tail = block[-512:]
+                begin += len(block)
 
 
 class Injection:

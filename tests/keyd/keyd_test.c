@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -150,10 +151,12 @@ static void note_subject(X509 *certificate, char subject[100])
     X509_free(certificate);
 }
 
+static size_t shaking_count; /* at once */
+
 static void end_task(struct shaking *shaking, struct stream *stream)
 {
     stream_close(stream);
-    if (--shaking->running == 0)
+    if (--shaking->running == 0 && --shaking_count == 0)
         loop_stop(loop);
 }
 
@@ -232,8 +235,9 @@ static void call_one(void *argument)
     end_task(shaking, &stream);
 }
 
-static void shake_hands(struct shaking *shaking)
+static void begin_to_shake(struct shaking *shaking)
 {
+    shaking_count++;
     shaking->running = 2;
     if (!shaking->server)
         shaking->server = &smtpd;
@@ -244,6 +248,11 @@ static void shake_hands(struct shaking *shaking)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, shaking->ends), 0);
     assert_non_null(task_start(loop, "server", serve_one, shaking));
     assert_non_null(task_start(loop, "client", call_one, shaking));
+}
+
+static void shake_hands(struct shaking *shaking)
+{
+    begin_to_shake(shaking);
     loop_run(loop);
 }
 
@@ -425,6 +434,62 @@ static void test_keyd_restarts(void **state)
     assert_shaken("keyd is back", &second, "own");
 }
 
+/* More handshakes wait for a signature than there are stacks for. */
+static void test_many(void **state)
+{
+    enum { MANY = 400 };
+    (void)state;
+    static struct shaking all[MANY];
+    const struct rlimit limit = {4096, 4096};
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* or it is enough already */
+    write_chain(path_of("own"), "P-256", "own");
+    start(path_of("own"), "", "");
+    struct shaking first = {.name = NULL};
+    assert_shaken("with keyd", &first, "own");
+    key_server_end(&server);
+    key_server_init(&server, loop, &logged, &vault, 3600000);
+    for (size_t i = 0; i < MANY; i++) {
+        all[i] = (struct shaking){.name = NULL};
+        begin_to_shake(&all[i]);
+    }
+    assert_non_null(task_start(loop, "keyd", come_back, NULL));
+    loop_run(loop);
+    for (size_t i = 0; i < MANY; i++) {
+        assert_int_equal(all[i].server_result, STREAM_OK);
+        assert_string_equal(all[i].subject, "own");
+        SSL_SESSION_free(all[i].session);
+    }
+}
+
+/* One of two keyds has read files that are broken by now. */
+static void test_one_of_two(void **state)
+{
+    (void)state;
+    struct vault empty;
+    struct conf_keyd conf;
+    static struct key_server other;
+    int ends[2];
+    write_chain(path_of("own"), "P-256", "own");
+    start(path_of("own"), "", "");
+    memset(&conf, 0, sizeof(conf));
+    conf.smtpd_tls_chain_files = setting("smtp", path_of("absent"));
+    assert_true(vault_load(&empty, &conf, &logged));
+    key_server_init(&other, loop, &logged, &empty, 3600000);
+    struct shaking first = {.name = NULL};
+    assert_shaken("one", &first, "own");
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+    const struct service_peer who = {.role = IPC_ROLE_SMTPD, .service = SPAN("smtp")};
+    key_server_add_peer(&other, &who, ends[0]);
+    tls_keys_add_peer(smtpd.keys, ++next_process, ends[1]);
+    for (size_t i = 0; i < 4; i++) {
+        struct shaking shaking = {.name = NULL};
+        assert_shaken("two", &shaking, "own");
+    }
+    assert_int_equal(tls_keys_status(smtpd.keys), TLS_KEY_STATUS_FOUND);
+    key_server_end(&other);
+    vault_destroy(&empty);
+}
+
 static void test_no_key(void **state)
 {
     (void)state;
@@ -569,6 +634,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tickets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_keyd_restarts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_of_two, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_key, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_other_keys, set_up, tear_down),

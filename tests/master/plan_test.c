@@ -193,13 +193,13 @@ static void test_plans(void **state)
     } rows[] = {
         {"what is missing is added", "", "2525 inet n - y - 1 smtpd\n",
          HELPERS "2525=smtpd*1 bounce=bounce*1 limitd=limitd*1 connectd=connectd*1 pickup=pickup*1 "
-                 "authd=authd*1 keyd=keyd*1",
+                 "authd=authd*1 fetchd=fetchd*1 keyd=keyd*1",
          0},
         {"the rows of the wiring order it", "",
          "local unix - n n - - local\n2525 inet n - y - 1 smtpd\nqmgr unix n - n 300 1 qmgr\n",
          HELPERS "2525=smtpd*1 local=local*1 bounce=bounce*1 limitd=limitd*1 connectd=connectd*1 "
                  "pickup=pickup*1 "
-                 "authd=authd*1 keyd=keyd*1",
+                 "authd=authd*1 fetchd=fetchd*1 keyd=keyd*1",
          0},
         {"services of Postfix are left out", "",
          "2525 inet n - y - 1 smtpd\npickup unix n - y 60 1 pickup\n"
@@ -207,30 +207,30 @@ static void test_plans(void **state)
          "bounce unix - - y - 0 bounce\ndefer unix - - y - 0 bounce\n"
          "trace unix - - y - 0 bounce\n",
          HELPERS "2525=smtpd*1 bounce=bounce*1 limitd=limitd*1 connectd=connectd*1 pickup=pickup*1 "
-                 "authd=authd*1 keyd=keyd*1",
+                 "authd=authd*1 fetchd=fetchd*1 keyd=keyd*1",
          4},
         {"two transports of one program", "",
          "smtp unix - - y - 1 smtp\nrelay unix - - y - 1 smtp\n  -o smtp_helo_timeout=5\n",
          HELPERS "smtp=smtp*1 relay=smtp*1 bounce=bounce*1 limitd=limitd*1 connectd=connectd*1 "
                  "pickup=pickup*1 "
-                 "stsd=stsd*1 reportd=reportd*1 authd=authd*1 fetchd=fetchd*1 keyd=keyd*1",
+                 "stsd=stsd*1 authd=authd*1 reportd=reportd*1 fetchd=fetchd*1 keyd=keyd*1",
          0},
         {"who connects comes with who needs it", "", "store unix - - y - 1 lmtp\n",
          HELPERS "bounce=bounce*1 limitd=limitd*1 store=lmtp*1 connectd=connectd*1 pickup=pickup*1 "
-                 "authd=authd*1 keyd=keyd*1",
+                 "authd=authd*1 fetchd=fetchd*1 keyd=keyd*1",
          0},
         {"a limit of processes", "default_process_limit = 1\n", "2525 inet n - y - - smtpd\n",
          HELPERS "2525=smtpd*1 bounce=bounce*1 limitd=limitd*1 connectd=connectd*1 pickup=pickup*1 "
-                 "authd=authd*1 keyd=keyd*1",
+                 "authd=authd*1 fetchd=fetchd*1 keyd=keyd*1",
          0},
         {"the later of two lines", "",
          "2525 inet n - y - 1 smtpd\n2525 inet n - y - 1 smtpd -o syslog_name=x\n",
          HELPERS "2525=smtpd*1 bounce=bounce*1 limitd=limitd*1 connectd=connectd*1 pickup=pickup*1 "
-                 "authd=authd*1 keyd=keyd*1",
+                 "authd=authd*1 fetchd=fetchd*1 keyd=keyd*1",
          0},
         {"smtpd behind a Unix socket", "", "smtpd unix n - y - 1 smtpd\n",
          HELPERS "smtpd=smtpd*1 bounce=bounce*1 limitd=limitd*1 connectd=connectd*1 "
-                 "pickup=pickup*1 authd=authd*1 keyd=keyd*1",
+                 "pickup=pickup*1 authd=authd*1 fetchd=fetchd*1 keyd=keyd*1",
          0},
         {"smtpd behind a private socket", "", "smtpd unix y - y - 1 smtpd\n",
          HELPERS "bounce=bounce*1 limitd=limitd*1 pickup=pickup*1", 1},
@@ -239,7 +239,7 @@ static void test_plans(void **state)
         {"disabled", "master_service_disable = 2525/inet\n",
          "2525 inet n - y - 1 smtpd\n2526 inet n - y - 1 smtpd\n",
          HELPERS "2526=smtpd*1 bounce=bounce*1 limitd=limitd*1 connectd=connectd*1 pickup=pickup*1 "
-                 "authd=authd*1 keyd=keyd*1",
+                 "authd=authd*1 fetchd=fetchd*1 keyd=keyd*1",
          0},
         {"a command", "", "drop unix - n n - 10 pipe user=nobody argv=/bin/true ${recipient}\n",
          HELPERS "bounce=bounce*1 limitd=limitd*1 drop=pipe*1 pickup=pickup*1", 0},

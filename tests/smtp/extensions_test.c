@@ -178,10 +178,10 @@ static const struct row rows[] = {
      {NULL},
      true,
      NULL},
-    {"AUTH of nobody",
+    {"AUTH= is for those who have authenticated",
      "10 h0.test",
      NULL,
-     {EHLO("S 250 AUTH PLAIN\n") "C MAIL FROM:<s@client.test> AUTH=<>\nS 250 "
+     {EHLO("S 250 AUTH PLAIN\n") "C MAIL FROM:<s@client.test>\nS 250 "
                                  "ok\n" RCPT_OK("a@d.test") DATA_OK},
      {"+ 2.0.0 250"},
      {NULL},

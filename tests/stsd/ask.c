@@ -1,9 +1,10 @@
 /* tests/stsd/ask - stsd, fetchd and dnsd themselves, in their sandboxes, with the channels between
  * them that master would give; questions come from standard input. For stsd_test.py.
  *   ask DOMAIN HOST   prints STATE, and name=value for id, failure, permits, reason
- *   restart, kill     end stsd, the second without a word, and start it again
- *   lose fetchd       ends fetchd for good
- *   log               prints what the daemons logged, and a line with a dot */
+ *   introspect TEXT   POSTs the text as authd does, prints the result, the HTTP status and the
+ * answer as ROLE KIND      a request of that kind by that role; prints the result restart, kill end
+ * stsd, the second without a word, and start it again lose fetchd       ends fetchd for good log
+ * prints what the daemons logged, and a line with a dot */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -12,6 +13,8 @@
 #include "conf/dnsd.h"
 #include "conf/fetchd.h"
 #include "conf/stsd.h"
+#include "base/number.h"
+#include "fetch/client.h"
 #include "sts/client.h"
 #include "system/task.h"
 
@@ -30,6 +33,8 @@ struct world {
     bool has_fetchd;
     struct sts_client client;
     struct span domain, host; /* of the question */
+    struct fetch_client fetch;
+    struct fetch_request request;
 };
 
 static void join(struct daemon *client, struct daemon *server, const char *name)
@@ -68,6 +73,7 @@ static bool start(struct world *world)
     world->has_fetchd = true;
     join(&world->fetchd, &world->dnsd, "dnsd");
     sts_client_init(&world->client, world->loop);
+    fetch_client_init(&world->fetch, world->loop);
     return start_stsd(world);
 }
 
@@ -84,6 +90,44 @@ static void ask(void *argument)
                  sts_permits(&policy, world->host) ? "yes" : "no", SPAN_PRINTF(policy.reason));
     arena_destroy(&arena);
     loop_stop(world->loop);
+}
+
+static void ask_fetchd(void *argument)
+{
+    static const char *const results[FETCH_RESULT_COUNT] = {
+        "answered", "unreachable", "untrusted", "too-large", "refused", "unavailable"};
+    struct world *world = argument;
+    struct fetch_answer answer;
+    struct arena arena;
+    arena_init(&arena, ARENA_BYTES, 0);
+    fetch(&world->fetch, &world->request, &arena, &answer);
+    (void)printf("%s %u %.*s\n", results[answer.result], (unsigned)answer.http_status,
+                 SPAN_PRINTF(answer.body));
+    arena_destroy(&arena);
+    loop_stop(world->loop);
+}
+
+static bool ask_as(struct world *world, enum ipc_role role, const struct fetch_request *request)
+{
+    world->request = *request;
+    world->request.timeout_ms = ANSWER_MS;
+    fetch_client_attach(&world->fetch,
+                        daemon_give_peer(&world->fetchd, role, ipc_role_name(role), true));
+    if (!task_start(world->loop, "fetch", ask_fetchd, world))
+        return false;
+    loop_run(world->loop);
+    return true;
+}
+
+static bool ask_of_any_kind(struct world *world, struct span line)
+{
+    struct span role = span_empty(), kind = span_empty();
+    uint64_t number;
+    return span_next_word(&line, " \n", &role) && span_next_word(&line, " \n", &kind) &&
+           number_parse_uint64(kind, 255, &number) &&
+           ask_as(
+               world, ipc_role_from_name(role),
+               &(struct fetch_request){.kind = (enum fetch_kind)number, .target = SPAN("x.test")});
 }
 
 static void on_read(void *loop)
@@ -117,6 +161,15 @@ static bool obey(struct world *world, struct span line)
         loop_run(world->loop);
         return true;
     }
+    if (span_equals(command, SPAN("introspect")))
+        return ask_as(world, IPC_ROLE_AUTHD,
+                      &(struct fetch_request){
+                          .kind = FETCH_INTROSPECTION,
+                          .content_type = SPAN("application/x-www-form-urlencoded"),
+                          .authorization = SPAN("Bearer abc"),
+                          .body = span_trim_spaces(span_first(line, span_find_byte(line, '\n')))});
+    if (span_equals(command, SPAN("as")))
+        return ask_of_any_kind(world, line);
     if (span_equals(command, SPAN("log"))) {
         print_log(world);
         return true;

@@ -41,6 +41,7 @@ class World:
         stranger = https.Authority(self.directory / "stranger", "Somebody else")
         certificates = {None: authority.issue(*(f"mta-sts.{name}.test" for name in DOMAINS)),
                         "mta-sts.wildcard.test": authority.issue("*.wildcard.test"),
+                        "login.test": authority.issue("login.test"),
                         "mta-sts.wrong.test": authority.issue("mta-sts.good.test", "wrong.test"),
                         "mta-sts.subject.test": authority.issue(common_name="mta-sts.subject.test"),
                         "mta-sts.expired.test": authority.issue("mta-sts.expired.test", days=-1),
@@ -54,7 +55,9 @@ class World:
         self._settings = {"dns_servers": f"127.0.0.1:{self.names.port}", "inet_protocols": "ipv4",
                           "fetch_tls_CAfile": authority.file, "fetch_https_port": self.server.port,
                           "data_directory": self.directory / "data", "mta_sts_check_time": "1s",
-                          "mta_sts_fetch_timeout": "3s", **settings}
+                          "mta_sts_fetch_timeout": "3s",
+                          "auth_oauth2_introspection_url": f"https://login.test:{self.server.port}/introspect?v=1",
+                          **settings}
         (self.directory / "data/stsd").mkdir(parents=True)
         main = self.directory / "main.cf"
         main.write_text("".join(f"{name} = {value}\n" for name, value in self._settings.items()))
@@ -73,6 +76,10 @@ class World:
     def obey(self, line):
         self._say(line)
         self._expect("done")
+
+    def told(self, line):
+        self._say(line)
+        return self._asker.stdout.readline().split(None, 2)
 
     def log(self):
         self._say("log")
@@ -300,6 +307,30 @@ def a_restart_forgets_nothing(world):
         world.obey(how)
         same(world.ask("good"), ("enforce", "1", "success", "yes"))
     same(world.count("good"), count)
+
+
+@test
+def tokens_are_asked_about(world):
+    world.server.answers["login.test"] = https.Answer('{"active": true}', content_type="application/json")
+    same(world.told("introspect token=xyz&a=b"), ["answered", "200", '{"active": true}\n'])
+    method, host, path, headers, body = world.server.requests[-1]
+    same((method, host, path, body), ("POST", "login.test", "/introspect?v=1", b"token=xyz&a=b"))
+    same((headers["Authorization"], headers["Content-Type"]), ("Bearer abc", "application/x-www-form-urlencoded"))
+    world.server.answers["login.test"].status = 401
+    same(world.told("introspect token=xyz")[:2], ["answered", "401"])
+
+
+@test
+def everybody_asks_for_what_is_theirs(world):
+    count = len(world.server.requests)
+    kinds = {"stsd": 0, "reportd": 1, "authd": 2}
+    for role in kinds:
+        for kind in range(4):
+            if kinds[role] != kind:
+                same(world.told(f"as {role} {kind}")[:2], ["refused", "0"])
+    for kind in range(4):
+        same(world.told(f"as smtp {kind}")[:2], ["unavailable", "0"])   # its channel is closed
+    same(len(world.server.requests), count)
 
 
 @test

@@ -2,6 +2,7 @@
 locked out, what happens when a database is away; and real peers on both sides of the protocol."""
 
 import base64
+import json
 import os
 import smtplib
 import socket
@@ -9,8 +10,8 @@ import time
 
 import pytest
 
-from harness import more_peers, peers
-from harness.authentication import Asker, encode, scram_verifier
+from harness import https, more_peers, peers
+from harness.authentication import Asker, encode, encode_url, jwt, scram_verifier
 from harness.instance import free_port, wait_until
 from limits_test import pid_of
 from smtpd_test import kill, ps
@@ -301,3 +302,89 @@ def test_a_server_that_is_not_there(authenticating):
         assert asker.mechanisms == {}
         assert asker.plain("ann", "secret") == ("FAIL", ["temp"])
     one.wait_for_log(r"error: auth\.database_unavailable: database=private/nobody reason=\"No such file or directory\"")
+
+
+# ---- tokens ----
+
+SECRET = bytes(range(40))
+
+
+def bearer(asker, token, user="", mechanism="OAUTHBEARER", **more):
+    """What the server says of a token, and what it told the client before."""
+    if mechanism == "XOAUTH2":
+        message = f"user={user}\1auth=Bearer {token}\1\1"
+    else:
+        message = f"n,{'a=' + user if user else ''},\1auth=Bearer {token}\1\1"
+    asker.begin(mechanism, message.encode(), **more)
+    words, told = asker.read(), None
+    if words[0] == "CONT":
+        told = json.loads(base64.b64decode(words[2]))
+        asker.go_on(b"\1" if mechanism == "OAUTHBEARER" else b"")
+        words = asker.read()
+    return words[0], words[2:], told
+
+
+def test_tokens_that_prove_themselves(authenticating, tmp_path):
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps({"keys": [{"kty": "oct", "kid": "1", "k": encode_url(SECRET)}]}))
+    one = authenticating(auth_mechanisms="oauthbearer, xoauth2, plain", auth_oauth2_keys=keys,
+                         auth_oauth2_issuers="https://id.test", auth_oauth2_audiences="mail",
+                         auth_oauth2_scopes="smtp", auth_oauth2_configuration_url="https://id.test/configuration",
+                         auth_oauth2_username_claims="email")
+    now = int(time.time())
+    good = {"iss": "https://id.test", "aud": "mail", "scope": "openid smtp", "email": "Ann@example.org",
+            "exp": now + 600}
+    with Asker(reached(one)) as asker:
+        assert list(asker.mechanisms) == ["OAUTHBEARER", "XOAUTH2", "PLAIN"]
+        for mechanism in ("OAUTHBEARER", "XOAUTH2"):
+            assert bearer(asker, jwt(good, SECRET), "ann@example.org", mechanism)[:2] == ("OK", ["user=ann@example.org"])
+            assert bearer(asker, jwt(good, SECRET), "bob@example.org", mechanism)[0] == "FAIL"
+        assert bearer(asker, jwt(good, SECRET))[:2] == ("OK", ["user=ann@example.org"])
+        result, _, told = bearer(asker, jwt(good, b"x" * 40))
+        assert result == "FAIL"
+        assert told["status"] == "invalid_token" and told["scope"] == "smtp"
+        assert told["openid-configuration"] == "https://id.test/configuration"
+        for wrong in ({"exp": now - 600}, {"iss": "https://other.test"}, {"aud": "web"}, {"scope": "imap"},
+                      {"email": ""}, {"nbf": now + 600}):
+            assert bearer(asker, jwt({**good, **wrong}, SECRET))[0] == "FAIL", wrong
+        assert bearer(asker, jwt(good, SECRET, "none"))[0] == "FAIL"
+        assert bearer(asker, "opaque")[0] == "FAIL"
+        assert asker.plain("ann", "secret")[0] == "OK"
+    one.wait_for_log(r"auth\.failed: .* mechanism=OAUTHBEARER .*reason=\"the token has expired\"")
+
+
+def test_tokens_that_are_asked_about(authenticating, workspace, tmp_path):
+    authority = https.Authority(workspace / "token-authority")
+    server = https.Server({None: authority.issue("tokens.test")})
+    names = https.NameServer({("tokens.test", "A"): ["127.0.0.1"]})
+    (tmp_path / "client").write_text("posthouse:ge heim\n")
+    (authority.directory / "ca.pem").chmod(0o644)
+    one = authenticating(
+        auth_mechanisms="oauthbearer", auth_databases="", dns_servers=f"127.0.0.1:{names.port}",
+        auth_oauth2_introspection_url=f"https://tokens.test:{server.port}/introspect",
+        auth_oauth2_client_file=tmp_path / "client", fetch_tls_CAfile=authority.file,
+        auth_oauth2_username_claims="username")
+    one.tolerate("auth.database_unavailable")
+    one.tolerate("fetch")
+    try:
+        with Asker(reached(one)) as asker:
+            server.answers["tokens.test"] = https.Answer('{"active": true, "username": "ann"}',
+                                                         content_type="application/json")
+            assert bearer(asker, "opa+que/token") == ("OK", ["user=ann"], None)
+            method, _, path, headers, body = server.requests[-1]
+            assert (method, path) == ("POST", "/introspect")
+            assert body == b"token=opa%2Bque%2Ftoken&token_type_hint=access_token"
+            assert headers["Authorization"] == "Basic " + encode(b"posthouse:ge heim")
+            server.answers["tokens.test"] = https.Answer('{"active": false}', content_type="application/json")
+            assert bearer(asker, "revoked")[0] == "FAIL"
+            server.answers["tokens.test"] = https.Answer("out of order", status=503)
+            assert bearer(asker, "any")[:2] == ("FAIL", ["temp"])
+            one.wait_for_log(r"auth\.database_unavailable: database=https://tokens\.test:\d+/introspect "
+                             r"reason=\"HTTP status 503\"")
+            server.answers["tokens.test"] = https.Answer('{"active"', content_type="application/json")
+            assert bearer(asker, "any")[0] == "FAIL"
+            names.silent.add("tokens.test")
+        assert "opa+que" not in one.log()
+    finally:
+        server.stop()
+        names.stop()

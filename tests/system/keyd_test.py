@@ -14,7 +14,7 @@ import time
 import pytest
 
 from harness.instance import wait_until
-from harness.processes import processes_of
+from harness.processes import memory_of, processes_of
 
 
 def openssl(*arguments, stdin="", check=True):
@@ -131,18 +131,22 @@ def test_ed25519_and_the_old_settings(keys):
     assert "Peer signature type: RSA" in s_client(one, "-tls1_3", "-sigalgs", "RSA-PSS+SHA256")
 
 
-def test_names(keys):
+@pytest.mark.parametrize("kind", ["hash", "btree", "cdb", "lmdb"])
+def test_names(keys, kind):
     one = keys()
+    if kind not in one.run("postconf", "-m").stdout.split():
+        pytest.skip("not built")
     own = make_chain(one.keys, "own")
     for name in ("one", "two"):
         make_chain(one.keys, name, subject=name)
     (one.etc / "names").write_text(f"two.example {one.keys}/two.pem\n.two.example {one.keys}/two.pem\n")
-    one.run("postmap", "-F", f"hash:{one.etc}/names", check=True)
-    (one.etc / "names.db").chmod(0o600)
-    if one.run_as is not None:
-        os.chown(one.etc / "names.db", one.run_as, one.run_as)
+    one.run("postmap", "-F", f"{kind}:{one.etc}/names", check=True)
+    for table in one.etc.glob("names.*"):
+        table.chmod(0o600)
+        if one.run_as is not None:
+            os.chown(table, one.run_as, one.run_as)
     start(one, smtpd_tls_chain_files=own,
-          tls_server_sni_maps=f"inline:{{one.example={one.keys}/one.pem}}, hash:{one.etc}/names")
+          tls_server_sni_maps=f"inline:{{one.example={one.keys}/one.pem}}, {kind}:{one.etc}/names")
     for _ in range(2):
         for asked, shown in (("one.example", "one"), ("two.example", "two"), ("a.two.example", "two"),
                              ("b.one.example", "mx.here.test"), ("other.example", "mx.here.test")):
@@ -260,6 +264,17 @@ def test_one_of_two_is_broken(keys):
     assert subject_of(s_client(one)) == "mx.here.test"
 
 
+def test_names_are_checked(keys):
+    one = keys()
+    own = make_chain(one.keys, "own")
+    one.set(smtpd_tls_chain_files=own, tls_server_sni_maps=f"inline:{{one.example={one.keys}/absent.pem}}")
+    checked = one.run("posthouse", "check").stderr
+    assert len(re.findall(r"tls_server_sni_maps: inline:.*absent.pem: No such file", checked)) == 1, checked
+    one.start()
+    one.wait_for_log(r"keyd\[\d+\]: warning: tls_server_sni_maps: inline:.*absent.pem: No such file")
+    assert subject_of(s_client(one, "-servername", "other.example")) == "mx.here.test"
+
+
 def test_not_configured(keys):
     """Where nobody named a certificate TLS is not offered, and nothing is to be complained of."""
     one = keys()
@@ -360,29 +375,6 @@ def secrets_of(key):
         found[name] = [number, number[::-1]]
     assert found
     return found
-
-
-def memory_of(pid):
-    """All that a process has mapped and can be read."""
-    with open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as maps, \
-            open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
-        for line in maps:
-            match = re.match(r"([0-9a-f]+)-([0-9a-f]+) (r)", line)
-            if not match or "[vvar" in line or "[vsyscall" in line:
-                continue
-            begin, end = int(match.group(1), 16), int(match.group(2), 16)
-            tail = b""
-            while begin < end:
-                try:
-                    memory.seek(begin)
-                    block = memory.read(min(end - begin, 1 << 22))
-                except OSError:
-                    break  # a guard page
-                if not block:
-                    break
-                yield tail + block
-                tail = block[-512:]
-                begin += len(block)
 
 
 def find_secrets(pid, secrets):

@@ -467,6 +467,19 @@ def test_mailbox_transport_and_fallback(people, recording_sink):
     assert not people.mail("alice")
 
 
+def test_mailboxes_of_virtual(people, make_instance):
+    """mailbox_transport = virtual: whoever has a virtual mailbox gets it there, as local users do."""
+    base = people.base / "virtual"
+    base.mkdir()
+    os.chown(base, people.uid("alice"), people.uid("alice"))
+    people.start("list: alice, bob\n", mailbox_transport="virtual:", virtual_mailbox_base=str(base),
+                 virtual_mailbox_maps="inline:{ alice@here.test=alice/ }",
+                 virtual_uid_maps=f"static:{people.uid('alice')}", virtual_gid_maps=f"static:{people.uid('alice')}")
+    assert people.send("alice@here.test")[0::2] == ("virtual", "sent")
+    assert people.send("bob@here.test") == ("virtual", "5.1.1", "bounced", 'unknown user: "bob@here.test"')
+    assert len(list((base / "alice" / "new").iterdir())) == 1 and not people.mail("alice")
+
+
 def test_a_transport_that_leads_back(people):
     people.start("", mailbox_transport="local")
     assert people.log_of(people.here.send("bob@here.test"), "bob@here.test")[1:3] == ("4.4.6", "deferred")

@@ -1,13 +1,18 @@
 """Mail through a provider that wants to know who we are: SASL in the smtp and lmtp clients."""
 
+import base64
 import os
+import pathlib
 import re
 import subprocess
+import types
 
 import pytest
 
+from harness import more_peers, peers
 from harness.authenticating import AuthenticatingServer
-from harness.instance import wait_until
+from harness.instance import free_port, wait_until
+from harness.processes import memory_of, processes_of, running
 
 USER, PASSWORD = "mail,er=1", "p\u00e4ss w\u00f6rd"
 TOKEN = "dG9rZW4gb2YgbWFpbGVy"
@@ -113,6 +118,14 @@ def test_strangers(relay):
         assert not any("AUTH" in command for command in server.commands)
 
 
+def test_nobody_is_vouched_for(relay):
+    with provider(["CRAM-MD5"]) as server:
+        one = relay(server, smtp_send_dummy_mail_auth="yes")
+        one.send("friend@there.test")
+        wait_until(lambda: server.messages, "the mail is there")
+        assert any(command.startswith("MAIL ") and command.endswith(" AUTH=<>") for command in server.commands)
+
+
 def test_a_wrong_password_defers(relay):
     with provider(["SCRAM-SHA-256"]) as server:
         one = relay(server, {"127.0.0.1": f"{USER}:wrong"})
@@ -152,6 +165,17 @@ def test_a_busy_server_is_asked_again(relay):
         queue_id = one.send("friend@there.test")
         deferral(one, queue_id, r"SASL authentication failed; server .* said: 454 4\.7\.0 database is down")
         server.refusal = None
+        one.wait_for_log(rf"{queue_id}: to=<friend@there\.test>, .*status=sent ")
+
+
+def test_a_server_that_hangs_up(relay):
+    with provider(["SCRAM-SHA-256"]) as server:
+        server.hangs_up = True
+        one = relay(server)
+        queue_id = one.send("friend@there.test")
+        deferral(one, queue_id, r"lost connection with 127\.0\.0\.1\[127\.0\.0\.1\] while performing the EHLO "
+                 "handshake", "4.4.2")
+        server.hangs_up = False
         one.wait_for_log(rf"{queue_id}: to=<friend@there\.test>, .*status=sent ")
 
 
@@ -254,3 +278,117 @@ def test_lmtp(make_instance):
         queue_id = one.send("friend@there.test")
         one.wait_for_log(rf"/lmtp\[\d+\]: {queue_id}: to=<friend@there\.test>, .*status=sent ")
         assert server.messages == [("other", "sender@client.example", ["friend@there.test"])]
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256"])
+def test_without_root(make_instance, mechanism):
+    run_as = 65534 if os.geteuid() == 0 else None
+    with provider([mechanism]) as server:
+        one = make_instance("here", run_as=run_as, settings={
+            "relayhost": f"[127.0.0.1]:{server.port}", "smtp_sasl_auth_enable": "yes",
+            "smtp_sasl_security_options": "", "smtp_sasl_password_maps": "inline:{127.0.0.1=other:0ther}"})
+        one.start()
+        one.send("friend@there.test")
+        wait_until(lambda: server.messages, "the mail is there")
+        assert server.messages[0][0] == "other"
+
+
+def parent_of(pid):
+    return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_whoever_runs_exchanges_may_die(relay):
+    with provider(["SCRAM-SHA-256"]) as server:
+        one = relay(server, smtp_connection_cache_on_demand="no")
+        one.send("friend@there.test")
+        wait_until(lambda: len(server.messages) == 1, "the mail is there")
+        parents = {pid: parent_of(pid) for pid in running(one.programs, "authd")}
+        [authd] = [pid for pid, parent in parents.items() if parent not in parents]
+        serving = [pid for pid, parent in parents.items() if parents.get(parent) in parents]
+        assert serving
+        one.tolerate("killed by signal 9")
+        for pid in serving:
+            os.kill(pid, 9)
+        one.send("friend@there.test")
+        wait_until(lambda: len(server.messages) == 2, "the mail is there")
+        os.kill(authd, 9)
+        one.send("friend@there.test")
+        wait_until(lambda: len(server.messages) == 3, "the mail is there")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="reads the memory of others")
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "CRAM-MD5"])
+def test_passwords_stay_where_they_are_used(relay, mechanism):
+    """Only the process that runs the exchange has ever seen it; that it has shows that the search finds
+    what is there."""
+    password = "unmistakable-Pa55word"
+    forms = [password.encode(), base64.b64encode(f"\0{USER}\0{password}".encode())[-20:]]
+    with AuthenticatingServer([mechanism], {USER: password}) as server:
+        one = relay(server, {"127.0.0.1": f"{USER}:{password}"})
+        for _ in range(5):
+            one.send("friend@there.test")
+        wait_until(lambda: len(server.messages) == 5, "all mail is there")
+        parents = {pid: parent_of(pid) for pid in running(one.programs, "authd")}
+        serving = {pid for pid, parent in parents.items() if parents.get(parent) in parents}
+        seen = set()
+        for program, pids in processes_of(one.programs).items():
+            for pid in pids:
+                if any(form in block for block in memory_of(pid) for form in forms):
+                    seen.add((program, pid in serving))
+        assert seen == {("authd", True)}
+
+
+def test_reload_changes_the_tables(relay):
+    with provider(["SCRAM-SHA-256"]) as server:
+        one = relay(server)
+        one.send("friend@there.test")
+        wait_until(lambda: len(server.messages) == 1, "the mail is there")
+        one.set(smtp_sasl_password_maps="inline:{127.0.0.1=other:0ther}")
+        one.reload()
+        one.send("friend@there.test")
+        wait_until(lambda: len(server.messages) == 2, "the mail is there")
+        assert [user for user, _, _ in server.messages] == [USER, "other"]
+
+
+# ---- real peers
+
+@pytest.mark.own_machine
+@pytest.mark.skipif(not more_peers.have("dovecot"), reason="no Dovecot")
+def test_a_real_postfix_whose_users_a_real_dovecot_knows(relay, workspace):
+    with more_peers.Dovecot(workspace / "dovecot-relay", "127.0.0.6", 2426, users=["ann@dovecot.test"]) as dovecot:
+        wait_until(dovecot.auth_socket.exists, "Dovecot's socket")
+        with peers.Postfix(workspace / "postfix-relay", port=free_port(), users=["you@postfix.test"], settings={
+                "mynetworks": "192.0.2.0/24", "smtpd_sasl_auth_enable": "yes", "smtpd_sasl_type": "dovecot",
+                "smtpd_sasl_path": dovecot.auth_socket,
+                "smtpd_recipient_restrictions": "permit_sasl_authenticated, reject"}) as postfix:
+            one = relay(postfix, {"127.0.0.1": "ann@dovecot.test:x"})
+            mechanisms = ["SCRAM-SHA-256", "CRAM-MD5", "PLAIN", "LOGIN"]
+            for count, mechanism in enumerate(mechanisms, 1):
+                one.set(smtp_sasl_mechanism_filter=mechanism)
+                one.reload()
+                one.send("you@postfix.test")
+                wait_until(lambda wanted=count: len(postfix.messages("you@postfix.test")) == wanted, "the mail is there")
+            log = postfix.log()
+            for mechanism in mechanisms:
+                assert f"sasl_method={mechanism}, sasl_username=ann@dovecot.test" in log
+
+
+@pytest.mark.parametrize("highest", [None, "<=TLSv1.2"])
+def test_our_own_submission_server(relay, make_instance, certificate, highest):
+    """Both sides bind to the connection, by what each version of TLS has for that."""
+    port = free_port()
+    server = make_instance("provider", services=(
+        f"127.0.0.1:{port} inet n - y - - submitd -o syslog_name=posthouse/submission"
+        " -o smtpd_tls_security_level=encrypt\n"), settings={
+        "mynetworks": "192.0.2.0/24", "auth_databases": "static:mail:{PLAIN}s3cret",
+        "auth_mechanisms": "scram-sha-256-plus, scram-sha-256, plain"})
+    chain = server.etc / "chain.pem"
+    chain.write_text("".join(pathlib.Path(name).read_text() for name in reversed(certificate)))
+    chain.chmod(0o600)
+    server.set(smtpd_tls_chain_files=chain)
+    server.start()
+    one = relay(types.SimpleNamespace(port=port), {"127.0.0.1": "mail:s3cret"}, smtp_tls_security_level="encrypt",
+                **({"smtp_tls_mandatory_protocols": highest} if highest else {}))
+    one.send("you@provider.test")
+    server.wait_for_log(r"sasl_method=SCRAM-SHA-256-PLUS, sasl_username=mail")
+    server.wait_for_mail("you@provider.test")

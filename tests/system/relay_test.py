@@ -247,3 +247,14 @@ def test_fifty_recipients_in_one_transaction_and_more_in_two(relaying, recording
     relaying.wait_for_empty_queue()
     assert sorted(recording_sink.recipients()) == sorted(recipients)
     assert max(len(message.recipients) for message in recording_sink.messages) <= 50
+
+
+def test_what_a_host_said_is_logged_where_another_is_tried(make_instance):
+    """As in Postfix: a line of its own for each host but the last, whose words stand in the recipient's."""
+    with sinks.Sink(script={"RCPT": "450 4.2.0 first"}) as first, sinks.Sink(script={"RCPT": "450 4.2.0 last"}) as last:
+        one = make_instance("here", settings={
+            "relayhost": f"[127.0.0.1]:{first.port}", "smtp_fallback_relay": f"[127.0.0.1]:{last.port}"}).start()
+        queue_id = one.send("you@there.test")
+        one.wait_for_log(rf"{queue_id}: to=<you@there.test>.* status=deferred \(host .* said: 450 4.2.0 last ")
+        said = re.findall(rf"smtp\[\d+\]: {queue_id}: host 127\S+ said: 450 4.2.0 (\w+) ", one.log())
+        assert said == ["first"]

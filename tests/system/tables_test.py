@@ -186,9 +186,9 @@ def test_results_by_other_names(make_instance):
 
 
 def test_a_table_that_no_sandbox_can_ask(make_instance):
-    one = make_instance("here", settings={"local_delivery_status_filter": "hash:/etc/aliases"})
+    one = make_instance("here", settings={"local_delivery_status_filter": "socketmap:unix:/run/map:filter"})
     for command in ("check", "start"):
         done = one.run("posthouse", command)
         assert done.returncode != 0
-        assert re.search(r"main\.cf, line \d+: local_delivery_status_filter: hash:/etc/aliases: a table of type cidr",
-                         done.stderr), done.stderr
+        assert re.search(r"main\.cf, line \d+: local_delivery_status_filter: socketmap:unix:/run/map:filter: "
+                         r"a table of type btree", done.stderr), done.stderr

@@ -2,13 +2,18 @@
 
 import gzip
 import json
+import os
 import pathlib
+import signal
+import tempfile
 import time
 
 import pytest
 
-from harness import https
+from harness import clock, https
+from harness import sink as sinks
 from harness.instance import wait_until
+from harness.processes import processes_of
 
 DAY_S = 86400
 HEAD = "generation 00000000000000000001\n"
@@ -153,3 +158,38 @@ def test_switched_off(make_instance, world):
     one.set(smtp_tlsrpt_enable="yes", tlsrpt_contact_info="nobody")
     done = one.run("posthouse", "start")
     assert done.returncode == 1 and "tlsrpt_contact_info = nobody: an address is allowed" in done.stderr
+
+
+@pytest.mark.skipif(clock.why_not() is not None, reason=str(clock.why_not()))
+def test_sessions_are_counted(make_instance, world, programs, workspace):
+    """What smtp does is in the report of the day, also when reportd is killed meanwhile."""
+    place = pathlib.Path(tempfile.mkdtemp(prefix="clock-", dir=workspace))
+    place.chmod(0o755)
+    dial = clock.Clock(programs, place)
+    world.names.records[("far.test", "MX")] = ["10 mx.far.test."]
+    world.names.records[("mx.far.test", "A")] = ["127.0.0.1"]
+    world.names.records[("_smtp._tls.far.test", "TXT")] = ['"v=TLSRPTv1;rua=https://reports.far.test/v1"']
+    world.server.answers["reports.far.test"] = https.Answer("", status=201)
+    with sinks.Sink() as sink:
+        one = make_instance("here", users=["you@here.test"], settings={
+            **world.settings, "smtp_tcp_port": str(sink.port), "daemon_directory": dial.daemons,
+            "smtp_tls_security_level": "may"})
+        one.start()
+        for _ in range(2):
+            one.send("friend@far.test")
+            one.wait_for_empty_queue()
+        data = pathlib.Path(one.settings["data_directory"]) / "reportd"
+        wait_until(lambda: any(b"far.test" in path.read_bytes() for path in data.iterdir()), "sessions are written down")
+        [reporter] = [pid for pid in processes_of(programs)["reportd"]]
+        os.kill(reporter, signal.SIGKILL)
+        dial.set(DAY_S)
+        wait_until(lambda: world.server.requests, "the report")
+    document = json.loads(gzip.decompress(world.server.requests[0][4]))
+    [policy] = document["policies"]
+    assert policy["policy"] == {"policy-type": "no-policy-found", "policy-domain": "far.test"}
+    assert policy["summary"]["total-successful-session-count"] == 0
+    assert policy["summary"]["total-failure-session-count"] >= 1
+    [failure] = policy["failure-details"]
+    assert failure["result-type"] == "starttls-not-supported"
+    assert failure["receiving-mx-hostname"] == "mx.far.test" and failure["receiving-ip"] == "127.0.0.1"
+    assert len(world.server.requests) == 1

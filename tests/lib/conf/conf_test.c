@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "conf/instance.h"
+#include "conf/keyd.h"
 #include "conf/known.h"
 #include "conf/lines.h"
 #include "conf/qmgr.h"
@@ -500,6 +501,42 @@ static void test_overrides_before_expansion(void **state)
     tear_down(&fixture);
 }
 
+/* What a parameter is for each service of other programs. */
+static void test_each_service(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *service;
+        const char *value;
+    } rows[] = {{"smtp", "/etc/main.pem"}, {"465", "/etc/465.pem"}, {"587", ""}};
+    struct fixture fixture;
+    struct conf_keyd keyd;
+    struct span rest, service, value;
+    size_t count = 0;
+    set_up(&fixture,
+           "smtpd_tls_key_file = /etc/key\nsmtpd_tls_cert_file = /etc/$name.pem\nname = main\n",
+           "smtp inet n - n - - smtpd\n"
+           "465 inet n - n - - smtpd -o name=465\n"
+           "587 inet n - n - - smtpd\n -o { smtpd_tls_cert_file = }\n"
+           "smtp unix - - n - - smtp -o smtp_tls_cert_file=/etc/client.pem\n");
+    assert_true(conf_instance_load(&fixture.instance, NULL, &conf_part_keyd, &fixture.arena, &keyd,
+                                   &fixture.notices));
+    for (rest = keyd.smtpd_tls_cert_file; conf_each_service_next(&rest, &service, &value);
+         count++) {
+        assert_true(count < ARRAY_LENGTH(rows));
+        assert_span_is("service", service, rows[count].service);
+        assert_span_is(rows[count].service, value, rows[count].value);
+    }
+    assert_int_equal(count, ARRAY_LENGTH(rows));
+    rest = keyd.smtp_tls_cert_file;
+    assert_true(conf_each_service_next(&rest, &service, &value));
+    assert_span_is("client", value, "/etc/client.pem");
+    assert_false(conf_each_service_next(&rest, &service, &value));
+    rest = SPAN("no separator");
+    assert_false(conf_each_service_next(&rest, &service, &value));
+    tear_down(&fixture);
+}
+
 static void test_computed_defaults(void **state)
 {
     (void)state;
@@ -610,21 +647,14 @@ static void test_known(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_main_cf),
-        cmocka_unit_test(test_main_cf_prefixes),
-        cmocka_unit_test(test_master_cf),
-        cmocka_unit_test(test_master_cf_fields),
-        cmocka_unit_test(test_expand),
-        cmocka_unit_test(test_expand_is_bounded),
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_catalogue_agrees),
-        cmocka_unit_test(test_defaults_load),
-        cmocka_unit_test(test_settings),
-        cmocka_unit_test(test_families),
-        cmocka_unit_test(test_overrides_before_expansion),
-        cmocka_unit_test(test_computed_defaults),
-        cmocka_unit_test(test_sealed),
-        cmocka_unit_test(test_load_is_strict),
+        cmocka_unit_test(test_main_cf),       cmocka_unit_test(test_main_cf_prefixes),
+        cmocka_unit_test(test_master_cf),     cmocka_unit_test(test_master_cf_fields),
+        cmocka_unit_test(test_expand),        cmocka_unit_test(test_expand_is_bounded),
+        cmocka_unit_test(test_values),        cmocka_unit_test(test_catalogue_agrees),
+        cmocka_unit_test(test_defaults_load), cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_families),      cmocka_unit_test(test_overrides_before_expansion),
+        cmocka_unit_test(test_each_service),  cmocka_unit_test(test_computed_defaults),
+        cmocka_unit_test(test_sealed),        cmocka_unit_test(test_load_is_strict),
         cmocka_unit_test(test_known),
     };
     return cmocka_run_group_tests_name("conf", tests, NULL, NULL);

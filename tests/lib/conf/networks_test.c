@@ -51,7 +51,7 @@ static void test_expanded(void **state)
     write_file(folder, "endless", nested);
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         struct arena arena;
-        static struct conf_smtpd conf; /* large */
+        static struct conf_smtpd conf;
         struct conf_error error;
         char text[1024];
         arena_init(&arena, 32 << 20, 0);
@@ -81,7 +81,7 @@ static void test_words(void **state)
 {
     (void)state;
     struct arena arena;
-    static struct conf_smtpd conf; /* large */
+    static struct conf_smtpd conf;
     struct conf_error error;
     arena_init(&arena, 32 << 20, 0);
     if (!conf_test_settings(&conf_part_smtpd,

@@ -303,6 +303,29 @@ static void test_received(void **state)
                    "\tby mx.example (Posthouse) with ESMTP id 4Qk7v\r\n"
                    "\tfor <\"a b\"@mx.example>; Sun, 22 Nov 2026 01:48:31 +0000 (UTC)\r\n");
     buffer_reset(&output);
+    const struct smtp_received_tls tls = {
+        .cipher_name = SPAN("TLS_AES_128_GCM_SHA256"),
+        .group_name = SPAN("x25519"),
+        .has_comments = true,
+        .protocol = SPAN("TLSv1.3"),
+        .cipher = SPAN("TLS_AES_128_GCM_SHA256"),
+        .used_bits = 128,
+        .algorithm_bits = 128,
+        .certificate = SMTP_RECEIVED_SHOWN,
+        .subject = SPAN("bob) \"\r\nX: y"),
+        .issuer = SPAN("CA"),
+    };
+    received.tls = &tls;
+    buffer_reset(&output);
+    smtp_received_append(&output, &received);
+    assert_true(span_find(buffer_span(&output),
+                          SPAN("])\r\n\t(using TLSv1.3 with cipher TLS_AES_128_GCM_SHA256 (128/128 "
+                               "bits))\r\n\t(Client CN \"bob? ???X: y\", Issuer \"CA\" (not "
+                               "verified))\r\n\tby ")) < output.length);
+    assert_true(span_find(buffer_span(&output),
+                          SPAN("\r\n\ttls TLS_AES_128_GCM_SHA256 group x25519; ")) < output.length);
+    received.tls = NULL;
+    buffer_reset(&output);
     received.recipient = span_empty();
     received.helo = span_empty();
     smtp_received_append(&output, &received);

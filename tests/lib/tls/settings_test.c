@@ -208,6 +208,10 @@ static void test_check(void **state)
         {"tls_disable_workarounds", "NO_TICKET", "unknown word \"NO_TICKET\""},
         {"tls_eecdh_auto_curves", "X25519 X448", NULL},
         {"tls_eecdh_auto_curves", "X25519/X448", "unknown word \"X25519/X448\""},
+        {"smtpd_tls_CAfile", "/etc/passwd", NULL},
+        {"smtpd_tls_CAfile", "/no/such/file", "No such file or directory; nobody is trusted by it"},
+        {"smtp_tls_CApath", "/no/such/place", "No such file or directory; nobody is trusted by it"},
+        {"smtp_tls_CApath", "", NULL},
         {"myhostname", "?", NULL},
     };
     (void)state;
