@@ -162,6 +162,8 @@ static bool fill_report(struct job *job, struct span header)
                                 (envelope->facts.flags & QUEUE_FACT_8BIT_BODY) != 0);
     report->is_original_smtputf8 = (envelope->flags & QUEUE_FLAG_SMTPUTF8) != 0;
     report->arrival_s = (int64_t)(envelope->arrival_us / MICROSECONDS_PER_SECOND);
+    report->deliver_by_s = (int64_t)(envelope->deliver_by_us / MICROSECONDS_PER_SECOND);
+    report->release_request = envelope->release_request;
     report->now_s = (int64_t)now_s;
     report->retry_until_s = job->request->retry_until_s;
     report->offset_minutes = (int)(parts.tm_gmtoff / 60);

@@ -198,9 +198,9 @@ const char *const *attributes_environment(const struct attributes *attributes,
         {"CLIENT_HELO", envelope->helo},
         {"CLIENT_HOSTNAME", envelope->client_name},
         {"CLIENT_PROTOCOL", envelope->protocol},
-        {"SASL_METHOD", span_empty()},
-        {"SASL_SENDER", span_empty()},
-        {"SASL_USERNAME", span_empty()},
+        {"SASL_METHOD", envelope->sasl_method},
+        {"SASL_SENDER", envelope->sasl_sender},
+        {"SASL_USERNAME", envelope->sasl_username},
         {"ENVID", envelope->envid},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)

@@ -23,6 +23,7 @@ qmgr_qmgr_SOURCES += qmgr/showq.c qmgr/showq.h
 qmgr_qmgr_SOURCES += qmgr/source.c qmgr/source.h
 qmgr_qmgr_SOURCES += qmgr/space.c qmgr/space.h
 qmgr_qmgr_SOURCES += qmgr/steady.c qmgr/steady.h
+qmgr_qmgr_SOURCES += qmgr/timing.c qmgr/timing.h
 qmgr_qmgr_SOURCES += qmgr/tool_peer.c qmgr/tool_peer.h
 qmgr_qmgr_SOURCES += qmgr/probe.c qmgr/probe.h
 qmgr_qmgr_SOURCES += qmgr/warn.c qmgr/warn.h

@@ -15,6 +15,7 @@
 #include "space.h"
 #include "source.h"
 #include "system/clock.h"
+#include "timing.h"
 #include "warn.h"
 #include "wish.h"
 #include "write.h"
@@ -267,18 +268,29 @@ static void fail_returned(struct message *message)
             message_fail_locally(message, i, &outcome);
 }
 
+/* Back to where it waits, or to its sender, untried. */
+static bool is_out_of_time(const struct message *message)
+{
+    return timing_is_early(message) || timing_is_over(message);
+}
+
 void message_activate(struct message *message)
 {
     message->is_committed = true;
-    maillog_active(&message->qmgr->service->log, message_id(message),
-                   message->envelope.reverse_path, message->envelope.facts.size_bytes,
-                   message->open_count);
+    if (!timing_is_early(message))
+        maillog_active(&message->qmgr->service->log, message_id(message),
+                       message->envelope.reverse_path, message->envelope.facts.size_bytes,
+                       message->open_count);
+    else if (message->attempt_count == 0)
+        timing_log_hold(message);
     if (message->journal_end == 0)
         message->journal_end = queue_state_journal_offset(&message->preamble);
     message_use(message);
     settle_expanded(message);
     if (message->envelope.flags & QUEUE_FLAGS_RETURNED)
         fail_returned(message);
+    else if (is_out_of_time(message))
+        close_what_waits(message);
     else
         route_message(message);
     schedule_message(message);
@@ -473,9 +485,10 @@ static void expire(struct message *message)
                                     ? settings->maximal_queue_lifetime_ms
                                     : settings->bounce_queue_lifetime_ms;
     const uint64_t now_us = clock_realtime_us();
+    const bool is_over = timing_is_over(message);
     bool has_expired = false;
-    if (!message->is_forced_expire &&
-        (since(now_us, message->envelope.arrival_us) < (uint64_t)lifetime_ms * 1000U ||
+    if (!message->is_forced_expire && !is_over &&
+        (since(now_us, timing_birth_us(message)) < (uint64_t)lifetime_ms * 1000U ||
          !space_trusts_clock(message->qmgr)))
         return;
     for (size_t i = 0; i < message->recipient_count; i++) {
@@ -484,6 +497,8 @@ static void expire(struct message *message)
             continue;
         recipient->status = QUEUE_STATUS_EXPIRED;
         recipient->has_changed = true;
+        if (is_over)
+            recipient->outcome = timing_outcome(OUTCOME_PERMANENT);
         has_expired = true;
     }
     if (has_expired)

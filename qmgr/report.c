@@ -8,6 +8,7 @@
 #include "poison.h"
 #include "queuefile/ranges.h"
 #include "scan.h"
+#include "timing.h"
 
 enum { REPORT_TIMEOUT_MS = 600 * 1000, REPORT_BATCH_BYTES = 49152, BOUNCER_WAIT_MS = 60 * 1000 };
 
@@ -100,7 +101,9 @@ static size_t collect(struct message *message, struct buffer *records)
             .original = envelope->original_recipient,
             .orcpt = envelope->orcpt,
             .action = action,
-            .outcome = outcome_for(action, recipient->outcome),
+            .outcome = action == DSN_ACTION_DELAYED && timing_is_late(message)
+                           ? timing_outcome(OUTCOME_TEMPORARY)
+                           : outcome_for(action, recipient->outcome),
             .remote = recipient->remote,
             .diagnostic = recipient->diagnostic,
             .last_attempt_us = recipient->last_attempt_us,
@@ -131,7 +134,7 @@ static void on_reply(enum ipc_call_result result, void *reply, void *context)
 
 static uint64_t retry_until_us(const struct message *message)
 {
-    return message->envelope.arrival_us +
+    return timing_birth_us(message) +
            (uint64_t)message->qmgr->settings->maximal_queue_lifetime_ms * 1000U;
 }
 

@@ -356,6 +356,22 @@ static void count_waiting(struct destination *destination, size_t count)
     destination->transport->waiting_count += count;
 }
 
+static uint8_t priority_of(const struct entry *entry)
+{
+    const uint8_t priority = entry->message->envelope.priority;
+    return priority ? priority : QUEUE_PRIORITY_NORMAL;
+}
+
+/* Behind those that are as important or more (RFC 6710 section 4.3). */
+static void line_up(struct list *list, struct entry *entry)
+{
+    struct list_link *before = &list->head;
+    while (before->previous != &list->head &&
+           priority_of(LIST_ITEM(before->previous, struct entry, link)) < priority_of(entry))
+        before = before->previous;
+    list_insert_before(list, before, &entry->link);
+}
+
 bool schedule_recipient(struct message *message, uint32_t index, struct span transport_name,
                         struct span nexthop)
 {
@@ -386,7 +402,7 @@ bool schedule_recipient(struct message *message, uint32_t index, struct span tra
     if (filling)
         filling->next = entry;
     else
-        list_append(&destination->waiting[class_of(transport, message)], &entry->link);
+        line_up(&destination->waiting[class_of(transport, message)], entry);
     destination->filling = entry;
     count_waiting(destination, 1);
     schedule_place(destination);
@@ -409,7 +425,7 @@ void schedule_take_off(struct entry *entry)
     struct list *list = &destination->waiting[class_of(destination->transport, entry->message)];
     list_remove(list, &entry->link);
     if (entry->next)
-        list_append(list, &entry->next->link);
+        line_up(list, entry->next);
     entry->next = NULL;
     if (destination->filling == entry)
         destination->filling = NULL;

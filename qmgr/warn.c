@@ -2,6 +2,7 @@
 #include "warn.h"
 
 #include "system/clock.h"
+#include "timing.h"
 
 enum { MICROSECONDS_PER_MILLISECOND = 1000 };
 
@@ -15,7 +16,10 @@ static bool is_old_enough(const struct message *message)
 {
     const int64_t delay_ms = message->qmgr->settings->delay_warning_time_ms;
     const uint64_t now_us = clock_realtime_us();
-    const uint64_t arrival_us = message->envelope.arrival_us;
+    const uint64_t arrival_us = timing_birth_us(message);
+    /* RFC 2852 section 4.1.3. */
+    if (message->envelope.deliver_by == QUEUE_DELIVER_BY_NOTIFY && timing_is_late(message))
+        return true;
     return delay_ms > 0 && now_us > arrival_us &&
            now_us - arrival_us >= (uint64_t)delay_ms * MICROSECONDS_PER_MILLISECOND;
 }
@@ -58,6 +62,7 @@ bool warn_traces(const struct message *message)
 bool warn_reports_success(const struct message *message, uint32_t index)
 {
     return (message->envelope.recipients[index].notify & QUEUE_NOTIFY_SUCCESS) != 0 ||
+           timing_reports_relay(message, index) ||
            (message->recipients[index].is_warned && message->qmgr->settings->confirm_delay_cleared);
 }
 

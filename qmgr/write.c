@@ -13,6 +13,7 @@
 #include "system/clock.h"
 #include "system/note.h"
 #include "system/random.h"
+#include "timing.h"
 #include "wish.h"
 #include "warn.h"
 
@@ -296,11 +297,12 @@ void write_defer(struct message *message)
         return;
     }
     random_bytes(&jitter, sizeof(jitter));
-    uint64_t next_us = backoff_next_attempt_us(now_us, message->envelope.arrival_us,
+    uint64_t next_us = backoff_next_attempt_us(now_us, timing_birth_us(message),
                                                qmgr->settings->minimal_backoff_time_ms,
                                                qmgr->settings->maximal_backoff_time_ms, jitter);
     if (message->is_requeued)
         next_us = now_us;
+    next_us = timing_next_us(message, now_us, next_us);
     message->is_requeued = false;
     bool is_maybe_repeated = false;
     for (size_t i = 0; i < message->recipient_count; i++)

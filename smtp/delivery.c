@@ -96,11 +96,25 @@ static void set_remote(struct delivery *delivery, struct delivery_recipient *rec
     recipient->connection_use = connection->use_count;
 }
 
+/* By whoever comes next, or by nobody, because nobody wants to hear of it. With BY= the sender
+ * hears of a relay to a server that knows nothing of it, or of each (RFC 2852 section 4.1.4). */
+static bool will_be_reported(const struct delivery *delivery,
+                             const struct delivery_recipient *recipient,
+                             const struct connection *connection)
+{
+    const struct queue_envelope *envelope = &delivery->envelope;
+    if (envelope->deliver_by == QUEUE_DELIVER_BY_NONE)
+        return connection->extensions.has_dsn;
+    if (envelope->traces_deliver_by || !connection->extensions.has_deliver_by)
+        return false;
+    return connection->extensions.has_dsn || (recipient->notify & QUEUE_NOTIFY_SUCCESS) == 0;
+}
+
 void delivery_succeed(struct delivery *delivery, struct delivery_recipient *recipient,
                       const struct connection *connection, struct span text)
 {
     set_remote(delivery, recipient, connection);
-    recipient->will_report = connection && connection->extensions.has_dsn;
+    recipient->will_report = connection && will_be_reported(delivery, recipient, connection);
     /* A report says "delivered", not "relayed", when no other system is named. */
     if (delivery->agent->assumes_final && !recipient->will_report)
         recipient->remote = span_empty();

@@ -3,6 +3,7 @@
 
 #include "base/ascii.h"
 #include "body.h"
+#include "system/clock.h"
 
 /* ---- XFORWARD: the client from which the message came, for the filter's log and decisions ---- */
 
@@ -126,7 +127,25 @@ void envelope_write_mail(const struct delivery *delivery, struct connection *con
         if (!span_is_empty(envelope->envid))
             connection_write(connection, " ENVID=%.*s", SPAN_PRINTF(envelope->envid));
     }
+    if (extensions->has_deliver_by && envelope->deliver_by != QUEUE_DELIVER_BY_NONE)
+        connection_write(connection, " BY=%lld;%s%s",
+                         (long long)envelope_remaining_s(envelope, clock_realtime_us()),
+                         envelope->deliver_by == QUEUE_DELIVER_BY_RETURN ? "R" : "N",
+                         envelope->traces_deliver_by ? "T" : "");
+    if (extensions->has_priority && envelope->priority) /* RFC 6710 section 4.2 */
+        connection_write(connection, " MT-PRIORITY=%d",
+                         (int)envelope->priority - QUEUE_PRIORITY_NORMAL);
     connection_write(connection, "\r\n");
+}
+
+int64_t envelope_remaining_s(const struct queue_envelope *envelope, uint64_t now_us)
+{
+    enum { MICROSECONDS_PER_SECOND = 1000000, INTERVAL_MAX_S = 999999999 };
+    const int64_t seconds =
+        ((int64_t)envelope->deliver_by_us - (int64_t)now_us) / MICROSECONDS_PER_SECOND;
+    if (seconds > INTERVAL_MAX_S)
+        return INTERVAL_MAX_S;
+    return seconds < -INTERVAL_MAX_S ? -INTERVAL_MAX_S : seconds;
 }
 
 static void write_notify(struct connection *connection, uint32_t notify)

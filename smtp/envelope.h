@@ -12,6 +12,9 @@ size_t envelope_plan_xforward(const struct delivery *delivery, const struct conn
 void envelope_write_xforward(const struct delivery *delivery, struct connection *connection,
                              enum connection_stage stage);
 
+/* RFC 2852 section 4.1.4: seconds until it is to be delivered, negative ones when that is over. */
+MUST_USE int64_t envelope_remaining_s(const struct queue_envelope *envelope, uint64_t now_us);
+
 void envelope_write_mail(const struct delivery *delivery, struct connection *connection,
                          struct span reverse_path, bool needs_smtputf8);
 void envelope_write_rcpt(struct connection *connection, const struct delivery_recipient *recipient);

@@ -4,6 +4,7 @@
 #include "base/ascii.h"
 #include "body.h"
 #include "envelope.h"
+#include "system/clock.h"
 #include "system/task.h"
 #include "wire.h"
 
@@ -133,6 +134,31 @@ static struct wire_rules wire_rules_of(const struct transaction *transaction)
                                .quotes = connection->settings->smtp_quote_rfc821_envelope};
 }
 
+/* RFC 2852 section 4.1.4.1: what is to be returned when it is late goes to nobody who knows nothing
+ * of that, or who wants more time than there is. */
+static bool may_be_in_time(struct transaction *transaction)
+{
+    const struct queue_envelope *envelope = &transaction->delivery->envelope;
+    const struct smtp_extensions *extensions = &transaction->connection->extensions;
+    const int64_t remaining_s = envelope_remaining_s(envelope, clock_realtime_us());
+    struct arena *arena = &transaction->delivery->arena;
+    if (envelope->deliver_by != QUEUE_DELIVER_BY_RETURN)
+        return true;
+    if (remaining_s <= 0)
+        refuse_all(transaction, 4, 7, SPAN("delivery time expired"));
+    else if (!extensions->has_deliver_by)
+        refuse_all(transaction, 3, 3,
+                   arena_format(arena, "DELIVERBY is required, but was not offered by host %s",
+                                transaction->connection->label));
+    else if ((uint64_t)remaining_s < extensions->deliver_by_min_s)
+        refuse_all(transaction, 4, 7,
+                   arena_format(arena, "delivery by host %s would take longer than is left",
+                                transaction->connection->label));
+    else
+        return true;
+    return false;
+}
+
 /* What the server's answer to EHLO rules out. */
 static bool may_be_sent(struct transaction *transaction)
 {
@@ -153,6 +179,8 @@ static bool may_be_sent(struct transaction *transaction)
         refuse_unprotected(transaction);
         return false;
     }
+    if (!may_be_in_time(transaction))
+        return false;
     const bool has_utf8_header = (envelope->flags & QUEUE_FLAG_SMTPUTF8) != 0 &&
                                  (envelope->facts.flags & QUEUE_FACT_8BIT_HEADER) != 0;
     const struct wire_rules rules = wire_rules_of(transaction);

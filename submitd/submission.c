@@ -21,6 +21,11 @@ static void make_submission(const void *settings, struct smtpsession_settings *m
     made->submission = (struct smtpsession_submission){
         .is_on = true,
         .checks_from = span_equals(conf->submitd_from_check, SPAN("login")),
+        .hold_max_s = conf->submitd_hold_limit_ms / 1000,
+        .has_deliver_by = conf->submitd_deliver_by,
+        .deliver_by_min_s = conf->submitd_deliver_by_minimum_ms / 1000,
+        .has_priority = conf->submitd_priority,
+        .priority_max = (int)conf->submitd_priority_limit,
         .user_message_rate = conf->submitd_user_message_rate_limit,
         .user_recipient_rate = conf->submitd_user_recipient_rate_limit,
         .user_window_s = (uint32_t)(conf->submitd_user_rate_time_unit_ms / 1000),

@@ -263,6 +263,9 @@ static void put_status(const struct dsn_report *report, struct buffer *out, bool
     put_named_field(report, out, "Sender", is_sender_ascii ? "rfc822" : "utf-8",
                     report->original_sender, is_utf8);
     put_date(out, report, "Arrival-Date", report->arrival_s);
+    put_date(out, report, "Deliver-By-Date", report->deliver_by_s); /* RFC 2852 section 5 */
+    if (!span_is_empty(report->release_request))                    /* RFC 4865 section 5.1.2 */
+        dsn_put_field(out, "Future-Release-Request", report->release_request, false);
     for (size_t i = 0; i < report->recipient_count; i++)
         put_recipient_fields(report, &report->recipients[i], out, is_utf8);
 }

@@ -67,6 +67,8 @@ struct dsn_report {
     bool is_original_8bit;           /* what is returned has bytes above 127 */
     bool is_original_smtputf8;
     int64_t arrival_s;
+    int64_t deliver_by_s;        /* RFC 2852; 0: not said */
+    struct span release_request; /* RFC 4865; empty: there was none */
     int64_t now_s;
     int64_t retry_until_s; /* for DSN_DELAY; 0: not said */
     int offset_minutes;    /* of our clock, east of UTC */

@@ -7,8 +7,7 @@
 
 enum { RECORD_KIND_HEADER = 1, RECORD_KIND_RECIPIENT = 2 };
 
-/* Tags are never used again for something else; 32 to 34 are kept for SASL method, user and
- * sender. */
+/* Tags are never used again for something else. */
 #define FIELD(tag, type, is_required, member, maximum)                                             \
     {                                                                                              \
         tag, type, is_required, offsetof(struct queue_envelope, member), maximum                   \
@@ -36,6 +35,15 @@ static const struct record_field header_fields[] = {
     FIELD(24, RECORD_TEXT, false, report_of, QUEUE_TEXT_MAX_BYTES),
     FIELD(25, RECORD_UINT8, false, report_kind, 3),
     FIELD(26, RECORD_TEXT, false, report_recipients, QUEUE_RANGES_MAX_BYTES),
+    FIELD(32, RECORD_TEXT, false, sasl_method, QUEUE_TEXT_MAX_BYTES),
+    FIELD(33, RECORD_TEXT, false, sasl_username, QUEUE_TEXT_MAX_BYTES),
+    FIELD(34, RECORD_TEXT, false, sasl_sender, QUEUE_TEXT_MAX_BYTES),
+    FIELD(35, RECORD_UINT64, false, release_us, UINT64_MAX),
+    FIELD(36, RECORD_TEXT, false, release_request, QUEUE_TEXT_MAX_BYTES),
+    FIELD(37, RECORD_UINT64, false, deliver_by_us, UINT64_MAX),
+    FIELD(38, RECORD_ENUM, false, deliver_by, QUEUE_DELIVER_BY_RETURN),
+    FIELD(39, RECORD_UINT8, false, traces_deliver_by, 1),
+    FIELD(40, RECORD_UINT8, false, priority, QUEUE_PRIORITY_MAX),
 };
 #undef FIELD
 

@@ -82,6 +82,12 @@ struct queue_recipient {
     uint8_t notify;                 /* QUEUE_NOTIFY_ */
 };
 
+/* BY= of RFC 2852: what happens when the time is over. */
+enum queue_deliver_by { QUEUE_DELIVER_BY_NONE, QUEUE_DELIVER_BY_NOTIFY, QUEUE_DELIVER_BY_RETURN };
+
+/* MT-PRIORITY= of RFC 6710, -9 to 9, as it is kept: 0 stands for none. */
+enum { QUEUE_PRIORITY_NORMAL = 10, QUEUE_PRIORITY_MAX = 19 };
+
 struct queue_envelope {
     uint64_t arrival_us;
     enum queue_origin origin;
@@ -90,6 +96,16 @@ struct queue_envelope {
     uint32_t flags;    /* QUEUE_FLAG_ */
     struct span envid; /* ENVID= as received, xtext */
     enum queue_return ret;
+    uint64_t release_us;         /* HOLDFOR=, HOLDUNTIL= of RFC 4865: not before; 0: at once */
+    struct span release_request; /* "for;3600" or "until;2026-11-22T01:48:31Z", for reports */
+    uint64_t deliver_by_us;      /* with deliver_by */
+    enum queue_deliver_by deliver_by;
+    uint8_t traces_deliver_by; /* each relay is to be reported */
+    uint8_t priority;          /* QUEUE_PRIORITY_NORMAL and so much more or less, or 0 */
+    /* Who authenticated to send it, and AUTH= of RFC 4954; empty: nobody did. */
+    struct span sasl_method;
+    struct span sasl_username;
+    struct span sasl_sender;
     /* The client, as the session or a trusted proxy in front of it (XFORWARD) says: what agents
      * show to commands and pass on. Empty where not known. */
     struct span client_name; /* "unknown" where DNS does not confirm it */

@@ -3,7 +3,10 @@
 
 #include "base/number.h"
 
-enum { LIMIT_MAX = 999999 }; /* RFC 9422 section 4: six digits at most */
+enum {
+    LIMIT_MAX = 999999,      /* RFC 9422 section 4: six digits at most */
+    INTERVAL_MAX = 999999999 /* RFC 2852 section 2: nine */
+};
 
 static const struct {
     struct span keyword;
@@ -17,6 +20,8 @@ static const struct {
     {SPAN_LITERAL("SMTPUTF8"), offsetof(struct smtp_extensions, has_smtputf8)},
     {SPAN_LITERAL("REQUIRETLS"), offsetof(struct smtp_extensions, has_requiretls)},
     {SPAN_LITERAL("CHUNKING"), offsetof(struct smtp_extensions, has_chunking)},
+    {SPAN_LITERAL("DELIVERBY"), offsetof(struct smtp_extensions, has_deliver_by)},
+    {SPAN_LITERAL("MT-PRIORITY"), offsetof(struct smtp_extensions, has_priority)},
 };
 
 static const struct {
@@ -79,6 +84,9 @@ static void parse_keyword_line(struct span line, struct smtp_extensions *extensi
         extensions->has_size = true;
         if (!number_parse_uint64(argument, UINT64_MAX, &extensions->size_limit))
             extensions->size_limit = 0;
+    } else if (span_equals_ascii_nocase(keyword, SPAN("DELIVERBY"))) {
+        if (!number_parse_uint64(argument, INTERVAL_MAX, &extensions->deliver_by_min_s))
+            extensions->deliver_by_min_s = 0;
     } else if (span_equals_ascii_nocase(keyword, SPAN("XFORWARD"))) {
         extensions->xforward = parse_xforward(argument);
     } else if (span_equals_ascii_nocase(keyword, SPAN("LIMITS"))) {

@@ -35,7 +35,10 @@ struct smtp_extensions {
     bool has_requiretls;   /* RFC 8689 */
     bool has_chunking;     /* RFC 3030 */
     bool has_auth;         /* RFC 4954 */
-    unsigned xforward;     /* of enum smtp_xforward */
+    bool has_deliver_by;   /* RFC 2852 */
+    uint64_t deliver_by_min_s;
+    bool has_priority; /* RFC 6710 */
+    unsigned xforward; /* of enum smtp_xforward */
     struct smtp_limits limits;
     struct span auth_mechanisms; /* space-separated, points into the reply */
     struct span server_name;     /* first word of the greeting line, likewise */

@@ -3,6 +3,7 @@
 
 #include "base/ascii.h"
 #include "base/number.h"
+#include "smtp/date.h"
 
 /* RFC 1870 section 4: up to twenty digits. */
 static enum parse_result parse_size(struct span value, struct smtp_parameters *parameters,
@@ -173,6 +174,115 @@ static enum parse_result parse_requiretls(struct span value, struct smtp_paramet
     return PARSE_OK;
 }
 
+/* RFC 4954 section 5: an address in xtext, or "<>". */
+static enum parse_result parse_auth(struct span value, struct smtp_parameters *parameters,
+                                    struct outcome *refusal)
+{
+    if (value.length > SMTP_ORCPT_MAX_BYTES ||
+        (!span_equals(value, SPAN("<>")) && !is_printable_xtext(value))) {
+        *refusal = outcome_permanent(501, 5, 4, "Bad AUTH parameter syntax");
+        return PARSE_MALFORMED;
+    }
+    parameters->auth = value;
+    parameters->has_auth = true;
+    return PARSE_OK;
+}
+
+/* Digits, of which there are at least one and no more than that many; false: something else. */
+static bool parse_digits(struct span text, size_t count_max, int64_t *number)
+{
+    *number = 0;
+    if (text.length > count_max)
+        return false;
+    for (size_t i = 0; i < text.length; i++) {
+        if (!ascii_is_digit(text.bytes[i]))
+            return false;
+        *number = *number * 10 + (text.bytes[i] - '0');
+    }
+    return text.length > 0;
+}
+
+enum { INTERVAL_DIGITS = 9 };
+
+/* RFC 4865 section 4.2: there is one of them, or none. */
+static bool is_second_hold(const struct smtp_parameters *parameters, struct outcome *refusal)
+{
+    if (parameters->hold == SMTP_HOLD_NONE)
+        return false;
+    *refusal = outcome_permanent(501, 5, 4, "HOLDFOR and HOLDUNTIL exclude each other");
+    return true;
+}
+
+static enum parse_result parse_hold_for(struct span value, struct smtp_parameters *parameters,
+                                        struct outcome *refusal)
+{
+    if (is_second_hold(parameters, refusal))
+        return PARSE_MALFORMED;
+    if (!parse_digits(value, INTERVAL_DIGITS, &parameters->hold_time_s) || value.bytes[0] == '0') {
+        *refusal = outcome_permanent(501, 5, 4, "Bad HOLDFOR parameter syntax");
+        return PARSE_MALFORMED;
+    }
+    parameters->hold = SMTP_HOLD_FOR;
+    parameters->hold_value = value;
+    return PARSE_OK;
+}
+
+static enum parse_result parse_hold_until(struct span value, struct smtp_parameters *parameters,
+                                          struct outcome *refusal)
+{
+    if (is_second_hold(parameters, refusal))
+        return PARSE_MALFORMED;
+    if (smtp_timestamp_parse(value, &parameters->hold_time_s) != PARSE_OK) {
+        *refusal = outcome_permanent(501, 5, 4, "Bad HOLDUNTIL parameter syntax");
+        return PARSE_MALFORMED;
+    }
+    parameters->hold = SMTP_HOLD_UNTIL;
+    parameters->hold_value = value;
+    return PARSE_OK;
+}
+
+/* RFC 2852 section 4: seconds, with a sign perhaps, ";", N or R, and perhaps T. */
+static enum parse_result parse_by(struct span value, struct smtp_parameters *parameters,
+                                  struct outcome *refusal)
+{
+    struct span time, mode;
+    int64_t seconds = 0;
+    bool is_good = span_split_once(value, ';', &time, &mode);
+    const bool is_negative = span_starts_with(time, SPAN("-"));
+    if (is_negative || span_starts_with(time, SPAN("+")))
+        time = span_after(time, 1);
+    is_good = is_good && parse_digits(time, INTERVAL_DIGITS, &seconds);
+    parameters->has_by_trace = mode.length == 2 && (mode.bytes[1] == 'T' || mode.bytes[1] == 't');
+    if (mode.length == (parameters->has_by_trace ? 2U : 1U))
+        parameters->by_mode = mode.bytes[0] == 'N' || mode.bytes[0] == 'n'   ? SMTP_BY_NOTIFY
+                              : mode.bytes[0] == 'R' || mode.bytes[0] == 'r' ? SMTP_BY_RETURN
+                                                                             : SMTP_BY_NONE;
+    parameters->by_time_s = is_negative ? -seconds : seconds;
+    /* What is to be returned when it is late cannot be late already. */
+    if (!is_good || parameters->by_mode == SMTP_BY_NONE ||
+        (parameters->by_mode == SMTP_BY_RETURN && parameters->by_time_s <= 0)) {
+        *refusal = outcome_permanent(501, 5, 4, "Bad BY parameter syntax");
+        return PARSE_MALFORMED;
+    }
+    return PARSE_OK;
+}
+
+/* RFC 6710 section 7: a digit, or one but zero behind a minus sign. */
+static enum parse_result parse_priority(struct span value, struct smtp_parameters *parameters,
+                                        struct outcome *refusal)
+{
+    const bool is_negative = span_starts_with(value, SPAN("-"));
+    const struct span digit = is_negative ? span_after(value, 1) : value;
+    if (digit.length != 1 || !ascii_is_digit(digit.bytes[0]) ||
+        (is_negative && digit.bytes[0] == '0')) {
+        *refusal = outcome_permanent(501, 5, 2, "Bad MT-PRIORITY parameter syntax");
+        return PARSE_MALFORMED;
+    }
+    parameters->priority = is_negative ? -(digit.bytes[0] - '0') : digit.bytes[0] - '0';
+    parameters->has_priority = true;
+    return PARSE_OK;
+}
+
 static const struct parameter_rule {
     struct span keyword;
     unsigned commands;
@@ -185,6 +295,11 @@ static const struct parameter_rule {
     {SPAN_LITERAL("REQUIRETLS"), SMTP_PARAMETER_MAIL, parse_requiretls},
     {SPAN_LITERAL("RET"), SMTP_PARAMETER_MAIL, parse_return},
     {SPAN_LITERAL("ENVID"), SMTP_PARAMETER_MAIL, parse_envid},
+    {SPAN_LITERAL("AUTH"), SMTP_PARAMETER_MAIL, parse_auth},
+    {SPAN_LITERAL("HOLDFOR"), SMTP_PARAMETER_MAIL, parse_hold_for},
+    {SPAN_LITERAL("HOLDUNTIL"), SMTP_PARAMETER_MAIL, parse_hold_until},
+    {SPAN_LITERAL("BY"), SMTP_PARAMETER_MAIL, parse_by},
+    {SPAN_LITERAL("MT-PRIORITY"), SMTP_PARAMETER_MAIL, parse_priority},
     {SPAN_LITERAL("NOTIFY"), SMTP_PARAMETER_RCPT, parse_notify},
     {SPAN_LITERAL("ORCPT"), SMTP_PARAMETER_RCPT, parse_orcpt},
 };
@@ -201,7 +316,10 @@ enum parse_result smtp_parameters_parse(struct span text, enum smtp_parameter_co
                                         struct smtp_parameters *parameters, struct outcome *refusal,
                                         struct span *word)
 {
-    struct smtp_parameters parsed = {.envid = span_empty(), .orcpt = span_empty()};
+    struct smtp_parameters parsed = {.envid = span_empty(),
+                                     .orcpt = span_empty(),
+                                     .auth = span_empty(),
+                                     .hold_value = span_empty()};
     unsigned seen = 0;
     struct span parameter;
     while (span_next_word(&text, " ", &parameter)) {

@@ -22,6 +22,14 @@ enum {
 /* RFC 3461 sections 4.4 and 4.2. */
 enum { SMTP_ENVID_MAX_BYTES = 100, SMTP_ORCPT_MAX_BYTES = 500 };
 
+/* HOLDFOR= and HOLDUNTIL= of RFC 4865. */
+enum smtp_hold { SMTP_HOLD_NONE, SMTP_HOLD_FOR, SMTP_HOLD_UNTIL };
+
+/* BY= of RFC 2852: what is to happen when the time is over. */
+enum smtp_by_mode { SMTP_BY_NONE, SMTP_BY_NOTIFY, SMTP_BY_RETURN };
+
+enum { SMTP_PRIORITY_MIN = -9, SMTP_PRIORITY_MAX = 9 }; /* RFC 6710 section 4 */
+
 struct smtp_parameters {
     bool has_size;
     uint64_t size_bytes; /* RFC 1870 */
@@ -31,6 +39,16 @@ struct smtp_parameters {
     bool has_dsn;        /* any of those that follow, RFC 3461 */
     enum smtp_return ret;
     struct span envid; /* checked xtext, as it came; points into the text */
+    bool has_auth;
+    struct span auth; /* RFC 4954 section 5: "<>" or checked xtext, as it came */
+    enum smtp_hold hold;
+    int64_t hold_time_s;    /* so many seconds, or a time since 1970 */
+    struct span hold_value; /* as it came */
+    enum smtp_by_mode by_mode;
+    bool has_by_trace;
+    int64_t by_time_s;
+    bool has_priority;
+    int priority;
     unsigned notify;   /* SMTP_NOTIFY_ */
     struct span orcpt; /* type, ";" and checked xtext, likewise */
 };

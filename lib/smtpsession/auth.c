@@ -71,6 +71,11 @@ static bool is_enabled(const struct smtpsession *session)
                              &session->address));
 }
 
+bool session_offers_auth(const struct smtpsession *session)
+{
+    return session->sasl.method.length > 0 || (is_enabled(session) && session_may_auth(session));
+}
+
 void session_offer_auth(struct smtpsession *session, struct buffer *reply)
 {
     const struct auth_client *auth = session->service->auth;

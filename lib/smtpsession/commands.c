@@ -159,6 +159,7 @@ static bool run_ehlo(struct smtpsession *session, struct span argument)
     if (session->tls) /* RFC 8689 section 2: what came in clear can be promised nothing */
         offer(&reply, session, "REQUIRETLS", "");
     offer(&reply, session, "CHUNKING", "");
+    session_offer_timing(session, &reply);
     /* RFC 9422: only what holds for this client. */
     (void)snprintf(limits, sizeof(limits), " RCPTMAX=%u", settings->recipient_limit);
     offer(&reply, session, "LIMITS", limits);

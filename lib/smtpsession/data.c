@@ -91,6 +91,7 @@ static void fill_envelope(struct smtpsession *session, const struct reception *r
     } else if (smtp_header_has_tls_optional(buffer_span(&reception->header))) {
         envelope->flags |= QUEUE_FLAG_TLS_OPTIONAL;
     }
+    session_fill_timing(session, envelope);
     if (transaction->parameters.body == SMTP_BODY_8BITMIME)
         envelope->flags |= QUEUE_FLAG_BODY_8BITMIME;
 }

@@ -123,7 +123,7 @@ static bool take_sender(struct smtpsession *session, struct span argument,
         refuse_parameter(session, &refusal, word);
         return false;
     }
-    if (!takes_parameters(session, parameters) ||
+    if (!takes_parameters(session, parameters) || !session_takes_timing(session, parameters) ||
         !takes_utf8_address(session, reverse_path, parameters->has_smtputf8, true))
         return false;
     session->transaction.given_domain = reverse_path->domain;
@@ -212,12 +212,17 @@ bool session_mail(struct smtpsession *session, struct span argument)
         return false;
     }
     session->transaction.parameters = parameters;
+    const int priority = session_take_timing(session);
     session->transaction.is_open = true;
     if (settings->opens_at_mail && !begin_message(session, "MAIL", NULL)) {
         session_reset_transaction(session);
         return false;
     }
-    session_reply(session, 250, 1, 0, "Ok");
+    /* RFC 6710 section 4.1: who gets less is told. */
+    if (parameters.has_priority && priority != parameters.priority)
+        session_reply(session, 250, 3, 6, "%d is the highest priority here", priority);
+    else
+        session_reply(session, 250, 1, 0, "Ok");
     return true;
 }
 

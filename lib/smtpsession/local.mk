@@ -17,6 +17,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/smtpsession/notice.c \
 	lib/smtpsession/session.c lib/smtpsession/session.h \
 	lib/smtpsession/session_private.h \
+	lib/smtpsession/timing.c \
 	lib/smtpsession/tls.c \
 	lib/smtpsession/submission.c \
 	lib/smtpsession/verify.c \

@@ -238,6 +238,7 @@ void session_reset_transaction(struct smtpsession *session)
     if (transaction->message.is_open)
         intake_abandon(&transaction->message);
     session_drop_chunks(transaction);
+    session->sasl.sender = span_empty(); /* of the transaction */
     *transaction = (struct session_transaction){.is_open = false};
     transaction->reverse_path =
         (struct mailbox){.local_part = span_empty(), .domain = span_empty(), .text = span_empty()};

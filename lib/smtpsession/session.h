@@ -111,6 +111,11 @@ struct smtpsession_submission {
     uint32_t user_message_rate; /* by login, in windows of user_window_s; 0: no limit */
     uint32_t user_recipient_rate;
     uint32_t user_window_s;
+    int64_t hold_max_s; /* FUTURERELEASE; 0: not offered */
+    bool has_deliver_by;
+    int64_t deliver_by_min_s; /* 0: any */
+    bool has_priority;
+    int priority_max; /* higher ones are lowered to it */
 };
 
 /* Named as in main.cf, in the words of this code. */

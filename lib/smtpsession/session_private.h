@@ -57,6 +57,15 @@ struct session_forwarded {
     struct span ident; /* the message's queue id there */
 };
 
+/* What a user wants of a message beside its delivery. */
+struct session_timing {
+    uint64_t release_us; /* 0: at once */
+    struct span release_request;
+    uint64_t deliver_by_us;
+    int priority;
+    struct span sasl_sender;
+};
+
 struct session_transaction {
     bool is_open;                       /* MAIL was accepted */
     struct session_forwarded forwarded; /* before MAIL */
@@ -64,6 +73,7 @@ struct session_transaction {
     struct mailbox reverse_path;
     struct span given_domain; /* of the reverse-path, as the client wrote it */
     struct smtp_parameters parameters;
+    struct session_timing timing;
     uint32_t recipient_count; /* accepted */
     uint32_t refused_overshoot;
     struct span first_recipient;
@@ -183,6 +193,18 @@ MUST_USE bool session_owns_from(struct smtpsession *session, struct span header,
  * session_sender_may(). */
 MUST_USE bool session_user_may(struct smtpsession *session, enum limit_kind kind,
                                const struct mailbox *recipient);
+
+/* timing.c: lines of the answer to EHLO. */
+void session_offer_timing(const struct smtpsession *session, struct buffer *reply);
+/* False where a parameter of MAIL asks for what is not offered, or for too much, which was
+ * answered. */
+MUST_USE bool session_takes_timing(struct smtpsession *session,
+                                   const struct smtp_parameters *parameters);
+/* Of the transaction's parameters; the priority that the message has now. */
+int session_take_timing(struct smtpsession *session);
+void session_fill_timing(const struct smtpsession *session, struct queue_envelope *envelope);
+/* auth.c: may it log in, or could it have? */
+MUST_USE bool session_offers_auth(const struct smtpsession *session);
 
 /* etrn.c */
 bool session_etrn(struct smtpsession *session, struct span argument);

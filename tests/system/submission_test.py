@@ -14,6 +14,7 @@ import subprocess
 import pytest
 
 from harness.instance import free_port, wait_until
+from harness.sink import Sink
 
 PASSWORDS = "bob:{PLAIN}secret\nalice@here.test:{PLAIN}w0nderland\n"
 MESSAGE = "From: Bob <bob@here.test>\r\nTo: you@here.test\r\nSubject: submitted\r\n\r\nhello\r\n"
@@ -340,3 +341,159 @@ def test_rates_of_a_user(submission):
         assert command(client, "MAIL FROM:<other@here.test>") == "450 4.7.1 <bob>: User rejected: too much mail"
     with client_of(one, "alice@here.test", "w0nderland") as client:
         assert command(client, "MAIL FROM:<alice@here.test>").startswith("250")
+
+
+# ---- when, by when, and before which others
+
+def send(client, parameters, recipient="you@here.test", sender="bob@here.test"):
+    answer = command(client, f"MAIL FROM:<{sender}> {parameters}")
+    assert answer.startswith("250"), answer
+    assert command(client, f"RCPT TO:<{recipient}>").startswith("250")
+    assert command(client, "DATA").startswith("354")
+    client.send(MESSAGE + ".\r\n")
+    code, text = client.getreply()
+    assert code == 250, text
+    return re.search(r"queued as (\w+)", text.decode()).group(1)
+
+
+def test_what_is_offered(submission):
+    one = submission(submitd_deliver_by_minimum="60s")
+    with client_of(one) as client:
+        assert re.fullmatch(r"604800 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", client.esmtp_features["futurerelease"])
+        assert client.esmtp_features["deliverby"] == "60"
+        assert "mt-priority" in client.esmtp_features
+    with smtplib.SMTP(one.address, one.port, "client.example", 30) as client:
+        client.ehlo()
+        assert not any(client.has_extn(name) for name in ("futurerelease", "deliverby", "mt-priority"))
+        for parameter in ("HOLDFOR=5", "BY=5;R", "MT-PRIORITY=3", "AUTH=<>"):
+            assert command(client, f"MAIL FROM:<a@client.example> {parameter}").startswith("555 5.5.4")
+
+
+VALUES = [
+    ("HOLDFOR=604801", "501 5.5.4"), ("HOLDFOR=0", "501 5.5.4"), ("HOLDFOR=x", "501 5.5.4"),
+    ("HOLDUNTIL=2999-01-01T00:00:00Z", "501 5.5.4"), ("HOLDUNTIL=tomorrow", "501 5.5.4"),
+    ("HOLDUNTIL=2020-01-01T00:00:00Z", "250"), ("HOLDFOR=5 HOLDUNTIL=2020-01-01T00:00:00Z", "501 5.5.4"),
+    ("HOLDFOR=100 BY=50;R", "501 5.5.4"), ("HOLDFOR=50 BY=100;R", "250"), ("BY=0;R", "501 5.5.4"),
+    ("BY=-5;N", "250"), ("BY=5", "501 5.5.4"), ("BY=30;R", "501 5.5.4"), ("BY=120;NT", "250"),
+    ("MT-PRIORITY=10", "501 5.5.2"), ("MT-PRIORITY=-9", "250 2.1.0"), ("MT-PRIORITY=4", "250 2.1.0"),
+    ("MT-PRIORITY=9", "250 2.3.6 4 is the highest priority here"), ("AUTH=bob@here.test", "250"), ("AUTH=b+4", "501"),
+]
+
+
+def test_values(submission):
+    one = submission(submitd_deliver_by_minimum="60s", submitd_priority_limit="4", smtpd_hard_error_limit="100",
+                     smtpd_soft_error_limit="100")
+    with client_of(one) as client:
+        for parameters, answer in VALUES:
+            said = command(client, f"MAIL FROM:<bob@here.test> {parameters}")
+            assert said.startswith(answer), (parameters, said)
+            command(client, "RSET")
+
+
+def test_a_message_is_held(submission):
+    one = submission()
+    with client_of(one) as client:
+        held = send(client, "HOLDFOR=4")
+        send(client, "")
+    one.wait_for_mail("you@here.test")
+    one.wait_for_log(rf"qmgr\[\d+\]: {held}: held until \d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ, as its sender asked$")
+    assert len(one.messages("you@here.test")) == 1 and held in one.run("postqueue", "-p").stdout
+    one.run("postqueue", "-f", check=True)     # the sender's wish counts
+    one.wait_for_mail("you@here.test", count=2)
+    one.wait_for_log(rf"{held}: removed$")
+
+
+def test_a_message_is_held_over_a_restart(submission):
+    one = submission()
+    with client_of(one) as client:
+        send(client, "HOLDFOR=6")
+    one.wait_for_log(r"held until ")
+    one.stop()
+    one.start()
+    assert not one.messages("you@here.test")
+    one.wait_for_mail("you@here.test")
+
+
+def test_what_is_late_is_returned(submission):
+    """BY=...;R: no attempt after the time, and the sender learns why."""
+    one = submission(relayhost="[127.0.0.1]:9", minimal_backoff_time="1s", maximal_backoff_time="1s")
+    with client_of(one) as client:
+        late = send(client, "BY=3;R", recipient="friend@there.test")
+    one.wait_for_mail("bob@here.test")
+    [report] = one.messages("bob@here.test")
+    text = report.read_text()
+    assert "Status: 5.4.7" in text and "Action: failed" in text and "\nDeliver-By-Date: " in text
+    one.wait_for_log(rf"{late}: removed$")
+
+
+def test_of_what_is_late_the_sender_is_told(submission):
+    """BY=...;N: it goes on trying."""
+    one = submission(relayhost="[127.0.0.1]:9", minimal_backoff_time="1s", maximal_backoff_time="1s")
+    with client_of(one) as client:
+        send(client, "BY=3;N", recipient="friend@there.test")
+    one.wait_for_mail("bob@here.test")
+    [report] = one.messages("bob@here.test")
+    text = report.read_text()
+    assert "Status: 4.4.7" in text and "Action: delayed" in text
+    assert "friend@there.test" in one.run("postqueue", "-p").stdout
+
+
+def relayed_to(submission, sink, **settings):
+    return submission(relayhost=f"[127.0.0.1]:{sink.port}", submitd_priority_limit="9", **settings)
+
+
+def test_time_and_priority_go_on(submission):
+    with Sink(extensions=["PIPELINING", "DSN", "DELIVERBY 60", "MT-PRIORITY"]) as sink:
+        one = relayed_to(submission, sink)
+        with client_of(one) as client:
+            send(client, "BY=600;R MT-PRIORITY=7", recipient="friend@there.test")
+            send(client, "BY=-20;N MT-PRIORITY=-3", recipient="friend@there.test")
+        wait_until(lambda: len(sink.messages) == 2, "both are relayed")
+    mails = [line for line in sink.commands if line.upper().startswith("MAIL")]
+    assert any(re.search(r" BY=(600|59\d);R MT-PRIORITY=7$", line) for line in mails), mails
+    assert any(re.search(r" BY=-2\d;N MT-PRIORITY=-3$", line) for line in mails), mails
+
+
+@pytest.mark.parametrize("extensions, reason", [
+    (["DSN"], "DELIVERBY is required, but was not offered by host"),
+    (["DSN", "DELIVERBY 900"], "would take longer than is left"),
+], ids=["unknown", "slow"])
+def test_what_nobody_delivers_in_time_is_returned(submission, extensions, reason):
+    with Sink(extensions=extensions) as sink:
+        one = relayed_to(submission, sink)
+        with client_of(one) as client:
+            send(client, "BY=600;R", recipient="friend@there.test")
+        one.wait_for_mail("bob@here.test")
+        assert not sink.messages
+    [report] = one.messages("bob@here.test")
+    assert reason in " ".join(report.read_text().split())
+
+
+def test_a_relay_is_reported(submission):
+    """To a server without DELIVERBY, although nobody asked for NOTIFY=SUCCESS."""
+    with Sink(extensions=["DSN"]) as sink:
+        one = relayed_to(submission, sink)
+        with client_of(one) as client:
+            send(client, "BY=600;N", recipient="friend@there.test")
+        one.wait_for_mail("bob@here.test")
+    [report] = one.messages("bob@here.test")
+    assert "Action: relayed" in report.read_text()
+
+
+def test_what_is_urgent_goes_first(submission):
+    """While a destination waits, its messages line up by their priority."""
+    with Sink(extensions=["MT-PRIORITY"]) as sink:
+        one = relayed_to(submission, sink, defer_transports="smtp, relay", minimal_backoff_time="1s",
+                         maximal_backoff_time="1s", default_destination_concurrency_limit="1")
+        with client_of(one) as client:
+            for priority in (0, -5, 9, 3):
+                send(client, f"MT-PRIORITY={priority}", recipient="friend@there.test")
+        one.wait_for_log(r"status=deferred")
+        one.stop()
+        one.set(defer_transports=None, smtp_destination_rate_delay="1s")
+        one.start()
+        one.run("postqueue", "-f", check=True)
+        wait_until(lambda: len(sink.messages) == 4, "all are relayed")
+    seen = [int(re.search(r"MT-PRIORITY=(-?\d)", line).group(1)) for line in sink.commands
+            if line.upper().startswith("MAIL")]
+    assert sorted(seen[1:], reverse=True) == seen[1:], seen    # whichever was there first was under way already

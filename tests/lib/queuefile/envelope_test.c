@@ -28,6 +28,15 @@ static void test_round_trip(void **state)
     assert_span_is("helo", envelope.helo, "mail.example.org");
     assert_span_is("protocol", envelope.protocol, "ESMTP");
     assert_span_is("ident", envelope.ident, "4Qk7vBz1Tf");
+    assert_span_is("method", envelope.sasl_method, "PLAIN");
+    assert_span_is("user", envelope.sasl_username, "bob");
+    assert_span_is("AUTH", envelope.sasl_sender, "bob@example.org");
+    assert_int_equal(envelope.release_us, 1795312111000000);
+    assert_span_is("request", envelope.release_request, "until;2026-11-22T01:48:31Z");
+    assert_int_equal(envelope.deliver_by_us, 1795312115000000);
+    assert_int_equal(envelope.deliver_by, QUEUE_DELIVER_BY_RETURN);
+    assert_int_equal(envelope.traces_deliver_by, 1);
+    assert_int_equal(envelope.priority, 12);
     assert_int_equal(envelope.recipient_count, 2);
     assert_span_is("first", envelope.recipients[0].forward_path, "b@example.net");
     assert_true(span_is_empty(envelope.recipients[0].orcpt));

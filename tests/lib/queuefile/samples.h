@@ -33,6 +33,15 @@ static inline void sample_envelope_bytes(struct buffer *out)
         .report_of = SPAN("4YcWkm0ZqTz1B2C3D4F5G6H7J8K9L1"),
         .report_kind = 2,
         .report_recipients = SPAN("0-49,52"),
+        .sasl_method = SPAN("PLAIN"),
+        .sasl_username = SPAN("bob"),
+        .sasl_sender = SPAN("bob@example.org"),
+        .release_us = 1795312111000000,
+        .release_request = SPAN("until;2026-11-22T01:48:31Z"),
+        .deliver_by_us = 1795312115000000,
+        .deliver_by = QUEUE_DELIVER_BY_RETURN,
+        .traces_deliver_by = 1,
+        .priority = 12,
     };
     const struct queue_recipient recipients[] = {
         {.forward_path = SPAN("b@example.net"), .notify = QUEUE_NOTIFY_FAILURE},

@@ -336,13 +336,50 @@ static void test_received(void **state)
     buffer_release(&output);
 }
 
+static void test_timestamps(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t unix_time_s; /* -1: it is none */
+        bool is_normal;      /* is written like this, too */
+    } rows[] = {
+        {"1970-01-01T00:00:00Z", 0, true},           {"2000-02-29T12:00:00Z", 951825600, true},
+        {"2000-03-01T00:00:00Z", 951868800, true},   {"2026-11-22T01:48:31Z", 1795312111, true},
+        {"2100-03-01T00:00:00Z", 4107542400, true},  {"9999-12-31T23:59:59Z", 253402300799, true},
+        {"2026-11-22t01:48:31z", 1795312111, false}, {"2026-11-22T01:48:31.25Z", 1795312111, false},
+        {"2016-12-31T23:59:60Z", 1483228800, false}, {"2100-02-29T00:00:00Z", -1, false},
+        {"2026-02-30T00:00:00Z", -1, false},         {"2026-13-01T00:00:00Z", -1, false},
+        {"2026-00-01T00:00:00Z", -1, false},         {"2026-01-00T00:00:00Z", -1, false},
+        {"1969-12-31T23:59:59Z", -1, false},         {"2026-11-22T24:00:00Z", -1, false},
+        {"2026-11-22T01:60:00Z", -1, false},         {"2026-11-22T01:48:61Z", -1, false},
+        {"2026-11-22T01:48:31", -1, false},          {"2026-11-22T01:48:31+00:00", -1, false},
+        {"2026-11-22T01:48:31.Z", -1, false},        {"2026-11-22T01:48:31ZZ", -1, false},
+        {"2026-11-22 01:48:31Z", -1, false},         {"2026/11/22T01:48:31Z", -1, false},
+        {"26-11-22T01:48:31Z", -1, false},           {"", -1, false},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        int64_t unix_time_s = -1;
+        struct buffer text;
+        if ((smtp_timestamp_parse(span_from_string(rows[i].text), &unix_time_s) == PARSE_OK) !=
+                (rows[i].unix_time_s >= 0) ||
+            unix_time_s != rows[i].unix_time_s)
+            fail_msg("%s: %lld", rows[i].text, (long long)unix_time_s);
+        buffer_init(&text, NULL, 64);
+        smtp_timestamp_append(&text, rows[i].unix_time_s);
+        if (rows[i].is_normal)
+            assert_span_is(rows[i].text, buffer_span(&text), rows[i].text);
+        buffer_release(&text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_decoder),       cmocka_unit_test(test_repairs),
-        cmocka_unit_test(test_encoder),       cmocka_unit_test(test_facts),
-        cmocka_unit_test(test_header_fields), cmocka_unit_test(test_dates),
-        cmocka_unit_test(test_received),
+        cmocka_unit_test(test_timestamps), cmocka_unit_test(test_decoder),
+        cmocka_unit_test(test_repairs),    cmocka_unit_test(test_encoder),
+        cmocka_unit_test(test_facts),      cmocka_unit_test(test_header_fields),
+        cmocka_unit_test(test_dates),      cmocka_unit_test(test_received),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -186,6 +186,82 @@ static void test_parameters(void **state)
     }
 }
 
+static void test_submission_parameters(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *refusal; /* NULL: it is taken */
+        enum smtp_hold hold;
+        int64_t hold_time_s;
+        enum smtp_by_mode by_mode;
+        int64_t by_time_s;
+        bool has_by_trace;
+        int priority;
+        const char *auth;
+    } rows[] = {
+        {"HOLDFOR=1", NULL, SMTP_HOLD_FOR, 1, 0, 0, false, 0, ""},
+        {"holdfor=999999999", NULL, SMTP_HOLD_FOR, 999999999, 0, 0, false, 0, ""},
+        {"HOLDFOR=1000000000", "Bad HOLDFOR parameter syntax", 0, 0, 0, 0, false, 0, ""},
+        {"HOLDFOR=0", "Bad HOLDFOR parameter syntax", 0, 0, 0, 0, false, 0, ""},
+        {"HOLDFOR=01", "Bad HOLDFOR parameter syntax", 0, 0, 0, 0, false, 0, ""},
+        {"HOLDFOR=", "Bad HOLDFOR parameter syntax", 0, 0, 0, 0, false, 0, ""},
+        {"HOLDFOR=-5", "Bad HOLDFOR parameter syntax", 0, 0, 0, 0, false, 0, ""},
+        {"HOLDUNTIL=2026-11-22T01:48:31Z", NULL, SMTP_HOLD_UNTIL, 1795312111, 0, 0, false, 0, ""},
+        {"HOLDUNTIL=2026-11-22", "Bad HOLDUNTIL parameter syntax", 0, 0, 0, 0, false, 0, ""},
+        {"HOLDFOR=5 HOLDUNTIL=2026-11-22T01:48:31Z", "HOLDFOR and HOLDUNTIL exclude each other", 0,
+         0, 0, 0, false, 0, ""},
+        {"HOLDFOR=5 HOLDFOR=6", "Repeated option: ", 0, 0, 0, 0, false, 0, ""},
+        {"BY=120;R", NULL, 0, 0, SMTP_BY_RETURN, 120, false, 0, ""},
+        {"by=+120;rt", NULL, 0, 0, SMTP_BY_RETURN, 120, true, 0, ""},
+        {"BY=-120;NT", NULL, 0, 0, SMTP_BY_NOTIFY, -120, true, 0, ""},
+        {"BY=0;N", NULL, 0, 0, SMTP_BY_NOTIFY, 0, false, 0, ""},
+        {"BY=0;R", "Bad BY parameter syntax", 0, 0, 0, 0, false, 0, ""},
+        {"BY=-1;R", "Bad BY parameter syntax", 0, 0, 0, 0, false, 0, ""},
+        {"BY=1234567890;N", "Bad BY parameter syntax", 0, 0, 0, 0, false, 0, ""},
+        {"BY=5", "Bad BY parameter syntax", 0, 0, 0, 0, false, 0, ""},
+        {"BY=5;", "Bad BY parameter syntax", 0, 0, 0, 0, false, 0, ""},
+        {"BY=;N", "Bad BY parameter syntax", 0, 0, 0, 0, false, 0, ""},
+        {"BY=5;X", "Bad BY parameter syntax", 0, 0, 0, 0, false, 0, ""},
+        {"BY=5;NX", "Bad BY parameter syntax", 0, 0, 0, 0, false, 0, ""},
+        {"BY=5;NTT", "Bad BY parameter syntax", 0, 0, 0, 0, false, 0, ""},
+        {"BY=--5;N", "Bad BY parameter syntax", 0, 0, 0, 0, false, 0, ""},
+        {"MT-PRIORITY=9", NULL, 0, 0, 0, 0, false, 9, ""},
+        {"MT-PRIORITY=-9", NULL, 0, 0, 0, 0, false, -9, ""},
+        {"MT-PRIORITY=0", NULL, 0, 0, 0, 0, false, 0, ""},
+        {"MT-PRIORITY=-0", "Bad MT-PRIORITY parameter syntax", 0, 0, 0, 0, false, 0, ""},
+        {"MT-PRIORITY=10", "Bad MT-PRIORITY parameter syntax", 0, 0, 0, 0, false, 0, ""},
+        {"MT-PRIORITY=+1", "Bad MT-PRIORITY parameter syntax", 0, 0, 0, 0, false, 0, ""},
+        {"MT-PRIORITY=", "Bad MT-PRIORITY parameter syntax", 0, 0, 0, 0, false, 0, ""},
+        {"AUTH=<>", NULL, 0, 0, 0, 0, false, 0, "<>"},
+        {"AUTH=e+3Dmc2@example.com", NULL, 0, 0, 0, 0, false, 0, "e+3Dmc2@example.com"},
+        {"AUTH=", "Bad AUTH parameter syntax", 0, 0, 0, 0, false, 0, ""},
+        {"AUTH=a+2", "Bad AUTH parameter syntax", 0, 0, 0, 0, false, 0, ""},
+        {"AUTH=a+0Ab", "Bad AUTH parameter syntax", 0, 0, 0, 0, false, 0, ""},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct smtp_parameters parameters;
+        struct outcome refusal;
+        struct span word;
+        const enum parse_result result = smtp_parameters_parse(
+            span_from_string(rows[i].text), SMTP_PARAMETER_MAIL, &parameters, &refusal, &word);
+        if ((result == PARSE_OK) != !rows[i].refusal)
+            fail_msg("%s: %d", rows[i].text, (int)result);
+        if (rows[i].refusal) {
+            assert_span_is(rows[i].text, refusal.reason, rows[i].refusal);
+            assert_int_equal(refusal.reply_code, 501);
+            continue;
+        }
+        assert_int_equal(parameters.hold, rows[i].hold);
+        assert_int_equal(parameters.hold_time_s, rows[i].hold_time_s);
+        assert_int_equal(parameters.by_mode, rows[i].by_mode);
+        assert_int_equal(parameters.by_time_s, rows[i].by_time_s);
+        assert_int_equal(parameters.has_by_trace, rows[i].has_by_trace);
+        assert_int_equal(parameters.priority, rows[i].priority);
+        assert_span_is(rows[i].text, parameters.auth, rows[i].auth);
+    }
+}
+
 static void test_dsn_parameters(void **state)
 {
     (void)state;
@@ -460,11 +536,17 @@ static void test_extensions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_commands),          cmocka_unit_test(test_parameters),
-        cmocka_unit_test(test_replies_are_built), cmocka_unit_test(test_replies_are_read),
-        cmocka_unit_test(test_endless_reply),     cmocka_unit_test(test_outcome_of_reply),
-        cmocka_unit_test(test_extensions),        cmocka_unit_test(test_chunks),
-        cmocka_unit_test(test_bare_lf),           cmocka_unit_test(test_dsn_parameters),
+        cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_parameters),
+        cmocka_unit_test(test_replies_are_built),
+        cmocka_unit_test(test_replies_are_read),
+        cmocka_unit_test(test_endless_reply),
+        cmocka_unit_test(test_outcome_of_reply),
+        cmocka_unit_test(test_extensions),
+        cmocka_unit_test(test_chunks),
+        cmocka_unit_test(test_bare_lf),
+        cmocka_unit_test(test_dsn_parameters),
+        cmocka_unit_test(test_submission_parameters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
