@@ -63,9 +63,10 @@ struct connection_context {
     struct maillog *log;
     struct tls_client *tls; /* NULL: there is no TLS */
     struct relay_auth_client *authenticator;
-    bool speaks_lmtp;           /* RFC 2033 */
-    struct ipc_channel *bounce; /* smtp/notice: who tells the postmaster */
-    unsigned notified_troubles; /* of what, enum smtp_trouble */
+    bool speaks_lmtp;                        /* RFC 2033 */
+    struct ipc_channel *bounce;              /* smtp/notice: who tells the postmaster */
+    unsigned notified_troubles;              /* of what, enum smtp_trouble */
+    const struct client_list *watched_hosts; /* what is said with them is logged; NULL: none */
 };
 
 /* A domain that occurred in a recipient of this session. */

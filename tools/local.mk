@@ -36,6 +36,14 @@ uninstall-hook:
 	rm -f '$(DESTDIR)$(sbindir)/postalias' '$(DESTDIR)$(bindir)/newaliases' '$(DESTDIR)$(man1dir)/newaliases.1'
 	rm -f '$(DESTDIR)$(bindir)/mailq' '$(DESTDIR)$(man1dir)/mailq.1'
 
+sbin_PROGRAMS += tools/postlock
+tools_postlock_SOURCES = tools/postlock.c tools/tool.c tools/tool.h
+tools_postlock_LDADD = $(posthouse_libs) $(DB_LIBS)
+
+sbin_PROGRAMS += tools/postkick
+tools_postkick_SOURCES = tools/postkick.c tools/tool.c tools/tool.h
+tools_postkick_LDADD = $(posthouse_libs) $(DB_LIBS)
+
 sbin_PROGRAMS += tools/sendmail
 tools_sendmail_SOURCES = tools/sendmail.c tools/sendmail.h tools/sendmail_drop.c \
 	tools/sendmail_session.c tools/sendmail_text.c tools/tool.c tools/tool.h
