@@ -327,6 +327,18 @@ static bool may_go_plain(const struct delivery *delivery, const struct failure *
            elapsed_us(delivery->envelope.arrival_us, delivery->active_us) >= patience_us;
 }
 
+/* A session for mail that asks for no policy says nothing about policies; that of a report least of
+ * all (RFC 8460 section 3). */
+static void report_session(const struct attempt *attempt, const struct plan_target *target,
+                           const struct protection *protection, const struct connection *connection,
+                           const struct failure *failure)
+{
+    const struct delivery *delivery = attempt->delivery;
+    if (!(delivery->envelope.flags & QUEUE_FLAG_TLS_OPTIONAL))
+        session_report_send(delivery->agent, attempt->nexthop, target, protection, connection,
+                            failure);
+}
+
 static struct connection *open_connection(struct attempt *attempt, const struct plan_target *target,
                                           const struct protection *protection,
                                           struct failure *failure)
@@ -335,7 +347,7 @@ static struct connection *open_connection(struct attempt *attempt, const struct 
     const struct connection_context *context = &delivery->agent->connections;
     struct connection *connection =
         connection_open(context, target, protection, &delivery->arena, failure);
-    session_report_send(delivery->agent, attempt->nexthop, target, protection, connection, failure);
+    report_session(attempt, target, protection, connection, failure);
     if (!connection && may_go_plain(delivery, failure)) {
         struct protection plain = protection_none();
         plain.destination = protection->destination;
@@ -369,7 +381,7 @@ static bool try_target_once(struct attempt *attempt, const struct plan_target *t
     bool was_lost_unused, wants_another;
     if (!protection_for_target(delivery->agent, &attempt->rules, attempt->nexthop, target,
                                &delivery->arena, &protection, &failure)) {
-        session_report_send(delivery->agent, attempt->nexthop, target, &protection, NULL, &failure);
+        report_session(attempt, target, &protection, NULL, &failure);
         fail_protection(attempt, target, &failure);
         return false;
     }
