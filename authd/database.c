@@ -1,11 +1,29 @@
 /* authd/database - see database.h. */
 #include "db_types.h"
 
+#include <openssl/crypto.h>
+
+#include "config.h"
 #include "password/scheme.h"
+#include "system/random.h"
 
 const struct database_type *const database_types[] = {
-    &database_passwd_file,
-    &database_static,
+    &database_passwd_file, &database_static, &database_shadow,
+#ifdef HAVE_PAM
+    &database_pam,
+#endif
+#ifdef HAVE_SQLITE
+    &database_sqlite,
+#endif
+#ifdef HAVE_PGSQL
+    &database_pgsql,
+#endif
+#ifdef HAVE_MYSQL
+    &database_mysql,
+#endif
+#ifdef HAVE_LDAP
+    &database_ldap,
+#endif
 };
 const size_t database_type_count = ARRAY_LENGTH(database_types);
 
@@ -55,8 +73,22 @@ void database_set_model(struct database *database, struct span stored)
     database->model = span_of(database->model_bytes, stored.length);
 }
 
+void database_load(struct database *database, struct arena *arena)
+{
+    struct buffer reason;
+    buffer_init(&reason, arena, 1024);
+    if (!database->type->load || database->type->load(database, &reason))
+        return;
+    database->load_error =
+        reason.length > 0 ? buffer_span(&reason) : SPAN("the database cannot be made ready");
+}
+
 static bool ensure_open(struct database *database, struct buffer *reason)
 {
+    if (database->load_error.length > 0) {
+        buffer_append_span(reason, database->load_error);
+        return false;
+    }
     if (!database->is_open)
         database->is_open = !database->type->open || database->type->open(database, reason);
     return database->is_open;
@@ -131,6 +163,36 @@ static void set_user(const struct account *account, const struct credential_ques
     answer->user = account->user.length ? account->user : question->user;
 }
 
+/* The password is at hand, once: what is stored of it can be made stronger. That this fails is no
+ * reason to refuse anybody. */
+static void upgrade(struct database *database, const struct credential_question *question,
+                    struct span stored, struct database_answer *answer)
+{
+    const struct conf_authd *conf = database->settings;
+    uint8_t random[PASSWORD_RANDOM_BYTES];
+    struct buffer better, reason;
+    if (conf->auth_password_upgrade.length == 0 || !database->type->store ||
+        !password_is_weaker(stored, conf->auth_default_scheme, conf->auth_password_upgrade,
+                            conf->auth_password_upgrade_cost))
+        return;
+    buffer_init(&better, NULL, PASSWORD_STORED_MAX_BYTES);
+    buffer_init(&reason, NULL, 512);
+    random_bytes(random, sizeof(random));
+    if (!password_make(conf->auth_password_upgrade, conf->auth_password_upgrade_cost,
+                       question->password, random, &better) ||
+        !buffer_ok(&better))
+        buffer_append_string(&reason, "auth_password_upgrade is no scheme that can be made");
+    else if (database->type->store(database, question->user, stored, buffer_span(&better), &reason))
+        answer->is_upgraded = true;
+    if (reason.length > 0)
+        buffer_append_format(&answer->warning,
+                             "the stored password of %.*s cannot be made stronger: %.*s",
+                             SPAN_PRINTF(question->user), SPAN_PRINTF(buffer_span(&reason)));
+    OPENSSL_cleanse(random, sizeof(random));
+    buffer_release(&better);
+    buffer_release(&reason);
+}
+
 void database_check(struct database *database, const struct credential_question *question,
                     bool is_last, struct arena *arena, struct database_answer *answer)
 {
@@ -138,7 +200,7 @@ void database_check(struct database *database, const struct credential_question 
     begin_answer(arena, answer);
     if (!account || !ensure_open(database, &answer->reason))
         return;
-    if (database->type->check) {
+    if (!database->type->look_up || database->decides_itself) {
         answer->result = database->type->check(database, question, arena, account, &answer->reason);
         set_user(account, question, answer);
         return;
@@ -164,6 +226,8 @@ void database_check(struct database *database, const struct credential_question 
     if (!account->needs_no_password)
         answer->name = account->passwords[matched].name;
     answer->result = judge(account, question, arena, answer);
+    if (answer->result == CREDENTIAL_MATCH && !account->needs_no_password)
+        upgrade(database, question, account->passwords[matched].stored, answer);
 }
 
 void database_find(struct database *database, const struct credential_question *question,
@@ -173,7 +237,7 @@ void database_find(struct database *database, const struct credential_question *
     begin_answer(arena, answer);
     if (!account || !ensure_open(database, &answer->reason))
         return;
-    if (!database->type->look_up) {
+    if (!database->type->look_up || database->decides_itself) {
         answer->result = CREDENTIAL_UNKNOWN; /* it knows passwords only when it sees them */
         return;
     }

@@ -37,14 +37,18 @@ struct credential_question {
 struct database_type {
     const char *name; /* what stands before the colon */
     enum database_kind kind;
+    /* Before the sandbox of those who make workers, perhaps as root: loads libraries, reads files
+     * that only root may. False with a reason, which every question then gets for an answer. May be
+     * NULL. */
+    bool (*load)(struct database *database, struct buffer *reason);
     /* Makes database->state, at the first question; false with a reason: tried again at the next.
      * May be NULL. */
     bool (*open)(struct database *database, struct buffer *reason);
-    /* The account, its texts in the arena. NULL where there is check(). */
+    /* The account, its texts in the arena. NULL where there is only check(). */
     enum database_result (*look_up)(struct database *database, struct span user,
                                     struct arena *arena, struct account *account,
                                     struct buffer *reason);
-    /* Decides itself. NULL where there is look_up(). */
+    /* Decides itself; asked where there is no look_up(), or with decides_itself. */
     enum credential_result (*check)(struct database *database,
                                     const struct credential_question *question, struct arena *arena,
                                     struct account *account, struct buffer *reason);
@@ -60,6 +64,9 @@ struct database {
     const struct conf_authd *settings;
     void *state; /* the type's own */
     bool is_open;
+    bool decides_itself;    /* set by load() */
+    struct span data_path;  /* set by load(): a file beside the one that the argument names */
+    struct span load_error; /* empty: it is loaded */
     struct span model; /* a stored password of this database: what an unknown user is to cost */
     uint8_t model_bytes[512];
 };
@@ -86,7 +93,11 @@ struct database_answer {
     struct span verifier; /* of database_find() */
     struct buffer reason;
     struct buffer warning;
+    bool is_upgraded; /* the stored password is another now */
 };
+
+/* Calls the type's load(). */
+void database_load(struct database *database, struct arena *arena);
 
 void database_check(struct database *database, const struct credential_question *question,
                     bool is_last, struct arena *arena, struct database_answer *answer);

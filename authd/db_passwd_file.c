@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -102,5 +104,81 @@ static enum database_result look_up(struct database *database, struct span user,
     return DATABASE_ERROR;
 }
 
-const struct database_type database_passwd_file = {
-    .name = "passwd-file", .kind = DATABASE_OF_FILES, .open = open_file, .look_up = look_up};
+/* The new contents under another name, as the old file was, and renamed. */
+static bool write_file(const struct passwd_file *file, const char *temporary, struct span contents,
+                       struct buffer *reason)
+{
+    const int descriptor =
+        open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    bool is_written = false;
+    if (descriptor < 0) {
+        buffer_append_format(reason, "%s: %s", temporary, strerror(errno));
+        return false;
+    }
+    struct stat made;
+    /* Who owns it decides who may read it: where that cannot be kept nothing is changed. */
+    if (fstat(descriptor, &made) == 0 && made.st_uid == file->stat.st_uid &&
+        fchmod(descriptor, file->stat.st_mode & 07777) == 0 &&
+        (made.st_gid == file->stat.st_gid ||
+         fchown(descriptor, (uid_t)-1, file->stat.st_gid) == 0) &&
+        file_pwrite_all(descriptor, contents.bytes, contents.length, 0) == 0 &&
+        fsync(descriptor) == 0 && rename(temporary, file->path) == 0)
+        is_written = true;
+    else if (made.st_uid != file->stat.st_uid)
+        buffer_append_format(reason, "%s must belong to the user that authd runs as", file->path);
+    else
+        buffer_append_format(reason, "%s: %s", temporary, strerror(errno));
+    file_close(descriptor);
+    if (!is_written)
+        (void)unlink(temporary);
+    return is_written;
+}
+
+/* One worker at a time, by a lock on the directory; and from what is there now. */
+static bool store(struct database *database, struct span user, struct span old_stored,
+                  struct span new_stored, struct buffer *reason)
+{
+    struct passwd_file *file = database->state;
+    const size_t slash = span_find_last_byte(database->argument, '/');
+    struct arena arena;
+    struct buffer contents;
+    bool is_stored = false;
+    arena_init(&arena, 65536, 0);
+    const struct span temporary = arena_format(&arena, "%s.authd-new", file->path);
+    const char *directory = arena_string(&arena, slash < database->argument.length
+                                                     ? span_first(database->argument, slash + 1)
+                                                     : SPAN("."));
+    const char *name = temporary.bytes ? arena_string(&arena, temporary) : NULL;
+    const int lock = directory ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    buffer_init(&contents, NULL, FILE_MAX_BYTES);
+    if (!name || lock < 0 || flock(lock, LOCK_EX) != 0) {
+        buffer_append_format(reason, "cannot lock the directory of %s: %s", file->path,
+                             strerror(errno));
+    } else {
+        (void)unlink(name); /* of one that died */
+        file->is_loaded = false;
+        /* The old text may lie in what is read anew now. */
+        const struct span old_copy = arena_copy(&arena, old_stored);
+        const struct span user_copy = arena_copy(&arena, user);
+        if (!load(database, reason))
+            ;
+        else if (!old_copy.bytes || !user_copy.bytes ||
+                 passwd_file_replace(file->contents, user_copy, old_copy, new_stored, &contents) !=
+                     PARSE_OK)
+            buffer_append_string(reason, "it has changed meanwhile");
+        else
+            is_stored = write_file(file, name, buffer_span(&contents), reason);
+    }
+    file_close(lock);
+    if (contents.bytes)
+        OPENSSL_cleanse(contents.bytes, contents.length);
+    buffer_release(&contents);
+    arena_destroy(&arena);
+    return is_stored;
+}
+
+const struct database_type database_passwd_file = {.name = "passwd-file",
+                                                   .kind = DATABASE_OF_FILES,
+                                                   .open = open_file,
+                                                   .look_up = look_up,
+                                                   .store = store};

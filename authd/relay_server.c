@@ -331,12 +331,14 @@ static void on_message(struct ipc_channel *channel, const struct ipc_delivery *d
 {
     struct relay_server *server = context;
     (void)channel;
+    watchdog_set(&server->watchdog, true);
     if (delivery->type == IPC_RELAY_AUTH_START && delivery->id != 0)
         on_start(server, delivery->id, delivery->message);
     else if (delivery->type == IPC_RELAY_AUTH_STEP && delivery->id != 0)
         on_step(server, delivery->id, delivery->message);
     else if (delivery->type == IPC_RELAY_AUTH_END)
         on_end(server, delivery->id, delivery->message);
+    watchdog_set(&server->watchdog, false);
 }
 
 static void on_client_gone(struct ipc_channel *channel UNUSED, const char *reason UNUSED,
@@ -355,7 +357,7 @@ void relay_server_run(struct relay_server *server, enum ipc_role role, int descr
     static const struct ipc_channel_handlers handlers = {on_message, on_client_gone, permissions};
     struct loop *loop = loop_create();
 
-    if (loop)
+    if (loop && watchdog_start(&server->watchdog, server->settings->auth_database_timeout_ms))
         server->channel = ipc_channel_create(loop, descriptor, role, &handlers, server);
     if (!server->channel)
         _exit(EXIT_FAILURE);

@@ -7,6 +7,7 @@
 #include "ipc/channel.h"
 #include "relay_cache.h"
 #include "table/list.h"
+#include "watchdog.h"
 
 struct relay_server {
     const struct conf_authd *settings;
@@ -15,9 +16,10 @@ struct relay_server {
     struct ipc_channel *channel;
     struct list exchanges;
     struct relay_cache cache;
-    struct span warning; /* of the tables; empty: none */
-    bool was_root;       /* opened its tables as such */
-    bool has_worked;     /* they have been asked with success */
+    struct watchdog watchdog; /* a table may hang */
+    struct span warning;      /* of the tables; empty: none */
+    bool was_root;            /* opened its tables as such */
+    bool has_worked;          /* they have been asked with success */
     struct arena arena;
 };
 

@@ -61,15 +61,15 @@ struct path_list {
     size_t count;
 };
 
-static void add_path(struct path_list *list, const char *path)
+static void add_path(struct path_list *list, const char *path, unsigned access)
 {
     if (list->count < PATHS_MAX)
-        list->paths[list->count++] =
-            (struct sandbox_path){path, SANDBOX_PATH_READ | SANDBOX_PATH_OPTIONAL};
+        list->paths[list->count++] = (struct sandbox_path){path, access | SANDBOX_PATH_OPTIONAL};
 }
 
 /* A file may be replaced: it is its directory that may be read. */
-static bool add_directory(struct service *service, struct path_list *list, struct span path)
+static bool add_directory(struct service *service, struct path_list *list, struct span path,
+                          unsigned access)
 {
     const size_t slash = span_find_last_byte(path, '/');
     const char *directory = arena_string(&service->arena, slash == path.length ? SPAN(".")
@@ -77,7 +77,7 @@ static bool add_directory(struct service *service, struct path_list *list, struc
                                                                        : span_first(path, slash));
     if (!directory)
         return false;
-    add_path(list, directory);
+    add_path(list, directory, access);
     return true;
 }
 
@@ -88,11 +88,15 @@ static bool start_nursery(struct authd *authd, enum database_kind kind)
     if (!list)
         return false;
     for (size_t i = 0; kind != DATABASE_OF_FILES && i < ARRAY_LENGTH(system_paths); i++)
-        add_path(list, system_paths[i]);
+        add_path(list, system_paths[i], SANDBOX_PATH_READ);
     for (size_t i = 0; i < authd->database_count; i++) {
         const struct database *database = &authd->databases[i];
         if (database->type->kind == kind && database->argument.length > 0 &&
-            database->argument.bytes[0] == '/' && !add_directory(service, list, database->argument))
+            database->argument.bytes[0] == '/' &&
+            !add_directory(service, list, database->argument,
+                           SANDBOX_PATH_READ | (authd->conf->auth_password_upgrade.length > 0
+                                                    ? (unsigned)SANDBOX_PATH_WRITE
+                                                    : 0U)))
             return false;
     }
     const struct worker_setup setup = {.databases = authd->databases,
@@ -102,7 +106,8 @@ static bool start_nursery(struct authd *authd, enum database_kind kind)
                                        .path_count = list->count,
                                        .uid = service->profile.uid,
                                        .gid = service->profile.gid,
-                                       .limit_ms = authd->conf->auth_database_timeout_ms};
+                                       .limit_ms = authd->conf->auth_database_timeout_ms,
+                                       .may_write = authd->conf->auth_password_upgrade.length > 0};
     authd->nursery_descriptors[kind] = nursery_start(&setup);
     if (authd->nursery_descriptors[kind] >= 0)
         return true;

@@ -20,6 +20,14 @@ static void report_warning(struct authd *authd, const struct database *database,
                   log_text("database", database_name(database)), log_text("reason", text));
 }
 
+static void report_upgrade(struct authd *authd, const struct database *database, struct span user)
+{
+    const struct log_context context = {.log = &authd->service->log, .queue_id = span_empty()};
+    log_event(&context, LOG_LEVEL_INFO, "auth.password_upgraded",
+              log_text("database", database_name(database)), log_text("user", user),
+              log_text("scheme", authd->conf->auth_password_upgrade));
+}
+
 static enum credential_result ask(struct authd *authd, size_t number, enum ipc_type type,
                                   const void *message, struct arena *arena,
                                   struct ipc_password_reply *reply)
@@ -33,6 +41,8 @@ static enum credential_result ask(struct authd *authd, size_t number, enum ipc_t
         return CREDENTIAL_ERROR;
     }
     report_warning(authd, database, reply->warning);
+    if (reply->is_upgraded)
+        report_upgrade(authd, database, reply->user);
     if (reply->result == CREDENTIAL_ERROR)
         report_error(authd, database, reply->reason);
     return reply->result < CREDENTIAL_RESULT_COUNT ? (enum credential_result)reply->result

@@ -1,6 +1,6 @@
 /* authd/watchdog - a thread that ends a worker when one piece of its work has taken too long.
  * Nobody in authd may send signals; whoever hangs in a library has to end by itself.
- * Callers: authd/worker. */
+ * Callers: authd/worker, authd/relay_server. */
 #ifndef AUTHD_WATCHDOG_H
 #define AUTHD_WATCHDOG_H
 

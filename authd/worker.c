@@ -17,7 +17,7 @@
 #include "system/note.h"
 #include "watchdog.h"
 
-enum { DESCRIPTOR_LIMIT = 256, ANSWER_ARENA_BYTES = 1 << 20 };
+enum { DESCRIPTOR_LIMIT = 256, ANSWER_ARENA_BYTES = 1 << 20, LOAD_ARENA_BYTES = 65536 };
 
 static const unsigned promises_of_kind[DATABASE_KIND_COUNT] = {
     [DATABASE_OF_FILES] = SANDBOX_RECEIVE_FDS | SANDBOX_READ_FILES | SANDBOX_THREADS,
@@ -26,6 +26,15 @@ static const unsigned promises_of_kind[DATABASE_KIND_COUNT] = {
     [DATABASE_OF_SHADOW] =
         SANDBOX_RECEIVE_FDS | SANDBOX_READ_FILES | SANDBOX_THREADS | SANDBOX_NSS | SANDBOX_SPAWN,
 };
+
+/* What stored passwords are made stronger with is the right to write them. */
+#define UPGRADE_PROMISES (SANDBOX_CHANGE_FILES | SANDBOX_WRITE_FD | SANDBOX_SYNC)
+
+static unsigned promises_of(const struct worker_setup *setup)
+{
+    return promises_of_kind[setup->kind] |
+           (setup->kind == DATABASE_OF_FILES && setup->may_write ? UPGRADE_PROMISES : 0U);
+}
 
 struct worker {
     const struct worker_setup *setup;
@@ -85,7 +94,8 @@ static void reply(struct ipc_channel *channel, uint32_t id, struct database_answ
                                                .verifier = answer->verifier,
                                                .name = answer->name,
                                                .reason = buffer_span(&answer->reason),
-                                               .warning = buffer_span(&answer->warning)};
+                                               .warning = buffer_span(&answer->warning),
+                                               .is_upgraded = answer->is_upgraded};
     (void)ipc_channel_reply(channel, id, IPC_PASSWORD_REPLY, &message); /* or it is gone */
 }
 
@@ -174,7 +184,7 @@ static NORETURN void run_worker(const struct worker_setup *setup, int descriptor
     /* Programs that a PAM module starts are waited for by it. */
     if (!worker || signal(SIGCHLD, SIG_DFL) == SIG_ERR)
         _exit(EXIT_FAILURE);
-    close_in(setup, "worker", promises_of_kind[setup->kind], setup->filter, descriptor);
+    close_in(setup, "worker", promises_of(setup), setup->filter, descriptor);
     worker->setup = setup;
     if (watchdog_start(&worker->watchdog, setup->limit_ms))
         serve(descriptor, &handlers, worker);
@@ -213,19 +223,54 @@ static void warm_up(enum database_kind kind)
     (void)!sandbox_warm_up_crypto(); /* the dispatcher has tried it, too */
 }
 
+/* A file that is named in the file that a database names: its directory is to be read, too. */
+static void add_data_path(struct worker_setup *setup, const struct database *database,
+                          struct arena *arena)
+{
+    const size_t slash = span_find_last_byte(database->data_path, '/');
+    const char *directory = arena_string(arena, span_first(database->data_path, slash + 1));
+    struct sandbox_path *paths = arena_alloc(arena, (setup->path_count + 1) * sizeof(*paths));
+    if (slash == database->data_path.length || !directory || !paths)
+        return; /* it will be said that the file cannot be opened */
+    if (setup->path_count > 0)
+        memcpy(paths, setup->paths, setup->path_count * sizeof(*paths));
+    paths[setup->path_count] = (struct sandbox_path){
+        directory, SANDBOX_PATH_READ | SANDBOX_PATH_OPTIONAL |
+                       (setup->may_write ? (unsigned)SANDBOX_PATH_WRITE : 0U)};
+    setup->paths = paths;
+    setup->path_count++;
+}
+
+static void load_databases(struct worker_setup *setup)
+{
+    struct arena *arena = malloc(sizeof(*arena)); /* as long as the process */
+    if (!arena)
+        _exit(EXIT_FAILURE);
+    arena_init(arena, LOAD_ARENA_BYTES, 0);
+    for (size_t i = 0; i < setup->database_count; i++) {
+        struct database *database = &setup->databases[i];
+        if (database->type->kind != setup->kind)
+            continue;
+        database_load(database, arena);
+        if (database->data_path.length > 0)
+            add_data_path(setup, database, arena);
+    }
+}
+
 static NORETURN void run_nursery(const struct worker_setup *setup, int descriptor)
 {
     static const struct ipc_permission permissions[] = {
         {IPC_NURSERY_WANT, IPC_ROLE_BIT(IPC_ROLE_AUTHD)}, {0, 0}};
     static const struct ipc_channel_handlers handlers = {on_want, on_dispatcher_gone, permissions};
     struct worker_setup *kept = malloc(sizeof(*kept));
-    const unsigned promises = promises_of_kind[setup->kind];
+    const unsigned promises = promises_of(setup);
 
     note_detach();
     if (!kept || signal(SIGCHLD, SIG_IGN) == SIG_ERR || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         _exit(EXIT_FAILURE);
     *kept = *setup;
     warm_up(setup->kind);
+    load_databases(kept);
     if (setup->kind != DATABASE_OF_PAM) {
         /* The workers' filter: it cannot be made behind a filter. */
         kept->filter = sandbox_filter_create(promises, false);

@@ -19,6 +19,7 @@ struct worker_setup {
     uid_t uid; /* as the dispatcher's profile has them */
     gid_t gid;
     int64_t limit_ms;
+    bool may_write;                      /* stored passwords, to make them stronger */
     const struct sandbox_filter *filter; /* the nursery's to make */
 };
 

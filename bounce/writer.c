@@ -114,6 +114,7 @@ static enum dsn_returned choose_returned(const struct job *job)
         job->report.is_postmaster_copy && !span_is_empty(job->request->envelope.reverse_path);
     return job->request->kind != DSN_FAILURE || is_copy ||
                    job->request->envelope.ret == QUEUE_RETURN_HEADERS ||
+                   (job->request->envelope.flags & QUEUE_FLAG_REQUIRETLS) != 0 ||
                    job->original->size_bytes > job->writer->settings->bounce_size_limit
                ? DSN_RETURN_HEADER
                : DSN_RETURN_MESSAGE;
@@ -207,6 +208,8 @@ static struct queue_envelope envelope_of(const struct job *job, size_t header_by
             },
         .flags = (dsn_is_utf8(&job->report) ? (uint32_t)QUEUE_FLAG_SMTPUTF8 : 0) |
                  (dsn_is_8bit(&job->report) ? (uint32_t)QUEUE_FLAG_BODY_8BITMIME : 0) |
+                 /* RFC 8689 section 5: what is told of a message is as much worth as it. */
+                 (job->request->envelope.flags & QUEUE_FLAG_REQUIRETLS) |
                  (span_is_empty(job->reverse_path) ? 0 : (uint32_t)QUEUE_FLAG_NO_REPORT),
         .report_of = job->is_copy ? span_empty() : job->request->queue_id,
         .report_kind = job->is_copy ? 0 : (uint8_t)job->request->kind,

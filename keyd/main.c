@@ -6,7 +6,10 @@
 struct keyd {
     struct vault vault;
     struct key_server server;
+    struct loop_timer reminder;
 };
+
+enum { REMINDER_MS = 24 * 3600 * 1000 };
 
 /* Still as root where master is: the keys' files are root's. */
 static bool prepare(struct service *service)
@@ -20,12 +23,21 @@ static bool prepare(struct service *service)
     return false;
 }
 
+static void remind(void *context)
+{
+    struct keyd *keyd = context;
+    vault_remind(&keyd->vault, (time_t)(clock_realtime_us() / 1000000));
+    loop_timer_set(&keyd->reminder, clock_deadline_after(REMINDER_MS));
+}
+
 static bool begin(struct service *service)
 {
     const struct conf_keyd *conf = service->settings;
     struct keyd *keyd = service->state;
     key_server_init(&keyd->server, service->loop, &service->log, &keyd->vault,
                     conf->smtpd_tls_session_cache_timeout_ms);
+    loop_timer_init(&keyd->reminder, service->loop, remind, keyd);
+    remind(keyd);
     return true;
 }
 

@@ -5,7 +5,7 @@
 
 #include "system/clock.h"
 
-enum { ARENA_MAX_BYTES = 256 << 20 };
+enum { ARENA_MAX_BYTES = 256 << 20, NOTICE_S = 7 * 24 * 3600 };
 
 static void log_complaint(void *context, const char *text)
 {
@@ -93,6 +93,20 @@ bool vault_load(struct vault *vault, const struct conf_keyd *conf, struct maillo
     if (loading.is_ok)
         tls_key_services_each(conf, load_service, &loading);
     return loading.is_ok;
+}
+
+void vault_remind(const struct vault *vault, time_t now)
+{
+    char text[TLS_CHAIN_TEXT_BYTES];
+    LIST_FOR_EACH (&vault->services, link) {
+        const struct vault_service *service = LIST_ITEM(link, struct vault_service, link);
+        for (size_t i = 0; service->is_first && i < service->own->chains.count; i++)
+            if (tls_chain_ends_before(&service->own->chains.items[i], now + NOTICE_S, text))
+                maillog_text(vault->log, LOG_LEVEL_WARNING, span_empty(),
+                             "service %.*s: %s, is over soon or already: renew it; then run "
+                             "posthouse reload",
+                             SPAN_PRINTF(span_first(service->name, 255)), text);
+    }
 }
 
 void vault_destroy(struct vault *vault)

@@ -2,8 +2,8 @@
  * Each service has the keys that its own settings name, and those of the names in its tables; no
  * service can use another's. Tables that hold the keys themselves (postmap -F) stay open, and are
  * asked when a name comes up; all files are read before the sandbox closes.
- * Interface: vault_load(), vault_find_service(), vault_certificates(), vault_find_key().
- * Callers: keyd/main, keyd/serve. */
+ * Interface: vault_load(), vault_remind(), vault_find_service(), vault_certificates(),
+ * vault_find_key(). Callers: keyd/main, keyd/serve. */
 #ifndef KEYD_VAULT_H
 #define KEYD_VAULT_H
 
@@ -37,6 +37,8 @@ struct vault {
 /* Reads what the settings name; what cannot be used is logged. False when memory is out. */
 MUST_USE bool vault_load(struct vault *vault, const struct conf_keyd *conf, struct maillog *log);
 
+/* Logs which services' own certificates are over within a week, or are over by now. */
+void vault_remind(const struct vault *vault, time_t now);
 void vault_destroy(struct vault *vault);
 
 /* NULL for a role or a service that has no keys. */

@@ -185,9 +185,6 @@ static void deliver_to_file(struct deliverer *deliverer, struct agent_recipient 
         .is_in_directory = true,
         .size_limit_bytes = rules->size_limit_bytes,
         .locks = rules->locks,
-        .lock_attempts = rules->lock_attempts,
-        .lock_delay_ms = rules->lock_delay_ms,
-        .stale_lock_ms = rules->stale_lock_ms,
         .must_be_owner = true,
         .is_maybe_repeated = message->deliver.is_maybe_repeated,
     };

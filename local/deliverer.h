@@ -6,6 +6,7 @@
 
 #include "agent/agent.h"
 #include "commit.h"
+#include "system/filelock.h"
 
 enum { DELIVERER_THREADS = 24, DELIVERER_CAPACITY = 200 };
 
@@ -25,10 +26,7 @@ struct deliverer_rules {
     struct span host; /* myhostname */
     enum commit_policy policy;
     /* A path without a slash at its end is a mailbox file: as in struct mbox_request. */
-    unsigned locks;
-    unsigned lock_attempts;
-    int64_t lock_delay_ms;
-    int64_t stale_lock_ms;
+    struct filelock_rules locks; /* of mailbox files */
 };
 
 struct deliverer;

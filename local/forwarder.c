@@ -224,7 +224,8 @@ static struct queue_envelope make_envelope(const struct job *job)
                            (facts->has_leading_dot ? (uint32_t)QUEUE_FACT_LEADING_DOTS : 0) |
                            (facts->has_nul ? (uint32_t)QUEUE_FACT_NUL : 0)},
         .flags = original->flags &
-                 (QUEUE_FLAG_SMTPUTF8 | QUEUE_FLAG_BODY_8BITMIME | QUEUE_FLAG_NO_REPORT),
+                 (QUEUE_FLAG_SMTPUTF8 | QUEUE_FLAG_BODY_8BITMIME | QUEUE_FLAG_NO_REPORT |
+                  QUEUE_FLAG_REQUIRETLS | QUEUE_FLAG_TLS_OPTIONAL),
         .envid = is_list ? span_empty() : original->envid,
         .ret = is_list ? QUEUE_RETURN_UNSPECIFIED : original->ret,
         .client_name = original->client_name,

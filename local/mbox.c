@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,7 +13,6 @@
 #include "system/file.h"
 
 enum {
-    PATH_MAX_BYTES = 1200,
     REOPEN_MAX = 10,
     TAIL_MAX_BYTES = 64 << 20, /* how far back an earlier self is looked for */
     HEAD_MAX_BYTES = 16384     /* where its queue id must stand */
@@ -28,8 +26,7 @@ struct mbox {
     int file;
     uint64_t length; /* before this delivery */
     bool is_new;
-    bool has_dotlock;
-    char dotlock[PATH_MAX_BYTES];
+    struct filelock_dot dotlock;
 };
 
 static bool fail(struct mbox *mbox, int error_number, const char *what)
@@ -40,89 +37,6 @@ static bool fail(struct mbox *mbox, int error_number, const char *what)
                    strerrordesc_np(error_number));
     mbox->result->outcome.reason = span_from_string(mbox->result->text);
     return false;
-}
-
-unsigned mbox_locks_from_names(struct span names)
-{
-    unsigned locks = 0;
-    for (struct span word; span_next_word(&names, ", \t\r\n", &word);) {
-        if (span_equals(word, SPAN("fcntl")))
-            locks |= MBOX_LOCK_FCNTL;
-        else if (span_equals(word, SPAN("flock")))
-            locks |= MBOX_LOCK_FLOCK;
-        else if (span_equals(word, SPAN("dotlock")))
-            locks |= MBOX_LOCK_DOTLOCK;
-    }
-    return locks;
-}
-
-/* ---- locks ---- */
-
-static void wait_for_lock(const struct mbox_request *request)
-{
-    const struct timespec pause = {.tv_sec = request->lock_delay_ms / 1000,
-                                   .tv_nsec = request->lock_delay_ms % 1000 * 1000000};
-    (void)nanosleep(&pause, NULL); /* shorter is fine, too */
-}
-
-/* Whoever made it may have died since. */
-static void remove_if_stale(const struct mbox *mbox)
-{
-    struct stat status;
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail with these arguments */
-    if (fstatat(mbox->directory, mbox->dotlock, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-        (now.tv_sec - status.st_ctim.tv_sec) * 1000 > mbox->request->stale_lock_ms)
-        (void)unlinkat(mbox->directory, mbox->dotlock,
-                       0); /* else it is still there at the next try */
-}
-
-static bool take_dotlock(struct mbox *mbox)
-{
-    const struct mbox_request *request = mbox->request;
-    if (!(request->locks & MBOX_LOCK_DOTLOCK))
-        return true;
-    const int length = snprintf(mbox->dotlock, sizeof(mbox->dotlock), "%s.lock", mbox->name);
-    if (length < 0 || (size_t)length >= sizeof(mbox->dotlock))
-        return fail(mbox, ENAMETOOLONG, "create its lock file");
-    for (unsigned attempt = 0;; attempt++) {
-        const int lock = openat(mbox->directory, mbox->dotlock,
-                                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (lock >= 0) {
-            file_close(lock);
-            mbox->has_dotlock = true;
-            return true;
-        }
-        if ((errno == EACCES || errno == EPERM || errno == EROFS) &&
-            (request->locks & (MBOX_LOCK_FCNTL | MBOX_LOCK_FLOCK)))
-            return true;
-        if (errno != EEXIST || attempt + 1 >= request->lock_attempts)
-            return fail(mbox, errno, "create its lock file");
-        remove_if_stale(mbox);
-        wait_for_lock(request);
-    }
-}
-
-/* Locks of the open file, which other threads of this process respect as well. */
-static int try_locks(const struct mbox *mbox)
-{
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if ((mbox->request->locks & MBOX_LOCK_FCNTL) && fcntl(mbox->file, F_OFD_SETLK, &whole) != 0)
-        return -1;
-    if ((mbox->request->locks & MBOX_LOCK_FLOCK) && flock(mbox->file, LOCK_EX | LOCK_NB) != 0)
-        return -1;
-    return 0;
-}
-
-static bool take_file_locks(struct mbox *mbox)
-{
-    for (unsigned attempt = 0; try_locks(mbox) != 0; attempt++) {
-        if ((errno != EAGAIN && errno != EACCES && errno != EWOULDBLOCK && errno != EINTR) ||
-            attempt + 1 >= mbox->request->lock_attempts)
-            return fail(mbox, errno, "lock it for exclusive access");
-        wait_for_lock(mbox->request);
-    }
-    return true;
 }
 
 /* ---- the file ---- */
@@ -167,6 +81,13 @@ static bool has_the_name(const struct mbox *mbox, const struct stat *ours)
            theirs.st_dev == ours->st_dev && theirs.st_ino == ours->st_ino;
 }
 
+static bool take_dotlock(struct mbox *mbox)
+{
+    return filelock_take_dot(&mbox->request->locks, mbox->directory, mbox->name, &mbox->dotlock) ==
+               0 ||
+           fail(mbox, errno, "create its lock file");
+}
+
 static bool open_and_lock(struct mbox *mbox)
 {
     struct stat status;
@@ -176,8 +97,10 @@ static bool open_and_lock(struct mbox *mbox)
                 continue;
             return fail(mbox, errno, "open it");
         }
-        if (!check_file(mbox, &status) || !take_file_locks(mbox))
+        if (!check_file(mbox, &status))
             return false;
+        if (filelock_take(&mbox->request->locks, mbox->file) != 0)
+            return fail(mbox, errno, "lock it for exclusive access");
         if (has_the_name(mbox, &status)) {
             if (!check_file(mbox, &status)) /* its size, under the lock */
                 return false;
@@ -289,7 +212,7 @@ static bool append(struct mbox *mbox, struct rendition_space *space)
 /* The name of a new file is made durable with its directory. */
 static int flush_name(const struct mbox *mbox)
 {
-    char directory[PATH_MAX_BYTES];
+    char directory[FILELOCK_NAME_MAX_BYTES];
     const char *path = mbox->name;
     const struct span whole = span_from_string(path);
     if (mbox->request->is_in_directory)
@@ -348,6 +271,5 @@ void mbox_deliver(const struct mbox_request *request, struct rendition_space *sp
     }
     if (mbox.file >= 0)
         file_close(mbox.file); /* and with it its locks */
-    if (mbox.has_dotlock)
-        (void)unlinkat(mbox.directory, mbox.dotlock, 0); /* else it is stale one day */
+    filelock_release_dot(&mbox.dotlock);
 }

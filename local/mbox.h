@@ -7,13 +7,7 @@
 #define LOCAL_MBOX_H
 
 #include "maildir.h"
-
-enum {
-    MBOX_LOCK_FCNTL = 1 << 0,
-    MBOX_LOCK_FLOCK = 1 << 1,
-    MBOX_LOCK_DOTLOCK = 1 << 2 /* PATH.lock; left out where the directory does not let us make
-                                * files and another lock is taken */
-};
+#include "system/filelock.h"
 
 struct mbox_request {
     const struct message_content *content;
@@ -26,16 +20,10 @@ struct mbox_request {
     int directory;
     const char *name;
     uint64_t size_limit_bytes; /* of the file; 0: none */
-    unsigned locks;            /* MBOX_LOCK_ */
-    unsigned lock_attempts;
-    int64_t lock_delay_ms;
-    int64_t stale_lock_ms;
+    struct filelock_rules locks;
     bool must_be_owner; /* the file must be the process's own user's */
     bool is_maybe_repeated;
 };
-
-/* From mailbox_delivery_lock. */
-MUST_USE unsigned mbox_locks_from_names(struct span names);
 
 /* Makes the file where it is missing. result->outcome is OK with an empty text, or says why. */
 void mbox_deliver(const struct mbox_request *request, struct rendition_space *space,

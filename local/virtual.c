@@ -160,10 +160,11 @@ static bool prepare(struct service *service)
     virtual->rules.has_delivered_to = settings->virtual_delivered_to;
     virtual->rules.host = settings->myhostname;
     virtual->rules.policy = commit_policy_from_name(settings->mailbox_sync);
-    virtual->rules.locks = mbox_locks_from_names(settings->virtual_mailbox_lock);
-    virtual->rules.lock_attempts = settings->deliver_lock_attempts;
-    virtual->rules.lock_delay_ms = settings->deliver_lock_delay_ms;
-    virtual->rules.stale_lock_ms = settings->stale_lock_time_ms;
+    virtual->rules.locks = (struct filelock_rules){
+        .kinds = filelock_kinds_from_names(settings->virtual_mailbox_lock),
+        .attempts = settings->deliver_lock_attempts,
+        .delay_ms = settings->deliver_lock_delay_ms,
+        .stale_ms = settings->stale_lock_time_ms};
     if (!deliverer_set_quota(&virtual->rules, settings->mailbox_quota,
                              settings->mailbox_quota_code)) {
         service_say(service,

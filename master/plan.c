@@ -598,6 +598,8 @@ struct plan *plan_create(const char *directory, struct conf_notices *notices)
     const bool is_read = read_configuration(&planning, directory);
     if (is_read)
         (void)!conf_check(&plan->instance, &value_check, notices); /* noted */
+    if (is_read)
+        tls_check_services(&plan->instance, notices);
     if (!is_read || !load_settings(&planning)) {
         plan_destroy(&plan);
         return NULL;

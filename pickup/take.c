@@ -459,6 +459,9 @@ static void fill_envelope(const struct taking *taking, struct span block,
             (taking->needs_smtputf8 || flags & DROP_FLAG_SMTPUTF8 ? (uint32_t)QUEUE_FLAG_SMTPUTF8
                                                                   : 0) |
             (flags & DROP_FLAG_BODY_8BITMIME ? (uint32_t)QUEUE_FLAG_BODY_8BITMIME : 0) |
+            (flags & DROP_FLAG_REQUIRETLS          ? (uint32_t)QUEUE_FLAG_REQUIRETLS
+             : smtp_header_has_tls_optional(block) ? (uint32_t)QUEUE_FLAG_TLS_OPTIONAL
+                                                   : 0) |
             (flags & DROP_FLAG_VERIFY_ONLY ? (uint32_t)QUEUE_FLAG_VERIFY : 0) |
             (flags & DROP_FLAG_SEND_REPORT ? (uint32_t)QUEUE_FLAG_TRACE : 0) | taking->flags,
     };

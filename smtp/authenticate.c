@@ -208,8 +208,14 @@ static bool answer_challenge(struct session *session, const struct smtp_reply *r
         return false;
     }
     relay_auth_step(&session->exchange, buffer_span(&challenge), &session->arena, &session->answer);
-    if (session->answer.result == RELAY_AUTH_SEND)
+    if (session->answer.result == RELAY_AUTH_SEND) {
+        /* Of a token that is refused only this tells why; the reply that follows does not. */
+        if (!span_is_empty(session->answer.reason))
+            maillog_text(session->connection->context->log, LOG_LEVEL_WARNING, span_empty(),
+                         "%s: SASL authentication: %.*s", session->connection->relay,
+                         SPAN_PRINTF(session->answer.reason));
         return send_response(session, "", span_empty(), session->answer.response);
+    }
     (void)fail_for_reason(session, session->answer.result == RELAY_AUTH_TEMPORARY ? 3 : 7);
     cancel(session);
     return false;
@@ -320,6 +326,9 @@ static bool run(struct session *session)
     start(session, mechanisms);
     switch (session->answer.result) {
     case RELAY_AUTH_NO_PASSWORD: /* strangers to each other */
+        if (!span_is_empty(session->answer.reason))
+            maillog_text(connection->context->log, LOG_LEVEL_WARNING, span_empty(), "%.*s",
+                         SPAN_PRINTF(session->answer.reason));
         connection->extensions.has_auth = false;
         return true;
     case RELAY_AUTH_SEND:

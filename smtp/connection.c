@@ -366,13 +366,33 @@ static void set_labels(struct connection *connection, const struct plan_target *
     connection->label[length] = '\0';
 }
 
+/* What cannot be found out stays unknown. */
+static struct ip_address local_address(int descriptor)
+{
+    struct sockaddr_storage storage;
+    struct sockaddr_in ipv4;
+    struct sockaddr_in6 ipv6;
+    socklen_t length = sizeof(storage);
+    memset(&storage, 0, sizeof(storage));
+    if (getsockname(descriptor, (struct sockaddr *)&storage, &length) != 0)
+        return (struct ip_address){.family = IP_FAMILY_NONE};
+    if (storage.ss_family == AF_INET) {
+        memcpy(&ipv4, &storage, sizeof(ipv4));
+        return ip_address_from_bytes(IP_FAMILY_4, (const uint8_t *)&ipv4.sin_addr);
+    }
+    memcpy(&ipv6, &storage, sizeof(ipv6));
+    return ip_address_from_bytes(IP_FAMILY_6, ipv6.sin6_addr.s6_addr);
+}
+
 /* False with *failure filled. */
 static bool connect_socket(struct connection *connection, const struct plan_target *target,
                            struct arena *arena, struct failure *failure)
 {
     const enum stream_result result = connect_to(connection, target);
-    if (result == STREAM_OK)
+    if (result == STREAM_OK) {
+        connection->local_address = local_address(connection->stream.descriptor);
         return true;
+    }
     const int error = result == STREAM_TIMED_OUT ? ETIMEDOUT : connection->stream.error;
     *failure = failure_to_reach(
         false, 1,
@@ -432,10 +452,13 @@ struct connection *connection_open(const struct connection_context *context,
     connection->port = target->port;
     set_labels(connection, target);
     if (!(span_is_empty(target->path) ? connect_socket : connect_path)(connection, target, arena,
-                                                                       failure))
+                                                                       failure)) {
         destroy(&connection);
-    else if (!greeting_exchange(connection, arena, failure))
+    } else if (!greeting_exchange(connection, arena, failure)) {
+        failure->local_address = connection->local_address;
+        failure->server_name = arena_copy(arena, connection->extensions.server_name);
         connection_close(&connection);
+    }
     if (connection)
         connection->protection = NULL; /* it is the caller's */
     return connection;

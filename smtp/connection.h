@@ -28,9 +28,12 @@ struct failure {
     struct span diagnostic;     /* the remote's own words; may be empty */
     bool is_connected;          /* the remote was reached */
     struct span next_transport; /* "transport:nexthop" is to have it instead; mostly empty */
-    enum tlsrpt_result tls_result; /* what a report says of it; TLSRPT_SUCCESS: not TLS's fault */
-    struct span tls_reason;        /* and why, where the outcome does not say; or NULL bytes */
-    bool may_go_plain; /* TLS did not come about, and would only have been nice to have */
+    enum tlsrpt_result tls_result;   /* what a report says of it; TLSRPT_SUCCESS: not TLS's fault */
+    struct span tls_reason;          /* and why, where the outcome does not say; or NULL bytes */
+    struct ip_address local_address; /* for reports on TLS: the ends of the session that failed */
+    struct span server_name;
+    bool bounces_at_end; /* it is no use to try again later, where no other host is better */
+    bool may_go_plain;   /* TLS did not come about, and would only have been nice to have */
 };
 
 /* How a connection is to be protected. */
@@ -41,6 +44,7 @@ struct protection {
     uint8_t digest[TLS_WISH_DIGEST_BYTES];       /* of the wish */
     uint8_t rules_digest[TLS_WISH_DIGEST_BYTES]; /* of what the operator says of that next hop */
     bool allows_reuse;                           /* by later deliveries */
+    bool is_required_by_message;                 /* REQUIRETLS */
     /* For reports (RFC 8460): by whose policy that is. */
     enum tlsrpt_policy_type policy_type;
     struct span policy_domain;
@@ -59,9 +63,10 @@ struct connection_context {
     struct maillog *log;
     struct tls_client *tls; /* NULL: there is no TLS */
     struct relay_auth_client *authenticator;
-    bool speaks_lmtp;           /* RFC 2033 */
-    struct ipc_channel *bounce; /* smtp/notice: who tells the postmaster */
-    unsigned notified_troubles; /* of what, enum smtp_trouble */
+    bool speaks_lmtp;                        /* RFC 2033 */
+    struct ipc_channel *bounce;              /* smtp/notice: who tells the postmaster */
+    unsigned notified_troubles;              /* of what, enum smtp_trouble */
+    const struct client_list *watched_hosts; /* what is said with them is logged; NULL: none */
 };
 
 /* A domain that occurred in a recipient of this session. */
@@ -84,6 +89,7 @@ struct connection {
     struct span host;
     int64_t opened_ms;
     struct ip_address address;
+    struct ip_address local_address; /* our end of it */
     uint16_t port;
     struct span path;                    /* of a Unix socket; else empty */
     unsigned use_count;                  /* transactions begun */

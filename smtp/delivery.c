@@ -17,6 +17,13 @@
 
 /* ---- results ---- */
 
+/* A mail store is the end of the way. */
+bool delivery_requires_tls(const struct delivery *delivery)
+{
+    return (delivery->envelope.flags & QUEUE_FLAG_REQUIRETLS) != 0 &&
+           !span_is_empty(delivery->envelope.reverse_path) && !delivery->agent->speaks_lmtp;
+}
+
 size_t delivery_open_count(const struct delivery *delivery)
 {
     size_t count = 0;
@@ -172,6 +179,10 @@ static void conclude_open(struct delivery *delivery)
         if (span_is_empty(recipient->failure.outcome.reason))
             recipient->failure.outcome =
                 outcome_temporary(0, 4, 0, "no host of the next hop could be tried");
+        if (recipient->failure.bounces_at_end) {
+            recipient->failure.outcome.kind = OUTCOME_PERMANENT;
+            recipient->failure.outcome.status.class = 5;
+        }
         conclude(delivery, recipient, recipient->failure.outcome, recipient->failure.diagnostic);
     }
 }
@@ -310,6 +321,8 @@ static bool may_go_plain(const struct delivery *delivery, const struct failure *
 {
     const uint64_t patience_us =
         (uint64_t)delivery->agent->settings->minimal_backoff_time_ms * 1000;
+    if (failure->may_go_plain && (delivery->envelope.flags & QUEUE_FLAG_TLS_OPTIONAL))
+        return true;
     return failure->may_go_plain &&
            elapsed_us(delivery->envelope.arrival_us, delivery->active_us) >= patience_us;
 }
@@ -410,7 +423,11 @@ static void try_nexthop(struct attempt *attempt, const struct nexthop *nexthop)
     attempt->address_count = attempt->session_count = 0;
     attempt->has_tried_kept = false;
     attempt->nexthop = nexthop;
-    if (!protection_find_rules(agent, nexthop, attempt->destination, &delivery->arena,
+    const enum protection_request request = delivery_requires_tls(delivery) ? PROTECTION_REQUIRED
+                                            : delivery->envelope.flags & QUEUE_FLAG_TLS_OPTIONAL
+                                                ? PROTECTION_OPTIONAL
+                                                : PROTECTION_AS_USUAL;
+    if (!protection_find_rules(agent, nexthop, attempt->destination, request, &delivery->arena,
                                &attempt->rules, &failure)) {
         fail_attempt(attempt, &failure, "", span_empty());
         return;

@@ -64,6 +64,9 @@ MUST_USE bool delivery_start(struct agent *agent, struct ipc_deliver *order);
 /* When the last report is acknowledged. */
 void delivery_destroy(struct delivery **delivery);
 
+/* The message is to go over TLS that is verified, to servers that promise as much, or nowhere
+ * (RFC 8689). Reports go on all the same (section 5). */
+MUST_USE bool delivery_requires_tls(const struct delivery *delivery);
 /* Recipients without a result. */
 MUST_USE size_t delivery_open_count(const struct delivery *delivery);
 /* Final: delivered. text is the server's reply. */

@@ -143,22 +143,74 @@ static bool expect_host(const struct plan_target *target, struct arena *arena,
     return true;
 }
 
+static void ask_sts(struct agent *agent, const struct nexthop *nexthop, struct arena *arena,
+                    struct protection_rules *rules)
+{
+    if (!rules->has_asked_sts)
+        sts_lookup(&agent->sts, nexthop->host, clock_deadline_after(STS_TIMEOUT_MS), arena,
+                   &rules->sts);
+    rules->has_asked_sts = true;
+}
+
+static bool fail_sts_lookup(const struct nexthop *nexthop, struct arena *arena,
+                            struct failure *failure)
+{
+    return protection_fail(failure, arena_format(arena, "MTA-STS policy lookup error for %.*s",
+                                                 SPAN_PRINTF(nexthop->host)));
+}
+
+/* Is it known which hosts may take the mail? */
+static bool is_host_vouched_for(const struct plan_target *target,
+                                const struct protection_rules *rules)
+{
+    const struct sts_policy *policy = &rules->sts;
+    return !target->is_mx || target->is_mx_secure ||
+           (rules->has_asked_sts &&
+            (policy->state == STS_ENFORCE || policy->state == STS_TESTING) &&
+            sts_permits(policy, target->host));
+}
+
+bool domain_policy_require(struct agent *agent, const struct nexthop *nexthop,
+                           const struct plan_target *target, struct arena *arena,
+                           struct protection_rules *rules, struct protection *protection,
+                           struct failure *failure)
+{
+    struct tls_wish *wish = &protection->wish;
+    if (target->is_mx && !target->is_mx_secure && rules->follows_sts) {
+        ask_sts(agent, nexthop, arena, rules);
+        if (rules->sts.state == STS_UNKNOWN)
+            return fail_sts_lookup(nexthop, arena, failure);
+    }
+    if (!is_host_vouched_for(target, rules)) {
+        (void)protection_fail(
+            failure,
+            arena_format(arena,
+                         "TLS is required, but neither DNSSEC nor MTA-STS says that %.*s may "
+                         "take mail for %.*s",
+                         SPAN_PRINTF(target->host), SPAN_PRINTF(nexthop->host)));
+        failure->outcome.status.detail = 10; /* RFC 7372: encryption needed */
+        failure->bounces_at_end = true;
+        return false;
+    }
+    if (wish->level == TLS_LEVEL_HALF_DANE)
+        return true; /* the policy names the host, and DANE vouches for its key */
+    wish->level = TLS_LEVEL_SECURE;
+    return expect_host(target, arena, wish) || protection_fail(failure, span_of(NULL, 0));
+}
+
 bool domain_policy_apply_sts(struct agent *agent, const struct nexthop *nexthop,
                              const struct plan_target *target, struct arena *arena,
                              struct protection_rules *rules, struct protection *protection,
                              struct failure *failure)
 {
     struct sts_policy *policy = &rules->sts;
-    if (!rules->has_asked_sts)
-        sts_lookup(&agent->sts, nexthop->host, clock_deadline_after(STS_TIMEOUT_MS), arena, policy);
-    rules->has_asked_sts = true;
+    ask_sts(agent, nexthop, arena, rules);
     protection->policy_failure = policy->failure;
     protection->policy_failure_reason = policy->reason;
     if (policy->state == STS_NONE)
         return true;
     if (policy->state == STS_UNKNOWN)
-        return protection_fail(failure, arena_format(arena, "MTA-STS policy lookup error for %.*s",
-                                                     SPAN_PRINTF(nexthop->host)));
+        return fail_sts_lookup(nexthop, arena, failure);
     protection->policy_type = TLSRPT_STS;
     protection->policy_domain = nexthop->host;
     protection->policy_text = policy->policy.text;

@@ -16,5 +16,11 @@ MUST_USE bool domain_policy_apply_sts(struct agent *agent, const struct nexthop 
                                       const struct plan_target *target, struct arena *arena,
                                       struct protection_rules *rules, struct protection *protection,
                                       struct failure *failure);
+/* The message requires TLS (RFC 8689 section 4.2.1), and the operator asked for no certain server:
+ * the host must be the one that DNSSEC or the MTA-STS policy names, and prove it. */
+MUST_USE bool domain_policy_require(struct agent *agent, const struct nexthop *nexthop,
+                                    const struct plan_target *target, struct arena *arena,
+                                    struct protection_rules *rules, struct protection *protection,
+                                    struct failure *failure);
 
 #endif

@@ -114,6 +114,9 @@ void envelope_write_mail(const struct delivery *delivery, struct connection *con
         connection_write(connection, " BODY=8BITMIME");
     if (needs_smtputf8) /* RFC 6531 section 3.4 */
         connection_write(connection, " SMTPUTF8");
+    /* RFC 8689 section 4.2.1. A report goes on without (section 5). */
+    if ((envelope->flags & QUEUE_FLAG_REQUIRETLS) && connection->tls && extensions->has_requiretls)
+        connection_write(connection, " REQUIRETLS");
     /* RFC 4954 section 5: nobody is vouched for. */
     if (extensions->has_auth && connection->settings->smtp_send_dummy_mail_auth)
         connection_write(connection, " AUTH=<>");

@@ -71,7 +71,8 @@ static bool say_hello(struct connection *connection, enum connection_stage stage
     *is_accepted = reply.code / 100 == 2;
     if (*is_accepted && stage != STAGE_HELO) {
         smtp_extensions_parse(&reply, &connection->extensions);
-        connection->extensions.server_name = span_empty();
+        connection->extensions.server_name =
+            arena_copy(&connection->arena, connection->extensions.server_name);
         connection->extensions.auth_mechanisms =
             arena_copy(&connection->arena, connection->extensions.auth_mechanisms);
         if (!connection->extensions.auth_mechanisms.bytes)

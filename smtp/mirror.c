@@ -23,6 +23,7 @@ static const struct span without_mirror[] = {
     SPAN_LITERAL("smtp_chunking"),
     SPAN_LITERAL("smtp_tls_dane_insecure_mx_policy"),
     SPAN_LITERAL("smtp_tls_mta_sts"),
+    SPAN_LITERAL("smtp_tlsrpt_enable"),
 };
 
 /* 0: not among the client's settings. */

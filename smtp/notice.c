@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "maillog/log.h"
 #include "smtp/transcript.h"
+#include "table/clients.h"
 
 enum { COMMAND_MAX_BYTES = 4096 };
 
@@ -30,10 +32,29 @@ void notice_attach(struct connection_context *context, int descriptor)
         ipc_channel_create(context->loop, descriptor, IPC_ROLE_BOUNCE, &handlers, context);
 }
 
+/* debug_peer_list. */
+static bool is_watched(const struct connection *connection)
+{
+    return client_list_has(connection->context->watched_hosts, connection->host,
+                           &connection->address);
+}
+
+/* "> mx.example.net[198.51.100.4]:25: EHLO ..." as in Postfix, line by line. */
+static void log_lines(const struct connection *connection, const char *direction, struct span lines)
+{
+    struct span line;
+    for (bool has_more = is_watched(connection); has_more && lines.length > 0;) {
+        has_more = span_split_once(lines, '\n', &line, &lines);
+        maillog_text(connection->context->log, LOG_LEVEL_INFO, span_empty(), "%s%s: %.*s",
+                     direction, connection->relay,
+                     SPAN_PRINTF(span_first(line, span_find_byte(line, '\r'))));
+    }
+}
+
 /* NULL: nobody wants to know. */
 static struct notice *notice_of(struct connection *connection)
 {
-    if (!connection->notice && connection->context->notified_troubles &&
+    if (!connection->notice && (connection->context->notified_troubles || is_watched(connection)) &&
         (connection->notice = malloc(sizeof(*connection->notice)))) {
         smtp_transcript_init(&connection->notice->transcript);
         buffer_init(&connection->notice->command, NULL, COMMAND_MAX_BYTES);
@@ -51,9 +72,10 @@ void notice_add_command(struct connection *connection, struct span piece)
         return;
     /* RFC 4954 section 4: what follows the mechanism is a secret. */
     const struct span line = buffer_span(&notice->command);
-    smtp_transcript_add(&notice->transcript, false,
-                        span_starts_with_ascii_nocase(line, SPAN("AUTH ")) ? SPAN("AUTH ...")
-                                                                           : line);
+    const struct span shown =
+        span_starts_with_ascii_nocase(line, SPAN("AUTH ")) ? SPAN("AUTH ...") : line;
+    log_lines(connection, "> ", shown);
+    smtp_transcript_add(&notice->transcript, false, shown);
     buffer_reset(&notice->command);
 }
 
@@ -62,6 +84,7 @@ void notice_add_reply(struct connection *connection, const struct smtp_reply *re
     struct notice *notice = notice_of(connection);
     if (!notice)
         return;
+    log_lines(connection, "< ", reply->lines);
     smtp_transcript_add(&notice->transcript, true, reply->lines);
     notice->transcript.troubles |= smtp_trouble_of_remote(reply->code);
 }

@@ -11,6 +11,7 @@
 #include "resolve.h"
 #include "smtp/transcript.h"
 #include "system/file.h"
+#include "table/clients.h"
 
 enum {
     OWN_ADDRESSES_MAX = 1000,
@@ -161,6 +162,15 @@ bool process_prepare(struct service *service, const struct conf_smtp *settings)
         service_say(service, "%s", error.text);
         return false;
     }
+    if (settings->debug_peer_level > 0) {
+        struct buffer reason;
+        buffer_init(&reason, &service->arena, 4096);
+        agent->watched_hosts = client_list_open(settings->debug_peer_list, &reason);
+        if (!agent->watched_hosts) {
+            service_say(service, "debug_peer_list: %.*s", SPAN_PRINTF(buffer_span(&reason)));
+            return false;
+        }
+    }
     service->profile.descriptor_limit =
         (uint64_t)settings->smtp_client_limit * DESCRIPTORS_PER_DELIVERY + DESCRIPTORS_BESIDE;
     return true;
@@ -175,6 +185,7 @@ bool process_begin(struct service *service)
         service_say(service, "out of memory");
         return false;
     }
+    agent->connections.watched_hosts = agent->watched_hosts;
     agent->connections.notified_troubles = smtp_trouble_from_words(agent->settings->notify_classes);
     return true;
 }

@@ -125,23 +125,27 @@ static bool digest_rules(struct protection_rules *rules)
                                   .name_count = ARRAY_LENGTH(names),
                                   .fingerprints = span_empty()};
     tls_wish_digest(&wish, rules->digest);
+    rules->digest[0] ^= (uint8_t)rules->request; /* what is kept for one is for no other */
     return true;
 }
 
 bool protection_find_rules(struct agent *agent, const struct nexthop *nexthop,
-                           struct span destination, struct arena *arena,
-                           struct protection_rules *rules, struct failure *failure)
+                           struct span destination, enum protection_request request,
+                           struct arena *arena, struct protection_rules *rules,
+                           struct failure *failure)
 {
     const struct conf_smtp *settings = agent->settings;
     struct tls_policy *policy = &rules->policy;
-    *rules = (struct protection_rules){.policy.level = level_of_all(settings)};
+    *rules = (struct protection_rules){.policy.level = level_of_all(settings), .request = request};
     if (!span_is_empty(settings->smtp_tls_policy_maps) &&
         !read_entry(agent, destination, arena, rules, failure))
         return false;
-    rules->follows_sts = settings->smtp_tls_mta_sts && agent->follows_sts &&
-                         (!rules->has_entry || policy->level == TLS_LEVEL_DANE) &&
-                         !nexthop->is_host && nexthop->address.family == IP_FAMILY_NONE &&
-                         span_is_empty(nexthop->path);
+    if (request == PROTECTION_OPTIONAL && policy->level == TLS_LEVEL_DANE)
+        policy->level = TLS_LEVEL_MAY;
+    rules->follows_sts =
+        settings->smtp_tls_mta_sts && agent->follows_sts && request != PROTECTION_OPTIONAL &&
+        (!rules->has_entry || policy->level == TLS_LEVEL_DANE) && !nexthop->is_host &&
+        nexthop->address.family == IP_FAMILY_NONE && span_is_empty(nexthop->path);
     /* On this machine nobody listens; who wants it all the same says so. */
     if (!span_is_empty(nexthop->path) && policy->level == TLS_LEVEL_MAY)
         policy->level = TLS_LEVEL_NONE;
@@ -255,10 +259,14 @@ static bool find_server(struct agent *agent, struct protection_rules *rules,
     if (tls_level_is_dane(wish->level) &&
         !domain_policy_apply_dane(agent, nexthop, target, arena, protection, failure))
         return false;
-    if (wish->level == TLS_LEVEL_MAY && rules->follows_sts)
+    if (wish->level == TLS_LEVEL_MAY && rules->follows_sts && rules->request != PROTECTION_REQUIRED)
         return domain_policy_apply_sts(agent, nexthop, target, arena, rules, protection, failure);
-    if (tls_level_is_dane(wish->level))
+    if (tls_level_is_dane(wish->level) &&
+        (rules->request != PROTECTION_REQUIRED || wish->level != TLS_LEVEL_HALF_DANE))
         return true;
+    if (rules->request == PROTECTION_REQUIRED &&
+        (!tls_level_must_match(wish->level) || wish->level == TLS_LEVEL_HALF_DANE))
+        return domain_policy_require(agent, nexthop, target, arena, rules, protection, failure);
     if (wish->level == TLS_LEVEL_FINGERPRINT)
         wish->fingerprints = policy->matches;
     if (!tls_level_is_pkix(wish->level))
@@ -319,10 +327,12 @@ bool protection_for_target(struct agent *agent, struct protection_rules *rules,
                            struct arena *arena, struct protection *protection,
                            struct failure *failure)
 {
-    *protection = (struct protection){.allows_reuse = rules->allows_reuse,
-                                      .policy_domain = span_empty(),
-                                      .policy_text = span_empty(),
-                                      .policy_failure_reason = span_empty()};
+    *protection =
+        (struct protection){.allows_reuse = rules->allows_reuse,
+                            .is_required_by_message = rules->request == PROTECTION_REQUIRED,
+                            .policy_domain = span_empty(),
+                            .policy_text = span_empty(),
+                            .policy_failure_reason = span_empty()};
     if (!find_wish(agent, rules, nexthop, target, arena, protection, failure))
         return false;
     if (agent->settings->smtp_tls_wrappermode && !tls_level_is_mandatory(protection->wish.level)) {

@@ -47,16 +47,20 @@ void session_report_send(struct agent *agent, const struct nexthop *nexthop,
                          const struct plan_target *target, const struct protection *protection,
                          const struct connection *connection, const struct failure *failure)
 {
-    char address[IP_ADDRESS_TEXT_MAX_BYTES];
-    struct tls_report report = {.domain = nexthop->host,
-                                .policy_type = protection->policy_type,
-                                .policy_domain = protection->policy_domain,
-                                .policy = protection->policy_text,
-                                .sending_ip = span_empty(),
-                                .receiving_host = target->host,
-                                .receiving_helo = span_empty(),
-                                .receiving_ip = ip_address_format(&target->address, address)};
-    if (agent->speaks_lmtp || protection->wish.level == TLS_LEVEL_NONE)
+    char address[IP_ADDRESS_TEXT_MAX_BYTES], own_address[IP_ADDRESS_TEXT_MAX_BYTES];
+    const struct ip_address *own =
+        connection ? &connection->local_address : &failure->local_address;
+    struct tls_report report = {
+        .domain = nexthop->host,
+        .policy_type = protection->policy_type,
+        .policy_domain = protection->policy_domain,
+        .policy = protection->policy_text,
+        .sending_ip =
+            own->family == IP_FAMILY_NONE ? span_empty() : ip_address_format(own, own_address),
+        .receiving_host = target->host,
+        .receiving_helo = connection ? connection->extensions.server_name : failure->server_name,
+        .receiving_ip = ip_address_format(&target->address, address)};
+    if (!agent->settings->smtp_tlsrpt_enable || protection->wish.level == TLS_LEVEL_NONE)
         return;
     if (protection->policy_failure != TLSRPT_SUCCESS) {
         struct tls_report of_policy = report;

@@ -111,12 +111,22 @@ static bool shake_hands(struct connection *connection, struct arena *arena, stru
     return false;
 }
 
+/* RFC 8689 section 4.2.1: who requires TLS wants to hear that there is none. */
+static void give_up(const struct connection *connection, struct failure *failure)
+{
+    if (!connection->protection->is_required_by_message)
+        return;
+    failure->bounces_at_end = true;
+    failure->outcome.status.detail = 10;
+}
+
 /* With a server that is not the one meant we can still part politely. */
 static bool is_acceptable(struct connection *connection, struct failure *failure)
 {
     if (!tls_level_must_match(connection->protection->wish.level) || connection->tls->is_matched)
         return true;
     fail(failure, 5, SPAN("Server certificate not verified"));
+    give_up(connection, failure);
     failure->tls_result = session_report_judge(connection->tls, connection->protection->wish.level);
     failure->tls_reason =
         span_from_string(X509_verify_cert_error_string(connection->tls->problem.error));
@@ -156,6 +166,7 @@ static enum starttls_result start(struct connection *connection, struct arena *a
     fail(failure, 4,
          arena_format(arena, "TLS is required, but host %s refused to start TLS: %.*s",
                       connection->label, SPAN_PRINTF(diagnostic)));
+    give_up(connection, failure);
     failure->diagnostic = diagnostic;
     failure->tls_result = TLSRPT_STARTTLS_NOT_SUPPORTED;
     return STARTTLS_FAILED;
@@ -176,6 +187,7 @@ enum starttls_result starttls_negotiate(struct connection *connection, struct ar
         return STARTTLS_PLAIN;
     fail(failure, 4,
          arena_format(arena, "TLS is required, but was not offered by host %s", connection->label));
+    give_up(connection, failure);
     failure->tls_result = TLSRPT_STARTTLS_NOT_SUPPORTED;
     return STARTTLS_FAILED;
 }

@@ -92,6 +92,23 @@ static void refuse_all(struct transaction *transaction, uint16_t subject, uint16
     delivery_fail_all(transaction->delivery, transaction->connection, &failure);
 }
 
+/* Another host may be better. */
+static void refuse_unprotected(struct transaction *transaction)
+{
+    struct failure failure = {
+        .outcome =
+            outcome_make(OUTCOME_TEMPORARY, 0, 7, 30,
+                         arena_format(&transaction->delivery->arena,
+                                      "REQUIRETLS is required, but was not offered by host %s",
+                                      transaction->connection->label)),
+        .diagnostic = span_empty(),
+        .is_connected = true,
+        .bounces_at_end = true};
+    if (!failure.outcome.reason.bytes)
+        failure.outcome.reason = SPAN("REQUIRETLS is required, but was not offered");
+    delivery_fail_all(transaction->delivery, transaction->connection, &failure);
+}
+
 static struct span smtputf8_text(const struct transaction *transaction)
 {
     const struct span text = arena_format(&transaction->delivery->arena,
@@ -155,6 +172,11 @@ static bool may_be_sent(struct transaction *transaction)
             arena_format(&delivery->arena, "message size %llu exceeds size limit %llu of server %s",
                          (unsigned long long)size, (unsigned long long)extensions->size_limit,
                          transaction->connection->label));
+        return false;
+    }
+    if (delivery_requires_tls(delivery) &&
+        !(transaction->connection->tls && extensions->has_requiretls)) {
+        refuse_unprotected(transaction);
         return false;
     }
     if (!may_be_in_time(transaction))

@@ -115,8 +115,8 @@ struct span cache_policy(const struct cache_entry *entry, int64_t now_s)
 
 bool cache_is_check_due(const struct cache *cache, const struct cache_entry *entry, int64_t now_s)
 {
-    return entry->checked_s == 0 || entry->is_unknown ||
-           age_s(entry->checked_s, now_s) >= cache->times.check_s;
+    return entry->checked_s == 0 || entry->is_unknown || entry->checked_s > now_s ||
+           now_s - entry->checked_s >= cache->times.check_s;
 }
 
 bool cache_is_fetch_due(const struct cache *cache, const struct cache_entry *entry, struct span id,

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "dnswire/name.h"
 #include "look.h"
 #include "maillog/event.h"
 #include "system/clock.h"
@@ -110,12 +111,12 @@ static bool wait_for_look(struct client *client, struct cache_entry *entry, uint
 static void on_question(struct client *client, uint32_t request_id, struct span domain)
 {
     struct server *server = client->server;
-    if (!server->conf->smtp_tls_mta_sts) {
+    if (span_ends_with(domain, SPAN(".")))
+        domain = span_first(domain, domain.length - 1);
+    if (!server->conf->smtp_tls_mta_sts || !dns_name_is_mail_host(domain)) {
         answer_none(client, request_id);
         return;
     }
-    if (span_ends_with(domain, SPAN(".")))
-        domain = span_first(domain, domain.length - 1);
     struct cache_entry *entry = cache_get(&server->cache, domain);
     if (!entry) {
         answer(client, request_id, NULL);

@@ -4,8 +4,8 @@ tools_postmap_SOURCES = tools/postmap.c tools/postmap.h tools/postmap_build.c to
 tools_postmap_LDADD = $(posthouse_libs) $(DB_LIBS)
 
 sbin_PROGRAMS += tools/posthouse
-tools_posthouse_SOURCES = tools/posthouse.c tools/ask.c tools/ask.h
-tools_posthouse_LDADD = $(posthouse_libs)
+tools_posthouse_SOURCES = tools/posthouse.c tools/ask.c tools/ask.h tools/password.c tools/password.h
+tools_posthouse_LDADD = $(posthouse_libs) $(SASL_LIBS) $(PASSWORD_LIBS)
 
 sbin_PROGRAMS += tools/postqueue
 tools_postqueue_SOURCES = tools/postqueue.c tools/queue_text.c tools/queue_text.h \
@@ -35,6 +35,14 @@ install-postalias:
 uninstall-hook:
 	rm -f '$(DESTDIR)$(sbindir)/postalias' '$(DESTDIR)$(bindir)/newaliases' '$(DESTDIR)$(man1dir)/newaliases.1'
 	rm -f '$(DESTDIR)$(bindir)/mailq' '$(DESTDIR)$(man1dir)/mailq.1'
+
+sbin_PROGRAMS += tools/postlock
+tools_postlock_SOURCES = tools/postlock.c tools/tool.c tools/tool.h
+tools_postlock_LDADD = $(posthouse_libs) $(DB_LIBS)
+
+sbin_PROGRAMS += tools/postkick
+tools_postkick_SOURCES = tools/postkick.c tools/tool.c tools/tool.h
+tools_postkick_LDADD = $(posthouse_libs) $(DB_LIBS)
 
 sbin_PROGRAMS += tools/sendmail
 tools_sendmail_SOURCES = tools/sendmail.c tools/sendmail.h tools/sendmail_drop.c \

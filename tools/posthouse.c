@@ -15,6 +15,7 @@
 #include "ask.h"
 #include "base/number.h"
 #include "conf/instance.h"
+#include "password.h"
 #include "system/clock.h"
 #include "system/file.h"
 
@@ -328,7 +329,7 @@ int main(int argc, char **argv)
     static struct command command;
     const char *directory = NULL;
 
-    for (int option; (option = getopt(argc, argv, "c:v")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "+c:v")) != -1;) {
         if (option == 'c')
             directory = optarg;
         else if (option == 'v')
@@ -336,6 +337,9 @@ int main(int argc, char **argv)
         else
             return usage();
     }
+    /* Has options of its own, and no instance. */
+    if (optind < argc && strcmp(argv[optind], "password") == 0)
+        return password_command(argc - optind, argv + optind);
     if (argc - optind != 1)
         return usage();
     const char *word = argv[optind];

@@ -15,7 +15,7 @@
 #include "conf/smtpd.h"
 #include "sendmail.h"
 #include "smtp/line_ends.h"
-#include "smtpsession/session.h"
+#include "smtpserver/settings.h"
 #include "system/file.h"
 #include "system/random.h"
 
@@ -228,34 +228,14 @@ static void on_session_end(struct smtpsession_service *sessions)
 static void make_settings(const struct conf_smtpd *conf, struct smtpsession_settings *settings)
 {
     *settings = (struct smtpsession_settings){
-        .server_name = conf->myhostname,
-        .banner = conf->smtpd_banner,
-        .software = conf->mail_name,
         .service_name = SPAN("smtp"),
-        .completion = {.myorigin = conf->myorigin,
-                       .mydomain = conf->mydomain,
-                       .append_at_myorigin = conf->append_at_myorigin,
-                       .append_dot_mydomain = conf->append_dot_mydomain,
-                       .allow_percent_hack = conf->allow_percent_hack},
-        .timeout_ms = conf->smtpd_timeout_ms,
         .queue_timeout_ms = conf->smtpd_timeout_ms,
-        .line_length_limit =
-            conf->line_length_limit < LOOP_BLOCK_BYTES ? conf->line_length_limit : LOOP_BLOCK_BYTES,
-        .header_size_limit = (size_t)conf->header_size_limit,
-        .message_size_limit = conf->message_size_limit,
-        .hopcount_limit = conf->hopcount_limit,
-        .recipient_limit = conf->smtpd_recipient_limit,
-        .recipient_overshoot_limit = conf->smtpd_recipient_overshoot_limit,
-        .soft_error_limit = conf->smtpd_soft_error_limit,
-        .hard_error_limit = conf->smtpd_hard_error_limit,
-        .junk_command_limit = conf->smtpd_junk_command_limit,
-        .bare_newline_reject_code = (uint16_t)conf->smtpd_forbid_bare_newline_reject_code,
-        .relay_reject_code = (uint16_t)conf->relay_domains_reject_code,
         .looks_up_client = true,
         .has_smtputf8 = true,
         .discarded_ehlo_keywords =
             SPAN("CHUNKING"), /* counts bytes before pump() has changed them */
     };
+    smtpserver_settings_add_session(conf, settings);
 }
 
 static NORETURN void serve(struct sendmail *sendmail, const struct conf_smtpd *conf, int connection)

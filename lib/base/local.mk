@@ -14,4 +14,5 @@ lib_libposthouse_a_SOURCES += \
 	lib/base/outcome.c lib/base/outcome.h \
 	lib/base/parse.h \
 	lib/base/span.c lib/base/span.h \
+	lib/base/tag_list.c lib/base/tag_list.h \
 	lib/base/utf8.c lib/base/utf8.h

@@ -3,9 +3,10 @@
 
 #include "base/ascii.h"
 #include "base/number.h"
+#include "base/tag_list.h"
 #include "dnswire/name.h"
 
-enum { NAME_MAX_BYTES = 32, AGE_MAX_DIGITS = 10, MODE_COUNT = MTASTS_ENFORCE + 1 };
+enum { AGE_MAX_DIGITS = 10, MODE_COUNT = MTASTS_ENFORCE + 1 };
 
 /* "mx: " and the LF, "version: STSv1", "mode: enforce", "max_age: 31557600". */
 enum { PATTERN_LINE_EXTRA_BYTES = 5, OTHER_LINES_MAX_BYTES = 64 };
@@ -29,14 +30,6 @@ static bool mode_from_name(struct span name, enum mtasts_mode *mode)
 
 /* ---- lines ---- */
 
-static bool is_name(struct span text)
-{
-    for (size_t i = 0; i < text.length; i++)
-        if (!ascii_is_alnum(text.bytes[i]) && (i == 0 || !span_byte_is_one_of(text, i, "_-.", 3)))
-            return false;
-    return text.length > 0 && text.length <= NAME_MAX_BYTES;
-}
-
 static bool has_control(struct span text)
 {
     for (size_t i = 0; i < text.length; i++)
@@ -58,7 +51,7 @@ static bool next_line(struct span *rest, struct span *line)
 
 static bool split_field(struct span line, struct span *name, struct span *value)
 {
-    if (has_control(line) || !span_split_once(line, ':', name, value) || !is_name(*name))
+    if (has_control(line) || !span_split_once(line, ':', name, value) || !tag_list_is_name(*name))
         return false;
     *value = span_trim_spaces(*value);
     return true;

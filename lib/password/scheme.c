@@ -16,6 +16,8 @@ enum family {
     FAMILY_SCRAM
 };
 
+enum { SHA_CRYPT_ROUNDS = 5000 };
+
 struct scheme {
     const char *name;
     enum family family;
@@ -248,7 +250,12 @@ static uint64_t cost_of(const struct scheme *scheme, struct span hash)
         rest = span_after(hash, span_find(hash, key) + key.length);
         (void)span_split_once(rest, scheme->family == FAMILY_ARGON2 ? ',' : '$', &part, &rest);
     }
-    return number_parse_uint64(part, UINT32_MAX, &cost) ? cost : 0;
+    if (number_parse_uint64(part, UINT32_MAX, &cost))
+        return cost;
+    /* crypt(5) leaves out what is usual. */
+    return strcmp(scheme->name, "SHA512-CRYPT") == 0 || strcmp(scheme->name, "SHA256-CRYPT") == 0
+               ? SHA_CRYPT_ROUNDS
+               : 0;
 }
 
 bool password_is_weaker(struct span stored, struct span default_scheme, struct span wanted,

@@ -50,7 +50,9 @@ enum {
     QUEUE_FLAG_TOO_BIG = 1 << 7,    /* only its beginning is here */
     QUEUE_FLAG_BAD_SENDER = 1 << 8, /* the reverse-path is the owner's, since the sender is none */
     QUEUE_FLAGS_RETURNED = QUEUE_FLAG_LOOPS | QUEUE_FLAG_TOO_BIG | QUEUE_FLAG_BAD_SENDER,
-    QUEUE_FLAG_ALL = (1 << 9) - 1
+    QUEUE_FLAG_REQUIRETLS = 1 << 9,    /* MAIL FROM said REQUIRETLS, RFC 8689 */
+    QUEUE_FLAG_TLS_OPTIONAL = 1 << 10, /* its header says TLS-Required: No */
+    QUEUE_FLAG_ALL = (1 << 11) - 1
 };
 
 struct queue_content_facts {

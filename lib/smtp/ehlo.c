@@ -18,6 +18,7 @@ static const struct {
     {SPAN_LITERAL("STARTTLS"), offsetof(struct smtp_extensions, has_starttls)},
     {SPAN_LITERAL("DSN"), offsetof(struct smtp_extensions, has_dsn)},
     {SPAN_LITERAL("SMTPUTF8"), offsetof(struct smtp_extensions, has_smtputf8)},
+    {SPAN_LITERAL("REQUIRETLS"), offsetof(struct smtp_extensions, has_requiretls)},
     {SPAN_LITERAL("CHUNKING"), offsetof(struct smtp_extensions, has_chunking)},
     {SPAN_LITERAL("DELIVERBY"), offsetof(struct smtp_extensions, has_deliver_by)},
     {SPAN_LITERAL("MT-PRIORITY"), offsetof(struct smtp_extensions, has_priority)},

@@ -32,6 +32,7 @@ struct smtp_extensions {
     bool has_starttls;     /* RFC 3207 */
     bool has_dsn;          /* RFC 3461 */
     bool has_smtputf8;     /* RFC 6531 */
+    bool has_requiretls;   /* RFC 8689 */
     bool has_chunking;     /* RFC 3030 */
     bool has_auth;         /* RFC 4954 */
     bool has_deliver_by;   /* RFC 2852 */

@@ -55,6 +55,18 @@ size_t smtp_header_count(struct span block, struct span name)
     return count;
 }
 
+bool smtp_header_has_tls_optional(struct span block)
+{
+    static const struct span name = SPAN_LITERAL("TLS-Required");
+    struct smtp_header_field field;
+    struct span word, rest;
+    if (!smtp_header_find(block, name, &field) || smtp_header_count(block, name) != 1)
+        return false;
+    rest = field.value;
+    return span_next_word(&rest, " \t\r\n", &word) && span_equals_ascii_nocase(word, SPAN("No")) &&
+           !span_next_word(&rest, " \t\r\n", &word);
+}
+
 void smtp_header_unfold(struct span value, struct buffer *output)
 {
     const size_t start = output->length;

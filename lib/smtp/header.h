@@ -19,6 +19,9 @@ MUST_USE bool smtp_header_next(struct span *rest, struct smtp_header_field *fiel
 MUST_USE bool smtp_header_find(struct span block, struct span name,
                                struct smtp_header_field *field);
 MUST_USE size_t smtp_header_count(struct span block, struct span name);
+/* TLS-Required: No (RFC 8689 section 3): the message is to be delivered rather than to be
+ * protected. Said more than once it says nothing. */
+MUST_USE bool smtp_header_has_tls_optional(struct span block);
 /* The value on one line: line ends before white space go (RFC 5322 section 2.2.3), and white space
  * at both ends. */
 void smtp_header_unfold(struct span value, struct buffer *output);

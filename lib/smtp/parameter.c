@@ -162,6 +162,18 @@ static enum parse_result parse_smtputf8(struct span value, struct smtp_parameter
     return PARSE_OK;
 }
 
+/* RFC 8689 section 2: likewise. */
+static enum parse_result parse_requiretls(struct span value, struct smtp_parameters *parameters,
+                                          struct outcome *refusal)
+{
+    if (value.length) {
+        *refusal = outcome_permanent(501, 5, 4, "Bad REQUIRETLS parameter syntax");
+        return PARSE_MALFORMED;
+    }
+    parameters->has_requiretls = true;
+    return PARSE_OK;
+}
+
 /* RFC 4954 section 5: an address in xtext, or "<>". */
 static enum parse_result parse_auth(struct span value, struct smtp_parameters *parameters,
                                     struct outcome *refusal)
@@ -280,6 +292,7 @@ static const struct parameter_rule {
     {SPAN_LITERAL("SIZE"), SMTP_PARAMETER_MAIL, parse_size},
     {SPAN_LITERAL("BODY"), SMTP_PARAMETER_MAIL, parse_body},
     {SPAN_LITERAL("SMTPUTF8"), SMTP_PARAMETER_MAIL, parse_smtputf8},
+    {SPAN_LITERAL("REQUIRETLS"), SMTP_PARAMETER_MAIL, parse_requiretls},
     {SPAN_LITERAL("RET"), SMTP_PARAMETER_MAIL, parse_return},
     {SPAN_LITERAL("ENVID"), SMTP_PARAMETER_MAIL, parse_envid},
     {SPAN_LITERAL("AUTH"), SMTP_PARAMETER_MAIL, parse_auth},

@@ -35,6 +35,7 @@ struct smtp_parameters {
     uint64_t size_bytes; /* RFC 1870 */
     enum smtp_body body; /* RFC 6152 */
     bool has_smtputf8;   /* RFC 6531 */
+    bool has_requiretls; /* RFC 8689 */
     bool has_dsn;        /* any of those that follow, RFC 3461 */
     enum smtp_return ret;
     struct span envid; /* checked xtext, as it came; points into the text */

@@ -50,6 +50,7 @@ struct smtpd {
     struct smtpserver_tables tables;
     struct tls_server *tls; /* NULL: TLS is not wanted */
     struct tls_keys *keys;
+    struct client_list *watched_clients;     /* NULL: none */
     struct client_list *flush_domains;       /* NULL where it cannot be held in memory */
     struct smtpsession_settings settings[2]; /* as usual, under stress */
     void (*refine)(const void *settings, struct smtpsession_settings *made);
@@ -104,7 +105,10 @@ bool smtpserver_prepare_as(struct service *service,
                                         conf->smtpd_client_event_limit_exceptions);
     smtpd->greet_exceptions =
         open_list(service, "smtpd_greet_exceptions", conf->smtpd_greet_exceptions);
-    if (!smtpd->limit_exceptions || !smtpd->greet_exceptions)
+    if (conf->debug_peer_level > 0)
+        smtpd->watched_clients = open_list(service, "debug_peer_list", conf->debug_peer_list);
+    if (!smtpd->limit_exceptions || !smtpd->greet_exceptions ||
+        (conf->debug_peer_level > 0 && !smtpd->watched_clients))
         return false;
     open_flush_domains(smtpd, conf->fast_flush_domains);
     struct conf_error error;
@@ -352,6 +356,7 @@ static bool make_settings(struct smtpd *smtpd, const struct conf_smtpd *conf,
     settings->service_name = span_from_string(service->name);
     settings->limit_exceptions = smtpd->limit_exceptions;
     settings->greet_exceptions = smtpd->greet_exceptions;
+    settings->watched_clients = smtpd->watched_clients;
     settings->flush_domains = smtpd->flush_domains;
     smtpserver_tables_use(&smtpd->tables, settings);
     smtpserver_tls_use(conf, smtpd->tls, settings);

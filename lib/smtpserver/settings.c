@@ -122,22 +122,36 @@ static struct smtpsession_restrictions restrictions_of(const struct conf_smtpd *
     };
 }
 
+void smtpserver_settings_add_session(const struct conf_smtpd *conf,
+                                     struct smtpsession_settings *settings)
+{
+    settings->server_name = conf->myhostname;
+    settings->banner = conf->smtpd_banner;
+    settings->software = conf->mail_name;
+    settings->completion.myorigin = conf->myorigin;
+    settings->completion.mydomain = conf->mydomain;
+    settings->completion.append_at_myorigin = conf->append_at_myorigin;
+    settings->completion.append_dot_mydomain = conf->append_dot_mydomain;
+    settings->completion.allow_percent_hack = conf->allow_percent_hack;
+    settings->timeout_ms = conf->smtpd_timeout_ms;
+    settings->line_length_limit =
+        conf->line_length_limit < LOOP_BLOCK_BYTES ? conf->line_length_limit : LOOP_BLOCK_BYTES;
+    settings->header_size_limit = (size_t)conf->header_size_limit;
+    settings->message_size_limit = conf->message_size_limit;
+    settings->hopcount_limit = conf->hopcount_limit;
+    settings->recipient_limit = conf->smtpd_recipient_limit;
+    settings->recipient_overshoot_limit = conf->smtpd_recipient_overshoot_limit;
+    settings->soft_error_limit = conf->smtpd_soft_error_limit;
+    settings->hard_error_limit = conf->smtpd_hard_error_limit;
+    settings->junk_command_limit = conf->smtpd_junk_command_limit;
+    settings->bare_newline_reject_code = (uint16_t)conf->smtpd_forbid_bare_newline_reject_code;
+    settings->relay_reject_code = (uint16_t)conf->relay_domains_reject_code;
+}
+
 bool smtpserver_settings_make(const struct conf_smtpd *conf, struct arena *arena,
                               struct smtpsession_settings *settings, struct conf_error *error)
 {
     *settings = (struct smtpsession_settings){
-        .server_name = conf->myhostname,
-        .banner = conf->smtpd_banner,
-        .software = conf->mail_name,
-        .completion =
-            {
-                .myorigin = conf->myorigin,
-                .mydomain = conf->mydomain,
-                .append_at_myorigin = conf->append_at_myorigin,
-                .append_dot_mydomain = conf->append_dot_mydomain,
-                .allow_percent_hack = conf->allow_percent_hack,
-            },
-        .timeout_ms = conf->smtpd_timeout_ms,
         .error_sleep_ms = conf->smtpd_error_sleep_time_ms,
         .queue_timeout_ms = conf->ipc_timeout_ms < QUEUE_TIMEOUT_MAX_MS ? conf->ipc_timeout_ms
                                                                         : QUEUE_TIMEOUT_MAX_MS,
@@ -148,18 +162,6 @@ bool smtpserver_settings_make(const struct conf_smtpd *conf, struct arena *arena
         .greet_banner = conf->postscreen_greet_banner,
         .has_request_deadline = conf->smtpd_per_request_deadline,
         .min_data_rate = conf->smtpd_min_data_rate,
-        .line_length_limit =
-            conf->line_length_limit < LOOP_BLOCK_BYTES ? conf->line_length_limit : LOOP_BLOCK_BYTES,
-        .header_size_limit = (size_t)conf->header_size_limit,
-        .message_size_limit = conf->message_size_limit,
-        .hopcount_limit = conf->hopcount_limit,
-        .recipient_limit = conf->smtpd_recipient_limit,
-        .recipient_overshoot_limit = conf->smtpd_recipient_overshoot_limit,
-        .soft_error_limit = conf->smtpd_soft_error_limit,
-        .hard_error_limit = conf->smtpd_hard_error_limit,
-        .junk_command_limit = conf->smtpd_junk_command_limit,
-        .bare_newline_reject_code = (uint16_t)conf->smtpd_forbid_bare_newline_reject_code,
-        .relay_reject_code = (uint16_t)conf->relay_domains_reject_code,
         .is_vrfy_disabled = conf->disable_vrfy_command,
         .is_helo_required = conf->smtpd_helo_required,
         .has_strict_envelopes = conf->strict_rfc821_envelopes,
@@ -196,6 +198,7 @@ bool smtpserver_settings_make(const struct conf_smtpd *conf, struct arena *arena
         .noop_commands = conf->smtpd_noop_commands,
         .forbidden_commands = conf->smtpd_forbidden_commands,
     };
+    smtpserver_settings_add_session(conf, settings);
     settings->restrictions = restrictions_of(conf);
     settings->login = login_of(conf);
     settings->hides_client = conf->smtpd_hide_client_session;

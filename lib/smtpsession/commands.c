@@ -156,6 +156,8 @@ static bool run_ehlo(struct smtpsession *session, struct span argument)
     offer(&reply, session, "DSN", "");
     if (settings->has_smtputf8)
         offer(&reply, session, "SMTPUTF8", "");
+    if (session->tls) /* RFC 8689 section 2: what came in clear can be promised nothing */
+        offer(&reply, session, "REQUIRETLS", "");
     offer(&reply, session, "CHUNKING", "");
     session_offer_timing(session, &reply);
     /* RFC 9422: only what holds for this client. */

@@ -85,6 +85,12 @@ static void fill_envelope(struct smtpsession *session, const struct reception *r
          (facts->has_8bit_header || transaction->has_utf8_address)))
         envelope->flags |= QUEUE_FLAG_SMTPUTF8;
     fill_client(session, envelope);
+    if (transaction->parameters.has_requiretls) {
+        envelope->flags |= QUEUE_FLAG_REQUIRETLS;
+        envelope->ret = QUEUE_RETURN_HEADERS; /* RFC 8689 section 5 */
+    } else if (smtp_header_has_tls_optional(buffer_span(&reception->header))) {
+        envelope->flags |= QUEUE_FLAG_TLS_OPTIONAL;
+    }
     session_fill_timing(session, envelope);
     if (transaction->parameters.body == SMTP_BODY_8BITMIME)
         envelope->flags |= QUEUE_FLAG_BODY_8BITMIME;

@@ -92,6 +92,9 @@ static bool takes_parameters(struct smtpsession *session, const struct smtp_para
     else if (parameters->has_smtputf8 && !(session->service->settings.has_smtputf8 &&
                                            session_offers(session, SPAN("SMTPUTF8"))))
         missing = "SMTPUTF8";
+    else if (parameters->has_requiretls &&
+             !(session->tls && session_offers(session, SPAN("REQUIRETLS"))))
+        missing = "REQUIRETLS";
     if (missing)
         session_reply(session, 555, 5, 4, "Unsupported option: %s is not offered", missing);
     return !missing;

@@ -19,12 +19,27 @@ static struct smtp_transcript *transcript_of(struct smtpsession *session)
     return session->transcript;
 }
 
+/* debug_peer_list: "< name[address]: MAIL FROM:..." as in Postfix. */
+static void log_line(const struct smtpsession *session, const char *direction, struct span line)
+{
+    const struct smtpsession_service *service = session->service;
+    if (!client_list_has(service->settings.watched_clients, session->peer.name, &session->address))
+        return;
+    struct buffer *text = maillog_begin(service->log, LOG_LEVEL_INFO, span_empty());
+    buffer_append_string(text, direction);
+    maillog_put_peer(text, &session->peer);
+    buffer_append_string(text, ": ");
+    buffer_append_span(text, line);
+    maillog_end(service->log);
+}
+
 void session_note_command(struct smtpsession *session, struct span line)
 {
     struct smtp_transcript *transcript = transcript_of(session);
     /* RFC 4954 section 4: what follows the mechanism is a secret. */
     const struct span shown =
         span_starts_with_ascii_nocase(line, SPAN("AUTH ")) ? SPAN("AUTH ...") : line;
+    log_line(session, "< ", shown);
     if (transcript)
         smtp_transcript_add(transcript, true, shown);
 }
@@ -33,10 +48,16 @@ void session_note_reply(struct smtpsession *session, uint16_t code,
                         const struct enhanced_status *status, struct span text)
 {
     struct smtp_transcript *transcript = transcript_of(session);
-    const struct span output = buffer_span(&session->stream.output);
+    const struct span output =
+        span_after(buffer_span(&session->stream.output), session->last_reply_offset);
+    struct span rest = output, line;
+    for (bool has_more = true; has_more && rest.length > 0;) {
+        has_more = span_split_once(rest, '\n', &line, &rest);
+        log_line(session, "> ", span_first(line, span_find_byte(line, '\r')));
+    }
     if (!transcript)
         return;
-    smtp_transcript_add(transcript, false, span_after(output, session->last_reply_offset));
+    smtp_transcript_add(transcript, false, output);
     transcript->troubles |= smtp_trouble_of_reply(code, status, text);
 }
 

@@ -197,7 +197,8 @@ struct smtpsession_settings {
     uint32_t tls_log_level;
     int64_t starttls_timeout_ms; /* for the handshake */
     bool opens_at_mail;          /* the queue id is taken then, not at the first recipient */
-    const struct client_list *flush_domains; /* ETRN may ask for these; NULL: for none */
+    const struct client_list *watched_clients; /* what they say and hear is logged; NULL: nobody */
+    const struct client_list *flush_domains;   /* ETRN may ask for these; NULL: for none */
     struct span discarded_ehlo_keywords;
     struct span noop_commands;
     struct span forbidden_commands;

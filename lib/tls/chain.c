@@ -383,6 +383,20 @@ void tls_chains_finish(struct tls_chains *chains)
     chains->is_skipped = false;
 }
 
+bool tls_chain_ends_before(const struct tls_chain *chain, time_t then,
+                           char text[TLS_CHAIN_TEXT_BYTES])
+{
+    char subject[SUBJECT_MAX_BYTES], date[DATE_MAX_BYTES];
+    const X509 *certificate = sk_X509_value(chain->certificates, 0);
+    const ASN1_TIME *end = X509_get0_notAfter(certificate);
+    if (X509_cmp_time(end, &then) >= 0)
+        return false;
+    show_date(end, date);
+    (void)snprintf(text, TLS_CHAIN_TEXT_BYTES, "the certificate \"%s\", good until %s",
+                   show_subject(certificate, subject), date);
+    return true;
+}
+
 bool tls_chain_encode(const struct tls_chain *chain, struct buffer *der)
 {
     const size_t before = der->length;

@@ -46,6 +46,10 @@ void tls_chains_clear(struct tls_chains *chains);
 
 /* The certificates in DER, in a row; appends. False when there are more than a message takes. */
 MUST_USE bool tls_chain_encode(const struct tls_chain *chain, struct buffer *der);
+/* Is its own certificate over by then? text: its name and its end, for people. */
+enum { TLS_CHAIN_TEXT_BYTES = 200 };
+MUST_USE bool tls_chain_ends_before(const struct tls_chain *chain, time_t then,
+                                    char text[TLS_CHAIN_TEXT_BYTES]);
 /* Complains, in the words that all complaints about a file have; errno is the reason. */
 void tls_chains_complain_of_file(struct tls_chains *chains, const char *path, int error);
 

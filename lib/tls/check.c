@@ -127,3 +127,56 @@ void tls_check_setting(struct span name, struct span value, struct span origin,
         return;
     }
 }
+
+/* ---- services ---- */
+
+static bool has_value(const struct conf_instance *instance, const struct conf_service *service,
+                      struct span name, struct span value)
+{
+    struct conf_error ignored; /* said elsewhere */
+    struct buffer text;
+    buffer_init(&text, NULL, CONF_TEXT_MAX);
+    const bool is_there =
+        conf_instance_value(instance, service, name, &text, &ignored) &&
+        (span_is_empty(value) ? text.length > 0
+                              : span_equals_ascii_nocase(buffer_span(&text), value));
+    buffer_release(&text);
+    return is_there;
+}
+
+static bool demands_tls(const struct conf_instance *instance, const struct conf_service *service)
+{
+    const struct span level = SPAN("smtpd_tls_security_level");
+    return has_value(instance, service, SPAN("smtpd_tls_wrappermode"), SPAN("yes")) ||
+           has_value(instance, service, level, SPAN("encrypt")) ||
+           (!has_value(instance, service, level, span_empty()) &&
+            has_value(instance, service, SPAN("smtpd_enforce_tls"), SPAN("yes")));
+}
+
+static bool has_certificate(const struct conf_instance *instance,
+                            const struct conf_service *service)
+{
+    static const struct span names[] = {
+        SPAN_LITERAL("smtpd_tls_chain_files"), SPAN_LITERAL("smtpd_tls_cert_file"),
+        SPAN_LITERAL("smtpd_tls_eccert_file"), SPAN_LITERAL("tls_server_sni_maps")};
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+        if (has_value(instance, service, names[i], span_empty()))
+            return true;
+    return false;
+}
+
+/* submitd does so from the start, before anybody has made a certificate. */
+void tls_check_services(const struct conf_instance *instance, struct conf_notices *notices)
+{
+    for (size_t i = 0; i < instance->master.service_count; i++) {
+        const struct conf_service *service = &instance->master.services[i];
+        if (span_equals(service->program, SPAN("smtpd")) && demands_tls(instance, service) &&
+            !has_certificate(instance, service))
+            conf_notice_add(notices, CONF_NOTICE_WARNING,
+                            "%.*s, line %u: %.*s demands TLS and has no certificate, so that it "
+                            "serves nobody: smtpd_tls_chain_files names files with a key and its "
+                            "certificates",
+                            SPAN_PRINTF(instance->master.file), service->line,
+                            SPAN_PRINTF(span_first(conf_service_name(service), SHOWN_MAX_BYTES)));
+    }
+}

@@ -1,8 +1,8 @@
 /* tls/sessions - TLS sessions that may be resumed, by whatever their connection has to be like.
  * Bounded; the longest unused go first. A ticket of TLS 1.3 is used again until there is a newer
- * one: that it can be told to be the same client (RFC 8446 appendix C.4) is no secret of a mail
- * server, and some servers send none when a session is resumed. Interface: tls_sessions_put(),
- * tls_sessions_take(). Callers: tls/client. */
+ * one: that the client can be told to be the same (RFC 8446 appendix C.4) is no secret of a mail
+ * server's, and some servers send none when a session is resumed.
+ * Interface: tls_sessions_put(), tls_sessions_take(). Callers: tls/client. */
 #ifndef TLS_SESSIONS_H
 #define TLS_SESSIONS_H
 

@@ -3,27 +3,11 @@
 
 #include "address/mailbox.h"
 #include "base/ascii.h"
+#include "base/tag_list.h"
 
-enum { EXTENSION_NAME_MAX_BYTES = 32 };
-
-#define VERSION "v=TLSRPTv1"
 #define MAILTO "mailto:"
 
-static bool is_extension_name(struct span text)
-{
-    for (size_t i = 0; i < text.length; i++)
-        if (!ascii_is_alnum(text.bytes[i]) && (i == 0 || !span_byte_is_one_of(text, i, "_-.", 3)))
-            return false;
-    return text.length > 0 && text.length <= EXTENSION_NAME_MAX_BYTES;
-}
-
-static bool is_extension_value(struct span text)
-{
-    for (size_t i = 0; i < text.length; i++)
-        if (!ascii_is_print(text.bytes[i]) || span_byte_is_one_of(text, i, " =;", 3))
-            return false;
-    return text.length > 0;
-}
+static const struct span version = SPAN_LITERAL("v=TLSRPTv1");
 
 /* RFC 3986 characters; "!" and ";" would have to be encoded (";" has ended the field). */
 static bool is_uri(struct span text)
@@ -55,25 +39,18 @@ static bool is_list(struct span uris)
 
 enum parse_result tlsrpt_record_parse(struct span text, struct span *uris)
 {
-    struct span rest, field, name, value, found = span_empty();
-    if (!span_split_once(text, ';', &field, &rest) || !span_starts_with(field, SPAN(VERSION)) ||
-        !span_equals(span_trim_spaces(field), SPAN(VERSION)))
+    struct span rest, name, value, found = span_empty();
+    enum tag_list_step step;
+    if (!tag_list_begin(text, version, &rest))
         return PARSE_MALFORMED;
-    /* One delimiter may stand at the end; two in a row hold no field between them. */
-    while (!span_is_empty(span_trim_spaces(rest))) {
-        (void)span_split_once(rest, ';', &field, &rest);
-        if (!span_split_once(span_trim_spaces(field), '=', &name, &value))
+    while ((step = tag_list_next(&rest, &name, &value)) == TAG_LIST_TAG) {
+        const bool is_ours = span_equals(name, SPAN("rua"));
+        if (is_ours ? !is_list(value) : !tag_list_is_extension(name, value))
             return PARSE_MALFORMED;
-        if (span_equals(name, SPAN("rua"))) {
-            if (!is_list(value))
-                return PARSE_MALFORMED;
-            if (span_is_empty(found))
-                found = value;
-        } else if (!is_extension_name(name) || !is_extension_value(value)) {
-            return PARSE_MALFORMED;
-        }
+        if (is_ours && span_is_empty(found))
+            found = value;
     }
-    if (span_is_empty(found))
+    if (step == TAG_LIST_MALFORMED || span_is_empty(found))
         return PARSE_MALFORMED;
     *uris = found;
     return PARSE_OK;
@@ -81,14 +58,7 @@ enum parse_result tlsrpt_record_parse(struct span text, struct span *uris)
 
 enum parse_result tlsrpt_record_choose(const struct span *texts, size_t count, struct span *uris)
 {
-    const struct span *chosen = NULL;
-    for (size_t i = 0; i < count; i++) {
-        if (!span_starts_with(texts[i], SPAN(VERSION ";")))
-            continue;
-        if (chosen)
-            return PARSE_MALFORMED;
-        chosen = &texts[i];
-    }
+    const struct span *chosen = tag_list_choose(texts, count, version);
     return chosen ? tlsrpt_record_parse(*chosen, uris) : PARSE_MALFORMED;
 }
 

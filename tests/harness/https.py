@@ -4,9 +4,12 @@ records a test may change while it runs.
 Callers: tests/stsd, tests/reportd, tests/system."""
 
 import http.server
+import os
 import pathlib
+import socket
 import socketserver
 import ssl
+import struct
 import subprocess
 import threading
 
@@ -48,11 +51,13 @@ class Authority:
 
 
 class Answer:
-    """What a host answers with. before: called first, to be slow."""
+    """What a host answers with. before: called first, to be slow. raw: yields all that is sent, and the
+    connection is cut off where it ends."""
 
-    def __init__(self, body=b"", status=200, content_type="text/plain", headers=(), before=None):
+    def __init__(self, body=b"", status=200, content_type="text/plain", headers=(), before=None, raw=None):
         self.body = body.encode() if isinstance(body, str) else body
         self.status, self.content_type, self.headers, self.before = status, content_type, headers, before
+        self.raw, self.sent_bytes = raw, 0
 
 
 class Server:
@@ -67,6 +72,15 @@ class Server:
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
+            def _send_raw(self, answer):
+                try:
+                    for piece in answer.raw():
+                        self.wfile.write(piece)
+                        answer.sent_bytes += len(piece)
+                finally:   # without TLS's good-bye
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    os.close(self.connection.detach())
+
             def _answer(self):
                 host = self.headers.get("Host", "").split(":")[0]
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -74,6 +88,10 @@ class Server:
                 answer = server.answers.get(host, Answer("nothing here\n", status=404))
                 if answer.before:
                     answer.before()
+                if answer.raw:
+                    self.close_connection = True
+                    self._send_raw(answer)
+                    return
                 self.send_response(answer.status)
                 self.send_header("Content-Type", answer.content_type)
                 self.send_header("Content-Length", str(len(answer.body)))
@@ -95,8 +113,8 @@ class Server:
                 try:
                     with contexts[None].wrap_socket(request, server_side=True) as stream:
                         self.RequestHandlerClass(stream, client_address, self)
-                except (OSError, ssl.SSLError):
-                    pass  # a client that does not trust us
+                except (OSError, ValueError):
+                    pass  # a client that does not trust us, or has heard enough
 
             def shutdown_request(self, request):
                 self.close_request(request)

@@ -61,7 +61,7 @@ void write_certificate(const char *path, X509 *certificate)
 void write_chain(const char *path, const char *kind, const char *name)
 {
     EVP_PKEY *key = make_key(kind);
-    X509 *certificate = make_certificate(key, name, 86400);
+    X509 *certificate = make_certificate(key, name, 30 * 86400);
     write_key(path, key, NULL);
     write_certificate(path, certificate);
     X509_free(certificate);

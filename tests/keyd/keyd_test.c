@@ -490,6 +490,19 @@ static void test_one_of_two(void **state)
     vault_destroy(&empty);
 }
 
+static void test_reminder(void **state)
+{
+    (void)state;
+    enum { DAY_S = 86400 };
+    const time_t now = time(NULL);
+    write_chain(path_of("own"), "P-256", "own"); /* for thirty days */
+    start(path_of("own"), "", "");
+    vault_remind(&vault, now + 22 * DAY_S);
+    assert_int_equal(logged.batch.length, 0);
+    vault_remind(&vault, now + 24 * DAY_S);
+    assert_true(is_logged("service smtp: the certificate \"own\", good until 20"));
+}
+
 static void test_no_key(void **state)
 {
     (void)state;
@@ -636,6 +649,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_keyd_restarts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_of_two, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_reminder, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_key, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_other_keys, set_up, tear_down),

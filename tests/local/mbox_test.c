@@ -71,10 +71,10 @@ static int set_up(void **state)
                               .original_recipient = SPAN("list@example.org"),
                               .delivered_to = SPAN("user@example.org"),
                               .path = fixture->path,
-                              .locks = MBOX_LOCK_FCNTL | MBOX_LOCK_FLOCK | MBOX_LOCK_DOTLOCK,
-                              .lock_attempts = 2,
-                              .lock_delay_ms = 10,
-                              .stale_lock_ms = 500000,
+                              .locks = {.kinds = FILELOCK_FCNTL | FILELOCK_FLOCK | FILELOCK_DOTLOCK,
+                                        .attempts = 2,
+                                        .delay_ms = 10,
+                                        .stale_ms = 500000},
                               .must_be_owner = true};
     *state = fixture;
     return 0;
@@ -216,7 +216,7 @@ static void locks_of_others(void **state)
     (void)snprintf(lock, sizeof(lock), "%s.lock", fixture->path);
     assert_int_equal(close(open(lock, O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
     expect_failure(fixture, OUTCOME_TEMPORARY, "create its lock file");
-    fixture->request.stale_lock_ms = -1; /* older than that it is */
+    fixture->request.locks.stale_ms = -1; /* older than that it is */
     expect_delivered(fixture);
     expect_file(fixture, MESSAGE MESSAGE);
     assert_int_equal(access(lock, F_OK), -1);

@@ -44,6 +44,7 @@ static void test_life_of_a_policy(void **state)
     assert_span_is("policy", cache_policy(entry, NOW), POLICY);
     assert_false(cache_is_check_due(&cache, entry, NOW + CHECK - 1));
     assert_true(cache_is_check_due(&cache, entry, NOW + CHECK));
+    assert_true(cache_is_check_due(&cache, entry, NOW - 1)); /* of a clock that went back */
     assert_false(cache_is_fetch_due(&cache, entry, SPAN("1"), NOW + REFRESH - 1));
     assert_true(cache_is_fetch_due(&cache, entry, SPAN("2"), NOW));
     assert_true(cache_is_fetch_due(&cache, entry, SPAN("1"), NOW + REFRESH));

@@ -24,7 +24,8 @@ except ImportError as error:
 DEADLINE_S = float(os.environ.get("POSTHOUSE_TESTS_DEADLINE", "30"))
 POLICY = "version: STSv1\r\nmode: {mode}\r\nmx: mail.{domain}\r\nmx: *.hosts.test\r\nmax_age: {max_age}\r\n"
 DOMAINS = ("good", "testing", "none", "redirect", "missing", "type", "large", "largest", "slow", "malformed", "busy",
-           "changed", "renamed", "ends", "gone", "long", "two-records", "bad-record", "down", "fetched", "silent")
+           "changed", "renamed", "ends", "gone", "long", "two-records", "bad-record", "down", "fetched", "silent",
+           "headers", "body", "drip", "cut", "reset")
 
 
 def policy(domain, mode="enforce", max_age=86400):
@@ -180,7 +181,7 @@ def a_record_in_several_strings(world):
 def fails(world, name, failure, reason, **answer):
     world.announce(name)
     if answer:
-        answer = {"body": policy(name), **answer}
+        answer = {"body": policy(name), **answer}  # of no use to one that is sent raw
         world.server.answers[f"mta-sts.{name}.test"] = https.Answer(**answer)
     same(world.ask(name, "anybody.test"), ("none", "", failure, "yes"))
     assert re.search(reason, world.reason), world.reason
@@ -229,6 +230,40 @@ def at_most_64_kilobytes(world):
 @test
 def too_slow(world):
     fails(world, "slow", "sts-policy-fetch-error", "time|Time", before=lambda: time.sleep(30))
+
+
+def forever(piece, first=b""):
+    yield first
+    while True:
+        yield piece
+
+
+def dripping(text):
+    for byte in text:
+        yield bytes([byte])
+        time.sleep(0.1)
+
+
+@test
+def answers_without_end(world):
+    """Neither header fields nor a body nor time."""
+    ok = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+    fails(world, "headers", "sts-policy-fetch-error", ".", raw=lambda: forever(b"X-%s: y\r\n" % (b"x" * 1000), ok))
+    assert world.server.answers["mta-sts.headers.test"].sent_bytes < 4 << 20
+    fails(world, "body", "sts-policy-invalid", "too long",
+          raw=lambda: forever(b"2710\r\n%s\r\n" % (b"x" * 10000), ok + b"Transfer-Encoding: chunked\r\n\r\n"))
+    assert world.server.answers["mta-sts.body.test"].sent_bytes < 4 << 20
+    fails(world, "drip", "sts-policy-fetch-error", "time|Time", raw=lambda: dripping(ok + b"\r\n" + b"x" * 1000))
+
+
+@test
+def half_a_policy_is_none(world):
+    """What is cut off might have gone on with another host."""
+    ok = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+    whole = policy("cut").encode()
+    fails(world, "cut", "sts-policy-fetch-error", ".",
+          raw=lambda: iter([ok + b"Content-Length: %d\r\n\r\n" % (len(whole) + 20) + whole]))
+    fails(world, "reset", "sts-policy-fetch-error", ".", raw=lambda: iter([ok + b"\r\n" + whole]))
 
 
 @test

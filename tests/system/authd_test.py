@@ -4,13 +4,16 @@ locked out, what happens when a database is away; and real peers on both sides o
 import base64
 import json
 import os
+import re
 import smtplib
 import socket
+import sqlite3
+import subprocess
 import time
 
 import pytest
 
-from harness import https, more_peers, peers
+from harness import databases, https, more_peers, peers
 from harness.authentication import Asker, encode, encode_url, jwt, scram_verifier
 from harness.instance import free_port, wait_until
 from limits_test import pid_of
@@ -388,3 +391,255 @@ def test_tokens_that_are_asked_about(authenticating, workspace, tmp_path):
     finally:
         server.stop()
         names.stop()
+
+
+# ---- kinds of databases ----
+
+def sqlite_file(one, query, update=""):
+    """A database of users and the file that says how to ask it."""
+    path = one.directory / "accounts" / "users.db"
+    path.parent.mkdir(exist_ok=True)
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE users (name TEXT PRIMARY KEY, password TEXT, closed INTEGER DEFAULT 0)")
+        database.execute("CREATE TABLE passwords (name TEXT, app TEXT, scope TEXT, password TEXT)")
+        database.executemany("INSERT INTO users (name, password, closed) VALUES (?, ?, ?)", [
+            ("ann", "{PLAIN}secret", 0), ("o'neill", "{PLAIN}secret", 0), ("closed", "{PLAIN}secret", 1),
+            ("empty", None, 0)])
+        database.executemany("INSERT INTO passwords VALUES (?, ?, ?, ?)", [
+            ("ann", None, None, "{PLAIN}secret"), ("ann", "phone", "imap", "{PLAIN}phone"),
+            ("ann", "desk", "smtp", "{PLAIN}desk")])
+    configuration = one.etc / "auth-sqlite.cf"
+    configuration.write_text(f"# accounts\ndbname = {path}\nquery = {query}\n{update}")
+    configuration.chmod(0o600)      # root reads it before the workers become what they are
+    for file in (path.parent, path):
+        os.chmod(file, 0o777 if file == path.parent else 0o666)
+    return f"sqlite:{configuration}"
+
+
+def test_sqlite(authenticating, make_instance):
+    one = authenticating()
+    one.tolerate("auth.database_unavailable")
+    one.set(auth_databases=sqlite_file(
+        one, "SELECT password, closed AS nologin FROM users WHERE name = '%u'"))
+    one.reload()
+    with connected(one) as asker:
+        assert asker.plain("ann", "secret")[0] == "OK"
+        assert asker.scram("ann", "secret")[0] == "OK"
+        assert asker.plain("ann", "wrong")[1] == ["user=ann"]
+        assert asker.plain("o'neill", "secret") == ("OK", ["user=o'neill"])
+        assert asker.plain("' OR name = 'ann", "secret")[0] == "FAIL"
+        assert asker.plain("closed", "secret")[1][-1] == "user_disabled"
+        assert asker.plain("empty", "")[0] == "FAIL"
+        assert asker.plain("nobody", "secret")[1] == ["user=nobody"]
+    one.set(auth_databases=one.settings["auth_databases"].replace("auth-sqlite", "auth-apps"))
+    apps = one.etc / "auth-apps.cf"
+    apps.write_text((one.etc / "auth-sqlite.cf").read_text().replace(
+        "SELECT password, closed AS nologin FROM users",
+        "SELECT password, app AS app_name, scope AS app_scope FROM passwords"))
+    one.reload()
+    with connected(one) as asker:
+        assert asker.plain("ann", "secret")[0] == "OK"
+        assert asker.plain("ann", "desk")[0] == "OK"
+        assert asker.plain("ann", "phone")[0] == "FAIL"
+        assert asker.plain("ann", "phone", service="imap")[0] == "OK"
+    one.wait_for_log("app_password=phone")
+    apps.write_text("dbname = /nowhere.db\nquery = SELECT password\nquerry = x\n")
+    one.reload()
+    with connected(one) as asker:
+        assert asker.plain("ann", "secret")[1][-1] == "temp"
+    one.wait_for_log(r"auth\.database_unavailable: database=sqlite:\S+ reason=\".*line 3: this means nothing here\"")
+
+
+def test_passwords_get_stronger_when_their_users_log_in(authenticating):
+    one = authenticating()
+    users = one.directory / "accounts" / "passwords"
+    users.parent.mkdir(exist_ok=True)
+    users.write_text("# people\nann:{PLAIN}secret::::::app_password=desk//{PLAIN}desk\nbob:{PLAIN}other\n")
+    owner = uid_of(pid_of(one, "authd"))
+    for file in (users.parent, users):
+        os.chown(file, owner, owner)
+    users.chmod(0o640)
+    one.set(auth_databases=f"passwd-file:{users}", auth_password_upgrade="SHA512-CRYPT",
+            auth_password_upgrade_cost="6000")
+    one.reload()
+    with connected(one) as asker:
+        assert asker.plain("ann", "wrong")[0] == "FAIL"
+        assert users.read_text().startswith("# people\nann:{PLAIN}secret:")
+        assert asker.plain("ann", "secret")[0] == "OK"
+        assert asker.plain("ann", "desk")[0] == "OK"
+        lines = users.read_text().splitlines()
+        assert re.fullmatch(r"ann:\{SHA512-CRYPT\}\$6\$rounds=6000\$\S+::::::app_password=desk//"
+                            r"\{SHA512-CRYPT\}\$6\$rounds=6000\$\S+", lines[1])
+        assert lines[2] == "bob:{PLAIN}other"
+        assert (users.stat().st_mode & 0o777, users.stat().st_uid) == (0o640, owner)
+        assert asker.plain("ann", "secret")[0] == "OK"
+        assert asker.plain("ann", "desk")[0] == "OK"
+        assert users.read_text().splitlines() == lines
+    configuration = sqlite_file(one, "SELECT password FROM users WHERE name = '%u'",
+                                "update_query = UPDATE users SET password = '%w' WHERE name = '%u' "
+                                "AND password = '%o'\n")
+    one.set(auth_databases=configuration)
+    one.reload()
+    with connected(one) as asker:
+        for _ in range(2):
+            assert asker.plain("o'neill", "secret")[0] == "OK"
+    with sqlite3.connect(one.directory / "accounts" / "users.db") as database:
+        stored = dict(database.execute("SELECT name, password FROM users"))
+    assert stored["o'neill"].startswith("{SHA512-CRYPT}") and stored["ann"] == "{PLAIN}secret"
+
+
+def uid_of(pid):
+    return os.stat(f"/proc/{pid}").st_uid
+
+
+@pytest.mark.own_machine
+def test_accounts_of_the_system(authenticating, workspace):
+    stored = subprocess.run(["openssl", "passwd", "-6", "secret"], check=True, capture_output=True,
+                            text=True).stdout.strip()
+    passwd, shadow = (open(path, encoding="utf-8").read() for path in ("/etc/passwd", "/etc/shadow"))
+    peers.replace_file("/etc/passwd", passwd + "".join(
+        f"{name}:x:{57600 + i}:{57600 + i}::/nonexistent:/bin/false\n"
+        for i, name in enumerate(("sysann", "syslocked", "sysold"))), workspace)
+    peers.replace_file("/etc/shadow", shadow + f"sysann:{stored}:19000:0:99999:7:::\n"
+                       f"syslocked:!{stored}:19000:0:99999:7:::\nsysold:{stored}:19000:0:99999:7::100:\n", workspace)
+    os.chmod("/etc/shadow", 0o600)
+    peers.replace_file("/etc/pam.d/other", "auth required pam_unix.so\naccount required pam_unix.so\n", workspace)
+    one = authenticating(auth_databases="shadow", auth_worker_count="2", auth_user_failure_limit="0")
+    for database in ("shadow", "pam:posthouse-test"):
+        one.set(auth_databases=database)
+        one.reload()
+        with connected(one) as asker:
+            assert asker.plain("sysann", "secret") == ("OK", ["user=sysann"]), database
+            assert asker.plain("sysann", "wrong") == ("FAIL", ["user=sysann"]), database
+            assert asker.plain("syslocked", "secret")[0] == "FAIL", database
+            assert asker.plain("sysold", "secret")[1] == ["user=sysold", "pass_expired"], database
+            assert asker.plain("sysnobody", "secret") == ("FAIL", ["user=sysnobody"]), database
+            assert asker.plain("root", "")[0] == "FAIL", database
+
+
+# ---- the command ----
+
+def make_password(one, *arguments, password="secret"):
+    return one.run("posthouse", "password", *arguments, config=False, stdin=password + "\n")
+
+
+def test_posthouse_password(authenticating):
+    one = authenticating(users="")
+    schemes = make_password(one, "-l").stdout.split()
+    assert {"YESCRYPT", "BLF-CRYPT", "SHA512-CRYPT", "SCRAM-SHA-256", "PLAIN"} <= set(schemes)
+    made = {scheme: make_password(one, "-s", scheme).stdout.strip() for scheme in schemes}
+    (one.etc / "passwords").write_text("".join(f"{scheme.lower()}:{stored}\n" for scheme, stored in made.items()))
+    with Asker(reached(one)) as asker:
+        for scheme, stored in made.items():
+            assert stored.startswith("{" + scheme + "}"), stored
+            assert asker.plain(scheme.lower(), "secret")[0] == "OK", scheme
+            assert asker.plain(scheme.lower(), "Secret", address="127.0.0.1")[0] == "FAIL", scheme
+            assert make_password(one, "-t", stored).stdout == "yes\n"
+            assert make_password(one, "-t", stored, password="other").returncode == 1
+        assert asker.scram("scram-sha-256", "secret")[0] == "OK"
+    assert make_password(one).stdout.startswith("{YESCRYPT}$y$")
+    assert make_password(one, "-s", "SHA512-CRYPT", "-r", "7000").stdout.startswith("{SHA512-CRYPT}$6$rounds=7000$")
+    assert make_password(one, "-s", "NOSUCH").returncode == 1
+    assert make_password(one, "-t", "{NOSUCH}x").returncode == 1
+    assert make_password(one, "extra").returncode == 2
+    assert make_password(one, password="").returncode == 1
+
+
+# ---- servers of accounts ----
+
+def ask_server(authenticating, server, kind, configuration, **settings):
+    """People get in; while the server is away they are told to try later, and then get in again."""
+    one = authenticating(auth_default_scheme="PLAIN", auth_user_failure_limit="0", **settings)
+    one.tolerate("auth.database")
+    file = one.etc / f"{kind}.cf"
+    file.write_text(configuration)
+    file.chmod(0o600)
+    one.set(auth_databases=f"{kind}:{file}")
+    one.reload()
+    with connected(one) as asker:
+        for _ in range(2):
+            assert asker.plain("ann", "secret") == ("OK", ["user=ann"])
+            assert asker.plain("o'neill", "secret") == ("OK", ["user=o'neill"])
+            assert asker.plain("ann", "wrong") == ("FAIL", ["user=ann"])
+            assert asker.plain("nobody", "secret") == ("FAIL", ["user=nobody"])
+            assert asker.plain("*", "secret") == ("FAIL", ["user=*"])
+            assert asker.plain("x' OR name = 'ann", "secret")[0] == "FAIL"
+            assert asker.plain("ann)(uid=*", "secret")[0] == "FAIL"
+        server.stop()
+        assert asker.plain("ann", "secret") == ("FAIL", ["user=ann", "temp"])
+        one.wait_for_log(rf"error: auth\.database_unavailable: database={kind}:\S+ reason=")
+        server.start()
+        assert asker.plain("ann", "secret")[0] == "OK"
+        assert asker.plain("ann", "wrong")[1] == ["user=ann"]
+    assert "letmein" not in one.log()
+    return one
+
+
+@pytest.mark.skipif(not databases.have("postgresql"), reason="no PostgreSQL")
+def test_postgresql(authenticating, workspace):
+    with databases.Postgres(workspace / "postgresql") as server:
+        one = ask_server(authenticating, server, "pgsql", server.configuration(),
+                         auth_password_upgrade="SHA256-CRYPT")
+        one.wait_for_log(r"auth\.password_upgraded: database=pgsql:\S+ user=ann scheme=SHA256-CRYPT")
+
+
+@pytest.mark.skipif(not databases.have("mariadb"), reason="no MariaDB")
+def test_mariadb(authenticating, workspace):
+    with databases.MariaDb(workspace / "mariadb") as server:
+        ask_server(authenticating, server, "mysql", server.configuration())
+
+
+@pytest.mark.skipif(not databases.have("slapd"), reason="no OpenLDAP")
+@pytest.mark.parametrize("bind", [False, True])
+def test_ldap(authenticating, workspace, bind):
+    with databases.Slapd(workspace / f"slapd-{bind}") as server:
+        one = ask_server(authenticating, server, "ldap", server.configuration(bind))
+        with connected(one) as asker:
+            assert asker.plain("ann", "")[0] == "FAIL"      # to a directory that would be nobody, and welcome
+            assert asker.scram("ann", "secret")[0] == ("FAIL" if bind else "OK")
+
+
+# ---- where secrets are ----
+
+def memory_of(pid):
+    """All that can be read of a process."""
+    found = []
+    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            place, rights = line.split()[:2]
+            begin, end = (int(part, 16) for part in place.split("-"))
+            if "r" not in rights or line.endswith(("[vvar]\n", "[vsyscall]\n", "[vvar_vclock]\n")):
+                continue
+            try:
+                memory.seek(begin)
+                found.append(memory.read(end - begin))
+            except (OSError, OverflowError):
+                pass
+    return b"".join(found)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="reads the memory of others")
+def test_secrets_stay_where_they_are_used(authenticating):
+    hashed = subprocess.run(["openssl", "passwd", "-6", "-salt", "pepperandsalt", "Blumenkohl7"], check=True,
+                            capture_output=True, text=True).stdout.strip()
+    verifier = scram_verifier("Rosenkohl9")
+    one = authenticating(users=f"ann:{{SHA512-CRYPT}}{hashed}\nbob:{{SCRAM-SHA-256}}{verifier}\n",
+                         smtpd_sasl_auth_enable="yes")
+    secrets = {"hash": hashed.split("$")[3].encode(), "verifier": verifier.split(",")[3].encode(),
+               "password": b"Blumenkohl7"}
+    with Asker(reached(one)) as asker:
+        for _ in range(3):
+            assert asker.plain("ann", "Blumenkohl7")[0] == "OK"
+            assert asker.scram("bob", "Rosenkohl9")[0] == "OK"
+    with smtplib.SMTP(one.address, one.port, timeout=30) as client:
+        client.ehlo("client.example")
+        client.login("ann", "Blumenkohl7")
+        worker = children_of(children_of(pid_of(one, "authd"))[0])[0]
+        assert secrets["hash"] in memory_of(worker)     # there it belongs, and this test sees it
+        for program in ("smtpd", "qmgr", "addrd", "limitd", "logd"):
+            text = memory_of(pid_of(one, program))
+            assert len(text) > 1 << 20
+            assert [name for name in ("hash", "verifier") if secrets[name] in text] == [], program
+        # The process that parses what clients say has seen the password, and has it no more.
+        assert secrets["hash"] not in memory_of(pid_of(one, "authd"))
+        assert secrets["password"] not in memory_of(pid_of(one, "authd"))

@@ -264,6 +264,14 @@ def test_one_of_two_is_broken(keys):
     assert subject_of(s_client(one)) == "mx.here.test"
 
 
+def test_soon_over(keys):
+    one = keys()
+    make_chain(one.keys, "short", days="3")
+    start(one, smtpd_tls_chain_files=one.keys / "short.pem")
+    one.wait_for_log(r'keyd.*: the certificate "mx.here.test", good until .*: renew it; then run')
+    assert subject_of(s_client(one)) == "mx.here.test"
+
+
 def test_names_are_checked(keys):
     one = keys()
     own = make_chain(one.keys, "own")

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from harness import log_shapes, more_peers
+from harness import log_shapes, more_peers, sink as sinks
 from harness.instance import small_message, wait_until
 from harness.more_peers import fail2ban
 from limits_test import Client
@@ -127,3 +127,31 @@ def test_fail2ban(finished):
 def test_every_line_has_a_shape_of_postfix(finished):
     unknown = log_shapes.unknown_lines(finished.instance.log())
     assert not unknown, "\n".join(unknown)
+
+
+def test_debug_peer_list(make_instance):
+    """What is said with hosts on the list is logged, in both directions, but for passwords."""
+    with sinks.Sink(extensions=("PIPELINING",)) as sink:
+        one = make_instance("here", users=["you@here.test"], settings={
+            "relayhost": f"[127.0.0.1]:{sink.port}", "debug_peer_list": "127.0.0.0/8"}).start()
+        with one.client() as client:
+            client.ehlo()
+            client.docmd("AUTH PLAIN c2VjcmV0")
+        one.send("you@there.test")
+        one.wait_for_empty_queue()
+        for text in (r"smtpd\[\d+\]: < unknown\[127\.0\.0\.1\]: (?i:MAIL FROM):<sender@client\.example>",
+                     r"smtpd\[\d+\]: > unknown\[127\.0\.0\.1\]: 250 2\.1\.5 Ok$",
+                     r"smtpd\[\d+\]: > unknown\[127\.0\.0\.1\]: 250-PIPELINING$",
+                     r"smtpd\[\d+\]: < unknown\[127\.0\.0\.1\]: AUTH \.\.\.$",
+                     rf"smtp\[\d+\]: > 127\.0\.0\.1\[127\.0\.0\.1\]:{sink.port}: MAIL FROM:<sender@client\.example>",
+                     rf"smtp\[\d+\]: < 127\.0\.0\.1\[127\.0\.0\.1\]:{sink.port}: 250 PIPELINING$"):
+            one.wait_for_log(text)
+        assert "c2VjcmV0" not in one.log()
+
+
+def test_hosts_that_are_not_on_the_list(make_instance):
+    one = make_instance("here", users=["you@here.test"], settings={"debug_peer_list": "192.0.2.1"}).start()
+    one.send("you@here.test")
+    one.wait_for_mail("you@here.test")
+    one.wait_for_log("disconnect from")
+    assert not re.search(r"smtpd\[\d+\]: [<>] ", one.log())

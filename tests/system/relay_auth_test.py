@@ -4,6 +4,7 @@ import base64
 import os
 import pathlib
 import re
+import socket
 import subprocess
 import types
 
@@ -77,6 +78,16 @@ def test_tokens(relay, mechanism):
         assert server.messages[0][0] == "u@example.com"
         assert f"AUTH {mechanism}" in server.commands
         assert max(map(len, server.commands)) > 512
+
+
+@pytest.mark.parametrize("mechanism", ["XOAUTH2", "OAUTHBEARER"])
+def test_a_token_that_is_refused(relay, mechanism):
+    with AuthenticatingServer([mechanism], {"u@example.com": TOKEN}) as server:
+        one = relay(server, {"127.0.0.1": "u@example.com:b2xk"})
+        queue_id = one.send("friend@there.test")
+        deferral(one, queue_id, r"SASL authentication failed; server .* said: 535 5\.7\.8 .*", "4.7.8")
+        one.wait_for_log(r'warning: 127\.0\.0\.1\[127\.0\.0\.1\]:\d+: SASL authentication: '
+                         r'\{"status":"invalid_token","scope":"mail"\}$')
 
 
 def test_the_strongest_mechanism_is_taken(relay):
@@ -269,6 +280,18 @@ def test_passwords_for_verified_servers_only(relay, certificate):
         one.wait_for_log(rf"{queue_id}: to=<friend@there\.test>, .*status=sent ")
 
 
+def test_a_table_that_hangs(relay):
+    with provider(["PLAIN"]) as server, socket.create_server(("127.0.0.1", 0)) as silent:
+        one = relay(server)
+        one.set(smtp_sasl_password_maps=f"tcp:127.0.0.1:{silent.getsockname()[1]}", auth_database_timeout="1s")
+        one.reload()
+        queue_id = one.send("friend@there.test")
+        deferral(one, queue_id, r"SASL authentication failed; cannot authenticate to server .*", "4.3.0")
+        one.set(smtp_sasl_password_maps="inline:{127.0.0.1=other:0ther}")
+        one.reload()
+        one.wait_for_log(rf"{queue_id}: to=<friend@there\.test>, .*status=sent ")
+
+
 def test_lmtp(make_instance):
     with provider(["SCRAM-SHA-1"], lmtp=True) as server:
         one = make_instance("here", users=["you@here.test"], services="store unix - - y - - lmtp\n", settings={
@@ -297,39 +320,44 @@ def parent_of(pid):
     return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
+def parts_of_authd(one):
+    """The dispatcher, the keeper below it, and the processes below that, as sets."""
+    parents = {pid: parent_of(pid) for pid in running(one.programs, "authd")}
+    keepers = {pid for pid, parent in parents.items() if parent in parents and parents[parent] not in parents}
+    return ({pid for pid, parent in parents.items() if parent not in parents}, keepers,
+            {pid for pid, parent in parents.items() if parent in keepers})
+
+
 def test_whoever_runs_exchanges_may_die(relay):
     with provider(["SCRAM-SHA-256"]) as server:
         one = relay(server, smtp_connection_cache_on_demand="no")
+        one.tolerate("authd|killed by signal 9|starting over")
         one.send("friend@there.test")
         wait_until(lambda: len(server.messages) == 1, "the mail is there")
-        parents = {pid: parent_of(pid) for pid in running(one.programs, "authd")}
-        [authd] = [pid for pid, parent in parents.items() if parent not in parents]
-        serving = [pid for pid, parent in parents.items() if parents.get(parent) in parents]
-        assert serving
-        one.tolerate("killed by signal 9")
-        for pid in serving:
-            os.kill(pid, 9)
-        one.send("friend@there.test")
-        wait_until(lambda: len(server.messages) == 2, "the mail is there")
-        os.kill(authd, 9)
-        one.send("friend@there.test")
-        wait_until(lambda: len(server.messages) == 3, "the mail is there")
+        for count, part in enumerate((2, 0, 1), 2):
+            victims = wait_until(lambda which=part: parts_of_authd(one)[which], "it runs")
+            for pid in victims:
+                os.kill(pid, 9)
+            one.send("friend@there.test")
+            wait_until(lambda wanted=count: len(server.messages) == wanted, "the mail is there")
+        one.wait_for_log("the process for passwords of other servers is gone; starting over")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="reads the memory of others")
-@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "CRAM-MD5"])
-def test_passwords_stay_where_they_are_used(relay, mechanism):
+@pytest.mark.parametrize("mechanism, table", [("SCRAM-SHA-256", "hash"), ("CRAM-MD5", "texthash")])
+def test_passwords_stay_where_they_are_used(relay, mechanism, table):
     """Only the process that runs the exchange has ever seen it; that it has shows that the search finds
     what is there."""
     password = "unmistakable-Pa55word"
     forms = [password.encode(), base64.b64encode(f"\0{USER}\0{password}".encode())[-20:]]
     with AuthenticatingServer([mechanism], {USER: password}) as server:
         one = relay(server, {"127.0.0.1": f"{USER}:{password}"})
+        one.set(smtp_sasl_password_maps=f"{table}:{one.etc}/sasl_passwd")
+        one.reload()
         for _ in range(5):
             one.send("friend@there.test")
         wait_until(lambda: len(server.messages) == 5, "all mail is there")
-        parents = {pid: parent_of(pid) for pid in running(one.programs, "authd")}
-        serving = {pid for pid, parent in parents.items() if parents.get(parent) in parents}
+        serving = parts_of_authd(one)[2]
         seen = set()
         for program, pids in processes_of(one.programs).items():
             for pid in pids:

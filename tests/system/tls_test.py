@@ -222,6 +222,14 @@ def test_new_sessions_have_a_rate(protected):
     one.wait_for_log(r"warning: Refusing STARTTLS request from unknown\[127\.0\.0\.1\] for service ")
 
 
+def test_who_demands_tls_needs_a_certificate(make_instance):
+    one = make_instance("here", settings={"smtpd_tls_security_level": "encrypt"})
+    assert re.search(r"warning: .*master\.cf, line 1: 127\.0\.0\.1:\d+ demands TLS and has no certificate",
+                     one.run("posthouse", "check").stderr)
+    one.set(smtpd_tls_security_level="may")
+    assert "demands TLS" not in one.run("posthouse", "check").stderr
+
+
 # ---- certificates of clients
 
 def test_client_certificates_relay(protected):

@@ -179,7 +179,8 @@ def test_sessions_are_counted(make_instance, world, programs, workspace):
             one.send("friend@far.test")
             one.wait_for_empty_queue()
         data = pathlib.Path(one.settings["data_directory"]) / "reportd"
-        wait_until(lambda: any(b"far.test" in path.read_bytes() for path in data.iterdir()), "sessions are written down")
+        wait_until(lambda: any(b"far.test" in path.read_bytes() for path in data.iterdir()),
+                   "sessions are written down")
         [reporter] = [pid for pid in processes_of(programs)["reportd"]]
         os.kill(reporter, signal.SIGKILL)
         dial.set(DAY_S)
@@ -191,5 +192,6 @@ def test_sessions_are_counted(make_instance, world, programs, workspace):
     assert policy["summary"]["total-failure-session-count"] >= 1
     [failure] = policy["failure-details"]
     assert failure["result-type"] == "starttls-not-supported"
+    assert failure["sending-mta-ip"] == "127.0.0.1" and failure["receiving-mx-helo"]
     assert failure["receiving-mx-hostname"] == "mx.far.test" and failure["receiving-ip"] == "127.0.0.1"
     assert len(world.server.requests) == 1

@@ -228,3 +228,47 @@ def test_two_instances_stop_apart(make_instance):
     assert two.is_running() and not one.is_running()
     two.send("you@there.test")
     two.wait_for_mail("you@there.test")
+
+
+def test_postlock(make_instance, workspace):
+    """A command runs under the locks of mailbox files; whoever cannot have them is told so."""
+    import fcntl
+    import subprocess
+    one = make_instance("here", settings={"deliver_lock_attempts": "2", "deliver_lock_delay": "1s"})
+    box = workspace / "postlock-box"
+    script = f'test -e {box}.lock && ! flock -n {box} true && exit 7'
+    assert one.run("postlock", "-l", "flock,dotlock", box, "sh", "-c", script).returncode == 7
+    assert box.exists() and not (workspace / "postlock-box.lock").exists()
+    assert one.run("postlock", box, "echo", "-l", "x").stdout == "-l x\n"
+    with open(box, "r+b") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        result = one.run("postlock", "-l", "fcntl", box, "true")
+        assert result.returncode == 75 and "postlock: fatal: cannot lock" in result.stderr
+    (workspace / "postlock-box.lock").touch()
+    result = one.run("postlock", box, "true")
+    assert result.returncode == 75 and "File exists" in result.stderr
+    (workspace / "postlock-box.lock").unlink()
+    assert one.run("postlock", box, "no-such-command-here").returncode == 75
+    assert one.run("postlock", "-l", "prayer", box, "true").returncode == 64
+    with subprocess.Popen(one.argv("postlock", box, "sleep", "60")) \
+            as process:
+        from harness.instance import wait_until
+        wait_until((workspace / "postlock-box.lock").exists, "it is locked")
+        process.terminate()
+    assert process.returncode == -15 and not (workspace / "postlock-box.lock").exists()
+
+
+def test_postkick(make_instance, recording_sink):
+    recording_sink.script["RCPT"] = "450 4.2.0 later"
+    one = make_instance("here", settings={"relayhost": f"[127.0.0.1]:{recording_sink.port}"}).start()
+    one.send("you@there.test")
+    one.wait_for_log("status=deferred")
+    assert one.run("postkick", "public", "pickup", "W").returncode == 0
+    assert one.run("postkick", "public", "qmgr", "IW").returncode == 0
+    for wrong in (("public", "pickup", "D"), ("public", "nobody", "W"), ("secret", "qmgr", "D"), ("public", "qmgr", "")):
+        assert one.run("postkick", *wrong).returncode == 69
+    assert one.run("postkick", "public", "qmgr").returncode == 64
+    recording_sink.script["RCPT"] = "250 2.1.5 Ok"
+    assert one.run("postkick", "public", "qmgr", "DF").returncode == 0
+    one.wait_for_empty_queue()
+    assert recording_sink.recipients() == ["you@there.test"]

@@ -38,6 +38,10 @@
 #define CONF_SHARED_allow_percent_hack CONF_BOOL(allow_percent_hack, "yes", \
     "Rewrite user%domain to user@domain.")
 
+#define CONF_SHARED_debug_peer_list CONF_TEXT(debug_peer_list, "", 0, 4096, \
+    "Names, addresses and networks of hosts with which every line of SMTP that is said is logged, but for passwords.")
+#define CONF_SHARED_debug_peer_level CONF_NUMBER(debug_peer_level, "2", 0, CONF_NUMBER_MAX, \
+    "0: debug_peer_list is not in force.")
 #define CONF_SHARED_parent_domain_matches_subdomains CONF_TEXT(parent_domain_matches_subdomains, \
     "debug_peer_list,fast_flush_domains,mynetworks,permit_mx_backup_networks,qmqpd_authorized_clients,relay_domains,smtpd_access_maps", 0, 4096, \
     "Lists in which example.org also means its subdomains; elsewhere that is written .example.org.")

@@ -173,6 +173,7 @@ static void test_weaker(void **state)
         {"$6$a$b", "SHA512-CRYPT", 0, false},
         {"{CRYPT}$6$a$b", "SHA256-CRYPT", 0, false},
         {"$6$a$b", "SHA512-CRYPT", 100000, true},
+        {"$6$a$b", "SHA512-CRYPT", 5000, false},
         {"$6$rounds=200000$a$b", "SHA512-CRYPT", 100000, false},
         {"{BLF-CRYPT}$2y$05$x", "BLF-CRYPT", 10, true},
         {"{BLF-CRYPT}$2y$12$x", "BLF-CRYPT", 10, false},
