@@ -450,6 +450,8 @@ def test_time_and_priority_go_on(submission):
             send(client, "BY=-20;N MT-PRIORITY=-3", recipient="friend@there.test")
         wait_until(lambda: len(sink.messages) == 2, "both are relayed")
     mails = [line for line in sink.commands if line.upper().startswith("MAIL")]
+    assert sorted(re.search(rb"\tPRIORITY (-?\d);", message.content).group(1) for message in sink.messages) == \
+        [b"-3", b"7"]
     assert any(re.search(r" BY=(600|59\d);R MT-PRIORITY=7$", line) for line in mails), mails
     assert any(re.search(r" BY=-2\d;N MT-PRIORITY=-3$", line) for line in mails), mails
 
