@@ -110,6 +110,8 @@ void smtp_received_append(struct buffer *output, const struct smtp_received *rec
     }
     if (received->tls)
         append_tls_clause(output, received->tls);
+    if (received->has_priority) /* RFC 6710 section 7 */
+        buffer_append_format(output, "\r\n\tPRIORITY %d", received->priority);
     buffer_append_string(output, "; ");
     smtp_date_append(output, received->unix_time_s, received->offset_minutes, received->zone_name);
     buffer_append_string(output, "\r\n");

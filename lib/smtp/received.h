@@ -24,6 +24,8 @@ struct smtp_received_tls {
 };
 
 struct smtp_received {
+    bool has_priority; /* RFC 6710 */
+    int priority;
     bool hides_client;          /* nothing about the client is said */
     struct span user;           /* who it is, to be said; or empty */
     struct span helo;           /* what the client called itself; empty: it did not */

@@ -220,15 +220,15 @@ static struct span full_name(struct smtpsession *session, struct span user)
 static bool take_user(struct login *login)
 {
     struct smtpsession *session = login->session;
-    session->sasl = (struct log_sasl){
-        .method = arena_copy(&session->arena, login->mechanism),
-        .username = full_name(session, login->answer.authorization),
-    };
-    if (session->sasl.method.bytes && session->sasl.username.bytes)
-        return true;
-    session->sasl = (struct log_sasl){.method = span_empty()};
-    session_reply(session, 454, 7, 0, "Temporary authentication failure");
-    return false;
+    const struct span user = full_name(session, login->answer.authorization);
+    const struct span method = arena_copy(&session->arena, login->mechanism);
+    if (!method.bytes || !user.bytes || user.length > QUEUE_TEXT_MAX_BYTES) {
+        session_reply(session, 454, 7, 0, "Temporary authentication failure");
+        return false;
+    }
+    session->sasl = (struct log_sasl){.method = method, .username = user, .sender = span_empty()};
+    session->is_local = session->is_local || session->service->settings.completes_users;
+    return true;
 }
 
 /* SMTP cannot send anything with a success: it goes as a challenge whose response is empty (RFC

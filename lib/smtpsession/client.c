@@ -12,8 +12,9 @@ void session_judge_client(struct smtpsession *session)
     session->peer.port = settings->logs_client_port ? session->port : 0;
     session->is_trusted = ip_network_list_has(&settings->trusted_networks, address);
     /* RFC 6409 section 8: what users send is completed. */
-    session->is_local =
-        settings->submission.is_on || client_list_has(settings->local_clients, name, address);
+    session->is_local = settings->submission.is_on ||
+                        (settings->completes_users && session->sasl.method.length) ||
+                        client_list_has(settings->local_clients, name, address);
     session->may_xclient = client_list_has(settings->xclient_hosts, name, address);
     session->may_xforward = client_list_has(settings->xforward_hosts, name, address);
     session_find_discarded_keywords(session);

@@ -204,6 +204,8 @@ static void begin_header(struct smtpsession *session, struct reception *receptio
     struct smtp_received_tls tls;
     struct buffer tls_details;
     struct smtp_received received = {
+        .has_priority = transaction->parameters.has_priority,
+        .priority = transaction->timing.priority,
         .hides_client = settings->hides_client,
         .user = settings->login.shows_user ? session->sasl.username : span_empty(),
         .helo = session->helo,

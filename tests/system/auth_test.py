@@ -2,14 +2,17 @@
 
 import base64
 import contextlib
+import os
+import signal
 import smtplib
 import socket
 
 import pytest
 
 from harness import more_peers
-from harness.instance import small_message
+from harness.instance import small_message, wait_until
 from harness.more_peers import fail2ban
+from harness.processes import running
 
 STRANGERS = {"mynetworks": "192.0.2.0/24"}
 
@@ -188,3 +191,30 @@ def test_fail2ban_bans_who_guesses_and_nobody_else(make_instance):
             with contextlib.suppress(smtplib.SMTPAuthenticationError):
                 client.login("bob", password)
     assert set(fail2ban(server.log_file, "auth")) == {"127.0.0.2"}
+
+
+@pytest.mark.parametrize("clients, is_completed", [("permit_sasl_authenticated", True), ("192.0.2.1", False)])
+def test_headers_of_users_are_completed(make_instance, clients, is_completed):
+    one = make_instance("here", users=["you@here.test"], settings={
+        **STRANGERS, "smtpd_sasl_auth_enable": "yes", "local_header_rewrite_clients": clients})
+    set_passwords(one)
+    one.start()
+    with smtplib.SMTP(one.address, one.port, timeout=30) as client:
+        client.login("bob", "secret")
+        client.sendmail("bob@here.test", ["you@here.test"], "Subject: bare\r\n\r\nx\r\n")
+    one.wait_for_mail("you@here.test")
+    [message] = one.messages("you@here.test")
+    assert (b"\nmessage-id: <" in message.read_bytes().lower()) == is_completed
+
+
+def test_authd_may_die(server):
+    """What was under way fails for now; the next one is asked."""
+    raw, _ = greet(server)
+    assert raw.say("AUTH LOGIN").startswith("334")
+    for process in running(server.programs, "authd"):
+        os.kill(process, signal.SIGKILL)
+    answer = raw.say(encode("bob"))
+    assert answer.startswith(("454 4.7.0", "334 ")), answer
+    if answer.startswith("334"):
+        raw.say("*")
+    wait_until(lambda: raw.say("AUTH PLAIN " + encode("", "bob", "secret")).startswith("235"), "another has come")

@@ -450,6 +450,8 @@ def test_time_and_priority_go_on(submission):
             send(client, "BY=-20;N MT-PRIORITY=-3", recipient="friend@there.test")
         wait_until(lambda: len(sink.messages) == 2, "both are relayed")
     mails = [line for line in sink.commands if line.upper().startswith("MAIL")]
+    assert sorted(re.search(rb"\tPRIORITY (-?\d);", message.content).group(1) for message in sink.messages) == \
+        [b"-3", b"7"]
     assert any(re.search(r" BY=(600|59\d);R MT-PRIORITY=7$", line) for line in mails), mails
     assert any(re.search(r" BY=-2\d;N MT-PRIORITY=-3$", line) for line in mails), mails
 
@@ -497,3 +499,17 @@ def test_what_is_urgent_goes_first(submission):
     seen = [int(re.search(r"MT-PRIORITY=(-?\d)", line).group(1)) for line in sink.commands
             if line.upper().startswith("MAIL")]
     assert sorted(seen[1:], reverse=True) == seen[1:], seen    # whichever was there first was under way already
+
+
+@pytest.mark.skipif(not shutil.which("gsasl"), reason="needs gsasl")
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS"])
+def test_logins_that_are_bound_to_the_connection(submission, mechanism):
+    """gsasl binds them with what TLS gives it; of another connection they would be worth nothing."""
+    one = submission(auth_mechanisms="scram-sha-256-plus, scram-sha-1-plus, plain")
+    done = subprocess.run(
+        ["gsasl", "--smtp", "--starttls", f"--x509-ca-file={one.certificate}", "--connect",
+         f"localhost:{one.submission}", f"--mechanism={mechanism}", "--authentication-id=bob", "--password=secret",
+         "--quality-of-protection=qop-auth", "--no-client-first"],
+        input="\nQUIT\n", capture_output=True, text=True, timeout=60, check=False)
+    assert "235 2.7.0" in done.stdout, done.stdout + done.stderr
+    one.wait_for_log(rf"authd\[\d+\]: auth\.succeeded: .*mechanism={mechanism} ")

@@ -5,14 +5,15 @@ its enhanced status; the words are chasquid's own."""
 import ast
 import re
 import socket
+import ssl
 
-from exceptions import contradicts, later
+from exceptions import contradicts
+from harness.certificates import self_signed
+from harness.instance import free_port
 
 MESSAGE_SIZE_LIMIT = 1048576  # of the server that the dialogues were written for
 
 EXCEPTIONS = {
-    "t-12-minor_dialogs_auth_multi_dialog": later("TLS and AUTH"),
-    "t-12-minor_dialogs_auth_too_many_failures": later("TLS and AUTH"),
     "t-12-minor_dialogs_bad_data": contradicts(
         "RFC 5321 section 3.3", "messages are not to be refused for defects of their header"),
 }
@@ -40,8 +41,14 @@ class Client:
         self.instance = instance
         self.connection = None
 
-    def connect(self):
-        self.connection = socket.create_connection((self.instance.address, self.instance.port), 30)
+    def connect(self, has_tls):
+        port = self.instance.submissions if has_tls else self.instance.port
+        self.connection = socket.create_connection((self.instance.address, port), 30)
+        if has_tls:
+            context = ssl.create_default_context()
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            self.connection = context.wrap_socket(self.connection)
         self.stream = self.connection.makefile("rb")
 
     def reply(self):
@@ -59,10 +66,8 @@ class Client:
 
     def step(self, where, line):
         verb, _, rest = line.partition(" ")
-        if verb == "tcp_connect":
-            self.connect()
-        elif verb == "tls_connect":
-            raise Mismatch(f"{where}: there is no TLS")
+        if verb in ("tcp_connect", "tls_connect"):
+            self.connect(verb == "tls_connect")
         elif verb == "close":
             self.connection.close()
         elif verb == "->":
@@ -90,9 +95,20 @@ def play(path, instance):
 
 
 def run(directory, workbench):
-    instance = workbench.instance("chasquid", domain="testserver", users=["user@testserver"], settings={
+    secrets = workbench.directory_for("chasquid-secrets")
+    passwords = secrets / "passwords"
+    passwords.write_text("user@testserver:{PLAIN}secretpassword\n")
+    port = free_port()
+    services = (f"127.0.0.1:{port} inet n - y - - submitd -o smtpd_tls_wrappermode=yes"
+                " -o smtpd_hard_error_limit=2\n")
+    instance = workbench.instance("chasquid", domain="testserver", users=["user@testserver"], services=services,
+                                  settings={
+        "auth_databases": f"passwd-file:{passwords}", "auth_failure_delay": "0s",
+        "smtpd_tls_chain_files": str(self_signed(secrets, "testserver", "testserver")),
+        "smtpd_relay_restrictions": "permit_mynetworks, reject_unauth_destination",
         "mynetworks": "192.0.2.0/24", "message_size_limit": str(MESSAGE_SIZE_LIMIT),
         "virtual_mailbox_limit": str(MESSAGE_SIZE_LIMIT), "smtpd_error_sleep_time": "0",
         "local_header_rewrite_clients": ""})
+    instance.submissions = port
     for path in sorted(directory.glob("*.cmy")):
         yield path.stem, play(path, instance)
