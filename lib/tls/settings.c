@@ -123,8 +123,7 @@ static bool apply_groups(const struct tls_settings *settings, SSL_CTX *context,
     append_groups(context, settings->curves, &list);
     append_groups(context, settings->groups, &list);
     buffer_append_byte(&list, '\0');
-    const bool is_done =
-        buffer_ok(&list) && SSL_CTX_set1_groups_list(context, (const char *)list.bytes) == 1;
+    const bool is_done = buffer_ok(&list) && SSL_CTX_set1_groups_list(context, list.bytes) == 1;
     if (!is_done)
         conf_error_set(error, "tls_eecdh_auto_curves, tls_ffdhe_auto_groups: OpenSSL knows none");
     buffer_release(&list);
