@@ -213,16 +213,21 @@ static void call_one(void *argument)
     SSL *ssl = SSL_new(shaking->client->context);
     assert_non_null(ssl);
     SSL_set_connect_state(ssl);
-    if (shaking->name)
-        assert_int_equal(SSL_set_tlsext_host_name(ssl, shaking->name), 1);
+    char text[256]; /* libssl's macros cast constness away */
+    if (shaking->name) {
+        (void)snprintf(text, sizeof(text), "%s", shaking->name);
+        assert_int_equal(SSL_set_tlsext_host_name(ssl, text), 1);
+    }
     if (shaking->session)
         assert_int_equal(SSL_set_session(ssl, shaking->session), 1);
     if (shaking->version) {
         assert_int_equal(SSL_set_max_proto_version(ssl, shaking->version), 1);
         assert_int_equal(SSL_set_min_proto_version(ssl, shaking->version), 1);
     }
-    if (shaking->algorithms)
-        assert_int_equal(SSL_set1_sigalgs_list(ssl, shaking->algorithms), 1);
+    if (shaking->algorithms) {
+        (void)snprintf(text, sizeof(text), "%s", shaking->algorithms);
+        assert_int_equal(SSL_set1_sigalgs_list(ssl, text), 1);
+    }
     SSL_SESSION_free(shaking->session);
     shaking->session = NULL;
     shaking->client_result = shake(shaking->client, &stream, ssl, NULL);
