@@ -1,7 +1,6 @@
 /* authd/clients - see clients.h. */
 #include "clients.h"
 
-#include <openssl/crypto.h>
 #include <stdlib.h>
 
 #include "mechanisms.h"
@@ -144,27 +143,15 @@ static void on_cancel(struct client *client, const struct ipc_auth_cancel *messa
     forget(conversation);
 }
 
-/* Secrets lie in the channel's own buffer until the next packet. */
-static void wipe(struct span bytes)
-{
-    OPENSSL_cleanse((void *)(uintptr_t)bytes.bytes, bytes.length);
-}
-
 static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
                        void *context)
 {
     struct client *client = context;
     (void)channel;
     if (delivery->type == IPC_AUTH_START && delivery->id != 0) {
-        const struct ipc_auth_start *message = delivery->message;
-        on_start(client, delivery->id, message);
-        if (message->initial_response.length > 0)
-            wipe(message->initial_response);
+        on_start(client, delivery->id, delivery->message);
     } else if (delivery->type == IPC_AUTH_CONTINUE && delivery->id != 0) {
-        const struct ipc_auth_continue *message = delivery->message;
-        on_continue(client, delivery->id, message);
-        if (message->response.length > 0)
-            wipe(message->response);
+        on_continue(client, delivery->id, delivery->message);
     } else if (delivery->type == IPC_AUTH_CANCEL) {
         on_cancel(client, delivery->message);
     }
@@ -236,6 +223,7 @@ void clients_add(struct authd *authd, enum ipc_role role, int descriptor)
         return;
     }
     client->channel = channel;
+    ipc_channel_set_secret(channel);
     list_append(&authd->clients, &client->link);
     tell_mechanisms(client);
 }

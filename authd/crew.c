@@ -53,6 +53,7 @@ static void on_made(enum ipc_call_result result, void *reply, void *context)
         make_later(member);
         return;
     }
+    ipc_channel_set_secret(member->channel);
     member->is_wanted = false;
     serve_waiting(member->crew);
 }

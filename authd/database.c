@@ -226,8 +226,16 @@ void database_check(struct database *database, const struct credential_question 
     if (!account->needs_no_password)
         answer->name = account->passwords[matched].name;
     answer->result = judge(account, question, arena, answer);
-    if (answer->result == CREDENTIAL_MATCH && !account->needs_no_password)
-        upgrade(database, question, account->passwords[matched].stored, answer);
+    if (answer->result != CREDENTIAL_MATCH || account->needs_no_password)
+        return;
+    /* Storing may read the database anew, under what lies in its memory. */
+    answer->user = arena_copy(arena, answer->user);
+    answer->name = arena_copy(arena, answer->name);
+    const struct span stored = arena_copy(arena, account->passwords[matched].stored);
+    if (answer->user.bytes && answer->name.bytes && stored.bytes)
+        upgrade(database, question, stored, answer);
+    else
+        answer->result = CREDENTIAL_ERROR;
 }
 
 void database_find(struct database *database, const struct credential_question *question,

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <openssl/crypto.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -79,8 +78,11 @@ static NORETURN void serve(int descriptor, const struct ipc_channel_handlers *ha
                            void *context)
 {
     struct loop *loop = loop_create();
-    if (!loop || !ipc_channel_create(loop, descriptor, IPC_ROLE_AUTHD, handlers, context))
+    struct ipc_channel *channel =
+        loop ? ipc_channel_create(loop, descriptor, IPC_ROLE_AUTHD, handlers, context) : NULL;
+    if (!channel)
         _exit(EXIT_FAILURE);
+    ipc_channel_set_secret(channel);
     loop_run(loop);
     _exit(EXIT_SUCCESS);
 }
@@ -129,8 +131,6 @@ static void check_password(struct worker *worker, struct ipc_channel *channel, u
     database_check(database, &question, message->is_last, &arena, &answer);
     reply(channel, id, &answer);
     arena_destroy(&arena);
-    /* It lies in the channel's own buffer, which waits for the next question. */
-    OPENSSL_cleanse((void *)(uintptr_t)message->password.bytes, message->password.length);
 }
 
 static void find_password(struct worker *worker, struct ipc_channel *channel, uint32_t id,

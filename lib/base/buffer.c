@@ -14,11 +14,21 @@ void buffer_init(struct buffer *buffer, struct arena *arena, size_t limit_bytes)
     *buffer = (struct buffer){.arena = arena, .limit = limit_bytes};
 }
 
+static void give_back(const struct buffer *buffer)
+{
+    if (buffer->arena)
+        return;
+    if (buffer->holds_secrets && buffer->bytes)
+        explicit_bzero(buffer->bytes, buffer->allocated);
+    free(buffer->bytes);
+}
+
 void buffer_release(struct buffer *buffer)
 {
-    if (!buffer->arena)
-        free(buffer->bytes);
+    const bool holds_secrets = buffer->holds_secrets;
+    give_back(buffer);
     buffer_init(buffer, buffer->arena, buffer->limit);
+    buffer->holds_secrets = holds_secrets;
 }
 
 void buffer_reset(struct buffer *buffer)
@@ -35,10 +45,12 @@ static bool grow_to(struct buffer *buffer, size_t needed)
     if (size > buffer->limit)
         size = buffer->limit;
     uint8_t *bytes;
-    if (buffer->arena) {
-        bytes = arena_alloc(buffer->arena, size);
+    if (buffer->arena || buffer->holds_secrets) {
+        bytes = buffer->arena ? arena_alloc(buffer->arena, size) : malloc(size);
         if (bytes && buffer->length)
             memcpy(bytes, buffer->bytes, buffer->length);
+        if (bytes)
+            give_back(buffer);
     } else {
         bytes = realloc(buffer->bytes, size);
     }

@@ -258,6 +258,11 @@ static void compact(struct ipc_channel *channel)
         channel->out_descriptor_offset = channel->out_descriptor_count = 0;
 }
 
+void ipc_channel_set_secret(struct ipc_channel *channel)
+{
+    channel->out.holds_secrets = true;
+}
+
 static void block_writes(struct ipc_channel *channel)
 {
     channel->is_write_blocked = true;
@@ -695,7 +700,10 @@ static int receive_packet(struct ipc_channel *channel, const char **reason)
         *reason = "a truncated packet";
         return -1;
     }
+    const bool holds_secrets = channel->out.holds_secrets; /* a handler may destroy it */
     *reason = take_packet(channel, span_of(bytes, (size_t)count), descriptors, descriptor_count);
+    if (holds_secrets)
+        explicit_bzero(bytes, (size_t)count);
     return *reason ? -1 : 1;
 }
 

@@ -54,6 +54,9 @@ MUST_USE struct ipc_channel *ipc_channel_adopt(struct loop *loop, int descriptor
                                                void *context);
 /* -1 when it is closed. Stays the channel's. */
 int ipc_channel_descriptor(const struct ipc_channel *channel);
+/* Secrets travel over it: what was sent and what was received is overwritten as soon as it has been
+ * dealt with. To be called before the first message. */
+void ipc_channel_set_secret(struct ipc_channel *channel);
 /* Calls in flight fail first; on_closed is not called. Safe within handlers. */
 void ipc_channel_destroy(struct ipc_channel **channel);
 bool ipc_channel_is_open(const struct ipc_channel *channel);

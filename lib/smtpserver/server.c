@@ -544,6 +544,8 @@ void smtpserver_on_peer(struct service *service, const struct service_peer *peer
         ipc_channel_destroy(&smtpd->authd);
         smtpd->authd =
             ipc_channel_create(service->loop, descriptor, IPC_ROLE_AUTHD, &authd_handlers, smtpd);
+        if (smtpd->authd)
+            ipc_channel_set_secret(smtpd->authd);
         auth_client_set_channel(&smtpd->auth, smtpd->authd);
         break;
     case IPC_ROLE_KEYD:
