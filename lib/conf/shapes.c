@@ -564,6 +564,60 @@ static void compare_owner(struct comparison *comparison, const char *maps)
         maps);
 }
 
+static void note_level(struct comparison *comparison, const char *level, const char *consequence)
+{
+    conf_notice_add(
+        comparison->notices, CONF_NOTICE_WARNING, "%.*s %s = %.*s: %s",
+        SPAN_PRINTF(conf_instance_origin(comparison->instance, NULL, span_from_string(level))),
+        level, SPAN_PRINTF(span_first(buffer_span(&comparison->left), SHOWN_MAX_BYTES)),
+        consequence);
+}
+
+/* The value of another setting beside the level's. */
+static struct span beside_level(struct comparison *comparison, const char *level, const char *name)
+{
+    return take_both(comparison, level, name) ? buffer_span(&comparison->right) : span_empty();
+}
+
+/* A level that names a server needs somebody who knows it. */
+static void compare_level(struct comparison *comparison, const char *level,
+                          const char *const *authorities, const char *fingerprints,
+                          const char *support)
+{
+    if (!is_set(comparison, level) || !take_both(comparison, level, support))
+        return;
+    const struct span wanted = buffer_span(&comparison->left);
+    if (span_starts_with_ascii_nocase(wanted, SPAN("dane")) &&
+        !span_equals_ascii_nocase(buffer_span(&comparison->right), SPAN("dnssec")))
+        note_level(comparison, level, "without smtp_dns_support_level = dnssec there is no DANE");
+    if (span_equals_ascii_nocase(wanted, SPAN("fingerprint")) &&
+        span_is_empty(beside_level(comparison, level, fingerprints)))
+        note_level(comparison, level, "no fingerprint is given, so that no server is good enough");
+    if (!span_equals_ascii_nocase(buffer_span(&comparison->left), SPAN("verify")) &&
+        !span_equals_ascii_nocase(buffer_span(&comparison->left), SPAN("secure")))
+        return;
+    for (size_t i = 0; authorities[i]; i++) {
+        const struct span value = beside_level(comparison, level, authorities[i]);
+        if (!span_is_empty(value) && !span_equals_ascii_nocase(value, SPAN("no")))
+            return;
+    }
+    note_level(comparison, level,
+               "no authority is trusted, so that no server is good enough: set "
+               "tls_append_default_CA = yes for those of the system, or a CAfile");
+}
+
+static void compare_levels(struct comparison *comparison)
+{
+    static const char *const smtp[] = {"smtp_tls_CAfile", "smtp_tls_CApath",
+                                       "smtp_tls_trust_anchor_file", "tls_append_default_CA", NULL};
+    static const char *const lmtp[] = {"lmtp_tls_CAfile", "lmtp_tls_CApath",
+                                       "lmtp_tls_trust_anchor_file", "tls_append_default_CA", NULL};
+    compare_level(comparison, "smtp_tls_security_level", smtp, "smtp_tls_fingerprint_cert_match",
+                  "smtp_dns_support_level");
+    compare_level(comparison, "lmtp_tls_security_level", lmtp, "lmtp_tls_fingerprint_cert_match",
+                  "lmtp_dns_support_level");
+}
+
 void conf_shape_compare(const struct conf_instance *instance, struct conf_notices *notices)
 {
     struct comparison comparison = {.instance = instance, .notices = notices};
@@ -577,6 +631,7 @@ void conf_shape_compare(const struct conf_instance *instance, struct conf_notice
     compare_classes(&comparison, "virtual_alias_domains", "virtual_mailbox_domains");
     compare_owner(&comparison, "virtual_uid_maps");
     compare_owner(&comparison, "virtual_gid_maps");
+    compare_levels(&comparison);
     buffer_release(&comparison.right);
     buffer_release(&comparison.left);
 }

@@ -18,6 +18,7 @@ static struct server {
 } servers[SERVERS_MAX];
 static char authority_file[] = "/tmp/authority-XXXXXX", directory[] = "/tmp/authorities-XXXXXX";
 static X509 *authority, *host;
+static char asked_name[256];
 static EVP_PKEY *authority_key, *host_key;
 static char fingerprint[TLS_FINGERPRINT_MAX_BYTES], key_fingerprint[TLS_FINGERPRINT_MAX_BYTES];
 
@@ -110,11 +111,26 @@ void certificates_destroy(void)
     EVP_PKEY_free(host_key);
 }
 
+static int note_name(SSL *ssl, int *alert, void *unused)
+{
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    (void)alert;
+    (void)unused;
+    (void)snprintf(asked_name, sizeof(asked_name), "%s", name ? name : "");
+    return SSL_TLSEXT_ERR_OK;
+}
+
+const char *certificates_asked_name(void)
+{
+    return asked_name;
+}
+
 static SSL_CTX *make_context(const char *word)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     X509 *certificate = NULL;
     ASSERT(context);
+    (void)SSL_CTX_set_tlsext_servername_callback(context, note_name);
     (void)SSL_CTX_set_session_id_context(context, (const unsigned char *)"test", 4);
     if (strcmp(word, "nothing") == 0)
         return context;

@@ -16,6 +16,8 @@ const char *certificates_directory(void);
  *   nothing       none at all: no cipher is left
  * The caller's to free. */
 SSL *certificates_server(const char *word);
+/* The name that the last client asked for (SNI); empty: none. */
+const char *certificates_asked_name(void);
 /* "AB:CD:...", SHA-256, of what h0.test shows, and of the key in it. */
 const char *certificates_fingerprint(void);
 const char *certificates_key_fingerprint(void);

@@ -142,6 +142,9 @@ static void run(const struct zone_row *row, const char *support)
     world.is_tlsa_lost = row->facts & LOST;
     put_records(row->records);
     conversation_run(&world, &row->row, 1);
+    if (span_starts_with(span_from_string(row->settings), SPAN("dane")) && row->row.log[0] &&
+        strcmp(row->row.log[0], VERIFIED) == 0) /* RFC 7672 section 8.1 */
+        assert_string_equal(certificates_asked_name(), "h0.test");
     world_stop(&world);
 }
 

@@ -107,6 +107,27 @@ static void test_directory(void **state)
     world_stop(&world);
 }
 
+/* RFC 6066 section 3 */
+static void test_server_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *setting, *policies, *expected;
+    } cases[] = {
+        {"", NULL, ""},
+        {"smtp_tls_servername = hostname\n", NULL, "h0.test"},
+        {"smtp_tls_servername = nexthop\n", NULL, "asked.test"},
+        {"smtp_tls_servername = other.test\n", NULL, "other.test"},
+        {"smtp_tls_policy_maps = inline:{x=none}\n", "asked.test encrypt servername=third.test\n",
+         "third.test"},
+    };
+    static const struct row row = {"asked", H0, GOOD("h0.test"), DELIVERED, {NULL}, false, NULL};
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        run(cases[i].setting, cases[i].policies, &row, 1);
+        assert_string_equal(certificates_asked_name(), cases[i].expected);
+    }
+}
+
 static void test_secure(void **state)
 {
     (void)state;
@@ -320,9 +341,10 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_verify), cmocka_unit_test(test_directory),
-        cmocka_unit_test(test_secure), cmocka_unit_test(test_fingerprint),
-        cmocka_unit_test(test_table),  cmocka_unit_test(test_before_policies),
+        cmocka_unit_test(test_verify),          cmocka_unit_test(test_directory),
+        cmocka_unit_test(test_server_name),     cmocka_unit_test(test_secure),
+        cmocka_unit_test(test_fingerprint),     cmocka_unit_test(test_table),
+        cmocka_unit_test(test_before_policies),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
