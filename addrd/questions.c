@@ -219,10 +219,15 @@ static void answer_find(struct question *question)
         value = search_key(&search, resolver->tables.of_agents[question->message.find.table],
                            key.address);
     }
-    const struct ipc_addr_find_reply message = {
-        .outcome = search.has_failed ? shortened(resolver_lookup_failure()) : outcome_ok(),
-        .value = value.bytes ? value : span_empty()};
-    reply(question, IPC_ADDR_FIND_REPLY, &message);
+    const struct ipc_addr_find_reply failure = {.outcome = shortened(resolver_lookup_failure()),
+                                                .value = span_empty()};
+    const struct ipc_addr_find_reply message = {.outcome = outcome_ok(),
+                                                .value = value.bytes ? value : span_empty()};
+    /* A value may be one that no message can carry: too long, or no text. */
+    if (search.has_failed ||
+        (question->peer->channel &&
+         !ipc_channel_reply(question->peer->channel, question->id, IPC_ADDR_FIND_REPLY, &message)))
+        reply(question, IPC_ADDR_FIND_REPLY, &failure);
 }
 
 static bool put_entry(struct buffer *routes, const struct ipc_addr_route_entry *entry)

@@ -24,11 +24,19 @@ struct failure_memory {
     size_t next;
 };
 
+/* Who cannot be asked, and since when that has been said. */
+struct trouble {
+    bool is_there;
+    int64_t next_report_ms;
+};
+
 struct authd {
     struct service *service;
     const struct conf_authd *conf;
     struct database databases[DATABASES_MAX]; /* their types and places; workers open them */
     size_t database_count;
+    struct trouble troubles[DATABASES_MAX];
+    struct trouble token_trouble;
     struct crew crews[DATABASE_KIND_COUNT];
     int nursery_descriptors[DATABASE_KIND_COUNT]; /* before the sandbox; -1: none is needed */
     int socket;                                   /* auth_socket; -1: none */

@@ -457,8 +457,10 @@ static void run(void *argument)
     list_remove(&exchange->authd->exchanges, &exchange->link);
     if (!exchange->is_abandoned)
         exchange->owner.on_end(exchange->owner.context);
+    struct authd *authd = exchange->authd;
     arena_destroy(&exchange->arena);
     free(exchange);
+    authd_on_client_gone(authd);
 }
 
 static bool keep(struct arena *arena, struct span *span)

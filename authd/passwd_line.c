@@ -14,9 +14,9 @@ static bool next_line(struct span *rest, struct span *line)
 
 static struct span without_cr(struct span line)
 {
-    return line.length > 0 && line.bytes[line.length - 1] == '\r'
-               ? span_first(line, line.length - 1)
-               : line;
+    while (line.length > 0 && line.bytes[line.length - 1] == '\r')
+        line.length--;
+    return line;
 }
 
 bool passwd_line_user(struct span line, struct span *user)
@@ -62,26 +62,42 @@ enum parse_result passwd_line_parse(struct span line, struct account *account,
     return PARSE_OK;
 }
 
-/* The user's line with the stored password replaced; it stands as a field or behind "/". */
+static void replace(struct span line, size_t at, size_t length, struct span new_stored,
+                    struct buffer *output)
+{
+    buffer_append_span(output, span_first(line, at));
+    buffer_append_span(output, new_stored);
+    buffer_append_span(output, span_after(line, at + length));
+}
+
+/* Where that stored password is in the user's line: the second field, or the third part of an
+ * app_password. line.length: nowhere. */
+static size_t find_stored(struct span line, struct span stored)
+{
+    struct span rest = line, field, name, scope, value;
+    for (size_t i = 0; i < FIELDS_BEFORE_EXTRA; i++) {
+        const bool has_more = span_split_once(rest, ':', &field, &rest);
+        if (i == 1 && span_equals(field, stored))
+            return (size_t)(field.bytes - line.bytes);
+        if (!has_more)
+            return line.length;
+    }
+    while (span_next_word(&rest, " \t", &field))
+        if (span_starts_with(field, SPAN("app_password=")) &&
+            span_split_once(field, '/', &name, &value) &&
+            span_split_once(value, '/', &scope, &value) && span_equals(value, stored))
+            return (size_t)(value.bytes - line.bytes);
+    return line.length;
+}
+
 static bool replace_in_line(struct span line, struct span old_stored, struct span new_stored,
                             struct buffer *output)
 {
-    for (size_t from = 0; from + old_stored.length <= line.length;) {
-        const size_t at = from + span_find(span_after(line, from), old_stored);
-        const size_t end = at + old_stored.length;
-        if (at >= line.length)
-            return false;
-        const bool begins = at > 0 && (line.bytes[at - 1] == ':' || line.bytes[at - 1] == '/');
-        const bool ends = end == line.length || span_byte_is_one_of(line, end, ": \t\r", 4);
-        if (begins && ends) {
-            buffer_append_span(output, span_first(line, at));
-            buffer_append_span(output, new_stored);
-            buffer_append_span(output, span_after(line, end));
-            return true;
-        }
-        from = at + 1;
-    }
-    return false;
+    const size_t at = find_stored(without_cr(line), old_stored);
+    if (at >= without_cr(line).length)
+        return false;
+    replace(line, at, old_stored.length, new_stored, output);
+    return true;
 }
 
 enum parse_result passwd_file_replace(struct span contents, struct span user,

@@ -279,7 +279,8 @@ void authd_on_peer(struct service *service, const struct service_peer *peer, int
 /* Those of before a reload finish what their clients began, with this authd. */
 void authd_on_client_gone(struct authd *authd)
 {
-    if (authd->service->is_draining && list_is_empty(&authd->clients))
+    if (authd->service->is_draining && list_is_empty(&authd->clients) &&
+        list_is_empty(&authd->exchanges))
         service_leave(authd->service, EXIT_SUCCESS);
 }
 

@@ -7,8 +7,8 @@
 
 #include "base/ascii.h"
 #include "base/base64.h"
-#include "maillog/event.h"
 #include "system/file.h"
+#include "verdict.h"
 
 enum {
     KEY_FILE_MAX_BYTES = 1 << 20,
@@ -111,10 +111,8 @@ static void append_form_value(struct buffer *body, struct span value)
 
 static void report(struct authd *authd, struct span reason)
 {
-    const struct log_context context = {.log = &authd->service->log, .queue_id = span_empty()};
-    log_event(&context, LOG_LEVEL_ERROR, "auth.database_unavailable",
-              log_text("database", authd->conf->auth_oauth2_introspection_url),
-              log_text("reason", reason), log_string("effect", "clients are told to try later"));
+    verdict_report_trouble(authd, &authd->token_trouble, authd->conf->auth_oauth2_introspection_url,
+                           reason);
 }
 
 /* RFC 7662 section 2 */
@@ -141,6 +139,8 @@ static void introspect(struct authd *authd, struct span token, struct arena *are
     };
     fetch(&authd->fetch, &request, arena, &answer);
     if (answer.result == FETCH_ANSWERED && answer.http_status == 200) {
+        verdict_report_end(authd, &authd->token_trouble,
+                           authd->conf->auth_oauth2_introspection_url);
         judge_claims(authd, answer.body, true, arena, verdict);
         return;
     }

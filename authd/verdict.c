@@ -3,13 +3,29 @@
 
 #include "maillog/event.h"
 
-/* A database that cannot be asked: one line each time that a client has to be put off. */
-static void report_error(struct authd *authd, const struct database *database, struct span reason)
+enum { REPORT_AGAIN_MS = 60000 };
+
+void verdict_report_trouble(struct authd *authd, struct trouble *trouble, struct span database,
+                            struct span reason)
 {
     const struct log_context context = {.log = &authd->service->log, .queue_id = span_empty()};
+    const int64_t now_ms = clock_monotonic_ms();
+    if (trouble->is_there && now_ms < trouble->next_report_ms)
+        return;
+    trouble->is_there = true;
+    trouble->next_report_ms = now_ms + REPORT_AGAIN_MS;
     log_event(&context, LOG_LEVEL_ERROR, "auth.database_unavailable",
-              log_text("database", database_name(database)), log_text("reason", reason),
+              log_text("database", database), log_text("reason", reason),
               log_string("effect", "clients are told to try later"));
+}
+
+void verdict_report_end(struct authd *authd, struct trouble *trouble, struct span database)
+{
+    const struct log_context context = {.log = &authd->service->log, .queue_id = span_empty()};
+    if (trouble->is_there)
+        log_event(&context, LOG_LEVEL_INFO, "auth.database_available",
+                  log_text("database", database));
+    trouble->is_there = false;
 }
 
 static void report_warning(struct authd *authd, const struct database *database, struct span text)
@@ -37,14 +53,18 @@ static enum credential_result ask(struct authd *authd, size_t number, enum ipc_t
     const enum ipc_call_result called =
         crew_ask(&authd->crews[database->type->kind], number, type, message, reply, arena, &reason);
     if (called != IPC_CALL_OK) {
-        report_error(authd, database, span_from_string(reason));
+        verdict_report_trouble(authd, &authd->troubles[number], database_name(database),
+                               span_from_string(reason));
         return CREDENTIAL_ERROR;
     }
     report_warning(authd, database, reply->warning);
     if (reply->is_upgraded)
         report_upgrade(authd, database, reply->user);
     if (reply->result == CREDENTIAL_ERROR)
-        report_error(authd, database, reply->reason);
+        verdict_report_trouble(authd, &authd->troubles[number], database_name(database),
+                               reply->reason);
+    else
+        verdict_report_end(authd, &authd->troubles[number], database_name(database));
     return reply->result < CREDENTIAL_RESULT_COUNT ? (enum credential_result)reply->result
                                                    : CREDENTIAL_ERROR;
 }

@@ -15,6 +15,12 @@ struct verdict {
     struct span reason;   /* for the log */
 };
 
+/* The log line of a database that cannot be asked: once, and again as long as that lasts; and of
+ * one that can be asked again. */
+void verdict_report_trouble(struct authd *authd, struct trouble *trouble, struct span database,
+                            struct span reason);
+void verdict_report_end(struct authd *authd, struct trouble *trouble, struct span database);
+
 /* From a task. */
 void verdict_check(struct authd *authd, const struct credential_question *question,
                    struct arena *arena, struct verdict *verdict);

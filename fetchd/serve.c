@@ -89,6 +89,7 @@ static bool fill_request(struct job *job, struct web_request *request, struct fe
         .answer_max_bytes = message->kind == FETCH_TLS_REPORT ? 0 : FETCH_BODY_MAX_BYTES,
     };
     if (message->kind == FETCH_INTROSPECTION) {
+        request->keeps_connection = true;
         request->uri = server->introspection;
         *answer = no_answer(FETCH_REFUSED, "auth_oauth2_introspection_url is not set");
         return server->has_introspection;

@@ -13,6 +13,7 @@ enum {
     /* Of the addresses that it was given; longer than any request. */
     ADDRESSES_TIMEOUT_S = 300,
     RECEIVE_BUFFER_BYTES = 16384,
+    KEPT_CONNECTIONS_MAX = 8,
     GRACE_MS = 1000 /* beyond libcurl's own end of the request */
 };
 
@@ -107,7 +108,8 @@ bool web_init(struct web *web, struct loop *loop, X509_STORE *trusted)
         curl_multi_setopt(web->multi, CURLMOPT_SOCKETFUNCTION, want_events) == CURLM_OK &&
         curl_multi_setopt(web->multi, CURLMOPT_SOCKETDATA, web) == CURLM_OK &&
         curl_multi_setopt(web->multi, CURLMOPT_TIMERFUNCTION, want_timer) == CURLM_OK &&
-        curl_multi_setopt(web->multi, CURLMOPT_TIMERDATA, web) == CURLM_OK;
+        curl_multi_setopt(web->multi, CURLMOPT_TIMERDATA, web) == CURLM_OK &&
+        curl_multi_setopt(web->multi, CURLMOPT_MAXCONNECTS, (long)KEPT_CONNECTIONS_MAX) == CURLM_OK;
     curl_easy_cleanup(easy);
     SSL_CTX_free(context);
     return is_ready;
@@ -173,6 +175,7 @@ static bool set_headers(struct transfer *transfer, struct arena *arena)
 static bool set_way(struct transfer *transfer, struct arena *arena)
 {
     const struct uri *uri = &transfer->request->uri;
+    const bool keeps_connection = transfer->request->keeps_connection;
     const struct span address =
         arena_format(arena, "+%.*s:%u:%.*s", SPAN_PRINTF(uri->host), (unsigned)uri->port,
                      SPAN_PRINTF(transfer->request->addresses));
@@ -186,7 +189,8 @@ static bool set_way(struct transfer *transfer, struct arena *arena)
            SET(CURLOPT_DNS_CACHE_TIMEOUT, (long)ADDRESSES_TIMEOUT_S) &&
            SET(CURLOPT_PROTOCOLS_STR, "https") && SET(CURLOPT_FOLLOWLOCATION, 0L) &&
            SET(CURLOPT_PROXY, "") && SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) &&
-           SET(CURLOPT_FRESH_CONNECT, 1L) && SET(CURLOPT_FORBID_REUSE, 1L) &&
+           SET(CURLOPT_FRESH_CONNECT, keeps_connection ? 0L : 1L) &&
+           SET(CURLOPT_FORBID_REUSE, keeps_connection ? 0L : 1L) &&
            SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
            SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS) &&
            SET(CURLOPT_TIMEOUT_MS, (long)transfer->request->timeout_ms) &&

@@ -1,8 +1,8 @@
 /* fetchd/web - one HTTPS request, by libcurl on the event loop.
  * Always: TLS 1.2 or later, the server's certificate checked against its name (DNS-ID only, RFC
- * 8461 section 3.3), HTTP/1.1, no redirects, no proxy, no cookies, no cache, a connection each,
- * bounded size and time. Addresses are given; libcurl asks no resolver.
- * Callers: fetchd/serve. */
+ * 8461 section 3.3), HTTP/1.1, no redirects, no proxy, no cookies, no cache, bounded size and time;
+ * a connection each but for the one server that is asked all the time. Addresses are given; libcurl
+ * asks no resolver. Callers: fetchd/serve. */
 #ifndef FETCHD_WEB_H
 #define FETCHD_WEB_H
 
@@ -30,6 +30,7 @@ struct web_request {
     struct span content_type;
     struct span authorization;
     struct span body;
+    bool keeps_connection;   /* this server will be asked again */
     size_t answer_max_bytes; /* 0: the body is passed over */
     int64_t timeout_ms;
 };

@@ -134,7 +134,7 @@ static struct outcome commit(struct report *report, struct intake_message *messa
                   .header_bytes = (uint32_t)header.length,
                   .longest_line_bytes = (uint32_t)facts->longest_line_bytes,
                   .received_count = 1},
-        .flags = QUEUE_FLAG_NO_REPORT,
+        .flags = QUEUE_FLAG_NO_REPORT | QUEUE_FLAG_TLS_OPTIONAL,
     };
     struct addr_expansion expansion;
     const struct outcome outcome =

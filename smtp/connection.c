@@ -57,6 +57,8 @@ static void lose(struct connection *connection, enum stream_result result,
         text = arena_format(arena, "lost connection with %s while %s", connection->label,
                             stage_doing(stage));
     *failure = failure_to_reach(true, 2, text);
+    /* Some firewalls let the handshake pass and nothing behind it. */
+    failure->may_go_plain = connection->tls && connection->is_tls_optional;
 }
 
 struct span connection_reply_text(const struct smtp_reply *reply, struct arena *arena)
@@ -437,6 +439,7 @@ struct connection *connection_open(const struct connection_context *context,
     connection->settings = context->settings;
     connection->protection = protection;
     connection->allows_reuse = protection->allows_reuse;
+    connection->is_tls_optional = protection->wish.level == TLS_LEVEL_MAY;
     memcpy(connection->wish_digest, protection->digest, sizeof(connection->wish_digest));
     memcpy(connection->rules_digest, protection->rules_digest, sizeof(connection->rules_digest));
     connection->stream.descriptor = -1;

@@ -100,6 +100,7 @@ struct connection {
     struct notice *notice;               /* smtp/notice; NULL: nothing is kept */
     const struct protection *protection; /* of whoever opens it, as long as that takes */
     struct tls_peer *tls;                /* NULL: it is not one of TLS */
+    bool is_tls_optional;
     uint8_t wish_digest[TLS_WISH_DIGEST_BYTES];
     uint8_t rules_digest[TLS_WISH_DIGEST_BYTES];
     bool allows_reuse;

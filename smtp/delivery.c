@@ -319,12 +319,40 @@ static void note_silence(struct attempt *attempt)
  * at once, or who disturbs the handshake would have won (smtp(8), "TLS"). */
 static bool may_go_plain(const struct delivery *delivery, const struct failure *failure)
 {
-    const uint64_t patience_us =
-        (uint64_t)delivery->agent->settings->minimal_backoff_time_ms * 1000;
-    if (failure->may_go_plain && (delivery->envelope.flags & QUEUE_FLAG_TLS_OPTIONAL))
+    const struct conf_smtp *settings = delivery->agent->settings;
+    const uint64_t patience_us = (uint64_t)settings->minimal_backoff_time_ms * 1000;
+    if (!failure->may_go_plain)
+        return false;
+    if (delivery->envelope.flags & QUEUE_FLAG_TLS_OPTIONAL)
         return true;
-    return failure->may_go_plain &&
+    /* Who has a password for the server is not to be talked out of TLS. */
+    return !settings->smtp_sasl_auth_enable &&
            elapsed_us(delivery->envelope.arrival_us, delivery->active_us) >= patience_us;
+}
+
+/* A session for mail that asks for no policy says nothing about policies; that of a report least of
+ * all (RFC 8460 section 3). */
+static void report_session(const struct attempt *attempt, const struct plan_target *target,
+                           const struct protection *protection, const struct connection *connection,
+                           const struct failure *failure)
+{
+    const struct delivery *delivery = attempt->delivery;
+    if (!(delivery->envelope.flags & QUEUE_FLAG_TLS_OPTIONAL))
+        session_report_send(delivery->agent, attempt->nexthop, target, protection, connection,
+                            failure);
+}
+
+static struct connection *open_plain(struct attempt *attempt, const struct plan_target *target,
+                                     const struct protection *protection, struct failure *failure)
+{
+    struct delivery *delivery = attempt->delivery;
+    struct protection plain = protection_none();
+    plain.destination = protection->destination;
+    plain.sender = protection->sender;
+    authenticate_mark(delivery->agent->settings, plain.destination, plain.sender, plain.digest);
+    attempt->session_count++;
+    return connection_open(&delivery->agent->connections, target, &plain, &delivery->arena,
+                           failure);
 }
 
 static struct connection *open_connection(struct attempt *attempt, const struct plan_target *target,
@@ -332,20 +360,24 @@ static struct connection *open_connection(struct attempt *attempt, const struct 
                                           struct failure *failure)
 {
     struct delivery *delivery = attempt->delivery;
-    const struct connection_context *context = &delivery->agent->connections;
-    struct connection *connection =
-        connection_open(context, target, protection, &delivery->arena, failure);
-    session_report_send(delivery->agent, attempt->nexthop, target, protection, connection, failure);
+    struct connection *connection = connection_open(&delivery->agent->connections, target,
+                                                    protection, &delivery->arena, failure);
+    report_session(attempt, target, protection, connection, failure);
     if (!connection && may_go_plain(delivery, failure)) {
-        struct protection plain = protection_none();
-        plain.destination = protection->destination;
-        plain.sender = protection->sender;
-        authenticate_mark(delivery->agent->settings, plain.destination, plain.sender, plain.digest);
         note(delivery, failure);
-        attempt->session_count++;
-        connection = connection_open(context, target, &plain, &delivery->arena, failure);
+        connection = open_plain(attempt, target, protection, failure);
     }
     return connection;
+}
+
+/* The session was lost after the handshake. */
+static bool has_lost_tls(const struct delivery *delivery)
+{
+    for (size_t i = 0; i < delivery->recipient_count; i++)
+        if (!delivery->recipients[i].is_done &&
+            may_go_plain(delivery, &delivery->recipients[i].failure))
+            return true;
+    return false;
 }
 
 /* No address of the host can be used. */
@@ -369,7 +401,7 @@ static bool try_target_once(struct attempt *attempt, const struct plan_target *t
     bool was_lost_unused, wants_another;
     if (!protection_for_target(delivery->agent, &attempt->rules, attempt->nexthop, target,
                                &delivery->arena, &protection, &failure)) {
-        session_report_send(delivery->agent, attempt->nexthop, target, &protection, NULL, &failure);
+        report_session(attempt, target, &protection, NULL, &failure);
         fail_protection(attempt, target, &failure);
         return false;
     }
@@ -393,6 +425,14 @@ static bool try_target_once(struct attempt *attempt, const struct plan_target *t
     }
     attempt->session_count++;
     wants_another = transaction_run(delivery, connection, &was_lost_unused);
+    if (connection->tls && has_lost_tls(delivery)) {
+        note_what_was_said(delivery);
+        connection_abort(&connection);
+        connection = open_plain(attempt, target, &protection, &failure);
+        if (!connection)
+            return false; /* what was known before stands */
+        wants_another = transaction_run(delivery, connection, &was_lost_unused);
+    }
     note_silence(attempt);
     put_away(attempt, connection);
     return wants_another;

@@ -49,13 +49,6 @@ void smtp_transcript_init(struct smtp_transcript *transcript)
     buffer_init(&transcript->text, NULL, SMTP_TRANSCRIPT_MAX_BYTES);
 }
 
-void smtp_transcript_reset(struct smtp_transcript *transcript)
-{
-    buffer_reset(&transcript->text);
-    transcript->troubles = 0;
-    transcript->is_cut = false;
-}
-
 void smtp_transcript_release(struct smtp_transcript *transcript)
 {
     buffer_release(&transcript->text);
@@ -65,6 +58,7 @@ static void add_line(struct smtp_transcript *transcript, bool was_heard, struct 
 {
     struct buffer *text = &transcript->text;
     line = span_first(line, SMTP_TRANSCRIPT_LINE_BYTES);
+    transcript->line_count++;
     /* Twice the longest line is kept free, so that the last words fit. */
     if (transcript->is_cut ||
         text->length + 2 * (line.length + sizeof(" Out: \r\n")) > SMTP_TRANSCRIPT_MAX_BYTES) {

@@ -28,13 +28,12 @@ enum { SMTP_TRANSCRIPT_MAX_BYTES = 16384, SMTP_TRANSCRIPT_LINE_BYTES = 512 };
 struct smtp_transcript {
     struct buffer text; /* heap */
     unsigned troubles;
-    bool is_cut; /* what came later is left out */
+    uint32_t line_count; /* those that were left out, too */
+    bool is_cut;         /* what came later is left out */
 };
 
 void smtp_transcript_init(struct smtp_transcript *transcript);
 void smtp_transcript_release(struct smtp_transcript *transcript);
-/* From the beginning. */
-void smtp_transcript_reset(struct smtp_transcript *transcript);
 /* One or more lines, with or without CR LF. Each gets a mark: " In:  " for what was heard, " Out: "
  * for what was said. Control characters become '?'. */
 void smtp_transcript_add(struct smtp_transcript *transcript, bool was_heard, struct span lines);

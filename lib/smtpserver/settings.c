@@ -175,6 +175,7 @@ bool smtpserver_settings_make(const struct conf_smtpd *conf, struct arena *arena
         .detects_smtputf8 = has_word(conf->smtputf8_autodetect_classes, SPAN("smtpd")) ||
                             has_word(conf->smtputf8_autodetect_classes, SPAN("all")),
         .notified_troubles = smtp_trouble_from_words(conf->notify_classes),
+        .talk_limit = conf->smtpd_history_flush_threshold,
         .unverified_sender = {(uint16_t)conf->unverified_sender_reject_code,
                               (uint16_t)conf->unverified_sender_defer_code,
                               conf->unverified_sender_reject_reason,

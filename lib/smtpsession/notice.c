@@ -63,8 +63,9 @@ void session_note_reply(struct smtpsession *session, uint16_t code,
 
 void session_forget_talk(struct smtpsession *session)
 {
-    if (session->transcript && session->transcript->troubles == 0)
-        smtp_transcript_reset(session->transcript);
+    if (session->transcript &&
+        session->transcript->line_count > session->service->settings.talk_limit)
+        session_notify(session);
 }
 
 void session_notify(struct smtpsession *session)

@@ -176,6 +176,7 @@ struct smtpsession_settings {
     const struct client_list *local_clients; /* whose headers are completed */
     struct intake_header_rules header_rules;
     unsigned notified_troubles; /* of enum smtp_trouble */
+    uint32_t talk_limit; /* lines: a longer talk is told or forgotten when a message is over */
     struct smtpsession_restrictions restrictions;
     struct smtpsession_login login;
     struct smtpsession_submission submission;

@@ -92,11 +92,11 @@ static bool give_up(struct smtpsession *session, const char *reason)
 static bool shake_hands(struct smtpsession *session)
 {
     const struct smtpsession_settings *settings = &session->service->settings;
-    struct tls_server *server = settings->tls;
     char reason[TLS_REASON_MAX_BYTES];
     session->is_waiting = true;
     const enum stream_result result = tls_server_accept(
-        server, &session->stream, clock_deadline_after(settings->starttls_timeout_ms), reason);
+        settings->tls, &session->stream, clock_deadline_after(settings->starttls_timeout_ms),
+        &session->tls, reason);
     session->is_waiting = false;
     session->cut_ms = CLOCK_NEVER;
     /* Under stress those who wait are cut off. */
@@ -106,9 +106,6 @@ static bool shake_hands(struct smtpsession *session)
         return give_up(session, "Service shutting down");
     if (result != STREAM_OK)
         return give_up(session, reason[0] ? reason : "lost connection");
-    session->tls = tls_session_create(server, tls_stream_ssl(&session->stream));
-    if (!session->tls)
-        return give_up(session, "out of memory");
     return true;
 }
 

@@ -1,6 +1,7 @@
 /* tls/server - see server.h. */
 #include "tls/server.h"
 
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -196,45 +197,21 @@ bool tls_server_is_ready(struct tls_server *server)
 }
 
 static enum stream_result shake_hands(struct tls_server *server, struct stream *stream,
-                                      struct tls_handshake *handshake)
+                                      struct tls_handshake *handshake, bool *has_own_name)
 {
     struct tls_keys_handshake signer;
+    *has_own_name = false;
     if (!server->keys)
         return tls_stream_handshake(stream, handshake);
     tls_keys_handshake_begin(&signer, server->keys, handshake->ssl);
     handshake->waiter = &signer.waiter;
     const enum stream_result result = tls_stream_handshake(stream, handshake);
+    *has_own_name = signer.chosen != NULL;
     tls_keys_handshake_end(&signer);
     return result;
 }
 
-enum stream_result tls_server_accept(struct tls_server *server, struct stream *stream,
-                                     int64_t deadline_ms, char reason[TLS_REASON_MAX_BYTES])
-{
-    struct tls_handshake handshake = {.ssl = SSL_new(server->context), .deadline_ms = deadline_ms};
-    enum stream_result result = STREAM_FAILED;
-    if (handshake.ssl) {
-        SSL_set_accept_state(handshake.ssl);
-        result = shake_hands(server, stream, &handshake);
-    } else {
-        stream->error = ENOMEM;
-        (void)snprintf(handshake.reason, sizeof(handshake.reason), "out of memory");
-        ERR_clear_error();
-    }
-    (void)snprintf(reason, TLS_REASON_MAX_BYTES, "%s", handshake.reason);
-    return result;
-}
-
 /* ---- what there is to be known afterwards ---- */
-
-static void read_server_name(SSL *ssl, struct tls_session *session)
-{
-    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    X509 *certificate = SSL_get_certificate(ssl);
-    if (name && certificate && strlen(name) < sizeof(session->server_name) &&
-        X509_check_host(certificate, name, 0, 0, NULL) == 1)
-        (void)snprintf(session->server_name, sizeof(session->server_name), "%s", name);
-}
 
 /* As IANA's registry of supported groups has them; OpenSSL's names are others. */
 static void read_group(SSL *ssl, struct tls_session *session)
@@ -272,22 +249,6 @@ static bool read_peer(const struct tls_server *server, SSL *ssl, struct tls_sess
     return true;
 }
 
-struct tls_session *tls_session_create(const struct tls_server *server, SSL *ssl)
-{
-    struct tls_session *session = calloc(1, sizeof(*session));
-    if (!session)
-        return NULL;
-    tls_facts_read(ssl, &session->facts);
-    const char *cipher = SSL_CIPHER_standard_name(SSL_get_current_cipher(ssl));
-    (void)snprintf(session->cipher_name, sizeof(session->cipher_name), "%s", cipher ? cipher : "");
-    read_group(ssl, session);
-    read_server_name(ssl, session);
-    if (!read_peer(server, ssl, session))
-        tls_session_destroy(&session);
-    ERR_clear_error();
-    return session;
-}
-
 void tls_session_destroy(struct tls_session **session)
 {
     if (!*session)
@@ -295,4 +256,52 @@ void tls_session_destroy(struct tls_session **session)
     free((*session)->certificate);
     free(*session);
     *session = NULL;
+}
+
+/* ---- both together ---- */
+
+/* NULL when memory is out. */
+static struct tls_session *make_session(const struct tls_server *server, SSL *ssl,
+                                        bool has_own_name)
+{
+    struct tls_session *session = calloc(1, sizeof(*session));
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    if (!session)
+        return NULL;
+    tls_facts_read(ssl, &session->facts);
+    const char *cipher = SSL_CIPHER_standard_name(SSL_get_current_cipher(ssl));
+    (void)snprintf(session->cipher_name, sizeof(session->cipher_name), "%s", cipher ? cipher : "");
+    if (has_own_name && name)
+        (void)snprintf(session->server_name, sizeof(session->server_name), "%s", name);
+    read_group(ssl, session);
+    if (!read_peer(server, ssl, session))
+        tls_session_destroy(&session);
+    ERR_clear_error();
+    return session;
+}
+
+static enum stream_result fail_for_memory(struct stream *stream, char reason[TLS_REASON_MAX_BYTES])
+{
+    stream->error = ENOMEM;
+    (void)snprintf(reason, TLS_REASON_MAX_BYTES, "out of memory");
+    ERR_clear_error();
+    return STREAM_FAILED;
+}
+
+enum stream_result tls_server_accept(struct tls_server *server, struct stream *stream,
+                                     int64_t deadline_ms, struct tls_session **session,
+                                     char reason[TLS_REASON_MAX_BYTES])
+{
+    struct tls_handshake handshake = {.ssl = SSL_new(server->context), .deadline_ms = deadline_ms};
+    bool has_own_name;
+    *session = NULL;
+    if (!handshake.ssl)
+        return fail_for_memory(stream, reason);
+    SSL_set_accept_state(handshake.ssl);
+    const enum stream_result result = shake_hands(server, stream, &handshake, &has_own_name);
+    (void)snprintf(reason, TLS_REASON_MAX_BYTES, "%s", handshake.reason);
+    if (result != STREAM_OK)
+        return result;
+    *session = make_session(server, tls_stream_ssl(stream), has_own_name);
+    return *session ? STREAM_OK : fail_for_memory(stream, reason);
 }

@@ -1,6 +1,6 @@
 /* tls/server - the server's side of TLS: one context for all sessions of a process, and a handshake
  * with each of them.
- * Interface: tls_server_create(), tls_server_accept(), tls_session_create().
+ * Interface: tls_server_create(), tls_server_accept().
  * Callers: lib/smtpserver, lib/smtpsession. */
 #ifndef TLS_SERVER_H
 #define TLS_SERVER_H
@@ -46,23 +46,21 @@ MUST_USE bool tls_server_is_offered(struct tls_server *server);
 /* From a task: is there a certificate to show, or is it to be done without? */
 MUST_USE bool tls_server_is_ready(struct tls_server *server);
 
-/* From a task: the handshake; see tls_stream_handshake(). reason: of a failure. */
-MUST_USE enum stream_result tls_server_accept(struct tls_server *server, struct stream *stream,
-                                              int64_t deadline_ms,
-                                              char reason[TLS_REASON_MAX_BYTES]);
-
 /* What is to be known of a connection after its handshake. */
 struct tls_session {
     struct log_tls facts;
     enum log_tls_trust trust;
-    struct tls_certificate *certificate; /* NULL: the client has shown no certificate */
-    char server_name[TLS_SERVER_NAME_MAX_BYTES +
-                     1];                      /* SNI, where the certificate is made out to it */
-    char cipher_name[LOG_TLS_WORD_MAX_BYTES]; /* as registered: "TLS_AES_256_GCM_SHA384" */
-    char group_name[LOG_TLS_WORD_MAX_BYTES];  /* likewise: "x25519"; may be empty */
+    struct tls_certificate *certificate;             /* NULL: the client has shown none */
+    char server_name[TLS_SERVER_NAME_MAX_BYTES + 1]; /* SNI, where that name has its own chain */
+    char cipher_name[LOG_TLS_WORD_MAX_BYTES];        /* as registered: "TLS_AES_256_GCM_SHA384" */
+    char group_name[LOG_TLS_WORD_MAX_BYTES];         /* likewise: "x25519"; may be empty */
 };
-/* NULL when memory is out. */
-MUST_USE struct tls_session *tls_session_create(const struct tls_server *server, SSL *ssl);
+
+/* From a task: the handshake; see tls_stream_handshake(). On STREAM_OK *session is the caller's,
+ * else NULL and reason says why. */
+MUST_USE enum stream_result tls_server_accept(struct tls_server *server, struct stream *stream,
+                                              int64_t deadline_ms, struct tls_session **session,
+                                              char reason[TLS_REASON_MAX_BYTES]);
 void tls_session_destroy(struct tls_session **session);
 
 #endif

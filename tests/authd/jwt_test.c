@@ -281,7 +281,7 @@ static void test_json(void **state)
         json_parse(SPAN("{\"x\":{\"a\":1},\"a\":\"\\\\\\n\\u00e9\",\"n\":-5}"), &value), PARSE_OK);
     assert_true(json_object_find(&value, "a", &member));
     assert_span_is("escapes", json_string(&member, &arena), "\\\n\xc3\xa9");
-    int64_t number;
+    int64_t number = 0;
     assert_true(json_object_find(&value, "n", &member) && json_integer(&member, &number));
     assert_int_equal(number, -5);
     assert_false(json_object_find(&value, "b", &member));

@@ -91,9 +91,10 @@ class Asker:
 
 
 class Scram:
-    """Without channel binding."""
+    """header: of GS2, what it says of channel bindings; binding: its bytes."""
 
-    def __init__(self, user, password, digest):
+    def __init__(self, user, password, digest, header="n,,", binding=b""):
+        self.header, self.binding = header, binding
         self.user = user.replace("=", "=3D").replace(",", "=2C")
         self.password, self.digest = password.encode(), digest
         self.nonce = encode(os.urandom(18))
@@ -102,7 +103,7 @@ class Scram:
 
     def first(self):
         self.bare = f"n={self.user},r={self.nonce}"
-        return ("n,," + self.bare).encode()
+        return (self.header + self.bare).encode()
 
     def final(self, server_first):
         text = server_first.decode()
@@ -112,7 +113,7 @@ class Scram:
         salted = hashlib.pbkdf2_hmac(self.digest, self.password, self.salt, int(fields["i"]))
         client_key = hmac.digest(salted, b"Client Key", self.digest)
         stored_key = hashlib.new(self.digest, client_key).digest()
-        without_proof = f"c={encode(b'n,,')},r={fields['r']}"
+        without_proof = f"c={encode(self.header.encode() + self.binding)},r={fields['r']}"
         message = ",".join((self.bare, text, without_proof)).encode()
         signature = hmac.digest(stored_key, message, self.digest)
         self.server_signature = hmac.digest(hmac.digest(salted, b"Server Key", self.digest), message, self.digest)

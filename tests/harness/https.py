@@ -71,11 +71,13 @@ class Server:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1   # header and body leave together
 
             def _send_raw(self, answer):
                 try:
                     for piece in answer.raw():
                         self.wfile.write(piece)
+                        self.wfile.flush()
                         answer.sent_bytes += len(piece)
                 finally:   # without TLS's good-bye
                     self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

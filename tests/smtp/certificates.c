@@ -16,7 +16,7 @@ static struct server {
     char word[64];
     SSL_CTX *context;
 } servers[SERVERS_MAX];
-static char authority_file[] = "/tmp/authority-XXXXXX";
+static char authority_file[] = "/tmp/authority-XXXXXX", directory[] = "/tmp/authorities-XXXXXX";
 static X509 *authority, *host;
 static EVP_PKEY *authority_key, *host_key;
 static char fingerprint[TLS_FINGERPRINT_MAX_BYTES], key_fingerprint[TLS_FINGERPRINT_MAX_BYTES];
@@ -77,8 +77,30 @@ const char *certificates_make(void)
     return authority_file;
 }
 
+static void put_hashed(const char *target, const char *end)
+{
+    char path[sizeof(directory) + 32];
+    (void)snprintf(path, sizeof(path), "%s/%08lx.%s", directory,
+                   X509_NAME_hash_ex(X509_get_subject_name(authority), NULL, NULL, NULL), end);
+    if (target)
+        ASSERT(symlink(target, path) == 0);
+    else
+        (void)unlink(path);
+}
+
+const char *certificates_directory(void)
+{
+    ASSERT(mkdtemp(directory));
+    put_hashed("/etc/hostname", "0");
+    put_hashed(authority_file, "1");
+    return directory;
+}
+
 void certificates_destroy(void)
 {
+    put_hashed(NULL, "0");
+    put_hashed(NULL, "1");
+    (void)rmdir(directory);
     for (size_t i = 0; i < SERVERS_MAX; i++)
         SSL_CTX_free(servers[i].context);
     (void)unlink(authority_file);

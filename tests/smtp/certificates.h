@@ -8,6 +8,8 @@
 /* The authority's certificate goes to a file; its name. */
 const char *certificates_make(void);
 void certificates_destroy(void);
+/* A directory in which it stands under its hash, beside a file that is no certificate. */
+const char *certificates_directory(void);
 /* A server that shows one of:
  *   NAME          a good certificate for that host, with the authority's behind it
  *   expired, self a bad one for h0.test

@@ -89,6 +89,24 @@ static void test_verify(void **state)
     run("smtp_tls_security_level = verify", NULL, rows, ARRAY_LENGTH(rows));
 }
 
+/* The same authority, in a directory. */
+static void test_directory(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"the host", H0, GOOD("h0.test"), DELIVERED, VERIFIED, false, NULL},
+        {"another host", H0, BAD("h1.test"), NOT_VERIFIED, {NULL}, true, NULL},
+    };
+    char settings[600];
+    (void)snprintf(settings, sizeof(settings),
+                   "smtp_tls_loglevel = 1\nsmtp_connection_cache_on_demand = no\n"
+                   "smtp_tls_security_level = verify\nsmtp_tls_CApath = %s\n",
+                   certificates_directory());
+    assert_true(world_start(&world, settings));
+    conversation_run(&world, rows, ARRAY_LENGTH(rows));
+    world_stop(&world);
+}
+
 static void test_secure(void **state)
 {
     (void)state;
@@ -302,9 +320,9 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_verify),          cmocka_unit_test(test_secure),
-        cmocka_unit_test(test_fingerprint),     cmocka_unit_test(test_table),
-        cmocka_unit_test(test_before_policies),
+        cmocka_unit_test(test_verify), cmocka_unit_test(test_directory),
+        cmocka_unit_test(test_secure), cmocka_unit_test(test_fingerprint),
+        cmocka_unit_test(test_table),  cmocka_unit_test(test_before_policies),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -94,7 +94,35 @@ static void test_fall_back(void **state)
          {"Cannot start TLS: handshake failure"},
          false,
          NULL},
+        {"the session dies with the first word",
+         "10 h0.test",
+         NULL,
+         {OFFER START "T h0.test\nC EHLO\nX\n=\n" OFFER MESSAGE},
+         {"+ 2.0.0 250"},
+         {"lost connection with h0.test[127.0.1.0] while performing the EHLO handshake"},
+         false,
+         NULL},
+        {"the session dies within the message",
+         "10 h0.test",
+         NULL,
+         {OFFER START "T h0.test\n" AGAIN MAIL_OK "C RCPT\nX\n=\n" OFFER MESSAGE},
+         {"+ 2.0.0 250"},
+         {"lost connection with h0.test[127.0.1.0] while sending RCPT TO"},
+         false,
+         NULL},
     };
+    static const struct row with_password[] = {
+        {"who has a password stays with TLS",
+         "10 h0.test",
+         NULL,
+         {OFFER START "T - nothing\n"},
+         {"- 4.7.5 Cannot start TLS: handshake failure"},
+         {NULL},
+         true,
+         NULL},
+    };
+    run("minimal_backoff_time = 1s\nsmtp_sasl_auth_enable = yes\n", with_password,
+        ARRAY_LENGTH(with_password));
     run("minimal_backoff_time = 1s", rows, ARRAY_LENGTH(rows));
 }
 

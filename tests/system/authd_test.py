@@ -2,22 +2,25 @@
 locked out, what happens when a database is away; and real peers on both sides of the protocol."""
 
 import base64
+import hashlib
 import json
 import os
 import re
 import smtplib
 import socket
 import sqlite3
+import ssl
 import subprocess
 import time
 
 import pytest
 
 from harness import databases, https, more_peers, peers
-from harness.authentication import Asker, encode, encode_url, jwt, scram_verifier
+from harness.authentication import Asker, Scram, encode, encode_url, jwt, scram_verifier
 from harness.instance import free_port, wait_until
 from limits_test import pid_of
 from smtpd_test import kill, ps
+from submission_test import context_for, submission  # noqa: F401  (a fixture)
 
 USERS = f"""\
 ann:{{PLAIN}}secret
@@ -220,6 +223,8 @@ def test_a_database_that_is_away(authenticating):
         (one.etc / "passwords").write_text(USERS)
         (one.etc / "passwords").chmod(0o644)
         assert asker.plain("ann", "secret")[0] == "OK"
+        one.wait_for_log(r"auth\.database_available: database=passwd-file:")
+        assert len(re.findall("auth.database_unavailable", one.log())) == 1     # for two clients
         (one.etc / "passwords").chmod(0)
         (one.etc / "passwords").write_text("ann:{PLAIN}new\n")
         if os.geteuid() == 0:
@@ -393,6 +398,44 @@ def test_tokens_that_are_asked_about(authenticating, workspace, tmp_path):
         names.stop()
 
 
+# ---- bound to a connection ----
+
+def bound(client, mechanism, scram):
+    """AUTH over SMTP; the final reply."""
+    code, text = client.docmd("AUTH", f"{mechanism} {encode(scram.first())}")
+    if code == 334:
+        code, text = client.docmd(encode(scram.final(base64.b64decode(text))))
+    if code == 334:
+        assert scram.is_proved(base64.b64decode(text))
+        code, text = client.docmd("")
+    return code
+
+
+def test_scram_bound_to_the_connection(submission):
+    one = submission(auth_mechanisms="scram-sha-256-plus, scram-sha-256, plain")
+
+    def attempt(header, binding_of, mechanism="SCRAM-SHA-256-PLUS", version=ssl.TLSVersion.TLSv1_3):
+        context = context_for(one)
+        context.minimum_version = context.maximum_version = version
+        with smtplib.SMTP(one.address, one.submission, "client.example", 30) as client:
+            client.starttls(context=context)
+            client.ehlo()
+            assert client.esmtp_features["auth"].split()[0] == "SCRAM-SHA-256-PLUS"
+            return bound(client, mechanism, Scram("bob", "secret", "sha256", header, binding_of(client.sock)))
+
+    def end_point(sock):
+        return hashlib.sha256(sock.getpeercert(True)).digest()
+
+    assert attempt("p=tls-server-end-point,,", end_point) == 235
+    assert attempt("p=tls-unique,,", lambda sock: sock.get_channel_binding("tls-unique"),
+                   version=ssl.TLSVersion.TLSv1_2) == 235
+    assert attempt("p=tls-server-end-point,,", lambda _: b"x" * 32) == 535       # somebody in between
+    assert attempt("p=tls-server-end-point,,", lambda _: b"") == 535
+    assert attempt("y,,", lambda _: b"", "SCRAM-SHA-256") == 535                 # who took PLUS off the list?
+    assert attempt("n,,", lambda _: b"", "SCRAM-SHA-256") == 235
+    assert attempt("n,,", lambda _: b"") in (501, 535)
+
+
 # ---- kinds of databases ----
 
 def sqlite_file(one, query, update=""):
@@ -547,6 +590,25 @@ def test_posthouse_password(authenticating):
 
 # ---- servers of accounts ----
 
+def test_a_database_that_hangs_holds_up_nobody_else(authenticating):
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        one = authenticating(auth_database_timeout="1s", auth_worker_count="2", auth_user_failure_limit="0")
+        one.tolerate("auth.database_unavailable")
+        one.tolerate("a worker")
+        (one.etc / "ldap.cf").write_text(f"uri = ldap://127.0.0.1:{hung.getsockname()[1]}\nbase = dc=test\n")
+        one.set(auth_databases=f"passwd-file:{one.etc}/passwords ldap:{one.etc}/ldap.cf")
+        one.reload()
+        with connected(one) as asker:
+            slow = [asker.begin("PLAIN", f"\0nobody{i}\0x".encode()) for i in range(6)]
+            quick = asker.begin("PLAIN", b"\0ann\0secret")
+            assert asker.read()[:2] == ["OK", str(quick)]
+            answers = [asker.read() for _ in slow]
+            assert {int(words[1]) for words in answers} == set(slow)
+            assert all(words[0] == "FAIL" and words[-1] == "temp" for words in answers)
+            assert asker.plain("ann", "secret")[0] == "OK"
+        one.wait_for_log(r"auth\.database_unavailable: database=ldap:\S+ reason=")
+
+
 def ask_server(authenticating, server, kind, configuration, **settings):
     """People get in; while the server is away they are told to try later, and then get in again."""
     one = authenticating(auth_default_scheme="PLAIN", auth_user_failure_limit="0", **settings)
@@ -569,7 +631,7 @@ def ask_server(authenticating, server, kind, configuration, **settings):
         assert asker.plain("ann", "secret") == ("FAIL", ["user=ann", "temp"])
         one.wait_for_log(rf"error: auth\.database_unavailable: database={kind}:\S+ reason=")
         server.start()
-        assert asker.plain("ann", "secret")[0] == "OK"
+        wait_until(lambda: asker.plain("ann", "secret")[0] == "OK", "the server answers again")
         assert asker.plain("ann", "wrong")[1] == ["user=ann"]
     assert "letmein" not in one.log()
     return one

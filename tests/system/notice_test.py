@@ -175,3 +175,18 @@ def test_dsn_is_not_offered_when_it_is_discarded(make_instance):
         assert "dsn" not in client.esmtp_features
         client.mail("friend@here.test")
         assert client.rcpt("you@here.test", ["NOTIFY=SUCCESS"])[0] == 555
+
+
+@pytest.mark.parametrize("threshold, count", [("5", 2), ("100", 1)])
+def test_long_sessions(make_instance, threshold, count):
+    """A long session's troubles are told when a message is over, and a short one's at its end."""
+    one = make_instance("here", users=USERS, settings=settings(
+        "protocol", error_notice_recipient="postmaster", smtpd_history_flush_threshold=threshold)).start()
+    with one.client() as client:
+        client.ehlo()
+        for word in ("NONSENSE", "RUBBISH"):
+            client.docmd(word)
+            client.sendmail("a@b.example", ["you@here.test"], "Subject: x\r\n\r\n")
+    wait_until(lambda: len(notices(one)) == count, f"{count} notices")
+    texts = [mail.get_content() for mail in notices(one)]
+    assert sorted(("NONSENSE" in text) + 2 * ("RUBBISH" in text) for text in texts) == ([1, 2] if count == 2 else [3])

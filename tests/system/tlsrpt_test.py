@@ -12,7 +12,7 @@ import pytest
 
 from harness import clock, https
 from harness import sink as sinks
-from harness.instance import wait_until
+from harness.instance import small_message, wait_until
 from harness.processes import processes_of
 
 DAY_S = 86400
@@ -166,21 +166,24 @@ def test_sessions_are_counted(make_instance, world, programs, workspace):
     place = pathlib.Path(tempfile.mkdtemp(prefix="clock-", dir=workspace))
     place.chmod(0o755)
     dial = clock.Clock(programs, place)
-    world.names.records[("far.test", "MX")] = ["10 mx.far.test."]
+    world.names.records[("far.test", "MX")] = world.names.records[("quiet.test", "MX")] = ["10 mx.far.test."]
     world.names.records[("mx.far.test", "A")] = ["127.0.0.1"]
     world.names.records[("_smtp._tls.far.test", "TXT")] = ['"v=TLSRPTv1;rua=https://reports.far.test/v1"']
     world.server.answers["reports.far.test"] = https.Answer("", status=201)
     with sinks.Sink() as sink:
         one = make_instance("here", users=["you@here.test"], settings={
             **world.settings, "smtp_tcp_port": str(sink.port), "daemon_directory": dial.daemons,
-            "smtp_tls_security_level": "may"})
+            "smtp_tls_security_level": "may", "smtp_connection_cache_on_demand": "no"})
         one.start()
+        one.send("friend@quiet.test", b"TLS-Required: No\r\n" + small_message())
+        one.wait_for_empty_queue()
         for _ in range(2):
             one.send("friend@far.test")
             one.wait_for_empty_queue()
         data = pathlib.Path(one.settings["data_directory"]) / "reportd"
         wait_until(lambda: any(b"far.test" in path.read_bytes() for path in data.iterdir()),
                    "sessions are written down")
+        assert not any(b"quiet.test" in path.read_bytes() for path in data.iterdir())
         [reporter] = [pid for pid in processes_of(programs)["reportd"]]
         os.kill(reporter, signal.SIGKILL)
         dial.set(DAY_S)

@@ -49,9 +49,7 @@ static void test_text(void **state)
     assert_true(buffer_ok(&transcript.text));
     assert_true(transcript.text.length <= SMTP_TRANSCRIPT_MAX_BYTES);
     assert_true(span_ends_with(buffer_span(&transcript.text), SPAN(" ...\r\n")));
-    smtp_transcript_reset(&transcript);
-    smtp_transcript_add(&transcript, true, SPAN("QUIT"));
-    assert_span_is("again", buffer_span(&transcript.text), " In:  QUIT\r\n");
+    assert_int_equal(transcript.line_count, 5003);
     smtp_transcript_release(&transcript);
 }
 

@@ -250,6 +250,49 @@ static void test_identity(void **state)
     }
 }
 
+/* The callback lets the handshake go on whatever is wrong: that must not be forgotten. */
+static void test_distrust(void **state)
+{
+    static const struct {
+        const char *name;
+        bool is_forged, is_over;
+        int error;
+    } rows[] = {
+        {"good", false, false, X509_V_OK},
+        {"signed by somebody else", true, false, X509_V_ERR_CERT_SIGNATURE_FAILURE},
+        {"of yesterday", false, true, X509_V_ERR_CERT_HAS_EXPIRED},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct tls_certificate facts;
+        struct pair pair;
+        EVP_PKEY *issuer_key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+        X509 *issuer = make_certificate((const unsigned char *)"CA", -1, NULL, EVP_sha256());
+        X509 *shown = make_certificate((const unsigned char *)"bob", -1, NULL, EVP_sha256());
+        assert_int_equal(X509_set_pubkey(issuer, issuer_key), 1);
+        assert_true(X509_sign(issuer, issuer_key, EVP_sha256()) > 0);
+        assert_int_equal(X509_set_issuer_name(shown, X509_get_subject_name(issuer)), 1);
+        if (rows[i].is_over)
+            assert_non_null(X509_gmtime_adj(X509_getm_notAfter(shown), -5));
+        assert_true(X509_sign(shown, rows[i].is_forged ? key : issuer_key, EVP_sha256()) > 0);
+        begin(&pair, TLS1_3_VERSION);
+        assert_int_equal(SSL_CTX_use_certificate(pair.client_context, shown), 1);
+        assert_int_equal(SSL_CTX_use_PrivateKey(pair.client_context, key), 1);
+        SSL_CTX_set_verify(pair.server_context, SSL_VERIFY_PEER, take_any);
+        assert_int_equal(X509_STORE_add_cert(SSL_CTX_get_cert_store(pair.server_context), issuer),
+                         1);
+        shake_hands(&pair);
+        run_handshake(&pair);
+        assert_true(tls_certificate_read(pair.server, EVP_sha256(), &facts));
+        if (facts.error != rows[i].error || facts.is_trusted != (rows[i].error == X509_V_OK))
+            fail_msg("%s: error %d", rows[i].name, facts.error);
+        X509_free(issuer);
+        X509_free(shown);
+        EVP_PKEY_free(issuer_key);
+        end(&pair);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +300,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_resumed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_weak_secret, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_identity, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_distrust, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
