@@ -480,6 +480,7 @@ def test_a_relay_is_reported(submission):
         one.wait_for_mail("bob@here.test")
     [report] = one.messages("bob@here.test")
     assert "Action: relayed" in report.read_text()
+    assert any(line.endswith(" NOTIFY=FAILURE,DELAY") for line in sink.commands), sink.commands
 
 
 def test_what_is_urgent_goes_first(submission):
