@@ -600,6 +600,8 @@ struct plan *plan_create(const char *directory, struct conf_notices *notices)
         (void)!conf_check(&plan->instance, &value_check, notices); /* noted */
     if (is_read)
         tls_check_services(&plan->instance, notices);
+    if (is_read)
+        table_check_services(&plan->instance, notices);
     if (!is_read || !load_settings(&planning)) {
         plan_destroy(&plan);
         return NULL;

@@ -165,11 +165,22 @@ static void write_notify(struct connection *connection, uint32_t notify)
         }
 }
 
-void envelope_write_rcpt(struct connection *connection, const struct delivery_recipient *recipient)
+/* RFC 2852 section 4.1.4.2: a server that does not know when mail is late can tell of delays. */
+static uint32_t notify_of(const struct delivery *delivery, const struct connection *connection,
+                          uint32_t notify)
+{
+    if (delivery->envelope.deliver_by != QUEUE_DELIVER_BY_NOTIFY ||
+        connection->extensions.has_deliver_by || (notify & QUEUE_NOTIFY_NEVER))
+        return notify;
+    return (notify ? notify : (uint32_t)QUEUE_NOTIFY_FAILURE) | QUEUE_NOTIFY_DELAY;
+}
+
+void envelope_write_rcpt(const struct delivery *delivery, struct connection *connection,
+                         const struct delivery_recipient *recipient)
 {
     connection_write(connection, "RCPT TO:<%.*s>", SPAN_PRINTF(recipient->wire_address));
     if (connection->extensions.has_dsn) { /* RFC 3461 section 4.1, 4.2 */
-        write_notify(connection, recipient->notify);
+        write_notify(connection, notify_of(delivery, connection, recipient->notify));
         if (!span_is_empty(recipient->orcpt))
             connection_write(connection, " ORCPT=%.*s", SPAN_PRINTF(recipient->orcpt));
     }

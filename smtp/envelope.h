@@ -17,6 +17,7 @@ MUST_USE int64_t envelope_remaining_s(const struct queue_envelope *envelope, uin
 
 void envelope_write_mail(const struct delivery *delivery, struct connection *connection,
                          struct span reverse_path, bool needs_smtputf8);
-void envelope_write_rcpt(struct connection *connection, const struct delivery_recipient *recipient);
+void envelope_write_rcpt(const struct delivery *delivery, struct connection *connection,
+                         const struct delivery_recipient *recipient);
 
 #endif

@@ -265,7 +265,7 @@ static void write_step(struct transaction *transaction, size_t step)
                             transaction->needs_smtputf8);
         break;
     case STAGE_RCPT:
-        envelope_write_rcpt(connection, recipient_at(transaction, step));
+        envelope_write_rcpt(transaction->delivery, connection, recipient_at(transaction, step));
         break;
     case STAGE_DATA:
         connection_write(connection, "DATA\r\n");

@@ -124,6 +124,14 @@ static void free_memory(struct ipc_channel *channel)
     free(channel);
 }
 
+/* What was sent may have been a password. */
+static void release_output(struct ipc_channel *channel)
+{
+    if (channel->out.bytes)
+        explicit_bzero(channel->out.bytes, channel->out.allocated);
+    buffer_release(&channel->out);
+}
+
 /* Ends all traffic; calls fail, in any order. */
 static void shut(struct ipc_channel *channel)
 {
@@ -141,7 +149,7 @@ static void shut(struct ipc_channel *channel)
     for (size_t i = channel->out_descriptor_offset; i < channel->out_descriptor_count; i++)
         file_close(channel->out_descriptors[i]);
     channel->out_descriptor_count = channel->out_descriptor_offset = 0;
-    buffer_release(&channel->out);
+    release_output(channel);
     channel->out_offset = 0;
     for (size_t i = 0; i < channel->slot_count; i++) {
         struct ipc_call *call = channel->slots[i].call;
@@ -248,7 +256,7 @@ static ssize_t send_packet(int descriptor, const void *bytes, size_t length, con
 static void compact(struct ipc_channel *channel)
 {
     if (channel->out_offset == channel->out.length) {
-        buffer_release(&channel->out);
+        release_output(channel);
         channel->out_offset = 0;
     } else if (channel->out_offset > QUEUE_COMPACT_BYTES) {
         buffer_consume(&channel->out, channel->out_offset);

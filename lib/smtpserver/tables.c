@@ -22,10 +22,8 @@ static bool check_relaying(const struct restriction_list *lists, struct conf_err
     if (restriction_list_is_closed(&lists[SMTPSESSION_LIST_RELAY]) ||
         restriction_list_is_closed(&lists[SMTPSESSION_LIST_RECIPIENT]))
         return true;
-    conf_error_set(error,
-                   "in parameter smtpd_relay_restrictions or smtpd_recipient_restrictions, specify "
-                   "at least one working instance of: reject_unauth_destination, "
-                   "defer_unauth_destination, reject, defer or defer_if_permit");
+    conf_error_set(error, "smtpd_relay_restrictions or smtpd_recipient_restrictions needs one "
+                          "of " RESTRICTIONS_THAT_CLOSE);
     return false;
 }
 

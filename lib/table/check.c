@@ -157,6 +157,41 @@ static void check_restrictions(const struct table_setting *setting, struct span 
     arena_destroy(&arena);
 }
 
+/* What does not parse was said already, and refuses everybody. */
+static bool is_closed(const struct conf_instance *instance, const struct conf_service *service,
+                      struct span name)
+{
+    struct conf_error error;
+    struct restriction_list list;
+    struct buffer value;
+    struct arena arena;
+    buffer_init(&value, NULL, CONF_EXPAND_MAX_BYTES);
+    arena_init(&arena, CHECK_LIST_MAX_BYTES, 0);
+    const bool result = !conf_instance_value(instance, service, name, &value, &error) ||
+                        !restriction_list_parse(buffer_span(&value), &arena, &list, &error) ||
+                        restriction_list_is_closed(&list);
+    arena_destroy(&arena);
+    buffer_release(&value);
+    return result;
+}
+
+void table_check_services(const struct conf_instance *instance, struct conf_notices *notices)
+{
+    for (size_t i = 0; i < instance->master.service_count; i++) {
+        const struct conf_service *service = &instance->master.services[i];
+        if ((span_equals(service->program, SPAN("smtpd")) ||
+             span_equals(service->program, SPAN("submitd"))) &&
+            !is_closed(instance, service, SPAN("smtpd_relay_restrictions")) &&
+            !is_closed(instance, service, SPAN("smtpd_recipient_restrictions")))
+            conf_notice_add(
+                notices, CONF_NOTICE_ERROR,
+                "%.*s, line %u: %.*s would relay for everybody: smtpd_relay_restrictions "
+                "or smtpd_recipient_restrictions needs one of " RESTRICTIONS_THAT_CLOSE,
+                SPAN_PRINTF(instance->master.file), service->line,
+                SPAN_PRINTF(span_first(conf_service_name(service), SHOWN_MAX_BYTES)));
+    }
+}
+
 void table_check_setting(void *context UNUSED, const struct conf_parameter *parameter,
                          struct span name, struct span value, struct span origin,
                          struct conf_notices *notices)

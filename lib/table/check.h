@@ -10,4 +10,7 @@
 void table_check_setting(void *context, const struct conf_parameter *parameter, struct span name,
                          struct span value, struct span origin, struct conf_notices *notices);
 
+/* A service that takes mail and would relay it for everybody does not start. */
+void table_check_services(const struct conf_instance *instance, struct conf_notices *notices);
+
 #endif

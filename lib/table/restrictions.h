@@ -71,5 +71,7 @@ MUST_USE bool restriction_list_has(const struct restriction_list *list, enum res
 /* Does it end relaying for strangers, whatever tables say? One of reject, defer, defer_if_permit,
  * reject_unauth_destination and defer_unauth_destination that is not only a warning. */
 MUST_USE bool restriction_list_is_closed(const struct restriction_list *list);
+#define RESTRICTIONS_THAT_CLOSE                                                                    \
+    "reject_unauth_destination, defer_unauth_destination, reject, defer and defer_if_permit"
 
 #endif

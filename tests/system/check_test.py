@@ -56,6 +56,8 @@ FATAL = [
     ("smtpd_tls_protocols = >=TLS1.2", r'main\.cf, line LINE: smtpd_tls_protocols: unknown word ">=TLS1\.2": '),
     ("smtpd_tls_exclude_ciphers = !RC4", r'main\.cf, line LINE: smtpd_tls_exclude_ciphers: unknown word "!RC4": '),
     ("tls_ssl_options = NO_TICKETS", r'main\.cf, line LINE: tls_ssl_options: unknown word "NO_TICKETS": '),
+    ("smtpd_relay_restrictions = permit_mynetworks, warn_if_reject reject",
+     r"master\.cf, line \d+: \S+ would relay for everybody: smtpd_relay_restrictions or "),
     ("smtpd_relay_restrictions = permit_mynetworks, reject_rbl_client bl.example",
      r"main\.cf, line LINE: smtpd_relay_restrictions = .*: this release cannot do .reject_rbl_client."),
     ("a line that is none", r'main\.cf, line LINE: expected "name = value"'),

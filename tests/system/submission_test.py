@@ -14,6 +14,7 @@ import subprocess
 import pytest
 
 from harness.instance import free_port, wait_until
+from harness.processes import memory_of, running
 from harness.sink import Sink
 
 PASSWORDS = "bob:{PLAIN}secret\nalice@here.test:{PLAIN}w0nderland\n"
@@ -480,6 +481,7 @@ def test_a_relay_is_reported(submission):
         one.wait_for_mail("bob@here.test")
     [report] = one.messages("bob@here.test")
     assert "Action: relayed" in report.read_text()
+    assert any(line.endswith(" NOTIFY=FAILURE,DELAY") for line in sink.commands), sink.commands
 
 
 def test_what_is_urgent_goes_first(submission):
@@ -513,3 +515,18 @@ def test_logins_that_are_bound_to_the_connection(submission, mechanism):
         input="\nQUIT\n", capture_output=True, text=True, timeout=60, check=False)
     assert "235 2.7.0" in done.stdout, done.stdout + done.stderr
     one.wait_for_log(rf"authd\[\d+\]: auth\.succeeded: .*mechanism={mechanism} ")
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+def test_passwords_do_not_stay(submission, mechanism):
+    """What came over the line is gone from the process that reads lines as soon as authd has it."""
+    secret = "Zx9Qw7LmPassword42"
+    one = submission()
+    (one.etc / "passwords").write_text(f"bob:{{PLAIN}}{secret}\n")
+    traces = [secret.encode(), encode(secret).rstrip("=").encode(), encode("", "bob", secret).rstrip("=").encode()]
+    with client_of(one, user=None) as client:
+        client.user, client.password = "bob", secret
+        client.auth(mechanism, getattr(client, "auth_" + mechanism.lower()))
+        for pid in running(one.programs, "submitd"):
+            for block in memory_of(pid):
+                assert not any(trace in block for trace in traces), f"{pid} remembers"
