@@ -27,6 +27,28 @@ static const char *const system_paths[] = {"/etc",       "/usr/lib",   "/usr/lib
 
 /* ---- before the sandbox ---- */
 
+/* Under a name of our own first, and flushed: after a power cut the file is whole or not there. Of
+ * two processes that make it at once the first one's stays. */
+static bool make_salt_secret(struct service *service, const char *path)
+{
+    uint8_t secret[SALT_SECRET_BYTES];
+    const struct span text = arena_format(&service->arena, "%s.%ld", path, (long)getpid());
+    const char *own = text.bytes ? arena_string(&service->arena, text) : NULL;
+    if (!own)
+        return false;
+    random_bytes(secret, sizeof(secret));
+    const int descriptor = open(own, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    const bool is_made = descriptor >= 0 &&
+                         file_pwrite_all(descriptor, secret, sizeof(secret), 0) == 0 &&
+                         fsync(descriptor) == 0 && (link(own, path) == 0 || errno == EEXIST);
+    if (!is_made)
+        service_say(service, "cannot write %s: %s", path, strerror(errno));
+    file_close(descriptor);
+    (void)unlink(own);
+    explicit_bzero(secret, sizeof(secret));
+    return is_made;
+}
+
 /* A secret of the instance, made at the first start. */
 static bool load_salt_secret(struct authd *authd, struct service *service)
 {
@@ -37,15 +59,9 @@ static bool load_salt_secret(struct authd *authd, struct service *service)
         return false;
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0 && errno == ENOENT) {
-        random_bytes(authd->salt_secret, sizeof(authd->salt_secret));
-        descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        const bool is_written =
-            descriptor >= 0 &&
-            file_pwrite_all(descriptor, authd->salt_secret, sizeof(authd->salt_secret), 0) == 0;
-        if (!is_written)
-            service_say(service, "cannot write %s: %s", path, strerror(errno));
-        file_close(descriptor);
-        return is_written;
+        if (!make_salt_secret(service, path))
+            return false;
+        descriptor = open(path, O_RDONLY | O_CLOEXEC);
     }
     const bool is_read = descriptor >= 0 && file_pread_all(descriptor, authd->salt_secret,
                                                            sizeof(authd->salt_secret), 0) == 0;
