@@ -198,18 +198,6 @@ bool domain_policy_require(struct agent *agent, const struct nexthop *nexthop,
     return expect_host(target, arena, wish) || protection_fail(failure, span_of(NULL, 0));
 }
 
-bool domain_policy_prefers_sts(struct agent *agent, const struct nexthop *nexthop,
-                               struct arena *arena, struct protection_rules *rules,
-                               struct tls_wish *wish)
-{
-    ask_sts(agent, nexthop, arena, rules);
-    if (rules->sts.state != STS_ENFORCE)
-        return false;
-    wish->records = NULL;
-    wish->record_count = wish->name_count = 0;
-    return true;
-}
-
 bool domain_policy_apply_sts(struct agent *agent, const struct nexthop *nexthop,
                              const struct plan_target *target, struct arena *arena,
                              struct protection_rules *rules, struct protection *protection,

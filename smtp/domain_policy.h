@@ -16,12 +16,6 @@ MUST_USE bool domain_policy_apply_sts(struct agent *agent, const struct nexthop 
                                       const struct plan_target *target, struct arena *arena,
                                       struct protection_rules *rules, struct protection *protection,
                                       struct failure *failure);
-/* DANE has come to half of what it is, since nobody vouches for the MX records; where the domain's
- * MTA-STS policy vouches for hosts, and is enforced, that is worth more: true, and the wish has
- * forgotten DANE. */
-MUST_USE bool domain_policy_prefers_sts(struct agent *agent, const struct nexthop *nexthop,
-                                        struct arena *arena, struct protection_rules *rules,
-                                        struct tls_wish *wish);
 /* The message requires TLS (RFC 8689 section 4.2.1), and the operator asked for no certain server:
  * the host must be the one that DNSSEC or the MTA-STS policy names, and prove it. */
 MUST_USE bool domain_policy_require(struct agent *agent, const struct nexthop *nexthop,

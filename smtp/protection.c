@@ -259,9 +259,6 @@ static bool find_server(struct agent *agent, struct protection_rules *rules,
     if (tls_level_is_dane(wish->level) &&
         !domain_policy_apply_dane(agent, nexthop, target, arena, protection, failure))
         return false;
-    if (wish->level == TLS_LEVEL_HALF_DANE && rules->follows_sts &&
-        domain_policy_prefers_sts(agent, nexthop, arena, rules, wish))
-        wish->level = TLS_LEVEL_MAY;
     if (wish->level == TLS_LEVEL_MAY && rules->follows_sts && rules->request != PROTECTION_REQUIRED)
         return domain_policy_apply_sts(agent, nexthop, target, arena, rules, protection, failure);
     if (tls_level_is_dane(wish->level) &&

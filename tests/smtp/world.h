@@ -46,8 +46,6 @@ struct world {
     struct ipc_channel *qmgr;
     struct ipc_channel *dnsd;
     struct ipc_channel *addrd;
-    struct ipc_channel *stsd;
-    const char *sts; /* every domain's MTA-STS policy; NULL: none has one */
     const char *policies; /* what addrd has in the tables of agents: lines "key value", or NULL */
     struct world_server servers[WORLD_SERVERS]; /* hN.test, 127.0.1.N */
     const char *mx; /* what dnsd says: "10 h0 20 h1", "none", "nxdomain", "temporary", "null" */
