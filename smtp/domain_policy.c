@@ -139,6 +139,7 @@ static bool expect_host(const struct plan_target *target, struct arena *arena,
     wish->names = names;
     wish->name_count = 1;
     wish->server_name = target->host;
+    wish->wildcard_is_many = false; /* section 4.1: an asterisk is one label */
     wish->trusts_web = true;
     return true;
 }
@@ -211,12 +212,17 @@ bool domain_policy_apply_sts(struct agent *agent, const struct nexthop *nexthop,
         return true;
     if (policy->state == STS_UNKNOWN)
         return fail_sts_lookup(nexthop, arena, failure);
+    const bool is_permitted = sts_permits(policy, target->host);
+    /* Who the host is DANE tells better, and nothing may override what it says (section 2); that
+     * the host is one of the domain's it cannot tell, where MX records are insecure. */
+    if (protection->wish.level == TLS_LEVEL_HALF_DANE &&
+        (is_permitted || policy->state == STS_TESTING))
+        return true;
     protection->policy_type = TLSRPT_STS;
     protection->policy_domain = nexthop->host;
     protection->policy_text = policy->policy.text;
     if (!expect_host(target, arena, &protection->wish))
         return protection_fail(failure, span_of(NULL, 0));
-    const bool is_permitted = sts_permits(policy, target->host);
     if (policy->state == STS_TESTING) {
         protection->is_host_refused = !is_permitted; /* to be told, and no more */
         return true;

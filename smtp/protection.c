@@ -246,6 +246,14 @@ static bool add_anchors(struct agent *agent, struct span files, struct span dest
     return true;
 }
 
+/* Nothing has said yet who the host must be, or that it is one of the domain's: an MX record that
+ * nobody vouches for may name any host, with TLSA records of its own. */
+static bool leaves_room_for_sts(const struct protection_rules *rules, enum tls_level level)
+{
+    return rules->follows_sts && rules->request != PROTECTION_REQUIRED &&
+           (level == TLS_LEVEL_MAY || level == TLS_LEVEL_ENCRYPT || level == TLS_LEVEL_HALF_DANE);
+}
+
 /* Who it must be. */
 static bool find_server(struct agent *agent, struct protection_rules *rules,
                         const struct nexthop *nexthop, const struct plan_target *target,
@@ -259,7 +267,7 @@ static bool find_server(struct agent *agent, struct protection_rules *rules,
     if (tls_level_is_dane(wish->level) &&
         !domain_policy_apply_dane(agent, nexthop, target, arena, protection, failure))
         return false;
-    if (wish->level == TLS_LEVEL_MAY && rules->follows_sts && rules->request != PROTECTION_REQUIRED)
+    if (leaves_room_for_sts(rules, wish->level))
         return domain_policy_apply_sts(agent, nexthop, target, arena, rules, protection, failure);
     if (tls_level_is_dane(wish->level) &&
         (rules->request != PROTECTION_REQUIRED || wish->level != TLS_LEVEL_HALF_DANE))

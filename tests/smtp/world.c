@@ -427,6 +427,27 @@ static void on_addrd_closed(struct ipc_channel *channel, const char *reason, voi
     ipc_channel_destroy(&world->addrd);
 }
 
+/* ---- stsd ---- */
+
+static void on_sts_query(struct ipc_channel *channel, const struct ipc_delivery *delivery,
+                         void *context)
+{
+    const struct world *world = context;
+    const struct ipc_sts_reply reply = {.policy = world->sts ? span_from_string(world->sts)
+                                                             : span_empty(),
+                                        .policy_id = span_empty(),
+                                        .reason = span_empty()};
+    (void)ipc_channel_reply(channel, delivery->id, IPC_STS_REPLY, &reply);
+}
+
+static void on_stsd_closed(struct ipc_channel *channel, const char *reason, void *context)
+{
+    struct world *world = context;
+    (void)channel;
+    (void)reason;
+    ipc_channel_destroy(&world->stsd);
+}
+
 /* ---- qmgr ---- */
 
 static struct span keep(struct world *world, struct span text)
@@ -494,6 +515,9 @@ static const struct ipc_channel_handlers dnsd_handlers = {on_query, on_dnsd_clos
 static const struct ipc_permission addrd_permissions[] = {{IPC_ADDR_FIND, ANY_ROLE}, {0, 0}};
 static const struct ipc_channel_handlers addrd_handlers = {on_find, on_addrd_closed,
                                                            addrd_permissions};
+static const struct ipc_permission stsd_permissions[] = {{IPC_STS_QUERY, ANY_ROLE}, {0, 0}};
+static const struct ipc_channel_handlers stsd_handlers = {on_sts_query, on_stsd_closed,
+                                                          stsd_permissions};
 static const struct ipc_channel_handlers qmgr_handlers = {on_agent_message, on_agent_closed,
                                                           qmgr_permissions};
 
@@ -544,7 +568,9 @@ static bool start(struct world *world, const char *program, enum ipc_role role,
     const int addrd_end = daemon_give_peer(&world->smtp, IPC_ROLE_ADDRD, "addrd", false);
     world->addrd =
         ipc_channel_create(world->loop, addrd_end, IPC_ROLE_SMTP, &addrd_handlers, world);
-    return world->dnsd && world->addrd;
+    const int stsd_end = daemon_give_peer(&world->smtp, IPC_ROLE_STSD, "stsd", false);
+    world->stsd = ipc_channel_create(world->loop, stsd_end, IPC_ROLE_SMTP, &stsd_handlers, world);
+    return world->dnsd && world->addrd && world->stsd;
 }
 
 bool world_start(struct world *world, const char *settings)
@@ -565,6 +591,8 @@ void world_stop(struct world *world)
         ipc_channel_destroy(&world->dnsd);
     if (world->addrd)
         ipc_channel_destroy(&world->addrd);
+    if (world->stsd)
+        ipc_channel_destroy(&world->stsd);
     if (!daemon_stop(&world->smtp))
         (void)fprintf(stderr, "smtp did not end well\n");
     for (size_t i = 0; i < WORLD_SERVERS; i++) {

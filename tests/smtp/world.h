@@ -1,5 +1,5 @@
-/* tests/smtp/world - everything around smtp, in one test process: master, qmgr, dnsd, and mail
- * servers at addresses of loopback that do what a script says.
+/* tests/smtp/world - everything around smtp, in one test process: master, qmgr, dnsd, stsd, and
+ * mail servers at addresses of loopback that do what a script says.
  *
  * A script is lines; each connection to a server runs the next of its scripts (the last again):
  *   S text     send a line            s text    the same, one byte at a time
@@ -46,6 +46,7 @@ struct world {
     struct ipc_channel *qmgr;
     struct ipc_channel *dnsd;
     struct ipc_channel *addrd;
+    struct ipc_channel *stsd;
     const char *policies; /* what addrd has in the tables of agents: lines "key value", or NULL */
     struct world_server servers[WORLD_SERVERS]; /* hN.test, 127.0.1.N */
     const char *mx; /* what dnsd says: "10 h0 20 h1", "none", "nxdomain", "temporary", "null" */
@@ -53,6 +54,7 @@ struct world {
     bool is_mx_secure, is_host_secure, is_tlsa_secure, is_tlsa_lost;
     uint8_t tlsa[4][2048]; /* as in a record */
     size_t tlsa_length[4];
+    const char *sts; /* the MTA-STS policy of every domain; NULL: there is none */
     bool is_acknowledging;
     uint64_t delivery_number;
     uint32_t capacity;
