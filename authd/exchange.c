@@ -199,6 +199,9 @@ static enum sasl_answer find_secret(struct exchange *exchange,
     verdict_find(exchange->authd, &question, span_from_string(scheme), &exchange->arena,
                  &exchange->verdict);
     const enum sasl_answer found = judge(exchange, &exchange->verdict);
+    /* Nothing is proven yet: of the state of accounts the log alone hears. */
+    if (found == SASL_ANSWER_NO)
+        exchange->failure = AUTH_FAILURE_CREDENTIALS;
     if (exchange->verdict.result == CREDENTIAL_MISMATCH)
         note_refusal(exchange, AUTH_FAILURE_CREDENTIALS,
                      "the stored password does not serve this mechanism");
