@@ -93,6 +93,14 @@ static bool find_user(const struct json_value *claims, struct span names, struct
     return false;
 }
 
+bool claims_are_introspection(struct span text)
+{
+    struct json_value claims, value;
+    return json_parse(text, &claims) == PARSE_OK && claims.type == JSON_OBJECT &&
+           json_object_find(&claims, "active", &value) &&
+           (value.type == JSON_TRUE || value.type == JSON_FALSE);
+}
+
 bool claims_check(struct span text, const struct claim_rules *rules, int64_t now_s,
                   struct arena *arena, struct span *user, bool *is_expired, const char **reason)
 {

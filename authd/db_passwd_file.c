@@ -90,11 +90,16 @@ static enum database_result look_up(struct database *database, struct span user,
 {
     struct passwd_file *file = database->state;
     struct span line, bad_field;
-    (void)arena; /* texts stay in the file's memory until the next question */
     if (!load(database, reason))
         return DATABASE_ERROR;
     if (!passwd_file_find(file->contents, user, &line))
         return DATABASE_NOT_FOUND;
+    /* store() reads the file anew while the answer is still wanted. */
+    line = arena_copy(arena, line);
+    if (!line.bytes) {
+        buffer_append_string(reason, "memory is out");
+        return DATABASE_ERROR;
+    }
     if (passwd_line_parse(line, account, &bad_field) == PARSE_OK)
         return DATABASE_FOUND;
     struct span key, value;

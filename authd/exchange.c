@@ -199,6 +199,9 @@ static enum sasl_answer find_secret(struct exchange *exchange,
     verdict_find(exchange->authd, &question, span_from_string(scheme), &exchange->arena,
                  &exchange->verdict);
     const enum sasl_answer found = judge(exchange, &exchange->verdict);
+    /* Nothing is proven yet: of the state of accounts the log alone hears. */
+    if (found == SASL_ANSWER_NO)
+        exchange->failure = AUTH_FAILURE_CREDENTIALS;
     if (exchange->verdict.result == CREDENTIAL_MISMATCH)
         note_refusal(exchange, AUTH_FAILURE_CREDENTIALS,
                      "the stored password does not serve this mechanism");
@@ -252,20 +255,33 @@ static bool is_same_user(struct exchange *exchange, struct span said, struct spa
            span_equals(written, found);
 }
 
+/* Whether anybody may try, from this address: who it will be only the token says. */
+static enum sasl_answer count_stranger(struct exchange *exchange)
+{
+    const char *reason;
+    exchange->is_counted =
+        lockout_permits(exchange->authd, &exchange->lockout, span_empty(),
+                        exchange->start.client_address, &exchange->arena, &reason);
+    if (exchange->is_counted)
+        return SASL_ANSWER_YES;
+    note_refusal(exchange, AUTH_FAILURE_LOCKED, reason);
+    return SASL_ANSWER_TEMPORARY;
+}
+
 /* Whose the token is the token says; who the client said to be must be the same. */
 static void check_token(struct exchange *exchange, struct sasl_server_event *event)
 {
     const struct span said = event->user;
     struct token_verdict verdict;
-    enum sasl_answer answer = SASL_ANSWER_YES;
-    if (said.length > 0)
-        answer = take_user(exchange, said);
+    enum sasl_answer answer =
+        said.length > 0 ? take_user(exchange, said) : count_stranger(exchange);
     if (answer == SASL_ANSWER_YES) {
         exchange->password = event->secret;
         token_check(exchange->authd, event->secret, &exchange->arena, &verdict);
         exchange->reason = (const char *)verdict.reason.bytes; /* a literal */
         switch (verdict.result) {
         case CREDENTIAL_MATCH:
+            exchange->is_counted = said.length > 0; /* now it is known whose attempt it is */
             answer = take_user(exchange, verdict.user);
             if (answer == SASL_ANSWER_YES && said.length > 0 &&
                 !is_same_user(exchange, said, exchange->user)) {
@@ -285,6 +301,7 @@ static void check_token(struct exchange *exchange, struct sasl_server_event *eve
             answer = SASL_ANSWER_NO;
             break;
         }
+        exchange->is_token_refused = answer == SASL_ANSWER_NO;
     }
     sasl_server_answer_token(exchange->sasl, answer, exchange->user, event);
 }
@@ -344,7 +361,8 @@ static void end_in_failure(struct exchange *exchange, const struct sasl_server_e
     if (event->failure == SASL_FAILURE_TEMPORARY)
         exchange_put_off(exchange,
                          exchange->reason ? exchange->reason : sasl_failure_text(event->failure));
-    else if (event->failure == SASL_FAILURE_CREDENTIALS && exchange->reason)
+    else if ((event->failure == SASL_FAILURE_CREDENTIALS && exchange->reason) ||
+             exchange->is_token_refused) /* the client knew already, and need not say so */
         exchange_fail(exchange, exchange->failure, exchange->reason);
     else
         exchange_fail(exchange, failure_of(event->failure), sasl_failure_text(event->failure));

@@ -25,6 +25,7 @@ struct exchange {
     struct verdict verdict;    /* the last */
     struct lockout lockout;
     bool is_counted;           /* the lockout has let this attempt pass, and hears of its end */
+    bool is_token_refused;     /* and the client has been told */
     struct span password;      /* that was judged; empty where the mechanism hides it */
     enum auth_failure failure; /* why, where a verdict says more than the mechanism */
     const char *reason;

@@ -50,6 +50,8 @@ struct claim_rules {
     bool is_introspection; /* it must be "active"; issuer and audience count where they are there */
 };
 
+/* Is it the answer of an introspection? Whatever it is otherwise says nothing of the token. */
+MUST_USE bool claims_are_introspection(struct span text);
 /* *user is in the arena. False with a reason; *is_expired: that is what is wrong. */
 MUST_USE bool claims_check(struct span claims, const struct claim_rules *rules, int64_t now_s,
                            struct arena *arena, struct span *user, bool *is_expired,

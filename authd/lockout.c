@@ -61,7 +61,8 @@ bool lockout_permits(struct authd *authd, struct lockout *lockout, struct span u
     if (is_over(lockout->failures, conf->auth_address_failure_limit))
         return false;
     *reason = "too many failures of this user from addresses where the user was never seen";
-    return !is_over(count(authd, LIMIT_KIND_AUTH_USER, user, 0), conf->auth_user_failure_limit);
+    return user.length == 0 ||
+           !is_over(count(authd, LIMIT_KIND_AUTH_USER, user, 0), conf->auth_user_failure_limit);
 }
 
 /* The same wrong password of the same user from the same network, a short while ago. */
@@ -94,7 +95,8 @@ int64_t lockout_fail(struct authd *authd, struct lockout *lockout, struct span p
             lockout->failures = count(authd, LIMIT_KIND_AUTH_PAIR, lockout->pair, 1);
         } else {
             lockout->failures = count(authd, LIMIT_KIND_AUTH_ADDRESS, lockout->network, 1);
-            (void)count(authd, LIMIT_KIND_AUTH_USER, lockout->user, 1); /* for the next attempt */
+            if (lockout->user.length > 0) /* for the next attempt */
+                (void)count(authd, LIMIT_KIND_AUTH_USER, lockout->user, 1);
         }
     }
     for (uint32_t i = 1; i < lockout->failures && i <= DOUBLINGS_MAX; i++)

@@ -138,7 +138,8 @@ static void introspect(struct authd *authd, struct span token, struct arena *are
         .timeout_ms = INTROSPECTION_TIMEOUT_MS,
     };
     fetch(&authd->fetch, &request, arena, &answer);
-    if (answer.result == FETCH_ANSWERED && answer.http_status == 200) {
+    const bool is_good = answer.result == FETCH_ANSWERED && answer.http_status == 200;
+    if (is_good && claims_are_introspection(answer.body)) {
         verdict_report_end(authd, &authd->token_trouble,
                            authd->conf->auth_oauth2_introspection_url);
         judge_claims(authd, answer.body, true, arena, verdict);
@@ -146,7 +147,9 @@ static void introspect(struct authd *authd, struct span token, struct arena *are
     }
     /* Whatever else it says, it says nothing of the token (section 2.3). */
     refuse(verdict, CREDENTIAL_ERROR, "the token's server cannot be asked");
-    if (answer.result == FETCH_ANSWERED) {
+    if (is_good) {
+        report(authd, SPAN("its answer is no introspection response"));
+    } else if (answer.result == FETCH_ANSWERED) {
         char text[64];
         (void)snprintf(text, sizeof(text), "HTTP status %u", answer.http_status);
         report(authd, span_from_string(text));

@@ -2,6 +2,7 @@
 #include "timing.h"
 
 #include "smtp/date.h"
+#include "space.h"
 #include "system/clock.h"
 
 bool timing_is_early(const struct message *message)
@@ -17,7 +18,8 @@ bool timing_is_late(const struct message *message)
 
 bool timing_is_over(const struct message *message)
 {
-    return message->envelope.deliver_by == QUEUE_DELIVER_BY_RETURN && timing_is_late(message);
+    return message->envelope.deliver_by == QUEUE_DELIVER_BY_RETURN && timing_is_late(message) &&
+           space_trusts_clock(message->qmgr);
 }
 
 uint64_t timing_birth_us(const struct message *message)

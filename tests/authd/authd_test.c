@@ -270,6 +270,32 @@ static void test_login(void **state)
     stop();
 }
 
+/* Who has proven nothing learns nothing of the account. */
+static void test_unproven(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *response, *expected;
+    } rows[] = {
+        {"wrong", "ann 0123456789abcdef0123456789abcdef", "failure 1 ann/ann"},
+        {"unknown", "nobody 0123456789abcdef0123456789abcdef", "failure 1 nobody/nobody"},
+        {"closed", "dora 0123456789abcdef0123456789abcdef", "failure 1 dora/dora"},
+        {"not from here", "carl 0123456789abcdef0123456789abcdef", "failure 1 carl/carl"},
+    };
+    write_users(users);
+    assert_true(start("auth_mechanisms = cram-md5\n"));
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        const struct span response = span_from_string(rows[i].response);
+        struct talk talk = {.mechanism = "CRAM-MD5", .responses = &response, .response_count = 1};
+        run_talk(&talk);
+        if (strcmp(talk.result, rows[i].expected) != 0)
+            fail_msg("%s: got \"%s\", expected \"%s\"", rows[i].name, talk.result,
+                     rows[i].expected);
+    }
+    expect_log("reason=\"the account is closed\"");
+    stop();
+}
+
 static void test_changes(void **state)
 {
     (void)state;
@@ -320,6 +346,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_plain, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_login, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unproven, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_changes, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -290,12 +290,32 @@ static void test_json(void **state)
     arena_destroy(&arena);
 }
 
+static void test_introspection(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool is_answer;
+    } rows[] = {
+        {"{\"active\":true,\"username\":\"ann\"}", true},
+        {"{\"active\":false}", true},
+        {"{\"active\":\"true\"}", false},
+        {"{\"active\":true,\"active\":false}", false},
+        {"{\"error\":\"x\"}", false},
+        {"[true]", false},
+        {"{\"active\":true", false},
+        {"", false},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        if (claims_are_introspection(span_from_string(rows[i].text)) != rows[i].is_answer)
+            fail_msg("%s", rows[i].text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_examples),
-        cmocka_unit_test(test_rsa),
-        cmocka_unit_test(test_claims),
+        cmocka_unit_test(test_examples), cmocka_unit_test(test_rsa),
+        cmocka_unit_test(test_claims),   cmocka_unit_test(test_introspection),
         cmocka_unit_test(test_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

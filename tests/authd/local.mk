@@ -1,11 +1,16 @@
 # tests of authd
 if HAVE_CMOCKA
-authd_tests = tests/authd/authd_test tests/authd/parsers_test tests/authd/relay_cache_test
-authd_tests = tests/authd/authd_test tests/authd/jwt_test tests/authd/parsers_test
+authd_tests = tests/authd/authd_test tests/authd/database_test tests/authd/jwt_test \
+	tests/authd/parsers_test tests/authd/relay_cache_test
 check_PROGRAMS += $(authd_tests)
 TESTS += $(authd_tests)
 tests_authd_authd_test_SOURCES = tests/authd/authd_test.c tests/daemon.c tests/daemon.h tests/test.h
 tests_authd_authd_test_LDADD = $(test_libs)
+tests_authd_database_test_SOURCES = tests/authd/database_test.c authd/credential.c \
+	authd/database.c authd/db_file.c authd/db_ldap.c authd/db_mysql.c authd/db_pam.c \
+	authd/db_passwd_file.c authd/db_pgsql.c authd/db_shadow.c authd/db_sql.c authd/db_sqlite.c \
+	authd/db_static.c authd/module.c authd/passwd_line.c tests/test.h
+tests_authd_database_test_LDADD = $(test_libs) $(SASL_LIBS) $(PASSWORD_LIBS) $(DB_LIBS)
 tests_authd_jwt_test_SOURCES = tests/authd/jwt_test.c authd/claims.c authd/jwt.c tests/test.h
 tests_authd_jwt_test_LDADD = $(test_libs)
 tests_authd_parsers_test_SOURCES = tests/authd/parsers_test.c authd/credential.c authd/dovecot_line.c \

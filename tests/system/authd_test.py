@@ -361,6 +361,31 @@ def test_tokens_that_prove_themselves(authenticating, tmp_path):
     one.wait_for_log(r"auth\.failed: .* mechanism=OAUTHBEARER .*reason=\"the token has expired\"")
 
 
+@pytest.mark.parametrize("mechanism, user", [("XOAUTH2", "ann"), ("OAUTHBEARER", "")])
+def test_who_leaves_when_a_token_is_refused_has_failed(authenticating, tmp_path, mechanism, user):
+    """A client that is told so, and never answers, is counted as well; also one that does not say who it is."""
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps({"keys": [{"kty": "oct", "kid": "1", "k": encode_url(SECRET)}]}))
+    one = authenticating(auth_mechanisms="oauthbearer, xoauth2", auth_oauth2_keys=keys, auth_oauth2_issuers="",
+                         auth_oauth2_audiences="", auth_oauth2_username_claims="email", auth_address_failure_limit="3")
+    good = {"email": "ann", "exp": int(time.time()) + 600}
+    stranger = "203.0.113.9"
+    with Asker(reached(one)) as asker:
+        assert bearer(asker, jwt(good, SECRET), user, mechanism, address=stranger)[:2] == ("OK", ["user=ann"])
+    other = "203.0.113.10"
+    for i in range(3):
+        with Asker(reached(one)) as asker:
+            wrong = jwt({**good, "jti": str(i)}, b"x" * 40)
+            token = f"auth=Bearer {wrong}\1\1"
+            asker.begin(mechanism, (f"user={user}\1" if user else "n,,\1").encode() + token.encode(), address=other)
+            assert asker.read()[0] == "CONT"
+    one.wait_for_log(r"(auth\.failed: .*the token is not signed by any of the keys(.|\n)*){3}")
+    with Asker(reached(one)) as asker:
+        words = bearer(asker, jwt(good, SECRET), user, mechanism, address=other)[1]
+        assert words[-1] == "temp"
+        assert bearer(asker, jwt(good, SECRET), user, mechanism, address=stranger)[:2] == ("OK", ["user=ann"])
+
+
 def test_tokens_that_are_asked_about(authenticating, workspace, tmp_path):
     authority = https.Authority(workspace / "token-authority")
     server = https.Server({None: authority.issue("tokens.test")})
@@ -389,8 +414,9 @@ def test_tokens_that_are_asked_about(authenticating, workspace, tmp_path):
             assert bearer(asker, "any")[:2] == ("FAIL", ["temp"])
             one.wait_for_log(r"auth\.database_unavailable: database=https://tokens\.test:\d+/introspect "
                              r"reason=\"HTTP status 503\"")
-            server.answers["tokens.test"] = https.Answer('{"active"', content_type="application/json")
-            assert bearer(asker, "any")[0] == "FAIL"
+            for broken in ('{"active"', '{"error": "try later"}', "<html>Welcome</html>", ""):
+                server.answers["tokens.test"] = https.Answer(broken, content_type="application/json")
+                assert bearer(asker, "any")[:2] == ("FAIL", ["temp"]), broken
             names.silent.add("tokens.test")
         assert "opa+que" not in one.log()
     finally:

@@ -4,15 +4,18 @@ import base64
 import contextlib
 import email
 import json
+import pathlib
 import re
 import shutil
 import smtplib
 import socket
 import ssl
 import subprocess
+import tempfile
 
 import pytest
 
+from harness import clock
 from harness.instance import free_port, wait_until
 from harness.processes import memory_of, running
 from harness.sink import Sink
@@ -425,6 +428,23 @@ def test_what_is_late_is_returned(submission):
     text = report.read_text()
     assert "Status: 5.4.7" in text and "Action: failed" in text and "\nDeliver-By-Date: " in text
     one.wait_for_log(rf"{late}: removed$")
+
+
+@pytest.mark.skipif(clock.why_not() is not None, reason=str(clock.why_not()))
+def test_a_clock_that_is_set_makes_nothing_late(submission, programs, workspace):
+    """BY=...;R: mail is not returned because somebody set the clock, perhaps by mistake."""
+    place = pathlib.Path(tempfile.mkdtemp(prefix="clock-", dir=workspace))
+    place.chmod(0o755)
+    dial = clock.Clock(programs, place)
+    one = submission(relayhost="[127.0.0.1]:9", minimal_backoff_time="1s", maximal_backoff_time="1s",
+                     daemon_directory=dial.daemons)
+    with client_of(one) as client:
+        late = send(client, "BY=7200;R", recipient="friend@there.test")
+    one.wait_for_log(rf"{late}: .*status=deferred")
+    dial.set(3 * 3600)
+    one.wait_for_log(r"the clock was set forward by (.|\n)*" + rf"({late}: .*status=deferred(.|\n)*){{3}}")
+    assert "status=expired" not in one.log() and not one.messages("bob@here.test")
+    dial.set(0)
 
 
 def test_of_what_is_late_the_sender_is_told(submission):
