@@ -7,8 +7,8 @@
 
 /* It is not to be delivered yet. */
 MUST_USE bool timing_is_early(const struct message *message);
-/* Its time to be delivered is over; and it is not wanted any more, which nobody believes whose clock
- * was set a short while ago. */
+/* Its time to be delivered is over; and it is not wanted any more, which nobody believes whose
+ * clock was set a short while ago. */
 MUST_USE bool timing_is_late(const struct message *message);
 MUST_USE bool timing_is_over(const struct message *message);
 /* From when on it is in the queue to be delivered: what ages, ages from then on. */

@@ -15,7 +15,6 @@
 enum { TLS_SERVER_NAME_MAX_BYTES = 255 };
 
 struct tls_server_settings {
-    struct tls_settings common;
     struct span context_name;    /* a session of one context is not resumed in another */
     int64_t session_lifetime_ms; /* 0: none is resumed */
     bool asks_certificate;
@@ -23,6 +22,9 @@ struct tls_server_settings {
     struct tls_authorities authorities; /* of clients' certificates */
     struct span fingerprint_digest;
     bool prefers_own_ciphers;
+    /* Last: gcc 12 with -ftrivial-auto-var-init clears padding that follows an array of structures
+     * at the wrong place. */
+    struct tls_settings common;
 };
 
 struct tls_server;
