@@ -140,13 +140,20 @@ static void note(struct delivery *delivery, const struct failure *failure)
                  SPAN_PRINTF(failure->outcome.reason));
 }
 
+static void set_failure(struct delivery_recipient *recipient, const struct failure *failure)
+{
+    recipient->failure = *failure;
+    recipient->may_succeed_later |=
+        failure->outcome.kind == OUTCOME_TEMPORARY && !failure->bounces_at_end;
+}
+
 void delivery_fail(struct delivery *delivery, struct delivery_recipient *recipient,
                    const struct connection *connection, const struct failure *failure)
 {
     if (recipient->is_done)
         return;
     set_remote(delivery, recipient, connection);
-    recipient->failure = *failure;
+    set_failure(recipient, failure);
     if (failure->outcome.kind == OUTCOME_PERMANENT)
         conclude(delivery, recipient, failure->outcome, failure->diagnostic);
     else if (!failure->is_connected)
@@ -179,7 +186,8 @@ static void conclude_open(struct delivery *delivery)
         if (span_is_empty(recipient->failure.outcome.reason))
             recipient->failure.outcome =
                 outcome_temporary(0, 4, 0, "no host of the next hop could be tried");
-        if (recipient->failure.bounces_at_end) {
+        /* A host that was away, or a look-up that failed, may have been the one that is good. */
+        if (recipient->failure.bounces_at_end && !recipient->may_succeed_later) {
             recipient->failure.outcome.kind = OUTCOME_PERMANENT;
             recipient->failure.outcome.status.class = 5;
         }
@@ -291,7 +299,7 @@ static void fail_attempt(struct attempt *attempt, const struct failure *failure,
         if (recipient->is_done)
             continue;
         set_remote(delivery, recipient, NULL);
-        recipient->failure = *failure;
+        set_failure(recipient, failure);
         if (failure->is_connected) {
             recipient->relay = arena_format(&delivery->arena, "%s", relay);
             recipient->remote = host;

@@ -27,8 +27,9 @@ struct delivery_recipient {
     struct span wire_address;
     /* Why it is not delivered yet, and by whose word; reason empty: not tried. */
     struct failure failure;
-    struct span remote; /* host name; empty: none was reached */
-    struct span relay;  /* for the log */
+    bool may_succeed_later; /* at one of the hosts, as far as anybody could find out */
+    struct span remote;     /* host name; empty: none was reached */
+    struct span relay;      /* for the log */
     unsigned connection_use;
 };
 

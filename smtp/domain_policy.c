@@ -177,6 +177,9 @@ bool domain_policy_require(struct agent *agent, const struct nexthop *nexthop,
                            struct failure *failure)
 {
     struct tls_wish *wish = &protection->wish;
+    if (!tls_client_has_web(agent->tls)) /* no fault of the server's */
+        return protection_fail(failure, SPAN("TLS is required, but this system has no "
+                                             "certification authorities"));
     if (target->is_mx && !target->is_mx_secure && rules->follows_sts) {
         ask_sts(agent, nexthop, arena, rules);
         if (rules->sts.state == STS_UNKNOWN)

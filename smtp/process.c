@@ -23,10 +23,10 @@ enum {
 static bool set_up_tls(struct service *service, struct agent *agent)
 {
     const struct conf_smtp *settings = agent->settings;
+    const bool is_lmtp = strcmp(service->definition->program, "lmtp") == 0;
     char problem[TLS_AUTHORITIES_PROBLEM_BYTES];
     const struct tls_client_rules rules = {
-        .settings = {.name = strcmp(service->definition->program, "lmtp") == 0 ? "lmtp_tls"
-                                                                               : "smtp_tls",
+        .settings = {.name = is_lmtp ? "lmtp_tls" : "smtp_tls",
                      .protocols = settings->smtp_tls_protocols,
                      .grade = settings->smtp_tls_ciphers,
                      .excluded_ciphers = settings->smtp_tls_exclude_ciphers,
@@ -46,7 +46,8 @@ static bool set_up_tls(struct service *service, struct agent *agent)
         .verify_depth = settings->smtp_tls_scert_verifydepth,
         .dane_digests = settings->tls_dane_digests,
         .session_lifetime_ms = settings->smtp_tls_session_cache_timeout_ms,
-        .needs_web = settings->smtp_tls_mta_sts,
+        /* REQUIRETLS comes with messages: whoever takes it has to know hosts by these. */
+        .needs_web = settings->smtp_tls_mta_sts || !is_lmtp,
     };
     const char *digest = arena_string(&service->arena, settings->smtp_tls_fingerprint_digest);
     agent->fingerprint_digest = digest ? EVP_get_digestbyname(digest) : NULL;

@@ -43,7 +43,8 @@ static enum tls_level level_of_all(const struct conf_smtp *settings)
     return settings->smtp_use_tls ? TLS_LEVEL_MAY : TLS_LEVEL_NONE;
 }
 
-/* The next hop as it is written; for a domain those above it, too: ".example.com". */
+/* The next hop as it is written; as DNS has it, where that differs, since senders are free to write
+ * a name either way; for a domain those above it, too: ".example.com". */
 static size_t list_keys(struct span destination, struct arena *arena,
                         struct span keys[ADDR_FIND_KEYS_MAX])
 {
@@ -55,6 +56,14 @@ static size_t list_keys(struct span destination, struct arena *arena,
     ascii_lower_in_place(lower, destination.length);
     destination = span_of(lower, destination.length);
     keys[count++] = destination;
+    if (!ascii_is_all_ascii(destination)) {
+        struct span ascii;
+        const enum parse_result result = nexthop_to_ascii(destination, arena, &ascii);
+        if (result == PARSE_OK)
+            keys[count++] = destination = ascii;
+        else if (result == PARSE_TOO_LONG)
+            return 0;
+    }
     if (!dns_name_is_mail_host(destination))
         return count;
     while (count < ADDR_FIND_KEYS_MAX) {

@@ -3,6 +3,7 @@
  * goes to. See session_private.h. */
 #include "smtpsession/attributes.h"
 #include "smtpsession/session_private.h"
+#include "tls/server.h"
 
 /* What both commands want, in the order in which Postfix looks. */
 static bool may_say(struct smtpsession *session, const char *command, struct span argument,
@@ -47,6 +48,8 @@ static bool become(struct smtpsession *session, const struct session_attributes 
     if (!name.bytes || !login.bytes)
         return false;
     arena_reset(&session->arena);
+    if (session->tls) /* what the proxy's certificate permits it permits the proxy */
+        tls_session_forget_certificate(session->tls);
     session->helo = span_empty();
     session->helo_bytes = NULL;
     session->sasl = (struct log_sasl){.username = arena_copy(&session->arena, login)};

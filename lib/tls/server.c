@@ -249,6 +249,13 @@ static bool read_peer(const struct tls_server *server, SSL *ssl, struct tls_sess
     return true;
 }
 
+void tls_session_forget_certificate(struct tls_session *session)
+{
+    free(session->certificate);
+    session->certificate = NULL;
+    session->trust = LOG_TLS_ANONYMOUS;
+}
+
 void tls_session_destroy(struct tls_session **session)
 {
     if (!*session)

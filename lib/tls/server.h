@@ -63,6 +63,8 @@ struct tls_session {
 MUST_USE enum stream_result tls_server_accept(struct tls_server *server, struct stream *stream,
                                               int64_t deadline_ms, struct tls_session **session,
                                               char reason[TLS_REASON_MAX_BYTES]);
+/* As if the client had shown none: it has spoken for another one, whose certificate it is not. */
+void tls_session_forget_certificate(struct tls_session *session);
 void tls_session_destroy(struct tls_session **session);
 
 #endif

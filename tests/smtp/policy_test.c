@@ -171,6 +171,7 @@ static void test_table(void **state)
     (void)state;
     static const char policies[] = "secret.test secure match=h0.test\n"
                                    ".family.test encrypt\n"
+                                   "xn--bcher-kva.test secure match=h0.test\n"
                                    "[h0.test]:%u verify\n"
                                    "clear.test none\n"
                                    "wrong.test secure mtach=x\n"
@@ -185,7 +186,7 @@ static void test_table(void **state)
                                    "grade.test may ciphers=good\n"
                                    "stray.test secure tafile=/nowhere match=h0.test\n";
     static char text[2000], bracketed[40];
-    const struct row rows[] = {
+    static const struct row rows[] = {
         {"secret", H0, GOOD("h0.test"), DELIVERED, VERIFIED, false, NULL},
         {"secret", H0, BAD("h1.test"), NOT_VERIFIED, {NULL}, true, NULL},
         {"a child",
@@ -202,6 +203,17 @@ static void test_table(void **state)
          {NULL},
          false,
          "family.test"},
+        {"as DNS has it", H0, GOOD("h0.test"), DELIVERED, VERIFIED, false,
+         "B\xc3\xbc"
+         "cher.test"},
+        {"as DNS has it, another",
+         H0,
+         BAD("h1.test"),
+         NOT_VERIFIED,
+         {NULL},
+         true,
+         "B\xc3\xbc"
+         "cher.test"},
         {"a host and port", H0, GOOD("h0.test"), DELIVERED, VERIFIED, false, bracketed},
         {"clear",
          H0,

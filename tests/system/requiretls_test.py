@@ -2,8 +2,11 @@
 returned where nobody promises as much."""
 
 import contextlib
+import os
+import shutil
 import smtplib
 import ssl
+import subprocess
 
 import pytest
 
@@ -59,6 +62,36 @@ def test_from_server_to_server(make_instance, authority, certificate):
     here.wait_for_log(r"to=<you@there\.test>, relay=localhost\[127\.0\.0\.1\]:\d+, .*status=sent ")
     here.wait_for_log(r"Verified TLS connection established to localhost\[127\.0\.0\.1\]")
     there.wait_for_mail("you@there.test")
+
+
+@contextlib.contextmanager
+def system_authorities(directory):
+    """The authorities of this system are those in the directory."""
+    place = os.path.realpath("/etc/ssl/certs")
+    subprocess.run(["mount", "--bind", str(directory), place], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+def test_authorities_of_the_system(make_instance, tmp_path, authority, certificate):
+    """Those count, whether or not policies of MTA-STS do; where there are none nobody can be told apart,
+    which is no fault of the message's."""
+    tmp_path.chmod(0o755)
+    there = make_instance("there", settings=settings(authority, certificate)).start()
+    own = settings(authority, certificate, f"there.test=smtp:[localhost]:{there.port}")
+    own.update({"smtp_tls_CAfile": "", "smtp_tls_mta_sts": "no"})
+    with system_authorities(tmp_path):
+        here = make_instance("here", settings=own).start()
+        send(here, "you@there.test", "a@client.example")
+        here.wait_for_log(r"to=<you@there\.test>, .*dsn=4\.7\.5, status=deferred \(TLS is required, but this "
+                          r"system has no certification authorities\)")
+        here.stop()
+        shutil.copy(authority.certificate, tmp_path / "12345678.0")
+        here.start()
+        here.flush()
+        there.wait_for_mail("you@there.test")
 
 
 def test_not_in_clear(make_instance, authority, certificate):

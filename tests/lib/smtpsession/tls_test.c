@@ -498,6 +498,25 @@ static void check_relay(struct harness *harness, void *argument)
     relay(harness, expected->certificates->unknown, expected->unknown);
 }
 
+/* What a proxy's certificate permits is not for the clients that it speaks for. */
+static void check_proxy_certificate(struct harness *harness, void *argument)
+{
+    const struct client_certificates *certificates = argument;
+    struct harness_client client;
+    harness_connect(harness, &client, "192.0.2.7");
+    harness_expect(&client, "greeting", "220 ");
+    harness_start_tls(&client, certificates->good);
+    harness_send(&client, SPAN("XCLIENT ADDR=198.51.100.9 NAME=[UNAVAILABLE]\r\n"));
+    harness_expect(&client, "XCLIENT", "220 ");
+    harness_send(&client, SPAN("EHLO client.example\r\n"));
+    harness_expect(&client, "EHLO", "250-");
+    harness_send(&client, SPAN("MAIL FROM:<a@client.example>\r\nRCPT TO:<b@there.test>\r\n"));
+    harness_expect(&client, "MAIL", "250 ");
+    harness_expect(&client, "RCPT", "454 4.7.1 <b@there.test>: Relay access denied");
+    harness_quit(&client);
+    harness_wait_for_end(harness);
+}
+
 static void learn_fingerprint(struct harness *harness, void *argument)
 {
     const struct client_certificates *certificates = argument;
@@ -532,6 +551,13 @@ static void test_restrictions(void **state)
                    "defer_unauth_destination\n",
                    common, certificates.file);
     harness_run(settings, check_relay, &trusted);
+
+    (void)snprintf(settings, sizeof(settings),
+                   "%s%s\nsmtpd_authorized_xclient_hosts = 192.0.2.7\n"
+                   "smtpd_relay_restrictions = permit_tls_all_clientcerts, "
+                   "defer_unauth_destination\n",
+                   common, certificates.file);
+    harness_run(settings, check_proxy_certificate, &certificates);
 
     struct relay_case refused = {
         &certificates, "250 2.1.5 ", "250 2.1.5 ",
