@@ -11,6 +11,7 @@ import socket
 import sqlite3
 import ssl
 import subprocess
+import threading
 import time
 
 import pytest
@@ -420,6 +421,40 @@ def test_tokens_that_are_asked_about(authenticating, workspace, tmp_path):
             names.silent.add("tokens.test")
         assert "opa+que" not in one.log()
     finally:
+        server.stop()
+        names.stop()
+
+
+def test_slow_web_servers_of_others_keep_nobody_out(authenticating, workspace, tmp_path):
+    """While an MTA-STS policy is not coming, tokens are asked about."""
+    authority = https.Authority(workspace / "slow-authority")
+    (authority.directory / "ca.pem").chmod(0o644)
+    server = https.Server({None: authority.issue("tokens.test", "mta-sts.slow.test")})
+    names = https.NameServer({
+        ("tokens.test", "A"): ["127.0.0.1"], ("mta-sts.slow.test", "A"): ["127.0.0.1"],
+        ("slow.test", "MX"): ["10 mx.slow.test."], ("mx.slow.test", "A"): ["127.0.0.1"],
+        ("_mta-sts.slow.test", "TXT"): ['"v=STSv1; id=1;"']})
+    asked, enough = threading.Event(), threading.Event()
+
+    def hang():
+        asked.set()
+        enough.wait(60)
+    server.answers["mta-sts.slow.test"] = https.Answer("", before=hang)
+    server.answers["tokens.test"] = https.Answer('{"active": true, "username": "ann"}',
+                                                 content_type="application/json")
+    one = authenticating(
+        auth_mechanisms="oauthbearer", auth_databases="", dns_servers=f"127.0.0.1:{names.port}",
+        auth_oauth2_introspection_url=f"https://tokens.test:{server.port}/introspect",
+        auth_oauth2_username_claims="username", fetch_tls_CAfile=authority.file, fetch_https_port=server.port,
+        fetch_concurrency_limit="1", smtp_tls_security_level="may", smtp_tcp_port="9")
+    try:
+        one.send("friend@slow.test")
+        assert asked.wait(30)
+        with Asker(reached(one)) as asker:
+            assert bearer(asker, "opaque") == ("OK", ["user=ann"], None)
+        assert not enough.is_set()
+    finally:
+        enough.set()
         server.stop()
         names.stop()
 
