@@ -722,6 +722,48 @@ def test_ldap(authenticating, workspace, bind):
             assert asker.scram("ann", "secret")[0] == ("FAIL" if bind else "OK")
 
 
+SERVERS = [("slapd", "ldap", databases.Slapd, "start_tls = yes\n"), ("mariadb", "mysql", databases.MariaDb, "")]
+
+
+@pytest.mark.parametrize("peer, kind, make, more", SERVERS, ids=[row[1] for row in SERVERS])
+def test_a_database_proves_who_it_is(authenticating, workspace, peer, kind, make, more):
+    """With tls_ca_file: by these authorities, in a directory of the operator's choice; anybody else is not asked."""
+    if not databases.have(peer):
+        pytest.skip(f"no {peer}")
+    directory = workspace / f"proves-{kind}"
+    directory.mkdir()
+    directory.chmod(0o755)
+    ours, others = https.Authority(directory / "ours"), https.Authority(directory / "others")
+    for authority in (ours, others):
+        authority.directory.chmod(0o755)
+        authority.file.chmod(0o644)
+
+    one = authenticating(auth_default_scheme="PLAIN", auth_user_failure_limit="0")
+    one.tolerate("auth.database")
+    file = one.etc / f"{kind}.cf"
+
+    def ask(server, authority):
+        text = server.configuration().replace("127.0.0.1", "localhost")
+        file.write_text(f"{text}{more}tls_ca_file = {authority.file}\n")
+        file.chmod(0o600)
+        one.set(auth_databases=f"{kind}:{file}")
+        one.reload()
+        with connected(one) as asker:
+            return asker.plain("ann", "secret")
+    # libldap takes the machine's own name for localhost.
+    leaf = ours.issue("localhost", socket.gethostname(), socket.getfqdn())
+    leaf.chmod(0o644)
+    with make(directory / "tls", leaf) as server:
+        assert ask(server, ours) == ("OK", ["user=ann"])
+        assert ask(server, others) == ("FAIL", ["user=ann", "temp"])
+    strange = ours.issue("elsewhere.test")
+    strange.chmod(0o644)
+    with make(directory / "strange", strange) as server:
+        assert ask(server, ours) == ("FAIL", ["user=ann", "temp"])
+    with make(directory / "clear") as server:
+        assert ask(server, ours) == ("FAIL", ["user=ann", "temp"])
+
+
 # ---- where secrets are ----
 
 def memory_of(pid):
