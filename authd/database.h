@@ -64,8 +64,9 @@ struct database {
     const struct conf_authd *settings;
     void *state; /* the type's own */
     bool is_open;
-    bool decides_itself;    /* set by load() */
-    struct span data_path;  /* set by load(): a file beside the one that the argument names */
+    bool decides_itself; /* set by load() */
+    struct span
+        data_path; /* set by load(): a file beside the one that the argument names; or empty */
     struct span load_error; /* empty: it is loaded */
     struct span model; /* a stored password of this database: what an unknown user is to cost */
     uint8_t model_bytes[512];

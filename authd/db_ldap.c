@@ -74,6 +74,7 @@ static bool load(struct database *database, struct buffer *reason)
     if (!db_file_read(&directory->file, database->argument, known, reason) ||
         !module_load(HAVE_LDAP, symbols, ARRAY_LENGTH(symbols), reason))
         return false;
+    database->data_path = db_file_get(&directory->file, "tls_ca_file", NULL);
     database->decides_itself =
         span_equals(db_file_get(&directory->file, "auth_bind", "no"), SPAN("yes"));
     if (db_file_get(&directory->file, "uri", NULL).length > 0 &&
@@ -87,6 +88,19 @@ static int bind_as(LDAP *connection, const char *dn, struct span password)
 {
     struct berval secret = {.bv_len = password.length, .bv_val = (char *)(uintptr_t)password.bytes};
     return lib.bind(connection, dn, LDAP_SASL_SIMPLE, &secret, NULL, NULL, NULL);
+}
+
+/* That authority and no other: without a context of its own the connection would use the one of the
+ * system's configuration, whatever its options say. */
+static int trust(LDAP *connection, const char *authority)
+{
+    const int demands = LDAP_OPT_X_TLS_DEMAND, is_server = 0;
+    return lib.set_option(connection, LDAP_OPT_X_TLS_CACERTFILE, authority) == LDAP_OPT_SUCCESS &&
+                   lib.set_option(connection, LDAP_OPT_X_TLS_REQUIRE_CERT, &demands) ==
+                       LDAP_OPT_SUCCESS &&
+                   lib.set_option(connection, LDAP_OPT_X_TLS_NEWCTX, &is_server) == LDAP_OPT_SUCCESS
+               ? LDAP_SUCCESS
+               : LDAP_CONNECT_ERROR;
 }
 
 static LDAP *connect_to(struct directory *directory, int *status)
@@ -103,8 +117,9 @@ static LDAP *connect_to(struct directory *directory, int *status)
     (void)lib.set_option(connection, LDAP_OPT_TIMEOUT, &timeout);
     (void)lib.set_option(connection, LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
     if (authority)
-        (void)lib.set_option(connection, LDAP_OPT_X_TLS_CACERTFILE, authority);
-    if (span_equals(db_file_get(&directory->file, "start_tls", "no"), SPAN("yes")))
+        *status = trust(connection, authority);
+    if (*status == LDAP_SUCCESS &&
+        span_equals(db_file_get(&directory->file, "start_tls", "no"), SPAN("yes")))
         *status = lib.start_tls(connection, NULL, NULL);
     if (*status == LDAP_SUCCESS)
         return connection;

@@ -52,11 +52,23 @@ static bool load_library(struct buffer *reason)
     return module_load("libmariadb.so.3", symbols, ARRAY_LENGTH(symbols), reason);
 }
 
+/* As libpq takes its sslmode; without it an authority is there to be asked. */
+static void set_tls(struct sql *sql, MYSQL *connection)
+{
+    const char *authority = db_file_string(&sql->file, "tls_ca_file");
+    const struct span mode = db_file_get(&sql->file, "tls_mode", authority ? "verify-full" : NULL);
+    const my_bool verifies = span_starts_with(mode, SPAN("verify-"));
+    const my_bool is_required = verifies || span_equals(mode, SPAN("require"));
+    if (is_required || authority)
+        (void)lib.ssl_set(connection, NULL, NULL, authority, NULL, NULL);
+    (void)lib.options(connection, MYSQL_OPT_SSL_ENFORCE, &is_required);
+    (void)lib.options(connection, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verifies);
+}
+
 static bool connect_to(struct sql *sql, struct buffer *reason)
 {
-    const unsigned timeout_s = TIMEOUT_S;
+    const unsigned timeout_s = TIMEOUT_S, by_tcp = MYSQL_PROTOCOL_TCP;
     const char *host = db_file_string(&sql->file, "hosts");
-    const char *authority = db_file_string(&sql->file, "tls_ca_file");
     const bool is_socket = host && host[0] == '/';
     uint64_t port = 0;
     MYSQL *connection = lib.init(NULL);
@@ -66,8 +78,9 @@ static bool connect_to(struct sql *sql, struct buffer *reason)
     }
     (void)!number_parse_uint64(db_file_get(&sql->file, "port", NULL), UINT16_MAX, &port);
     (void)lib.options(connection, MYSQL_OPT_CONNECT_TIMEOUT, &timeout_s);
-    if (authority)
-        (void)lib.ssl_set(connection, NULL, NULL, authority, NULL, NULL);
+    if (!is_socket) /* also "localhost", which the library takes for a socket otherwise */
+        (void)lib.options(connection, MYSQL_OPT_PROTOCOL, &by_tcp);
+    set_tls(sql, connection);
     if (lib.real_connect(connection, is_socket ? NULL : host, db_file_string(&sql->file, "user"),
                          db_file_string(&sql->file, "password"),
                          db_file_string(&sql->file, "dbname"), (unsigned)port,

@@ -59,13 +59,15 @@ static bool connect_to(struct sql *sql, struct buffer *reason)
     const char *const names[] = {"host",   "port",    "user",        "password",
                                  "dbname", "sslmode", "sslrootcert", "connect_timeout",
                                  NULL};
+    const char *mode = db_file_string(&sql->file, "tls_mode");
+    const char *authority = db_file_string(&sql->file, "tls_ca_file");
     const char *const values[] = {db_file_string(&sql->file, "hosts"),
                                   db_file_string(&sql->file, "port"),
                                   db_file_string(&sql->file, "user"),
                                   db_file_string(&sql->file, "password"),
                                   db_file_string(&sql->file, "dbname"),
-                                  db_file_string(&sql->file, "tls_mode"),
-                                  db_file_string(&sql->file, "tls_ca_file"),
+                                  mode || !authority ? mode : "verify-full",
+                                  authority,
                                   "5",
                                   NULL};
     sql->connection = lib.connectdb_params(names, values, 0);

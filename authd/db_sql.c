@@ -19,6 +19,7 @@ bool sql_load(struct database *database, const struct sql_driver *driver, struct
     database->state = sql;
     if (!db_file_read(&sql->file, database->argument, known, reason) || !driver->load(reason))
         return false;
+    database->data_path = db_file_get(&sql->file, "tls_ca_file", NULL);
     if (db_file_get(&sql->file, "query", NULL).length > 0)
         return true;
     buffer_append_format(reason, "%.*s has no query", SPAN_PRINTF(database->argument));

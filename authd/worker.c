@@ -234,9 +234,11 @@ static void add_data_path(struct worker_setup *setup, const struct database *dat
         return; /* it will be said that the file cannot be opened */
     if (setup->path_count > 0)
         memcpy(paths, setup->paths, setup->path_count * sizeof(*paths));
-    paths[setup->path_count] = (struct sandbox_path){
-        directory, SANDBOX_PATH_READ | SANDBOX_PATH_OPTIONAL |
-                       (setup->may_write ? (unsigned)SANDBOX_PATH_WRITE : 0U)};
+    paths[setup->path_count] =
+        (struct sandbox_path){directory, SANDBOX_PATH_READ | SANDBOX_PATH_OPTIONAL |
+                                             (setup->kind == DATABASE_OF_FILES && setup->may_write
+                                                  ? (unsigned)SANDBOX_PATH_WRITE
+                                                  : 0U)};
     setup->paths = paths;
     setup->path_count++;
 }

@@ -74,7 +74,8 @@ static bool prepare(struct service *service)
     service->profile.connect_ports = fetchd->ports;
     service->profile.connect_port_count = fetchd->server.has_introspection ? 2 : 1;
     service->profile.descriptor_limit =
-        (uint64_t)settings->fetch_concurrency_limit * DESCRIPTORS_PER_FETCH + DESCRIPTORS_BESIDE;
+        (uint64_t)settings->fetch_concurrency_limit * FETCH_KIND_COUNT * DESCRIPTORS_PER_FETCH +
+        DESCRIPTORS_BESIDE;
     return true;
 }
 

@@ -10,7 +10,7 @@
 #include "system/task.h"
 
 enum {
-    WAITING_MAX = 1000,
+    WAITING_MAX = 1000, /* of a kind */
     JOB_ARENA_BYTES = 1 << 20,
     ADDRESSES_MAX = 8, /* that are tried */
     ADDRESSES_TEXT_MAX_BYTES = 1024,
@@ -38,7 +38,12 @@ struct job {
     struct ipc_fetch message;
 };
 
-static void start_waiting(struct fetch_server *server);
+static void start_waiting(struct fetch_server *server, struct fetch_lane *lane);
+
+static struct fetch_lane *lane_of(const struct job *job)
+{
+    return &job->server->lanes[job->message.kind];
+}
 
 /* ---- answers ---- */
 
@@ -185,23 +190,24 @@ static void run_job(void *argument)
 {
     struct job *job = argument;
     struct fetch_server *server = job->server;
+    struct fetch_lane *lane = lane_of(job);
     struct fetch_answer answer;
     handle(job, &answer);
     if (job->client)
         reply(job->client->channel, job->request_id, job->message.serial, &answer);
     end_job(job);
-    server->running_count--;
-    start_waiting(server);
+    lane->running_count--;
+    start_waiting(server, lane);
 }
 
-static void start_waiting(struct fetch_server *server)
+static void start_waiting(struct fetch_server *server, struct fetch_lane *lane)
 {
-    while (server->running_count < server->settings->fetch_concurrency_limit) {
-        struct job *job = LIST_ITEM(list_pop(&server->waiting), struct job, waiting_link);
+    while (lane->running_count < server->settings->fetch_concurrency_limit) {
+        struct job *job = LIST_ITEM(list_pop(&lane->waiting), struct job, waiting_link);
         if (!job)
             return;
         if (task_start(server->service->loop, "fetch", run_job, job)) {
-            server->running_count++;
+            lane->running_count++;
             continue;
         }
         const struct fetch_answer answer = no_answer(FETCH_UNAVAILABLE, "out of memory");
@@ -228,7 +234,8 @@ static struct job *new_job(struct client *client, const struct ipc_delivery *del
 {
     const struct fetch_server *server = client->server;
     const struct ipc_fetch *message = delivery->message;
-    struct job *job = server->waiting.count < WAITING_MAX ? calloc(1, sizeof(*job)) : NULL;
+    struct job *job =
+        server->lanes[message->kind].waiting.count < WAITING_MAX ? calloc(1, sizeof(*job)) : NULL;
     if (!job)
         return NULL;
     job->server = client->server;
@@ -266,8 +273,8 @@ static void on_message(struct ipc_channel *channel, const struct ipc_delivery *d
         return;
     }
     list_append(&client->jobs, &job->client_link);
-    list_append(&client->server->waiting, &job->waiting_link);
-    start_waiting(client->server);
+    list_append(&lane_of(job)->waiting, &job->waiting_link);
+    start_waiting(client->server, lane_of(job));
 }
 
 /* What has begun goes on: a report that is on its way is taken or not. */
@@ -282,7 +289,7 @@ static void on_closed(struct ipc_channel *channel, const char *reason, void *con
         job->client = NULL;
         if (!list_is_linked(&job->waiting_link))
             continue;
-        list_remove(&client->server->waiting, &job->waiting_link);
+        list_remove(&lane_of(job)->waiting, &job->waiting_link);
         end_job(job);
     }
     ipc_channel_destroy(&client->channel);
@@ -299,7 +306,8 @@ static const struct ipc_channel_handlers handlers = {on_message, on_closed, perm
 void fetch_server_begin(struct fetch_server *server, struct service *service)
 {
     server->service = service;
-    list_init(&server->waiting);
+    for (size_t i = 0; i < FETCH_KIND_COUNT; i++)
+        list_init(&server->lanes[i].waiting);
 }
 
 void fetch_server_add_client(struct fetch_server *server, enum ipc_role role, int descriptor)

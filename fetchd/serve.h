@@ -8,6 +8,13 @@
 #include "service/service.h"
 #include "web.h"
 
+/* Requests of one kind. Each kind has its own: strangers' web servers, which may be as slow as they
+ * like, keep nobody from logging in with a token. */
+struct fetch_lane {
+    struct list waiting; /* that nobody works on yet */
+    size_t running_count;
+};
+
 struct fetch_server {
     struct service *service;
     const struct conf_fetchd *settings;
@@ -17,8 +24,7 @@ struct fetch_server {
     unsigned wanted_families; /* DNS_WANT_... */
     struct uri introspection; /* when has_introspection */
     bool has_introspection;
-    struct list waiting; /* requests that nobody works on yet */
-    size_t running_count;
+    struct fetch_lane lanes[FETCH_KIND_COUNT];
 };
 
 /* The web is ready, families and introspection are set. */

@@ -23,14 +23,16 @@ static void read_origin(const struct message *message, struct origin *origin)
 {
     const struct queue_envelope *envelope = &message->envelope;
     *origin = (struct origin){.original = envelope->forward_of};
-    if (!span_is_empty(envelope->forward_of)) {
-        (void)snprintf(origin->text, sizeof(origin->text), "%u", (unsigned)envelope->forward_index);
-        origin->indexes = span_from_string(origin->text);
-    } else if (!span_is_empty(envelope->report_of)) {
+    /* The order of intake_peer and origin_ask(): what bounce brings settles no recipients but those
+     * that it was asked to report on, whatever else its envelope says. */
+    if (!span_is_empty(envelope->report_of)) {
         origin->original = envelope->report_of;
         origin->indexes = envelope->report_recipients;
         origin->is_report = true;
         origin->kind = (enum dsn_kind)envelope->report_kind;
+    } else if (!span_is_empty(envelope->forward_of)) {
+        (void)snprintf(origin->text, sizeof(origin->text), "%u", (unsigned)envelope->forward_index);
+        origin->indexes = span_from_string(origin->text);
     }
 }
 

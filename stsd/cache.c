@@ -198,6 +198,19 @@ void cache_clear_failure(struct cache_entry *entry)
     entry->reason[0] = entry->failed_id[0] = '\0';
 }
 
+/* What a clock that was ahead has dated would never grow old: it counts from now on. */
+static int64_t believable_s(int64_t then_s, int64_t now_s)
+{
+    return then_s < now_s ? then_s : now_s;
+}
+
+static void settle_times(struct cache_entry *entry, int64_t now_s)
+{
+    entry->fetched_s = believable_s(entry->fetched_s, now_s);
+    entry->asked_s = believable_s(entry->asked_s, now_s);
+    entry->failed_s = believable_s(entry->failed_s, now_s);
+}
+
 void cache_restore(struct cache *cache, const struct sts_record *record, int64_t now_s)
 {
     struct mtasts_policy policy;
@@ -205,8 +218,9 @@ void cache_restore(struct cache *cache, const struct sts_record *record, int64_t
     if (mtasts_policy_parse(record->policy, &policy) == PARSE_OK &&
         age_s(record->fetched_s, now_s) < (int64_t)policy.max_age_s)
         entry = cache_get(cache, record->domain);
-    if (entry && cache_set_policy(cache, entry, record->id, &policy, record->fetched_s))
-        entry->asked_s = record->asked_s;
+    if (entry &&
+        cache_set_policy(cache, entry, record->id, &policy, believable_s(record->fetched_s, now_s)))
+        entry->asked_s = believable_s(record->asked_s, now_s);
 }
 
 void cache_record(const struct cache_entry *entry, struct sts_record *record)
@@ -222,11 +236,13 @@ void cache_expire(struct cache *cache, int64_t now_s)
 {
     LIST_FOR_EACH (&cache->with_policy, link) {
         struct cache_entry *entry = LIST_ITEM(link, struct cache_entry, recent);
+        settle_times(entry, now_s);
         if (!is_used(entry) && span_is_empty(cache_policy(entry, now_s)))
             drop(cache, entry);
     }
     LIST_FOR_EACH (&cache->without_policy, link) {
         struct cache_entry *entry = LIST_ITEM(link, struct cache_entry, recent);
+        settle_times(entry, now_s);
         if (!is_used(entry) && cache_is_check_due(cache, entry, now_s) &&
             age_s(entry->failed_s, now_s) >= cache->times.negative_s)
             drop(cache, entry);

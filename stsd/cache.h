@@ -85,7 +85,8 @@ void cache_clear_failure(struct cache_entry *entry);
 
 void cache_restore(struct cache *cache, const struct sts_record *record, int64_t now_s);
 void cache_record(const struct cache_entry *entry, struct sts_record *record);
-/* Policies that count no more go, and so does what nobody asks about. */
+/* Policies that count no more go, and so does what nobody asks about. What lies in the future
+ * counts from now on. */
 void cache_expire(struct cache *cache, int64_t now_s);
 
 #endif

@@ -107,7 +107,12 @@ class Postgres(Server):
 
 
 class MariaDb(Server):
+    """certificate: a file with that and its key; without it there is no TLS."""
     name = "mariadb"
+
+    def __init__(self, directory, certificate=None):
+        self.certificate = certificate
+        super().__init__(directory)
 
     def prepare(self):
         (self.directory / "init.sql").write_text("CREATE DATABASE IF NOT EXISTS mail;\nUSE mail;\n"
@@ -115,10 +120,12 @@ class MariaDb(Server):
 
     def start(self):
         messages = self.root / "usr/share/mysql"
+        tls = [f"--ssl-cert={self.certificate}", f"--ssl-key={self.certificate}"] if self.certificate else []
         self.spawn("mariadbd", "--no-defaults", f"--datadir={self.data}", f"--port={self.port}",
                    "--bind-address=127.0.0.1", f"--socket={self.directory}/sock", "--skip-grant-tables",
                    f"--lc-messages-dir={self.directory}/root/usr/share/mysql" if messages.exists() else "--general-log=0",
-                   f"--init-file={self.directory}/init.sql", "--innodb-use-native-aio=0", f"--pid-file={self.directory}/pid")
+                   f"--init-file={self.directory}/init.sql", "--innodb-use-native-aio=0", f"--pid-file={self.directory}/pid",
+                   *tls)
 
     def configuration(self):
         return (f"hosts = 127.0.0.1\nport = {self.port}\nuser = mail\npassword = letmein\ndbname = mail\n"
@@ -127,12 +134,19 @@ class MariaDb(Server):
 
 
 class Slapd(Server):
+    """certificate: a file with that and its key, with which it begins TLS."""
     name = "slapd"
+
+    def __init__(self, directory, certificate=None):
+        self.certificate = certificate
+        super().__init__(directory)
 
     def prepare(self):
         self.program("slapd")
         modules = self.directory / "root/usr/lib/ldap"
         schema = self.directory / "root/etc/ldap/schema"
+        tls = "" if not self.certificate else (
+            f"TLSCertificateFile {self.certificate}\nTLSCertificateKeyFile {self.certificate}\n")
         (self.directory / "slapd.conf").write_text(f"""\
 include {schema}/core.schema
 include {schema}/cosine.schema
@@ -140,7 +154,7 @@ include {schema}/inetorgperson.schema
 modulepath {modules}
 moduleload back_mdb.la
 pidfile {self.directory}/pid
-database mdb
+{tls}database mdb
 suffix "dc=test"
 rootdn "cn=admin,dc=test"
 rootpw letmein

@@ -63,6 +63,32 @@ static void test_life_of_a_policy(void **state)
 
 /* RFC 8461 section 3.3: a failed fetch is not repeated for some minutes, unless the id changes; and
  * takes nothing away. */
+/* A clock that was years ahead, and is set right: a policy ends all the same, and what failed is
+ * fetched again. */
+static void test_a_clock_that_was_ahead(void **state)
+{
+    (void)state;
+    enum { RIGHT = NOW - 100 * MAX_AGE };
+    struct sts_record record;
+    struct cache cache, again;
+    cache_init(&cache, &times, seed);
+    cache_init(&again, &times, seed);
+    struct cache_entry *entry = with_policy(&cache, "example.com", "1");
+    cache_record(entry, &record);
+    cache_restore(&again, &record, RIGHT);
+    cache_set_failure(entry, SPAN("2"), TLSRPT_STS_POLICY_FETCH_ERROR, SPAN("x"), NOW);
+    cache_expire(&cache, RIGHT);
+    assert_span_is("kept", cache_policy(entry, RIGHT), POLICY);
+    assert_true(cache_is_fetch_due(&cache, entry, SPAN("2"), RIGHT + NEGATIVE));
+    assert_true(cache_is_fetch_due(&cache, entry, SPAN("1"), RIGHT + REFRESH));
+    assert_true(span_is_empty(cache_policy(entry, RIGHT + MAX_AGE)));
+    entry = cache_get(&again, SPAN("example.com"));
+    assert_span_is("kept over a restart", cache_policy(entry, RIGHT), POLICY);
+    assert_true(span_is_empty(cache_policy(entry, RIGHT + MAX_AGE)));
+    cache_destroy(&cache);
+    cache_destroy(&again);
+}
+
 static void test_failure(void **state)
 {
     (void)state;
@@ -179,8 +205,8 @@ static void test_bad_lines(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_life_of_a_policy), cmocka_unit_test(test_failure),
-        cmocka_unit_test(test_room), cmocka_unit_test(test_restored),
-        cmocka_unit_test(test_bad_lines)};
+        cmocka_unit_test(test_life_of_a_policy), cmocka_unit_test(test_a_clock_that_was_ahead),
+        cmocka_unit_test(test_failure),          cmocka_unit_test(test_room),
+        cmocka_unit_test(test_restored),         cmocka_unit_test(test_bad_lines)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

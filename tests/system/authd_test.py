@@ -11,6 +11,7 @@ import socket
 import sqlite3
 import ssl
 import subprocess
+import threading
 import time
 
 import pytest
@@ -424,6 +425,40 @@ def test_tokens_that_are_asked_about(authenticating, workspace, tmp_path):
         names.stop()
 
 
+def test_slow_web_servers_of_others_keep_nobody_out(authenticating, workspace, tmp_path):
+    """While an MTA-STS policy is not coming, tokens are asked about."""
+    authority = https.Authority(workspace / "slow-authority")
+    (authority.directory / "ca.pem").chmod(0o644)
+    server = https.Server({None: authority.issue("tokens.test", "mta-sts.slow.test")})
+    names = https.NameServer({
+        ("tokens.test", "A"): ["127.0.0.1"], ("mta-sts.slow.test", "A"): ["127.0.0.1"],
+        ("slow.test", "MX"): ["10 mx.slow.test."], ("mx.slow.test", "A"): ["127.0.0.1"],
+        ("_mta-sts.slow.test", "TXT"): ['"v=STSv1; id=1;"']})
+    asked, enough = threading.Event(), threading.Event()
+
+    def hang():
+        asked.set()
+        enough.wait(60)
+    server.answers["mta-sts.slow.test"] = https.Answer("", before=hang)
+    server.answers["tokens.test"] = https.Answer('{"active": true, "username": "ann"}',
+                                                 content_type="application/json")
+    one = authenticating(
+        auth_mechanisms="oauthbearer", auth_databases="", dns_servers=f"127.0.0.1:{names.port}",
+        auth_oauth2_introspection_url=f"https://tokens.test:{server.port}/introspect",
+        auth_oauth2_username_claims="username", fetch_tls_CAfile=authority.file, fetch_https_port=server.port,
+        fetch_concurrency_limit="1", smtp_tls_security_level="may", smtp_tcp_port="9")
+    try:
+        one.send("friend@slow.test")
+        assert asked.wait(30)
+        with Asker(reached(one)) as asker:
+            assert bearer(asker, "opaque") == ("OK", ["user=ann"], None)
+        assert not enough.is_set()
+    finally:
+        enough.set()
+        server.stop()
+        names.stop()
+
+
 # ---- bound to a connection ----
 
 def bound(client, mechanism, scram):
@@ -685,6 +720,48 @@ def test_ldap(authenticating, workspace, bind):
         with connected(one) as asker:
             assert asker.plain("ann", "")[0] == "FAIL"      # to a directory that would be nobody, and welcome
             assert asker.scram("ann", "secret")[0] == ("FAIL" if bind else "OK")
+
+
+SERVERS = [("slapd", "ldap", databases.Slapd, "start_tls = yes\n"), ("mariadb", "mysql", databases.MariaDb, "")]
+
+
+@pytest.mark.parametrize("peer, kind, make, more", SERVERS, ids=[row[1] for row in SERVERS])
+def test_a_database_proves_who_it_is(authenticating, workspace, peer, kind, make, more):
+    """With tls_ca_file: by these authorities, in a directory of the operator's choice; anybody else is not asked."""
+    if not databases.have(peer):
+        pytest.skip(f"no {peer}")
+    directory = workspace / f"proves-{kind}"
+    directory.mkdir()
+    directory.chmod(0o755)
+    ours, others = https.Authority(directory / "ours"), https.Authority(directory / "others")
+    for authority in (ours, others):
+        authority.directory.chmod(0o755)
+        authority.file.chmod(0o644)
+
+    one = authenticating(auth_default_scheme="PLAIN", auth_user_failure_limit="0")
+    one.tolerate("auth.database")
+    file = one.etc / f"{kind}.cf"
+
+    def ask(server, authority):
+        text = server.configuration().replace("127.0.0.1", "localhost")
+        file.write_text(f"{text}{more}tls_ca_file = {authority.file}\n")
+        file.chmod(0o600)
+        one.set(auth_databases=f"{kind}:{file}")
+        one.reload()
+        with connected(one) as asker:
+            return asker.plain("ann", "secret")
+    # libldap takes the machine's own name for localhost.
+    leaf = ours.issue("localhost", socket.gethostname(), socket.getfqdn())
+    leaf.chmod(0o644)
+    with make(directory / "tls", leaf) as server:
+        assert ask(server, ours) == ("OK", ["user=ann"])
+        assert ask(server, others) == ("FAIL", ["user=ann", "temp"])
+    strange = ours.issue("elsewhere.test")
+    strange.chmod(0o644)
+    with make(directory / "strange", strange) as server:
+        assert ask(server, ours) == ("FAIL", ["user=ann", "temp"])
+    with make(directory / "clear") as server:
+        assert ask(server, ours) == ("FAIL", ["user=ann", "temp"])
 
 
 # ---- where secrets are ----
