@@ -15,7 +15,7 @@ import tempfile
 
 import pytest
 
-from harness import clock
+from harness import clock, etpan
 from harness.instance import free_port, wait_until
 from harness.processes import memory_of, running
 from harness.sink import Sink
@@ -238,6 +238,18 @@ def by_perl(one, mechanism, is_wrapped):
         int(is_wrapped), one.certificate, stdin=MESSAGE.replace("\r\n", "\n"))
 
 
+def with_etpan(one, mechanism, is_wrapped, secret="secret", user="bob"):
+    return etpan.Etpan(one.directory, one.certificate).send(
+        one.submissions if is_wrapped else one.submission, is_wrapped, mechanism, user, secret, "bob@here.test",
+        ["you@here.test", "friend@there.test"], MESSAGE)
+
+
+def by_etpan(one, mechanism, is_wrapped):
+    status, said = with_etpan(one, mechanism, is_wrapped)
+    assert status == 0, said
+
+
+ETPAN_MECHANISMS = ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 CLIENTS = [
     (by_swaks, "swaks", ["PLAIN", "LOGIN", "CRAM-MD5"]),
     (by_msmtp, "msmtp", ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"]),
@@ -245,17 +257,24 @@ CLIENTS = [
     (by_mutt, "mutt", ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"]),
     (by_smtplib, "python3", ["PLAIN", "LOGIN", "CRAM-MD5"]),
     (by_perl, "perl", ["PLAIN", "LOGIN", "CRAM-MD5"]),
+    (by_etpan, "libetpan", ETPAN_MECHANISMS),
 ]
+MECHANISMS = "scram-sha-512, scram-sha-256, scram-sha-1, cram-md5, plain, login"
+
+
+def why_not(program):
+    if program == "libetpan":
+        return etpan.why_not()
+    return None if shutil.which(program) else f"no {program} here"
 
 
 @pytest.mark.parametrize("send, program, mechanisms", CLIENTS, ids=[row[1] for row in CLIENTS])
 def test_programs_of_others(submission, recording_sink, send, program, mechanisms):
     """Over both ports with each mechanism: one recipient is here, one elsewhere."""
-    if not shutil.which(program):
-        pytest.skip(f"no {program} here")
+    if why_not(program):
+        pytest.skip(why_not(program))
     sink = recording_sink
-    one = submission(auth_mechanisms="scram-sha-256, scram-sha-1, cram-md5, plain, login",
-                     relayhost=f"[127.0.0.1]:{sink.port}")
+    one = submission(auth_mechanisms=MECHANISMS, relayhost=f"[127.0.0.1]:{sink.port}")
     for mechanism in mechanisms:
         for is_wrapped in (False, True):
             send(one, mechanism, is_wrapped)
@@ -267,6 +286,21 @@ def test_programs_of_others(submission, recording_sink, send, program, mechanism
         letter = email.message_from_bytes(message.read_bytes())
         assert letter["Message-ID"] and letter["Date"] and not letter["Bcc"]
         assert "with ESMTPSA id" in letter["Received"]
+
+
+@pytest.mark.skipif(etpan.why_not() is not None, reason=str(etpan.why_not()))
+def test_wrong_passwords_from_a_program(submission):
+    """With each mechanism the program learns that it was the password, and may try again with the right one."""
+    one = submission(auth_mechanisms=MECHANISMS, auth_address_failure_limit="100")
+    for mechanism in ETPAN_MECHANISMS:
+        for is_wrapped in (False, True):
+            status, said = with_etpan(one, mechanism, is_wrapped, secret="wrong")
+            assert status == etpan.LOGIN_REFUSED and "535 5.7.8 " in said, said
+            one.wait_for_log(rf"auth\.failed: .*mechanism={mechanism} ")
+    assert one.run("postqueue", "-p").stdout.startswith("Mail queue is empty")
+    by_etpan(one, ETPAN_MECHANISMS[-1], is_wrapped=True)
+    one.wait_for_mail("you@here.test")
+    assert len(one.messages("you@here.test")) == 1
 
 
 # ---- rules for users
