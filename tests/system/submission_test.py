@@ -12,10 +12,12 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import time
 
 import pytest
 
 from harness import clock, etpan
+from harness.authentication import encode_url, jwt
 from harness.instance import free_port, wait_until
 from harness.processes import memory_of, running
 from harness.sink import Sink
@@ -159,7 +161,7 @@ def by_swaks(one, mechanism, is_wrapped):
         "--data", MESSAGE.replace("\r\n", "\n"))
 
 
-def by_msmtp(one, mechanism, is_wrapped):
+def by_msmtp(one, mechanism, is_wrapped, secret="secret"):
     settings = one.directory / "msmtprc"
     settings.write_text(f"""account default
 host {one.address}
@@ -169,30 +171,32 @@ tls_starttls {"off" if is_wrapped else "on"}
 tls_trust_file {one.certificate}
 auth {mechanism.lower()}
 user bob
-password secret
+password {secret}
 from bob@here.test
 """)
     settings.chmod(0o600)
     run("msmtp", "-C", settings, "you@here.test", "friend@there.test", stdin=MESSAGE)
 
 
-def by_curl(one, mechanism, is_wrapped):
+def by_curl(one, mechanism, is_wrapped, secret="secret"):
     letter = one.directory / "letter"
     letter.write_text(MESSAGE)
     where = f"smtps://{one.address}:{one.submissions}" if is_wrapped else f"smtp://{one.address}:{one.submission}"
-    run("curl", "-gsS", "--ssl-reqd", "--cacert", one.certificate, "--url", f"{where}/client.example", "--user",
-        "bob:secret", "--login-options", f"AUTH={mechanism}", "--mail-from", "bob@here.test", "--mail-rcpt",
+    user = ["--user", f"bob:{secret}"] if secret == "secret" else ["--user", "bob", "--oauth2-bearer", secret]
+    run("curl", "-gsS", "--ssl-reqd", "--cacert", one.certificate, "--url", f"{where}/client.example", *user,
+        "--login-options", f"AUTH={mechanism}", "--mail-from", "bob@here.test", "--mail-rcpt",
         "you@here.test", "--mail-rcpt", "friend@there.test", "--upload-file", letter)
 
 
-def by_mutt(one, mechanism, is_wrapped):
+def by_mutt(one, mechanism, is_wrapped, secret="secret"):
     where = f"smtps://bob@localhost:{one.submissions}/" if is_wrapped else f"smtp://bob@localhost:{one.submission}/"
     settings = one.directory / "muttrc"
     settings.write_text(f"""set from=bob@here.test
 set realname=Bob
 set use_envelope_from=yes
 set smtp_url="{where}"
-set smtp_pass=secret
+set smtp_pass={secret}
+set smtp_oauth_refresh_command="echo {secret}"
 set smtp_authenticators={mechanism.lower()}
 set ssl_starttls=yes
 set ssl_force_tls=yes
@@ -238,14 +242,14 @@ def by_perl(one, mechanism, is_wrapped):
         int(is_wrapped), one.certificate, stdin=MESSAGE.replace("\r\n", "\n"))
 
 
-def with_etpan(one, mechanism, is_wrapped, secret="secret", user="bob"):
+def with_etpan(one, mechanism, is_wrapped, secret):
     return etpan.Etpan(one.directory, one.certificate).send(
-        one.submissions if is_wrapped else one.submission, is_wrapped, mechanism, user, secret, "bob@here.test",
-        ["you@here.test", "friend@there.test"], MESSAGE)
+        one.submissions if is_wrapped else one.submission, is_wrapped, mechanism, "bob", secret,
+        "bob@here.test", ["you@here.test", "friend@there.test"], MESSAGE)
 
 
-def by_etpan(one, mechanism, is_wrapped):
-    status, said = with_etpan(one, mechanism, is_wrapped)
+def by_etpan(one, mechanism, is_wrapped, secret="secret"):
+    status, said = with_etpan(one, mechanism, is_wrapped, secret)
     assert status == 0, said
 
 
@@ -301,6 +305,37 @@ def test_wrong_passwords_from_a_program(submission):
     by_etpan(one, ETPAN_MECHANISMS[-1], is_wrapped=True)
     one.wait_for_mail("you@here.test")
     assert len(one.messages("you@here.test")) == 1
+
+
+TOKEN_CLIENTS = [
+    (by_msmtp, "msmtp", ["OAUTHBEARER", "XOAUTH2"]),
+    (by_curl, "curl", ["OAUTHBEARER"]),     # which it prefers, whatever it is told
+    (by_mutt, "mutt", ["OAUTHBEARER", "XOAUTH2"]),
+    (by_etpan, "libetpan", ["XOAUTH2"]),
+]
+
+
+@pytest.mark.parametrize("send, program, mechanisms", TOKEN_CLIENTS, ids=[row[1] for row in TOKEN_CLIENTS])
+def test_tokens_from_programs_of_others(submission, tmp_path, send, program, mechanisms):
+    """A token does in place of a password, until it has expired."""
+    if why_not(program):
+        pytest.skip(why_not(program))
+    key = bytes(range(40))
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps({"keys": [{"kty": "oct", "kid": "1", "k": encode_url(key)}]}))
+    one = submission(users=["you@here.test"], auth_mechanisms="oauthbearer, xoauth2", auth_oauth2_keys=keys,
+                     auth_oauth2_username_claims="email", auth_address_failure_limit="100",
+                     relay_domains="there.test", relay_transport="discard:")
+    good, expired = (jwt({"email": "bob", "exp": int(time.time()) + left_s}, key) for left_s in (600, -600))
+    for mechanism in mechanisms:
+        for is_wrapped in (False, True):
+            with pytest.raises(AssertionError):
+                send(one, mechanism, is_wrapped, expired)
+            one.wait_for_log(rf'auth\.failed: .*mechanism={mechanism} .*reason="the token has expired"')
+            send(one, mechanism, is_wrapped, good)
+            one.wait_for_log(rf"client=.*sasl_method={mechanism}, sasl_username=bob$")
+    one.wait_for_mail("you@here.test", count=2 * len(mechanisms))
+    assert len(one.messages("you@here.test")) == 2 * len(mechanisms)
 
 
 # ---- rules for users
