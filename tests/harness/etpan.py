@@ -2,23 +2,24 @@
 
 Callers: tests/system."""
 
+import os
 import pathlib
-import shlex
 import shutil
 import ssl
 import subprocess
 
+from . import peers
+
+ROOT = peers.PEERS / "libetpan"
 HERE = pathlib.Path(__file__).resolve().parent
 LOGIN_REFUSED = 2
 
 
 def why_not():
     """The reason why there can be no such program here, or None."""
-    for program in ("cc", "pkg-config"):
-        if not shutil.which(program):
-            return f"needs {program}"
-    found = subprocess.run(["pkg-config", "--exists", "libetpan"], check=False).returncode == 0
-    return None if found else "needs libetpan (Debian: libetpan-dev, libsasl2-modules)"
+    if not shutil.which("cc"):
+        return "needs cc"
+    return None if (ROOT / ".complete").exists() else "needs libetpan (tests/system/peers.sh libetpan)"
 
 
 class Etpan:
@@ -28,9 +29,11 @@ class Etpan:
         directory = pathlib.Path(directory)
         self._program = directory / "etpan"
         if not self._program.exists():
-            flags = subprocess.run(["pkg-config", "--cflags", "libetpan"], capture_output=True, text=True, check=True)
+            paths = peers.library_path(ROOT).split(":")
             subprocess.run(["cc", "-std=c17", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror",
-                            *shlex.split(flags.stdout), "-o", self._program, HERE / "etpan.c", "-letpan"], check=True)
+                            "-isystem", ROOT / "usr/include", "-o", self._program, HERE / "etpan.c",
+                            *(f"-L{path}" for path in paths), *(f"-Wl,-rpath-link,{path}" for path in paths),
+                            "-letpan"], check=True)
         self._certificate = directory / "etpan.der"
         self._certificate.write_bytes(ssl.PEM_cert_to_DER_cert(pathlib.Path(certificate).read_text()))
 
@@ -38,5 +41,6 @@ class Etpan:
         """Returns the status, LOGIN_REFUSED or another (0: accepted), and what the program says of it."""
         done = subprocess.run([self._program, "tls" if is_wrapped else "starttls", str(port), self._certificate,
                                mechanism, user, secret, sender, *recipients], input=message, capture_output=True,
-                              text=True, timeout=60, check=False)
+                              env={**os.environ, "LD_LIBRARY_PATH": peers.library_path(ROOT)}, text=True, timeout=60,
+                              check=False)
         return done.returncode, done.stderr

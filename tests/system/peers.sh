@@ -1,7 +1,7 @@
 #!/bin/sh
 # tests/system/peers.sh NAME... - make sure that other people's servers are there to test against:
 # "postfix", "unbound", "nsd", "exim", "opensmtpd", "dovecot", "aiosmtpd", "mailman", "fail2ban", "postgresql",
-# "mariadb" and "slapd" of Debian.
+# "mariadb" and "slapd" of Debian; and "libetpan", whose -dev package wants another libcurl than ours.
 # They are downloaded and unpacked in a cache outside the tree ($POSTHOUSE_PEERS, or posthouse-peers in the user's cache
 # directory) and never installed: no service starts, no user is made, /etc is not touched. Prints
 # one NAME=ROOT line each; programs run from there with
@@ -20,6 +20,7 @@ packages_of() {
     dovecot) echo dovecot-core dovecot-lmtpd libapparmor1 libexttextcat-2.0-0 libicu72 liblua5.4-0 libsodium23 libstemmer0d libtirpc3 libunwind8 libwrap0 libssl3 ;;
     aiosmtpd) echo python3-aiosmtpd python3-public python3-attr ;;
     fail2ban) echo fail2ban ;;
+    libetpan) echo libetpan-dev libetpan20 libcurl3-gnutls libexpat1 libgnutls30 liblockfile1 libsasl2-2 ;;
     postgresql) echo postgresql-15 postgresql-client-15 libpq5 ;;
     mariadb) echo mariadb-server mariadb-server-core liburing2 libaio1 ;;
     slapd) echo slapd libltdl7 libodbc2 libwrap0 libldap-2.5-0 libsasl2-2 libargon2-1 ;;
