@@ -40,6 +40,21 @@ static bool take_introspection(struct service *service, struct fetchd *fetchd)
     return server->has_introspection;
 }
 
+static bool take_networks(struct service *service, struct fetchd *fetchd)
+{
+    const struct conf_fetchd *settings = service->settings;
+    struct span bad_word = span_empty();
+    const bool is_ok =
+        ip_network_list_parse(settings->fetch_private_networks, &service->arena,
+                              &fetchd->server.private_networks, &bad_word) == PARSE_OK;
+    if (!is_ok)
+        service_say(service,
+                    "fetch_private_networks: \"%.*s\" is not a network; write 192.0.2.0/24 or "
+                    "[2001:db8::]/32",
+                    SPAN_PRINTF(bad_word));
+    return is_ok;
+}
+
 /* Without authorities nobody can be trusted: each request says so, and mail goes on. */
 static void warn_of_trust(struct service *service, const char *tried)
 {
@@ -58,7 +73,7 @@ static bool prepare(struct service *service)
     service->state = fetchd;
     fetchd->server.settings = settings;
     fetchd->server.wanted_families = families(settings->inet_protocols);
-    if (!take_introspection(service, fetchd))
+    if (!take_introspection(service, fetchd) || !take_networks(service, fetchd))
         return false;
     X509_STORE *trusted = sandbox_warm_up_crypto() ? trust_load(path, &tried) : NULL;
     if (!trusted)

@@ -123,6 +123,14 @@ static void append_address(struct buffer *out, const struct ip_address *address)
                          SPAN_PRINTF(shown));
 }
 
+/* A stranger's record names the host of a policy or report, and must not make us ask one that only
+ * we can reach. The operator's own server may be anywhere. */
+static bool may_connect(const struct job *job, const struct ip_address *address)
+{
+    return job->message.kind == FETCH_INTROSPECTION || ip_address_is_global(address) ||
+           ip_network_list_has(&job->server->private_networks, address);
+}
+
 static bool find_addresses(struct job *job, struct web_request *request,
                            struct fetch_answer *answer)
 {
@@ -138,8 +146,19 @@ static bool find_addresses(struct job *job, struct web_request *request,
         return false;
     }
     buffer_init(&text, &job->arena, ADDRESSES_TEXT_MAX_BYTES);
-    for (size_t i = 0; i < found.count && i < ADDRESSES_MAX; i++)
+    size_t count = 0;
+    for (size_t i = 0; i < found.count && count < ADDRESSES_MAX; i++) {
+        if (!may_connect(job, &found.list[i]))
+            continue;
         append_address(&text, &found.list[i]);
+        count++;
+    }
+    if (count == 0) {
+        /* Which they are is not said: the reason may travel on in a report to that stranger. */
+        *answer = no_answer(FETCH_REFUSED, "all its addresses are private, and none is in "
+                                           "fetch_private_networks");
+        return false;
+    }
     request->addresses = buffer_span(&text);
     *answer = no_answer(FETCH_UNAVAILABLE, "out of memory");
     return buffer_ok(&text);

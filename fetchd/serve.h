@@ -3,6 +3,7 @@
 #ifndef FETCHD_SERVE_H
 #define FETCHD_SERVE_H
 
+#include "address/ip.h"
 #include "conf/fetchd.h"
 #include "dns/client.h"
 #include "service/service.h"
@@ -22,12 +23,13 @@ struct fetch_server {
     struct ipc_channel *dnsd;
     struct dns_client dns;
     unsigned wanted_families; /* DNS_WANT_... */
+    struct ip_network_list private_networks;
     struct uri introspection; /* when has_introspection */
     bool has_introspection;
     struct fetch_lane lanes[FETCH_KIND_COUNT];
 };
 
-/* The web is ready, families and introspection are set. */
+/* The web is ready; families, networks and introspection are set. */
 void fetch_server_begin(struct fetch_server *server, struct service *service);
 /* Both take the descriptor over: who asks, and who knows the addresses. */
 void fetch_server_add_client(struct fetch_server *server, enum ipc_role role, int descriptor);

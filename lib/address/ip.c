@@ -152,3 +152,63 @@ bool ip_network_list_has(const struct ip_network_list *list, const struct ip_add
             return !list->networks[i].is_negated;
     return false;
 }
+
+/* What the IANA registries of special-purpose addresses (RFC 6890) call not globally reachable,
+ * and groups. Anycast services within 192.0.0.0/24 are nobody's hosts. */
+static const struct ip_network local_networks[] = {
+    {{IP_FAMILY_4, {0}}, 8, false},            /* this network: RFC 791 section 3.2 */
+    {{IP_FAMILY_4, {10}}, 8, false},           /* RFC 1918 */
+    {{IP_FAMILY_4, {100, 64}}, 10, false},     /* shared by customers of a provider: RFC 6598 */
+    {{IP_FAMILY_4, {127}}, 8, false},          /* loopback: RFC 1122 section 3.2.1.3 */
+    {{IP_FAMILY_4, {169, 254}}, 16, false},    /* link-local: RFC 3927 */
+    {{IP_FAMILY_4, {172, 16}}, 12, false},     /* RFC 1918 */
+    {{IP_FAMILY_4, {192, 0, 0}}, 24, false},   /* protocol assignments: RFC 6890 section 2.1 */
+    {{IP_FAMILY_4, {192, 0, 2}}, 24, false},   /* documentation: RFC 5737 */
+    {{IP_FAMILY_4, {192, 88, 99}}, 24, false}, /* 6to4 relays: RFC 7526 */
+    {{IP_FAMILY_4, {192, 168}}, 16, false},    /* RFC 1918 */
+    {{IP_FAMILY_4, {198, 18}}, 15, false},     /* benchmarks: RFC 2544 */
+    {{IP_FAMILY_4, {198, 51, 100}}, 24, false},
+    {{IP_FAMILY_4, {203, 0, 113}}, 24, false},
+    {{IP_FAMILY_4, {224}}, 4, false},                     /* multicast: RFC 5771 */
+    {{IP_FAMILY_4, {240}}, 4, false},                     /* reserved, and broadcast: RFC 1112 */
+    {{IP_FAMILY_6, {0x20, 0x01}}, 23, false},             /* protocol assignments: RFC 2928 */
+    {{IP_FAMILY_6, {0x20, 0x01, 0x0d, 0xb8}}, 32, false}, /* documentation: RFC 3849 */
+    {{IP_FAMILY_6, {0x3f, 0xff}}, 20, false},             /* documentation: RFC 9637 */
+};
+
+/* The only addresses that hosts in the Internet have (RFC 4291 section 2.4, and the registry of
+ * IPv6 address space): ::, ::1, fc00::/7, fe80::/10, ff00::/8 and the rest are outside. */
+static const struct ip_network global_unicast = {{IP_FAMILY_6, {0x20}}, 3, false};
+
+/* IPv6 networks whose addresses hold the IPv4 address to which packets go in the end. */
+static const struct {
+    struct ip_network network;
+    size_t offset;
+} embedding[] = {
+    {{{IP_FAMILY_6, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}}, 96, false}, 12}, /* mapped */
+    {{{IP_FAMILY_6, {0x00, 0x64, 0xff, 0x9b}}, 96, false}, 12}, /* NAT64: RFC 6052 section 2.1 */
+    {{{IP_FAMILY_6, {0x20, 0x02}}, 16, false}, 2},              /* 6to4: RFC 3056 section 2 */
+};
+
+static bool is_outside_local_networks(const struct ip_address *address)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(local_networks); i++)
+        if (network_has(&local_networks[i], address))
+            return false;
+    return true;
+}
+
+bool ip_address_is_global(const struct ip_address *address)
+{
+    if (address->family == IP_FAMILY_NONE)
+        return false;
+    for (size_t i = 0; i < ARRAY_LENGTH(embedding); i++)
+        if (network_has(&embedding[i].network, address)) {
+            const struct ip_address inner =
+                ip_address_from_bytes(IP_FAMILY_4, address->bytes + embedding[i].offset);
+            return is_outside_local_networks(&inner);
+        }
+    if (address->family == IP_FAMILY_6 && !network_has(&global_unicast, address))
+        return false;
+    return is_outside_local_networks(address);
+}

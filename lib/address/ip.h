@@ -1,5 +1,5 @@
 /* address/ip - IPv4 and IPv6 addresses as values: parse, print, compare, match against networks.
- * Pure. Callers: smtpd (clients, mynetworks), dnsd's clients, smtp. */
+ * Pure. Callers: smtpd (clients, mynetworks), dnsd's clients, smtp, fetchd. */
 #ifndef ADDRESS_IP_H
 #define ADDRESS_IP_H
 
@@ -28,6 +28,10 @@ struct ip_address ip_address_from_bytes(enum ip_family family, const uint8_t *by
 struct span ip_address_format(const struct ip_address *address,
                               char text[IP_ADDRESS_TEXT_MAX_BYTES]);
 MUST_USE bool ip_address_equals(const struct ip_address *left, const struct ip_address *right);
+/* Whether it may belong to a host anywhere in the Internet: not to this host, a private or a local
+ * network, a group, a documentation. An IPv6 address that stands for an IPv4 address, also by way
+ * of a translator or tunnel, is what that one is. */
+MUST_USE bool ip_address_is_global(const struct ip_address *address);
 
 struct ip_network {
     struct ip_address base;

@@ -61,11 +61,12 @@ class Answer:
 
 
 class Server:
-    """answers: {host: Answer}, to be changed at will; requests: (method, host, path, headers, body) of each.
+    """answers: {host: Answer}, to be changed at will; requests: (method, host, path, headers, body) of each;
+    connections: how many came, with or without a request.
     certificates: {host: file}; the one of None for others."""
 
     def __init__(self, certificates, address="127.0.0.1", port=0):
-        self.answers, self.requests = {}, []
+        self.answers, self.requests, self.connections = {}, [], 0
         contexts = {host: self._context(file) for host, file in certificates.items()}
         server = self
 
@@ -110,6 +111,10 @@ class Server:
         class Listener(socketserver.ThreadingMixIn, http.server.HTTPServer):
             daemon_threads = True
             request_queue_size = 64
+
+            def verify_request(self, request, client_address):
+                server.connections += 1
+                return True
 
             def finish_request(self, request, client_address):
                 try:

@@ -55,6 +55,7 @@ class World:
         self.names.records[("mta-sts.down.test", "A")] = ["127.0.0.99"]
         self._settings = {"dns_servers": f"127.0.0.1:{self.names.port}", "inet_protocols": "ipv4",
                           "fetch_tls_CAfile": authority.file, "fetch_https_port": self.server.port,
+                          "fetch_private_networks": "127.0.0.0/8",
                           "data_directory": self.directory / "data", "mta_sts_check_time": "1s",
                           "mta_sts_fetch_timeout": "3s",
                           "auth_oauth2_introspection_url": f"https://login.test:{self.server.port}/introspect?v=1",
@@ -390,6 +391,25 @@ def refreshed(directory):
         same(world.stop(), 0)
 
 
+def refused(directory):
+    """A host that only we can reach is nobody's policy server; the one for tokens may be anywhere."""
+    world = World(directory, fetch_private_networks="!127.0.0.1, 127.0.0.0/8")
+    try:
+        world.announce("good")
+        same(world.ask("good"), ("none", "", "sts-policy-fetch-error", "yes"))
+        assert "all its addresses are private" in world.reason, world.reason
+        world.wait_for_log("fetch.failed: host=mta-sts.good.test reason=\"all its addresses are private")
+        world.announce("changed")
+        world.names.records[("mta-sts.changed.test", "A")] = ["10.1.2.3", "127.0.0.1", "127.0.0.2"]
+        same(world.ask("changed")[3], "yes")
+        assert "private" not in world.reason, world.reason
+        same(world.server.connections, 0)
+        world.server.answers["login.test"] = https.Answer("{}", content_type="application/json")
+        same(world.told("introspect token=xyz")[:2], ["answered", "200"])
+    finally:
+        same(world.stop(), 0)
+
+
 def switched_off(directory):
     world = World(directory, smtp_tls_mta_sts="no")
     try:
@@ -415,7 +435,7 @@ def main():
         for function in TESTS:
             run(results, function.__name__.replace("_", " "), function, world)
         run(results, "all daemons leave when told to", lambda: same(world.stop(), 0))
-    for function in (refreshed, switched_off):
+    for function in (refreshed, refused, switched_off):
         with tempfile.TemporaryDirectory(prefix="posthouse-stsd-") as directory:
             run(results, function.__name__.replace("_", " "), function, directory)
     return results.finish()

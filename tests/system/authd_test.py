@@ -446,7 +446,7 @@ def test_slow_web_servers_of_others_keep_nobody_out(authenticating, workspace, t
         auth_mechanisms="oauthbearer", auth_databases="", dns_servers=f"127.0.0.1:{names.port}",
         auth_oauth2_introspection_url=f"https://tokens.test:{server.port}/introspect",
         auth_oauth2_username_claims="username", fetch_tls_CAfile=authority.file, fetch_https_port=server.port,
-        fetch_concurrency_limit="1", smtp_tls_security_level="may", smtp_tcp_port="9")
+        fetch_private_networks="127.0.0.0/8", fetch_concurrency_limit="1", smtp_tls_security_level="may", smtp_tcp_port="9")
     try:
         one.send("friend@slow.test")
         assert asked.wait(30)

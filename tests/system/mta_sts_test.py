@@ -78,7 +78,8 @@ def servers(workspace, authority):
 def sender(make_instance, name_server, web, servers, authority):
     return make_instance("here", settings={
         "smtp_tls_loglevel": "1", "smtp_connection_cache_on_demand": "no",
-        "fetch_tls_CAfile": authority.file, "smtp_tls_CAfile": authority.file}).start()
+        "fetch_tls_CAfile": authority.file, "fetch_private_networks": "127.0.0.0/8",
+        "smtp_tls_CAfile": authority.file}).start()
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
@@ -103,6 +104,6 @@ def test_a_policy_of_the_operator_comes_first(make_instance, name_server, web, s
     user = USER.format("badcert.test")
     one = make_instance("here", settings={
         "smtp_tls_policy_maps": "inline:{badcert.test=may}", "fetch_tls_CAfile": authority.file,
-        "smtp_tls_CAfile": authority.file}).start()
+        "fetch_private_networks": "127.0.0.0/8", "smtp_tls_CAfile": authority.file}).start()
     queue_id = one.send(user)
     one.wait_for_log(rf"{queue_id}: to=<{user}>, .*status=sent ")

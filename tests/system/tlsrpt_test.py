@@ -29,7 +29,7 @@ def world(workspace, request):
     server = https.Server({None: authority.issue("reports.far.test")})
     names = https.NameServer({("reports.far.test", "A"): ["127.0.0.1"]})
     world.settings = {"dns_servers": f"127.0.0.1:{names.port}", "fetch_tls_CAfile": authority.file,
-                      "fetch_https_port": server.port, "smtp_tlsrpt_enable": "yes", "mydomain": "here.test",
+                      "fetch_https_port": server.port, "fetch_private_networks": "127.0.0.0/8", "smtp_tlsrpt_enable": "yes", "mydomain": "here.test",
                       "tlsrpt_report_delay": "0s", "tlsrpt_retry_time": "1s"}
     world.server, world.names = server, names
     yield world
@@ -134,6 +134,19 @@ def test_where_it_cannot_go(make_instance, world):
     one.wait_for_log(r"tlsrpt.given_up: domain=strange.test ")
     assert not world.server.requests and not one.messages("you@here.test")
     assert "domain=silent.test" not in one.log() and "domain=list.test" not in one.log()
+
+
+def test_not_into_the_inside(make_instance, world):
+    """A stranger's record names a host that only we can reach: nobody connects to it."""
+    world.names.records[("inside.far.test", "A")] = ["10.1.2.3", "127.0.0.1"]
+    world.names.records[("_smtp._tls.far.test", "TXT")] = [
+        '"v=TLSRPTv1; rua=https://reports.far.test/v1,https://inside.far.test/"']
+    one = make(make_instance, world, lines("far.test"), fetch_private_networks="")
+    for host in ("reports", "inside"):
+        one.wait_for_log(rf"fetchd\[\d+\]: fetch.failed: host={host}.far.test reason=\"all its addresses are private")
+        one.wait_for_log(rf"tlsrpt.not_sent: domain=far.test .*to=https://{host}.far.test/.* "
+                         r"reason=\"all its addresses are private, .*\" next=\"given up\"")
+    assert not world.server.connections
 
 
 def test_the_day_is_not_over(make_instance, world):

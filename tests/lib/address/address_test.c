@@ -405,6 +405,109 @@ static void test_networks(void **state)
     }
 }
 
+static void test_global(void **state)
+{
+    (void)state;
+    /* Both ends of each network, and their neighbours. */
+    static const struct {
+        const char *text;
+        bool is_global;
+    } rows[] = {
+        {"0.0.0.0", false},
+        {"0.255.255.255", false},
+        {"1.0.0.0", true},
+        {"9.255.255.255", true},
+        {"10.0.0.0", false},
+        {"10.255.255.255", false},
+        {"11.0.0.0", true},
+        {"100.63.255.255", true},
+        {"100.64.0.0", false},
+        {"100.127.255.255", false},
+        {"100.128.0.0", true},
+        {"126.255.255.255", true},
+        {"127.0.0.1", false},
+        {"127.255.255.255", false},
+        {"128.0.0.0", true},
+        {"169.253.255.255", true},
+        {"169.254.169.254", false},
+        {"169.255.0.0", true},
+        {"172.15.255.255", true},
+        {"172.16.0.0", false},
+        {"172.31.255.255", false},
+        {"172.32.0.0", true},
+        {"192.0.0.0", false},
+        {"192.0.0.255", false},
+        {"192.0.1.0", true},
+        {"192.0.2.1", false},
+        {"192.0.3.0", true},
+        {"192.88.99.1", false},
+        {"192.167.255.255", true},
+        {"192.168.0.0", false},
+        {"192.168.255.255", false},
+        {"192.169.0.0", true},
+        {"198.17.255.255", true},
+        {"198.18.0.0", false},
+        {"198.19.255.255", false},
+        {"198.20.0.0", true},
+        {"198.51.100.7", false},
+        {"203.0.113.7", false},
+        {"223.255.255.255", true},
+        {"224.0.0.1", false},
+        {"239.255.255.255", false},
+        {"240.0.0.0", false},
+        {"255.255.255.255", false},
+        {"::", false},
+        {"::1", false},
+        {"::2", false},
+        {"::127.0.0.1", false},
+        {"::8.8.8.8", false},
+        {"::ffff:8.8.8.8", true},
+        {"::ffff:127.0.0.1", false},
+        {"::ffff:10.1.2.3", false},
+        {"::ffff:0:8.8.8.8", false},
+        {"64:ff9b::8.8.8.8", true},
+        {"64:ff9b::10.1.2.3", false},
+        {"64:ff9b::169.254.169.254", false},
+        {"64:ff9b:0:0:0:1:808:808", false},
+        {"64:ff9b:1::8.8.8.8", false},
+        {"100::1", false},
+        {"1fff:ffff::1", false},
+        {"2000::1", true},
+        {"2001::1", false},
+        {"2001:1ff:ffff::1", false},
+        {"2001:200::1", true},
+        {"2001:db7:ffff::1", true},
+        {"2001:db8::1", false},
+        {"2001:db9::1", true},
+        {"2002:808:808::1", true},
+        {"2002:a01:203::1", false},
+        {"2002:7f00:1::1", false},
+        {"2002:c0a8:101::1", false},
+        {"2003::1", true},
+        {"2a00:1450:4001::1", true},
+        {"3ffe:ffff::1", true},
+        {"3fff::1", false},
+        {"3fff:fff:ffff::1", false},
+        {"3fff:1000::1", true},
+        {"4000::1", false},
+        {"5f00::1", false},
+        {"fc00::1", false},
+        {"fdff:ffff::1", false},
+        {"fe80::1", false},
+        {"febf:ffff::1", false},
+        {"fec0::1", false},
+        {"ff02::1", false},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct ip_address address;
+        assert_true(ip_address_parse(span_from_string(rows[i].text), &address));
+        if (ip_address_is_global(&address) != rows[i].is_global)
+            fail_msg("%s: %d", rows[i].text, !rows[i].is_global);
+    }
+    const struct ip_address none = {IP_FAMILY_NONE, {0}};
+    assert_false(ip_address_is_global(&none));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -412,6 +515,7 @@ int main(void)
         cmocka_unit_test(test_paths),        cmocka_unit_test(test_completion),
         cmocka_unit_test(test_extensions),   cmocka_unit_test(test_comparison_and_log),
         cmocka_unit_test(test_ip_addresses), cmocka_unit_test(test_networks),
+        cmocka_unit_test(test_global),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
