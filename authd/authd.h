@@ -49,6 +49,7 @@ struct authd {
     struct auth_mechanism forwarded[AUTH_MECHANISMS_MAX];
     size_t forwarded_count;
     struct list exchanges;
+    struct list attempts; /* of authd/lockout: whose end is not known yet */
     struct list clients;
     struct jwt_keys token_keys;
     struct span introspection_authorization; /* empty: none */

@@ -71,6 +71,7 @@ void exchange_fail(struct exchange *exchange, enum auth_failure failure, const c
     log_end(exchange, &answer);
     if (exchange->is_counted && is_guess(failure))
         delay_ms = lockout_fail(exchange->authd, &exchange->lockout, exchange->password);
+    lockout_end(exchange->authd, &exchange->lockout);
     if (failure != AUTH_FAILURE_CANCELLED && !exchange->is_abandoned)
         (void)task_sleep(delay_ms);
     tell(exchange, &answer);
@@ -82,6 +83,7 @@ void exchange_put_off(struct exchange *exchange, const char *reason)
     answer.failure = exchange->failure;
     answer.reason = span_from_string(reason);
     log_end(exchange, &answer);
+    lockout_end(exchange->authd, &exchange->lockout);
     tell(exchange, &answer);
 }
 
@@ -145,20 +147,37 @@ static enum sasl_answer write_name(struct exchange *exchange, struct span user)
     return SASL_ANSWER_TEMPORARY;
 }
 
+/* May this user try? Who is ahead and may still fail is waited for. */
+static bool may_pass(struct exchange *exchange, struct span user)
+{
+    struct authd *authd = exchange->authd;
+    struct lockout *lockout = &exchange->lockout;
+    const int64_t deadline_ms = clock_deadline_after(authd->conf->auth_exchange_timeout_ms);
+    const char *reason = NULL;
+    enum lockout_answer answer = lockout_begin(authd, lockout, user, exchange->start.client_address,
+                                               &exchange->arena, &reason);
+    enum task_wake wake = TASK_WOKEN;
+    while (answer == LOCKOUT_WAIT && !exchange->is_abandoned && wake == TASK_WOKEN) {
+        if (!lockout->is_stirred)
+            wake = task_park(deadline_ms);
+        if (lockout->is_stirred)
+            answer = lockout_ask(authd, lockout, &reason);
+    }
+    exchange->is_counted = answer == LOCKOUT_MAY_TRY;
+    if (exchange->is_counted)
+        return true;
+    lockout_end(authd, lockout);
+    note_refusal(exchange, AUTH_FAILURE_LOCKED, reason);
+    return false;
+}
+
 /* The name, and whether it may be tried at all. */
 static enum sasl_answer take_user(struct exchange *exchange, struct span user)
 {
     const enum sasl_answer answer = write_name(exchange, user);
-    const char *reason;
     if (answer != SASL_ANSWER_YES || exchange->is_counted)
         return answer;
-    if (!lockout_permits(exchange->authd, &exchange->lockout, exchange->user,
-                         exchange->start.client_address, &exchange->arena, &reason)) {
-        note_refusal(exchange, AUTH_FAILURE_LOCKED, reason);
-        return SASL_ANSWER_TEMPORARY;
-    }
-    exchange->is_counted = true;
-    return SASL_ANSWER_YES;
+    return may_pass(exchange, exchange->user) ? SASL_ANSWER_YES : SASL_ANSWER_TEMPORARY;
 }
 
 bool exchange_may_try(struct exchange *exchange, struct span user)
@@ -258,14 +277,7 @@ static bool is_same_user(struct exchange *exchange, struct span said, struct spa
 /* Whether anybody may try, from this address: who it will be only the token says. */
 static enum sasl_answer count_stranger(struct exchange *exchange)
 {
-    const char *reason;
-    exchange->is_counted =
-        lockout_permits(exchange->authd, &exchange->lockout, span_empty(),
-                        exchange->start.client_address, &exchange->arena, &reason);
-    if (exchange->is_counted)
-        return SASL_ANSWER_YES;
-    note_refusal(exchange, AUTH_FAILURE_LOCKED, reason);
-    return SASL_ANSWER_TEMPORARY;
+    return may_pass(exchange, span_empty()) ? SASL_ANSWER_YES : SASL_ANSWER_TEMPORARY;
 }
 
 /* Whose the token is the token says; who the client said to be must be the same. */
@@ -379,6 +391,7 @@ void exchange_succeed(struct exchange *exchange, struct span authorization,
     log_end(exchange, &answer);
     if (exchange->is_counted)
         lockout_succeed(exchange->authd, &exchange->lockout);
+    lockout_end(exchange->authd, &exchange->lockout);
     tell(exchange, &answer);
 }
 

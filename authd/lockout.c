@@ -3,6 +3,7 @@
 
 #include "address/ip.h"
 #include "base/map.h"
+#include "system/task.h"
 
 enum { DOUBLINGS_MAX = 6, NETWORK_BYTES_OF_IPV6 = 8 };
 
@@ -29,41 +30,116 @@ static uint32_t count(struct authd *authd, enum limit_kind kind, struct span key
     return answer.is_known ? answer.count : 0;
 }
 
-static bool is_over(uint32_t failures, uint32_t limit)
+/* ---- places ---- */
+
+/* Does a failure of one count against the other? By pair where the user is known, otherwise by
+ * network, or by user. */
+static bool is_same_pair(const struct lockout *one, const struct lockout *other)
 {
-    return limit > 0 && failures >= limit;
+    return one->is_known && other->is_known && span_equals(one->pair, other->pair);
 }
 
-bool lockout_permits(struct authd *authd, struct lockout *lockout, struct span user,
-                     struct span address, struct arena *arena, const char **reason)
+static bool is_same_network(const struct lockout *one, const struct lockout *other)
+{
+    return !one->is_known && !other->is_known && span_equals(one->network, other->network);
+}
+
+static bool is_same_user(const struct lockout *one, const struct lockout *other)
+{
+    return !one->is_known && !other->is_known && one->user.length > 0 &&
+           span_equals(one->user, other->user);
+}
+
+static uint32_t count_ahead(struct authd *authd, const struct lockout *lockout,
+                            bool (*is_same)(const struct lockout *, const struct lockout *))
+{
+    uint32_t count_of_them = 0;
+    LIST_FOR_EACH (&authd->attempts, link) {
+        const struct lockout *other = LIST_ITEM(link, struct lockout, link);
+        if (other == lockout)
+            break;
+        count_of_them += is_same(lockout, other);
+    }
+    return count_of_them;
+}
+
+void lockout_end(struct authd *authd, struct lockout *lockout)
+{
+    if (!list_is_linked(&lockout->link))
+        return;
+    list_remove(&authd->attempts, &lockout->link);
+    LIST_FOR_EACH (&authd->attempts, link) {
+        struct lockout *other = LIST_ITEM(link, struct lockout, link);
+        if (!is_same_pair(lockout, other) && !is_same_network(lockout, other) &&
+            !is_same_user(lockout, other))
+            continue;
+        other->is_stirred = true;
+        task_wake(other->task);
+    }
+}
+
+/* ---- asking ---- */
+
+/* Who is ahead is counted before limitd is asked: one that fails meanwhile counts twice, never not
+ * at all. While those ahead alone fill the limit limitd is not asked. */
+static enum lockout_answer judge(struct authd *authd, const struct lockout *lockout,
+                                 enum limit_kind kind, struct span key,
+                                 bool (*is_same)(const struct lockout *, const struct lockout *),
+                                 uint32_t limit, uint32_t *failures)
+{
+    const uint32_t ahead = limit > 0 ? count_ahead(authd, lockout, is_same) : 0;
+    if (limit > 0 && ahead >= limit)
+        return LOCKOUT_WAIT;
+    *failures = count(authd, kind, key, 0);
+    if (limit == 0 || *failures + ahead < limit)
+        return LOCKOUT_MAY_TRY;
+    return *failures >= limit ? LOCKOUT_REFUSED : LOCKOUT_WAIT;
+}
+
+enum lockout_answer lockout_ask(struct authd *authd, struct lockout *lockout, const char **reason)
 {
     const struct conf_authd *conf = authd->conf;
+    uint32_t failures_of_user;
+    lockout->is_stirred = false;
+    if (lockout->is_known) {
+        *reason = "too many failures of this user from this address";
+        return judge(authd, lockout, LIMIT_KIND_AUTH_PAIR, lockout->pair, is_same_pair,
+                     conf->auth_user_failure_limit, &lockout->failures);
+    }
+    *reason = "too many failures from this address";
+    const enum lockout_answer answer =
+        judge(authd, lockout, LIMIT_KIND_AUTH_ADDRESS, lockout->network, is_same_network,
+              conf->auth_address_failure_limit, &lockout->failures);
+    if (answer != LOCKOUT_MAY_TRY || lockout->user.length == 0)
+        return answer;
+    *reason = "too many failures of this user from addresses where the user was never seen";
+    return judge(authd, lockout, LIMIT_KIND_AUTH_USER, lockout->user, is_same_user,
+                 conf->auth_user_failure_limit, &failures_of_user);
+}
+
+enum lockout_answer lockout_begin(struct authd *authd, struct lockout *lockout, struct span user,
+                                  struct span address, struct arena *arena, const char **reason)
+{
     struct ip_address client;
-    *lockout = (struct lockout){.network = span_empty(), .pair = span_empty(), .user = user};
+    lockout_end(authd, lockout);
+    *lockout = (struct lockout){
+        .task = task_current(), .network = span_empty(), .pair = span_empty(), .user = user};
     if (!ip_address_parse(address, &client) ||
         ip_network_list_has(&authd->failure_exceptions, &client))
-        return true;
+        return LOCKOUT_MAY_TRY;
     const struct span network = network_of(&client, arena);
     const struct span pair =
         arena_format(arena, "%.*s|%.*s", SPAN_PRINTF(user), SPAN_PRINTF(network));
     if (!network.bytes || !pair.bytes)
-        return true;
+        return LOCKOUT_MAY_TRY;
     lockout->network = network;
     lockout->pair = pair;
     lockout->is_known = count(authd, LIMIT_KIND_AUTH_KNOWN, pair, 0) > 0;
-    if (lockout->is_known) {
-        lockout->failures = count(authd, LIMIT_KIND_AUTH_PAIR, pair, 0);
-        *reason = "too many failures of this user from this address";
-        return !is_over(lockout->failures, conf->auth_user_failure_limit);
-    }
-    lockout->failures = count(authd, LIMIT_KIND_AUTH_ADDRESS, network, 0);
-    *reason = "too many failures from this address";
-    if (is_over(lockout->failures, conf->auth_address_failure_limit))
-        return false;
-    *reason = "too many failures of this user from addresses where the user was never seen";
-    return user.length == 0 ||
-           !is_over(count(authd, LIMIT_KIND_AUTH_USER, user, 0), conf->auth_user_failure_limit);
+    list_append(&authd->attempts, &lockout->link);
+    return lockout_ask(authd, lockout, reason);
 }
+
+/* ---- how it ended ---- */
 
 /* The same wrong password of the same user from the same network, a short while ago. */
 static bool is_repeated(struct authd *authd, const struct lockout *lockout, struct span password)

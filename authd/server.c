@@ -215,6 +215,7 @@ bool authd_begin(struct service *service)
 {
     struct authd *authd = service->state;
     list_init(&authd->exchanges);
+    list_init(&authd->attempts);
     list_init(&authd->clients);
     limit_client_init(&authd->limits);
     fetch_client_init(&authd->fetch, service->loop);

@@ -162,6 +162,26 @@ def test_guessing_locks_the_address_and_not_the_user(authenticating):
         assert asker.plain("ann", "secret", address=home)[0] == "OK"
 
 
+def test_guesses_side_by_side_are_no_more_than_one_after_the_other(authenticating):
+    one = authenticating(auth_address_failure_limit="3", auth_user_failure_limit="5")
+
+    def answers(guesses, addresses):
+        with Asker(reached(one)) as asker:
+            for guess, address in zip(guesses, addresses):
+                asker.begin("PLAIN", f"\0ann\0{guess}".encode(), address=address)
+            return [asker.read() for _ in guesses]
+
+    # Who has the password is let in, however many come at once.
+    assert {words[0] for words in answers(["secret"] * 40, ["192.0.2.10"] * 40)} == {"OK"}
+    judged = [words for words in answers([f"guess{i}" for i in range(40)], ["203.0.113.9"] * 40) if "temp" not in words]
+    assert len(judged) == 3 and all(words[0] == "FAIL" for words in judged)
+    # From everywhere at once; three of the user's five are used up. And where the user is known.
+    many = answers([f"other{i}" for i in range(40)], [f"198.51.100.{i}" for i in range(40)])
+    assert len([words for words in many if "temp" not in words]) == 2
+    home = answers([f"more{i}" for i in range(40)], ["192.0.2.10"] * 40)
+    assert len([words for words in home if "temp" not in words]) == 5
+
+
 def connected(one):
     """As soon as there is somebody."""
     def attempt():
