@@ -59,6 +59,15 @@ static bool is_guess(enum auth_failure failure)
            failure != AUTH_FAILURE_AUTHORIZATION;
 }
 
+/* Nobody keeps a place for an answer that nobody waits for. */
+static void hold_back(const struct exchange *exchange, int64_t delay_ms)
+{
+    const int64_t deadline_ms = clock_deadline_after(delay_ms);
+    enum task_wake wake = TASK_WOKEN;
+    while (!exchange->is_abandoned && wake == TASK_WOKEN)
+        wake = task_park(deadline_ms);
+}
+
 /* Failures are answered late, each by itself: who guesses gets few guesses. */
 void exchange_fail(struct exchange *exchange, enum auth_failure failure, const char *reason)
 {
@@ -72,8 +81,8 @@ void exchange_fail(struct exchange *exchange, enum auth_failure failure, const c
     if (exchange->is_counted && is_guess(failure))
         delay_ms = lockout_fail(exchange->authd, &exchange->lockout, exchange->password);
     lockout_end(exchange->authd, &exchange->lockout);
-    if (failure != AUTH_FAILURE_CANCELLED && !exchange->is_abandoned)
-        (void)task_sleep(delay_ms);
+    if (failure != AUTH_FAILURE_CANCELLED)
+        hold_back(exchange, delay_ms);
     tell(exchange, &answer);
 }
 

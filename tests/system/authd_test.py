@@ -230,6 +230,22 @@ def test_failures_are_held_back_and_others_are_not(authenticating):
         assert asker.read()[:2] == ["FAIL", str(wrong)]
 
 
+def test_who_has_gone_keeps_no_place(authenticating):
+    one = authenticating(auth_failure_delay="60s", auth_failure_delay_limit="60s", auth_address_failure_limit="0")
+    with Asker(reached(one)) as asker:      # the kind that cancels
+        for _ in range(499):
+            asker.begin("NOVELTY")
+        asker.send(*(f"CANCEL\t{number}" for number in range(1, 500)))
+        for _ in range(4):                  # the kind that leaves
+            with Asker(reached(one)) as rude:
+                for i in range(400):
+                    rude.begin("NOVELTY")
+                rude.begin("LOGIN")         # the others have begun, too
+                assert rude.read()[:2] == ["CONT", "401"]
+        # All of 2000 places, if those had kept theirs.
+        assert asker.plain("ann", "secret")[0] == "OK"
+
+
 # ---- databases that are away ----
 
 def test_a_database_that_is_away(authenticating):
