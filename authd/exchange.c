@@ -411,11 +411,16 @@ static void end_in_success(struct exchange *exchange, const struct sasl_server_e
         exchange_fail(exchange, exchange->failure, exchange->reason);
         return;
     }
-    if (event->authzid.length == 0) {
+    if (event->authzid.length > 0 && login_name_make(exchange->authd->conf, event->authzid,
+                                                     &exchange->arena, &wanted) != LOGIN_NAME_OK) {
+        exchange_fail(exchange, AUTH_FAILURE_AUTHORIZATION, "nobody can have the name to act as");
+        return;
+    }
+    /* Many clients say twice who they are: that is no wish to act as somebody else, also where the
+     * account has another name for the user (RFC 4616 section 2). */
+    if (event->authzid.length == 0 || is_same_user(exchange, event->user, wanted)) {
         wanted = exchange->user;
-    } else if (login_name_make(exchange->authd->conf, event->authzid, &exchange->arena, &wanted) !=
-                   LOGIN_NAME_OK ||
-               !mechanisms_may_act_as(exchange->authd->conf, exchange->user, wanted)) {
+    } else if (!mechanisms_may_act_as(exchange->authd->conf, exchange->user, wanted)) {
         exchange_fail(exchange, AUTH_FAILURE_AUTHORIZATION, "no right to act as somebody else");
         return;
     }
