@@ -590,6 +590,24 @@ def test_sqlite(authenticating, make_instance):
     one.wait_for_log(r"auth\.database_unavailable: database=sqlite:\S+ reason=\".*line 3: this means nothing here\"")
 
 
+def test_sqlite_between_double_quotes(authenticating):
+    """SQLite takes what is no name for a text, and single quotes are not all there is."""
+    one = authenticating()
+    injection = '" UNION SELECT \'{PLAIN}mine\' --'
+    one.set(auth_databases=sqlite_file(one, 'SELECT password FROM users WHERE name = "%u"'), auth_username_characters="")
+    one.reload()
+    with connected(one) as asker:
+        assert asker.plain("ann", "secret")[0] == "OK"
+        assert asker.plain(injection, "mine")[0] == "FAIL"
+    file = one.etc / "auth-sqlite.cf"
+    file.write_text(file.read_text().replace('"%u"', "'%u'"))
+    one.reload()
+    with connected(one) as asker:
+        assert asker.plain("ann", "secret")[0] == "OK"
+        assert asker.plain('an"n', "secret")[0] == "FAIL"
+    one.wait_for_log(r"auth\.failed: .*reason=.unknown user")
+
+
 def test_passwords_get_stronger_when_their_users_log_in(authenticating):
     one = authenticating()
     users = one.directory / "accounts" / "passwords"
