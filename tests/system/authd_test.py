@@ -83,13 +83,40 @@ def test_salts_of_nobody_look_like_those_of_users(authenticating):
         return [word for word in base64.b64decode(words[2]).decode().split(",") if word[0] in "si"]
 
     with Asker(reached(one)) as asker:
+        salt_of(asker, "bob@example.org")
         first = salt_of(asker, "nobody")
+        # Capitals are nothing to a database, whether it has the user or not.
+        for user in ("nobody", "ann", "bob@example.org"):
+            assert salt_of(asker, user.upper()) == salt_of(asker, user)
         assert salt_of(asker, "nobody") == first != salt_of(asker, "nobody.else")
         assert len(first[0]) == len(salt_of(asker, "bob@example.org")[0])
     one.stop()
     one.start()
     with Asker(reached(one)) as asker:
         assert salt_of(asker, "nobody") == first
+
+
+def test_nobody_has_the_iterations_of_users(authenticating):
+    users = "".join(f"{name}:{{SCRAM-SHA-256}}{scram_verifier('secret', iterations=8192)}\n" for name in ("bob", "eve"))
+    one = authenticating(users)
+
+    def iterations_of(asker, user):
+        asker.begin("SCRAM-SHA-256", f"n,,n={user},r=0123456789".encode())
+        words = asker.read()
+        asker.send(f"CANCEL\t{asker.number}")
+        return base64.b64decode(words[2]).decode().rpartition(",i=")[2]
+
+    with Asker(reached(one)) as asker:
+        assert asker.scram("bob", "secret") == ("OK", ["user=bob"])
+        assert iterations_of(asker, "nobody") == iterations_of(asker, "eve") == "8192"
+        assert asker.scram("nobody", "secret")[0] == "FAIL"
+        # Where passwords are stored as they are, too, nobody looks like their users.
+        (one.etc / "passwords").write_text(users + "ann:{PLAIN}secret\n")
+        wait_until(lambda: asker.plain("ann", "secret")[0] == "OK", "the file is read anew")
+        assert asker.scram("ann", "secret") == ("OK", ["user=ann"])
+        assert iterations_of(asker, "nobody") == iterations_of(asker, "ann")
+        assert asker.scram("nobody", "secret")[0] == "FAIL"
+        assert asker.scram("bob", "secret") == ("OK", ["user=bob"])
 
 
 def test_many_at_once_in_any_order(authenticating):
