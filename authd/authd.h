@@ -44,6 +44,10 @@ struct authd {
     size_t mechanism_count;
     /* Salts of users that do not exist come from it: the same for ever, in a file. */
     uint8_t salt_secret[SALT_SECRET_BYTES];
+    /* What users that do not exist have to look like: the iterations of the first verifier of a
+     * hash that was seen, 0: none was; and whether keys are derived from passwords at all. */
+    uint32_t scram_iterations[SASL_HASH_COUNT];
+    bool derives_keys;
     /* With smtpd_sasl_type = dovecot another server does it all, and these are its mechanisms. */
     struct forwarder *forwarder;
     struct auth_mechanism forwarded[AUTH_MECHANISMS_MAX];

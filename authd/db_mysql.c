@@ -139,7 +139,7 @@ static bool run(struct sql *sql, const char *query, struct sql_rows *rows, bool 
     return error == 0;
 }
 
-static const struct sql_driver driver = {load_library, connect_to, disconnect, escape, run};
+static const struct sql_driver driver = {load_library, connect_to, disconnect, escape, true, run};
 
 static bool load(struct database *database, struct buffer *reason)
 {

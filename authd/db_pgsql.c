@@ -128,7 +128,7 @@ static bool run(struct sql *sql, const char *query, struct sql_rows *rows, bool 
     return is_done;
 }
 
-static const struct sql_driver driver = {load_library, connect_to, disconnect, escape, run};
+static const struct sql_driver driver = {load_library, connect_to, disconnect, escape, false, run};
 
 static bool load(struct database *database, struct buffer *reason)
 {

@@ -90,6 +90,14 @@ static bool run(struct sql *sql, const char *query, struct sql_rows *rows, struc
     return false;
 }
 
+/* Some databases take what stands between double quotes for a text, and yet their escaping knows
+ * single ones only: with such a query nothing may hold a double quote. */
+static bool is_safe(const struct sql *sql, struct span text, struct span value)
+{
+    return sql->driver->escapes_double_quotes || span_find_byte(text, '"') == text.length ||
+           span_find_byte(value, '"') == value.length;
+}
+
 static const char *make_query(struct sql *sql, struct span text,
                               const struct db_substitution *substitutions, size_t count,
                               struct arena *arena, struct buffer *reason)
@@ -116,10 +124,11 @@ enum database_result sql_look_up(struct database *database, struct span user, st
     struct sql_rows rows = {.account = account, .arena = arena};
     const struct db_substitution substitutions[] = {{'u', user}};
     *account = (struct account){.user = span_empty(), .allow_nets = span_empty()};
-    if (span_find_byte(user, '\0') < user.length)
+    const struct span text = db_file_get(&sql->file, "query", NULL);
+    if (span_find_byte(user, '\0') < user.length || !is_safe(sql, text, user))
         return DATABASE_NOT_FOUND;
-    const char *query = make_query(sql, db_file_get(&sql->file, "query", NULL), substitutions,
-                                   ARRAY_LENGTH(substitutions), arena, reason);
+    const char *query =
+        make_query(sql, text, substitutions, ARRAY_LENGTH(substitutions), arena, reason);
     if (!query || !run(sql, query, &rows, reason))
         return DATABASE_ERROR;
     if (rows.is_wrong) {
@@ -149,6 +158,12 @@ bool sql_store(struct database *database, struct span user, struct span old_stor
     const struct span text = db_file_get(&sql->file, "update_query", NULL);
     if (text.length == 0) {
         buffer_append_string(reason, "there is no update_query");
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(substitutions); i++) {
+        if (is_safe(sql, text, substitutions[i].value))
+            continue;
+        buffer_append_string(reason, "update_query has double quotes, and so has a value");
         return false;
     }
     arena_init(&arena, 4 * QUERY_MAX_BYTES, ARENA_WIPE);

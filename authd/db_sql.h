@@ -29,8 +29,9 @@ struct sql_driver {
     bool (*load)(struct buffer *reason);
     bool (*connect)(struct sql *sql, struct buffer *reason);
     void (*disconnect)(struct sql *sql);
-    /* What is to stand between quotes. */
+    /* What is to stand between quotes: single ones only, unless escapes_double_quotes. */
     void (*escape)(struct buffer *out, struct span value, void *sql);
+    bool escapes_double_quotes;
     /* rows NULL: nothing is expected. *is_lost: of no use any more, to be connected again. */
     bool (*run)(struct sql *sql, const char *query, struct sql_rows *rows, bool *is_lost,
                 struct buffer *reason);

@@ -1,6 +1,7 @@
 /* authd/exchange - see exchange.h. */
 #include "exchange_private.h"
 
+#include <openssl/crypto.h>
 #include <stdlib.h>
 
 #include "forward.h"
@@ -59,6 +60,15 @@ static bool is_guess(enum auth_failure failure)
            failure != AUTH_FAILURE_AUTHORIZATION;
 }
 
+/* Nobody keeps a place for an answer that nobody waits for. */
+static void hold_back(const struct exchange *exchange, int64_t delay_ms)
+{
+    const int64_t deadline_ms = clock_deadline_after(delay_ms);
+    enum task_wake wake = TASK_WOKEN;
+    while (!exchange->is_abandoned && wake == TASK_WOKEN)
+        wake = task_park(deadline_ms);
+}
+
 /* Failures are answered late, each by itself: who guesses gets few guesses. */
 void exchange_fail(struct exchange *exchange, enum auth_failure failure, const char *reason)
 {
@@ -72,8 +82,8 @@ void exchange_fail(struct exchange *exchange, enum auth_failure failure, const c
     if (exchange->is_counted && is_guess(failure))
         delay_ms = lockout_fail(exchange->authd, &exchange->lockout, exchange->password);
     lockout_end(exchange->authd, &exchange->lockout);
-    if (failure != AUTH_FAILURE_CANCELLED && !exchange->is_abandoned)
-        (void)task_sleep(delay_ms);
+    if (failure != AUTH_FAILURE_CANCELLED)
+        hold_back(exchange, delay_ms);
     tell(exchange, &answer);
 }
 
@@ -133,9 +143,10 @@ static enum sasl_answer judge(struct exchange *exchange, const struct verdict *v
 /* The name as databases have it. */
 static enum sasl_answer write_name(struct exchange *exchange, struct span user)
 {
-    exchange->user = user;
+    exchange->user = exchange->login = user;
     switch (login_name_make(exchange->authd->conf, user, &exchange->arena, &exchange->user)) {
     case LOGIN_NAME_OK:
+        exchange->login = exchange->user;
         return SASL_ANSWER_YES;
     case LOGIN_NAME_FORBIDDEN:
         note_refusal(exchange, AUTH_FAILURE_CREDENTIALS, "a login name that nobody can have");
@@ -236,23 +247,44 @@ static struct span plain_of(struct span stored)
     return span_equals_ascii_nocase(scheme, SPAN("PLAIN")) ? rest : span_empty();
 }
 
-static void find_verifier(struct exchange *exchange, struct sasl_server_event *event)
+/* The work of those whose keys are derived, for one whose verifier is stored. */
+static void spend_derivation(enum sasl_hash hash)
 {
     struct scram_verifier verifier;
+    (void)!scram_verifier_derive(hash, SPAN("nobody's"), SPAN("a salt of no use"), SCRAM_ITERATIONS,
+                                 &verifier);
+    OPENSSL_cleanse(&verifier, sizeof(verifier));
+}
+
+/* Who does not exist looks like those who do, in what is sent and in the time that it takes: like
+ * passwords stored as they are, once there was one, otherwise like verifiers. */
+static void find_verifier(struct exchange *exchange, struct sasl_server_event *event)
+{
+    struct authd *authd = exchange->authd;
+    uint32_t *iterations = &authd->scram_iterations[event->hash];
+    const enum sasl_hash hash = event->hash;
+    struct scram_verifier verifier;
     char scheme[32];
-    (void)snprintf(scheme, sizeof(scheme), "SCRAM-%s", sasl_hash_name(event->hash));
+    (void)snprintf(scheme, sizeof(scheme), "SCRAM-%s", sasl_hash_name(hash));
     enum sasl_answer answer = find_secret(exchange, event, scheme);
     const struct span stored = exchange->verdict.verifier;
     const struct span plain = answer == SASL_ANSWER_YES ? plain_of(stored) : span_empty();
-    if (plain.length > 0) {
-        sasl_server_answer_plaintext(exchange->sasl, answer, plain, event);
-        return;
-    }
-    if (answer == SASL_ANSWER_YES && scram_verifier_parse(stored, &verifier) != PARSE_OK) {
+    if (plain.length > 0)
+        authd->derives_keys = true;
+    else if (answer == SASL_ANSWER_YES && scram_verifier_parse(stored, &verifier) != PARSE_OK) {
         note_refusal(exchange, AUTH_FAILURE_CREDENTIALS,
                      "the stored verifier cannot be understood");
         answer = SASL_ANSWER_NO;
     }
+    sasl_server_set_account(exchange->sasl, exchange->login, authd->derives_keys ? 0 : *iterations);
+    if (plain.length > 0 || (answer == SASL_ANSWER_NO && authd->derives_keys)) {
+        sasl_server_answer_plaintext(exchange->sasl, answer, plain, event);
+        return;
+    }
+    if (answer == SASL_ANSWER_YES && *iterations == 0)
+        *iterations = verifier.iterations;
+    if (answer == SASL_ANSWER_YES && authd->derives_keys)
+        spend_derivation(hash);
     sasl_server_answer_verifier(exchange->sasl, answer, &verifier, event);
 }
 
@@ -402,11 +434,16 @@ static void end_in_success(struct exchange *exchange, const struct sasl_server_e
         exchange_fail(exchange, exchange->failure, exchange->reason);
         return;
     }
-    if (event->authzid.length == 0) {
+    if (event->authzid.length > 0 && login_name_make(exchange->authd->conf, event->authzid,
+                                                     &exchange->arena, &wanted) != LOGIN_NAME_OK) {
+        exchange_fail(exchange, AUTH_FAILURE_AUTHORIZATION, "nobody can have the name to act as");
+        return;
+    }
+    /* Many clients say twice who they are: that is no wish to act as somebody else, also where the
+     * account has another name for the user (RFC 4616 section 2). */
+    if (event->authzid.length == 0 || is_same_user(exchange, event->user, wanted)) {
         wanted = exchange->user;
-    } else if (login_name_make(exchange->authd->conf, event->authzid, &exchange->arena, &wanted) !=
-                   LOGIN_NAME_OK ||
-               !mechanisms_may_act_as(exchange->authd->conf, exchange->user, wanted)) {
+    } else if (!mechanisms_may_act_as(exchange->authd->conf, exchange->user, wanted)) {
         exchange_fail(exchange, AUTH_FAILURE_AUTHORIZATION, "no right to act as somebody else");
         return;
     }
@@ -525,7 +562,8 @@ struct exchange *exchange_start(struct authd *authd, const struct auth_start *st
     exchange->authd = authd;
     exchange->owner = *owner;
     exchange->start = *start;
-    exchange->user = exchange->password_name = exchange->password = span_empty();
+    exchange->user = exchange->login = span_empty();
+    exchange->password_name = exchange->password = span_empty();
     arena_init(&exchange->arena, ARENA_BYTES, ARENA_WIPE);
     if (copy_start(exchange))
         exchange->task = task_start(authd->service->loop, "exchange", run, exchange);

@@ -21,6 +21,7 @@ struct exchange {
     bool has_response;
     bool is_abandoned;
     struct span user;          /* as databases know it, as soon as there is one */
+    struct span login;         /* the name that they were asked for */
     struct span password_name; /* of the app password that matched */
     struct verdict verdict;    /* the last */
     struct lockout lockout;

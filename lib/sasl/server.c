@@ -131,7 +131,8 @@ struct sasl_server *sasl_server_create(const struct sasl_server_config *config, 
                                    .arena = arena,
                                    .user = span_empty(),
                                    .authzid = span_empty(),
-                                   .trace = span_empty()};
+                                   .trace = span_empty(),
+                                   .account = span_empty()};
     (void)sasl_mechanism_is_scram(config->mechanism, &server->scram.hash, &server->scram.is_plus);
     return copy_spans(&server->config, arena) ? server : NULL;
 }
@@ -262,9 +263,19 @@ static bool make_salt(const struct sasl_server *server, uint8_t salt[SASL_HASH_M
     buffer_init(&text, server->arena, SASL_NAME_MAX_BYTES + 32);
     buffer_append_string(&text, sasl_hash_name(server->scram.hash));
     buffer_append_byte(&text, 0);
-    buffer_append_span(&text, server->user);
+    buffer_append_span(&text, span_is_empty(server->account) ? server->user : server->account);
     return buffer_ok(&text) &&
            scram_hmac(SASL_HASH_SHA_256, server->config.salt_secret, buffer_span(&text), salt);
+}
+
+void sasl_server_set_account(struct sasl_server *server, struct span user, uint32_t iterations)
+{
+    const struct span copy = arena_copy(server->arena, user);
+    ASSERT(server->stage == STAGE_VERIFIER);
+    if (copy.bytes) /* a full arena ends the exchange anyhow: salts are made there */
+        server->account = copy;
+    if (iterations > 0)
+        server->config.iterations = iterations;
 }
 
 static uint32_t iterations_of(const struct sasl_server *server)

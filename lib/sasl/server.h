@@ -89,6 +89,10 @@ void sasl_server_step(struct sasl_server *server, struct span response,
 /* After NEED_PASSWORD_CHECK. */
 void sasl_server_answer_check(struct sasl_server *server, enum sasl_answer answer,
                               struct sasl_server_event *event);
+/* Between NEED_SCRAM_VERIFIER and its answer: the user as databases know it, whichever way the
+ * client wrote it, is what a salt is made up from; iterations: of users that do not exist, in place
+ * of the configuration's; 0: those. */
+void sasl_server_set_account(struct sasl_server *server, struct span user, uint32_t iterations);
 /* After NEED_SCRAM_VERIFIER. verifier is looked at with SASL_ANSWER_YES only, and must be of the
  * event's hash. With SASL_ANSWER_NO the exchange goes on and fails at its end. */
 void sasl_server_answer_verifier(struct sasl_server *server, enum sasl_answer answer,

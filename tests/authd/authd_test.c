@@ -192,7 +192,9 @@ static const char users[] =
     "dora:{PLAIN}secret::::::nologin\n"
     "erna:{NOSUCHSCHEME}secret\n"
     "fred:::::::nopassword allow_nets=127.0.0.1\n"
-    "gina:{PLAIN}secret::::::app_password=broken\n";
+    "gina:{PLAIN}secret::::::app_password=broken\n"
+    "hans:{PLAIN}secret::::::user=box\n"
+    "box:{PLAIN}other\n";
 
 static void test_plain(void **state)
 {
@@ -227,6 +229,13 @@ static void test_plain(void **state)
         {"no password needed", "|fred|whatever", NULL, "127.0.0.1", "success 0 fred/fred"},
         {"no password, elsewhere", "|fred|whatever", NULL, NULL, "failure 9 fred/fred"},
         {"a field that is wrong", "|gina|secret", NULL, NULL, "temporary 0 gina/gina"},
+        {"by another name", "|hans|secret", NULL, NULL, "success 0 box/box"},
+        {"by another name, as himself", "hans|hans|secret", NULL, NULL, "success 0 box/box"},
+        {"by another name, as typed", "HANS|HANS|secret", NULL, NULL, "success 0 box/box"},
+        {"by another name, in other letters", "hans|HANS|secret", NULL, NULL, "success 0 box/box"},
+        {"by another name, as that", "box|hans|secret", NULL, NULL, "success 0 box/box"},
+        {"by another name, as another", "ann|hans|secret", NULL, NULL, "failure 10 box/box"},
+        {"the other name, as who has it", "hans|box|other", NULL, NULL, "failure 10 box/box"},
         {"malformed", "ann", NULL, NULL, "failure 2 /"},
     };
     write_users(users);

@@ -83,13 +83,40 @@ def test_salts_of_nobody_look_like_those_of_users(authenticating):
         return [word for word in base64.b64decode(words[2]).decode().split(",") if word[0] in "si"]
 
     with Asker(reached(one)) as asker:
+        salt_of(asker, "bob@example.org")
         first = salt_of(asker, "nobody")
+        # Capitals are nothing to a database, whether it has the user or not.
+        for user in ("nobody", "ann", "bob@example.org"):
+            assert salt_of(asker, user.upper()) == salt_of(asker, user)
         assert salt_of(asker, "nobody") == first != salt_of(asker, "nobody.else")
         assert len(first[0]) == len(salt_of(asker, "bob@example.org")[0])
     one.stop()
     one.start()
     with Asker(reached(one)) as asker:
         assert salt_of(asker, "nobody") == first
+
+
+def test_nobody_has_the_iterations_of_users(authenticating):
+    users = "".join(f"{name}:{{SCRAM-SHA-256}}{scram_verifier('secret', iterations=8192)}\n" for name in ("bob", "eve"))
+    one = authenticating(users)
+
+    def iterations_of(asker, user):
+        asker.begin("SCRAM-SHA-256", f"n,,n={user},r=0123456789".encode())
+        words = asker.read()
+        asker.send(f"CANCEL\t{asker.number}")
+        return base64.b64decode(words[2]).decode().rpartition(",i=")[2]
+
+    with Asker(reached(one)) as asker:
+        assert asker.scram("bob", "secret") == ("OK", ["user=bob"])
+        assert iterations_of(asker, "nobody") == iterations_of(asker, "eve") == "8192"
+        assert asker.scram("nobody", "secret")[0] == "FAIL"
+        # Where passwords are stored as they are, too, nobody looks like their users.
+        (one.etc / "passwords").write_text(users + "ann:{PLAIN}secret\n")
+        wait_until(lambda: asker.plain("ann", "secret")[0] == "OK", "the file is read anew")
+        assert asker.scram("ann", "secret") == ("OK", ["user=ann"])
+        assert iterations_of(asker, "nobody") == iterations_of(asker, "ann")
+        assert asker.scram("nobody", "secret")[0] == "FAIL"
+        assert asker.scram("bob", "secret") == ("OK", ["user=bob"])
 
 
 def test_many_at_once_in_any_order(authenticating):
@@ -228,6 +255,22 @@ def test_failures_are_held_back_and_others_are_not(authenticating):
         right = asker.begin("PLAIN", b"\0ann\0secret")
         assert asker.read()[:2] == ["OK", str(right)]
         assert asker.read()[:2] == ["FAIL", str(wrong)]
+
+
+def test_who_has_gone_keeps_no_place(authenticating):
+    one = authenticating(auth_failure_delay="60s", auth_failure_delay_limit="60s", auth_address_failure_limit="0")
+    with Asker(reached(one)) as asker:      # the kind that cancels
+        for _ in range(499):
+            asker.begin("NOVELTY")
+        asker.send(*(f"CANCEL\t{number}" for number in range(1, 500)))
+        for _ in range(4):                  # the kind that leaves
+            with Asker(reached(one)) as rude:
+                for i in range(400):
+                    rude.begin("NOVELTY")
+                rude.begin("LOGIN")         # the others have begun, too
+                assert rude.read()[:2] == ["CONT", "401"]
+        # All of 2000 places, if those had kept theirs.
+        assert asker.plain("ann", "secret")[0] == "OK"
 
 
 # ---- databases that are away ----
@@ -572,6 +615,24 @@ def test_sqlite(authenticating, make_instance):
     with connected(one) as asker:
         assert asker.plain("ann", "secret")[1][-1] == "temp"
     one.wait_for_log(r"auth\.database_unavailable: database=sqlite:\S+ reason=\".*line 3: this means nothing here\"")
+
+
+def test_sqlite_between_double_quotes(authenticating):
+    """SQLite takes what is no name for a text, and single quotes are not all there is."""
+    one = authenticating()
+    injection = '" UNION SELECT \'{PLAIN}mine\' --'
+    one.set(auth_databases=sqlite_file(one, 'SELECT password FROM users WHERE name = "%u"'), auth_username_characters="")
+    one.reload()
+    with connected(one) as asker:
+        assert asker.plain("ann", "secret")[0] == "OK"
+        assert asker.plain(injection, "mine")[0] == "FAIL"
+    file = one.etc / "auth-sqlite.cf"
+    file.write_text(file.read_text().replace('"%u"', "'%u'"))
+    one.reload()
+    with connected(one) as asker:
+        assert asker.plain("ann", "secret")[0] == "OK"
+        assert asker.plain('an"n', "secret")[0] == "FAIL"
+    one.wait_for_log(r"auth\.failed: .*reason=.unknown user")
 
 
 def test_passwords_get_stronger_when_their_users_log_in(authenticating):
