@@ -4,7 +4,6 @@
 #include <openssl/crypto.h>
 
 #include "config.h"
-#include "password/scheme.h"
 #include "system/random.h"
 
 const struct database_type *const database_types[] = {
@@ -94,13 +93,25 @@ static bool ensure_open(struct database *database, struct buffer *reason)
     return database->is_open;
 }
 
-/* RFC 4954 says nothing of it, attackers do: who is unknown is refused no sooner than who is known.
- */
-static void spend_time(const struct database *database, const struct credential_question *question)
+bool database_has_compared(const struct database *database, struct span stored,
+                           enum password_result result)
+{
+    struct span scheme, rest;
+    password_split(stored, database->settings->auth_default_scheme, &scheme, &rest);
+    const bool is_locked = rest.length == 0 || (!span_equals_ascii_nocase(scheme, SPAN("PLAIN")) &&
+                                                (rest.bytes[0] == '!' || rest.bytes[0] == '*'));
+    return result != PASSWORD_UNUSABLE && !is_locked;
+}
+
+/* RFC 4954 says nothing of it, attackers do: who is unknown, or has no password, is refused no
+ * sooner than who is known. */
+bool database_spend_time(const struct database *database,
+                         const struct credential_question *question)
 {
     if (database->model.length > 0)
         (void)!password_verify(database->model, database->settings->auth_default_scheme,
                                question->user, question->password);
+    return database->model.length > 0;
 }
 
 /* The account's own rules, once it is known that the user is who he says. */
@@ -121,12 +132,12 @@ static enum credential_result judge(const struct account *account,
     return CREDENTIAL_ADDRESS;
 }
 
-static enum credential_result compare(const struct database *database,
-                                      const struct account *account,
+static enum credential_result compare(struct database *database, const struct account *account,
                                       const struct credential_question *question,
                                       struct database_answer *answer, size_t *matched)
 {
     enum credential_result result = CREDENTIAL_MISMATCH;
+    bool has_compared = false;
     for (size_t i = 0; i < account->password_count; i++) {
         const struct account_password *password = &account->passwords[i];
         const enum password_result found =
@@ -137,6 +148,11 @@ static enum credential_result compare(const struct database *database,
                                  "a stored password of %.*s cannot be used: its scheme is unknown "
                                  "or its form wrong",
                                  SPAN_PRINTF(question->user));
+        if (!has_compared && database_has_compared(database, password->stored, found)) {
+            if (!database->keeps_model)
+                database_set_model(database, password->stored);
+            has_compared = true;
+        }
         if (found != PASSWORD_MATCHES)
             continue;
         *matched = i;
@@ -144,6 +160,8 @@ static enum credential_result compare(const struct database *database,
             return CREDENTIAL_MATCH;
         result = CREDENTIAL_SCOPE;
     }
+    if (!has_compared)
+        (void)database_spend_time(database, question);
     return result;
 }
 
@@ -194,7 +212,7 @@ static void upgrade(struct database *database, const struct credential_question 
 }
 
 void database_check(struct database *database, const struct credential_question *question,
-                    bool is_last, struct arena *arena, struct database_answer *answer)
+                    struct arena *arena, struct database_answer *answer)
 {
     struct account *account = arena_alloc(arena, sizeof(*account));
     begin_answer(arena, answer);
@@ -210,8 +228,6 @@ void database_check(struct database *database, const struct credential_question 
         return;
     case DATABASE_NOT_FOUND:
         answer->result = CREDENTIAL_UNKNOWN;
-        if (is_last)
-            spend_time(database, question);
         return;
     case DATABASE_FOUND:
         break;

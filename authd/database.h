@@ -8,6 +8,7 @@
 
 #include "conf/authd.h"
 #include "credential.h"
+#include "password/scheme.h"
 
 /* What a database's workers must be, and so which of them may share workers. */
 enum database_kind {
@@ -70,6 +71,7 @@ struct database {
     struct span load_error; /* empty: it is loaded */
     struct span model; /* a stored password of this database: what an unknown user is to cost */
     uint8_t model_bytes[512];
+    bool keeps_model; /* the type chooses it; otherwise it is the last that was compared */
 };
 
 /* Every type that is built. */
@@ -86,7 +88,7 @@ MUST_USE bool database_list_parse(const struct conf_authd *settings, struct aren
 MUST_USE struct span database_name(const struct database *database);
 
 /* The password is right or wrong, by the rules of credential.h. *name: of the app password that
- * matched. is_last: nobody is asked after this one, so that it has to take its time. */
+ * matched. */
 struct database_answer {
     enum credential_result result;
     struct span user; /* as the database writes it */
@@ -101,7 +103,14 @@ struct database_answer {
 void database_load(struct database *database, struct arena *arena);
 
 void database_check(struct database *database, const struct credential_question *question,
-                    bool is_last, struct arena *arena, struct database_answer *answer);
+                    struct arena *arena, struct database_answer *answer);
+/* Did that take what comparing takes? "!" and "*" lock an account (shadow(5)), at once. */
+MUST_USE bool database_has_compared(const struct database *database, struct span stored,
+                                    enum password_result result);
+/* What comparing a password takes here, for a user who is unknown to every database. False: there
+ * was none yet whose password could be compared. */
+bool database_spend_time(const struct database *database,
+                         const struct credential_question *question);
 /* The stored password of the user itself that serves that scheme ("SCRAM-SHA-256", "PLAIN"), with
  * its {SCHEME}: of that scheme, or {PLAIN}. CREDENTIAL_MISMATCH: it has none. */
 void database_find(struct database *database, const struct credential_question *question,

@@ -237,8 +237,6 @@ static enum database_result look_up(struct database *database, struct span user,
     if (values)
         lib.free_values(values);
     (void)lib.msgfree(result);
-    if (account->password_count > 0)
-        database_set_model(database, account->passwords[0].stored);
     return DATABASE_FOUND;
 }
 

@@ -15,7 +15,7 @@
 #include "passwd_line.h"
 #include "system/file.h"
 
-enum { FILE_MAX_BYTES = 64 << 20 };
+enum { FILE_MAX_BYTES = 64 << 20, MODEL_TRIES = 8 };
 
 struct passwd_file {
     char *path;
@@ -48,16 +48,26 @@ static bool is_same(const struct stat *left, const struct stat *right)
            left->st_mtim.tv_nsec == right->st_mtim.tv_nsec;
 }
 
-/* What unknown users are to cost is what the first user of the file costs. */
+/* What unknown users are to cost is what the first user of the file costs who has a password that
+ * can be compared; few lines are tried, each of which takes its time. */
 static void note_model(struct database *database, struct span contents)
 {
     struct span line, user, bad_field;
     struct account account;
-    while (contents.length > 0) {
+    size_t tries = 0;
+    while (contents.length > 0 && tries < MODEL_TRIES) {
         (void)span_split_once(contents, '\n', &line, &contents);
         if (passwd_line_user(line, &user) &&
             passwd_line_parse(line, &account, &bad_field) == PARSE_OK && account.password_count) {
-            database_set_model(database, account.passwords[0].stored);
+            tries++;
+            const struct span stored = account.passwords[0].stored;
+            if (!database_has_compared(database, stored,
+                                       password_verify(stored,
+                                                       database->settings->auth_default_scheme,
+                                                       user, span_empty())))
+                continue;
+            database_set_model(database, stored);
+            database->keeps_model = true;
             return;
         }
     }

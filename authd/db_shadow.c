@@ -19,7 +19,7 @@ static bool is_expired(const struct spwd *entry, long today)
            today > entry->sp_lstchg + entry->sp_max + entry->sp_inact;
 }
 
-static enum database_result look_up(struct database *database, struct span user,
+static enum database_result look_up(struct database *database UNUSED, struct span user,
                                     struct arena *arena, struct account *account,
                                     struct buffer *reason)
 {
@@ -52,8 +52,6 @@ static enum database_result look_up(struct database *database, struct span user,
         return DATABASE_ERROR;
     }
     account->password_count = 1;
-    if (stored.bytes[0] == '$')
-        database_set_model(database, account->passwords[0].stored);
     return DATABASE_FOUND;
 }
 

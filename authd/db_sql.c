@@ -143,8 +143,6 @@ enum database_result sql_look_up(struct database *database, struct span user, st
         if (account->passwords[i].stored.length > 0)
             account->passwords[kept++] = account->passwords[i];
     account->password_count = kept;
-    if (kept > 0)
-        database_set_model(database, account->passwords[0].stored);
     return DATABASE_FOUND;
 }
 

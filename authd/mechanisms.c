@@ -30,6 +30,11 @@ bool mechanisms_parse(struct authd *authd, struct span *bad_word)
     return true;
 }
 
+bool mechanisms_take_tokens(const struct authd *authd)
+{
+    return is_there(authd, SASL_OAUTHBEARER) || is_there(authd, SASL_XOAUTH2);
+}
+
 bool mechanisms_find(const struct authd *authd, struct span name, enum sasl_mechanism *mechanism)
 {
     return sasl_mechanism_from_name(name, mechanism) && is_there(authd, *mechanism);

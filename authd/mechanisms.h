@@ -8,6 +8,8 @@
 /* auth_mechanisms into authd->mechanisms; false: *bad_word is none. Those that need a database are
  * left out where there is none. */
 MUST_USE bool mechanisms_parse(struct authd *authd, struct span *bad_word);
+/* Is one offered that takes tokens? */
+MUST_USE bool mechanisms_take_tokens(const struct authd *authd);
 /* Of those that are offered, by its name. */
 MUST_USE bool mechanisms_find(const struct authd *authd, struct span name,
                               enum sasl_mechanism *mechanism);

@@ -203,6 +203,17 @@ static void report(void *context, const char *text)
     maillog_text(&authd->service->log, LOG_LEVEL_WARNING, span_empty(), "%s", text);
 }
 
+/* Issuers make tokens for many services, each of which could otherwise log in here with what its
+ * users gave it (RFC 8725 section 3.9). */
+static void warn_of_audiences(struct authd *authd)
+{
+    const struct conf_authd *conf = authd->conf;
+    if (mechanisms_take_tokens(authd) && conf->auth_oauth2_audiences.length == 0 &&
+        (authd->token_keys.count > 0 || conf->auth_oauth2_introspection_url.length > 0))
+        report(authd, "auth_oauth2_audiences is empty: tokens that were made for any other service "
+                      "log in here, too; set it to what tokens for this server have as \"aud\"");
+}
+
 /* A restart brings another nursery; this process cannot make one any more. */
 static void on_nursery_gone(void *context)
 {
@@ -220,6 +231,7 @@ bool authd_begin(struct service *service)
     limit_client_init(&authd->limits);
     fetch_client_init(&authd->fetch, service->loop);
     random_bytes(authd->failure_memory.seed, sizeof(authd->failure_memory.seed));
+    warn_of_audiences(authd);
     for (size_t kind = 0; kind < DATABASE_KIND_COUNT; kind++) {
         struct crew *crew = &authd->crews[kind];
         if (authd->nursery_descriptors[kind] < 0)

@@ -115,6 +115,15 @@ static void refuse(struct ipc_channel *channel, uint32_t id)
     (void)ipc_channel_reply(channel, id, IPC_PASSWORD_REPLY, &message);
 }
 
+/* Where the last database has nobody whose password could be compared, like those before it. */
+static void spend_time(const struct worker_setup *setup, const struct database *database,
+                       const struct credential_question *question)
+{
+    bool is_spent = database_spend_time(database, question);
+    for (size_t i = 0; i < setup->database_count && !is_spent; i++)
+        is_spent = database_spend_time(&setup->databases[i], question);
+}
+
 static void check_password(struct worker *worker, struct ipc_channel *channel, uint32_t id,
                            const struct ipc_password_check *message)
 {
@@ -128,7 +137,9 @@ static void check_password(struct worker *worker, struct ipc_channel *channel, u
         return;
     }
     arena_init(&arena, ANSWER_ARENA_BYTES, ARENA_WIPE);
-    database_check(database, &question, message->is_last, &arena, &answer);
+    database_check(database, &question, &arena, &answer);
+    if (answer.result == CREDENTIAL_UNKNOWN && message->is_last)
+        spend_time(worker->setup, database, &question);
     reply(channel, id, &answer);
     arena_destroy(&arena);
 }

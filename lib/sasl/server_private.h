@@ -33,7 +33,7 @@ struct sasl_server {
     enum sasl_server_stage stage;
     enum sasl_failure failure; /* of STAGE_REFUSED */
     struct span user, authzid, trace;
-    struct span account; /* user as databases know it; empty: as it is */
+    struct span account;   /* user as databases know it; empty: as it is */
     struct span challenge; /* of CRAM-MD5 */
     struct span digest;    /* the client's, of CRAM-MD5 */
     struct sasl_server_scram scram;

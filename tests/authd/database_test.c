@@ -47,7 +47,7 @@ static void check(struct database *database, const char *password, struct arena 
                                                  .password = span_from_string(password),
                                                  .service = SPAN("smtp"),
                                                  .client_address = SPAN("192.0.2.1")};
-    database_check(database, &question, true, arena, answer);
+    database_check(database, &question, arena, answer);
 }
 
 /* Who the user is, and which of the passwords it was, is what was found, whatever the file says
@@ -86,8 +86,40 @@ static void test_upgrade(void **state)
     arena_destroy(&arena);
 }
 
+/* What an unknown user costs is what somebody with a password costs, not somebody without. */
+static void test_model(void **state)
+{
+    (void)state;
+    struct conf_authd settings = {.auth_default_scheme = SPAN("CRYPT")};
+    const struct credential_question question = {.user = SPAN("nobody"),
+                                                 .password = SPAN("secret"),
+                                                 .service = SPAN("smtp"),
+                                                 .client_address = SPAN("192.0.2.1")};
+    struct database_answer answer;
+    struct arena arena;
+    struct span bad_word;
+    size_t count;
+    arena_init(&arena, 1 << 20, 0);
+    const struct span word = arena_format(&arena, "passwd-file:%s", path);
+    struct database *databases = arena_alloc(&arena, DATABASES_MAX * sizeof(*databases));
+    assert_true(word.bytes && databases);
+    settings.auth_databases = word;
+    assert_true(database_list_parse(&settings, &arena, databases, &count, &bad_word));
+    assert_false(database_spend_time(&databases[0], &question));
+    write_users("box:!locked\nempty:\nodd:{NOVELTY}x\nann:{PLAIN}model\nbob:{PLAIN}other\n");
+    database_check(&databases[0], &question, &arena, &answer);
+    assert_int_equal(answer.result, CREDENTIAL_UNKNOWN);
+    assert_span_is("model", databases[0].model, "{PLAIN}model");
+    assert_true(database_spend_time(&databases[0], &question));
+    check(&databases[0], "secret", &arena, &answer);
+    assert_int_equal(answer.result, CREDENTIAL_MISMATCH);
+    assert_span_is("model", databases[0].model, "{PLAIN}model");
+    arena_destroy(&arena);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_upgrade)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_upgrade),
+                                       cmocka_unit_test(test_model)};
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

@@ -423,6 +423,10 @@ def test_tokens_that_prove_themselves(authenticating, tmp_path):
         assert bearer(asker, "opaque")[0] == "FAIL"
         assert asker.plain("ann", "secret")[0] == "OK"
     one.wait_for_log(r"auth\.failed: .* mechanism=OAUTHBEARER .*reason=\"the token has expired\"")
+    assert "auth_oauth2_audiences" not in one.log()
+    one.set(auth_oauth2_audiences="")
+    one.reload()
+    one.wait_for_log(r"authd\[\d+\]: warning: auth_oauth2_audiences is empty: .*set it to")
 
 
 @pytest.mark.parametrize("mechanism, user", [("XOAUTH2", "ann"), ("OAUTHBEARER", "")])
