@@ -8,9 +8,9 @@ import shutil
 import ssl
 import subprocess
 
-from . import peers
+from .peers import PEERS, library_path
 
-ROOT = peers.PEERS / "libetpan"
+ROOT = PEERS / "libetpan"
 HERE = pathlib.Path(__file__).resolve().parent
 LOGIN_REFUSED = 2
 
@@ -29,7 +29,7 @@ class Etpan:
         directory = pathlib.Path(directory)
         self._program = directory / "etpan"
         if not self._program.exists():
-            paths = peers.library_path(ROOT).split(":")
+            paths = library_path(ROOT).split(":")
             subprocess.run(["cc", "-std=c17", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror",
                             "-isystem", ROOT / "usr/include", "-o", self._program, HERE / "etpan.c",
                             *(f"-L{path}" for path in paths), *(f"-Wl,-rpath-link,{path}" for path in paths),
@@ -41,6 +41,6 @@ class Etpan:
         """Returns the status, LOGIN_REFUSED or another (0: accepted), and what the program says of it."""
         done = subprocess.run([self._program, "tls" if is_wrapped else "starttls", str(port), self._certificate,
                                mechanism, user, secret, sender, *recipients], input=message, capture_output=True,
-                              env={**os.environ, "LD_LIBRARY_PATH": peers.library_path(ROOT)}, text=True, timeout=60,
+                              env={**os.environ, "LD_LIBRARY_PATH": library_path(ROOT)}, text=True, timeout=60,
                               check=False)
         return done.returncode, done.stderr
