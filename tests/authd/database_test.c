@@ -58,14 +58,14 @@ static void test_upgrade(void **state)
     const struct conf_authd conf = {.auth_default_scheme = SPAN("PLAIN"),
                                     .auth_password_upgrade = SPAN("SSHA256")};
     struct conf_authd settings = conf;
+    static struct database databases[DATABASES_MAX]; /* what they open they keep, as in authd */
     struct database_answer answer;
     struct arena arena;
     struct span bad_word;
     size_t count;
     arena_init(&arena, 1 << 20, 0);
     const struct span word = arena_format(&arena, "passwd-file:%s", path);
-    struct database *databases = arena_alloc(&arena, DATABASES_MAX * sizeof(*databases));
-    assert_true(word.bytes && databases);
+    assert_non_null(word.bytes);
     settings.auth_databases = word;
     assert_true(database_list_parse(&settings, &arena, databases, &count, &bad_word));
     write_users(
@@ -95,14 +95,14 @@ static void test_model(void **state)
                                                  .password = SPAN("secret"),
                                                  .service = SPAN("smtp"),
                                                  .client_address = SPAN("192.0.2.1")};
+    static struct database databases[DATABASES_MAX]; /* what they open they keep, as in authd */
     struct database_answer answer;
     struct arena arena;
     struct span bad_word;
     size_t count;
     arena_init(&arena, 1 << 20, 0);
     const struct span word = arena_format(&arena, "passwd-file:%s", path);
-    struct database *databases = arena_alloc(&arena, DATABASES_MAX * sizeof(*databases));
-    assert_true(word.bytes && databases);
+    assert_non_null(word.bytes);
     settings.auth_databases = word;
     assert_true(database_list_parse(&settings, &arena, databases, &count, &bad_word));
     assert_false(database_spend_time(&databases[0], &question));
