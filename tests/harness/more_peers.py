@@ -221,6 +221,8 @@ class Dovecot(Peer):
         (self.directory / "lib").mkdir()
         (self.root / "usr/lib/dovecot").rename(self.directory / "lib/dovecot")
         for below, place in ((self.root / "usr/bin", "/usr/bin"), (self.directory / "lib", "/usr/lib")):
+            # Of overlays on overlays the kernel takes few: another Dovecot's is in the way.
+            subprocess.run(["umount", "-l", "-t", "overlay", place], check=False, capture_output=True)
             subprocess.run(["mount", "-t", "overlay", "overlay", "-o", f"lowerdir={below}:{place}", place],
                            check=True)
         (self.directory / "log").mkdir(exist_ok=True)

@@ -1,5 +1,6 @@
 """smtpd as more than a plain SMTP server: LMTP, proxies, ETRN and local clients, against a running instance."""
 
+import contextlib
 import re
 import smtplib
 import socket
@@ -60,7 +61,8 @@ def test_proxy_protocol(make_instance):
         one.wait_for_log(rf"connect from unknown\[{re.escape(address)}\]")
     with socket.create_connection(("127.0.0.1", port), 30) as client:
         client.sendall(b"EHLO x\r\n")
-        assert client.recv(100) == b""
+        with contextlib.suppress(ConnectionResetError):     # what it sent was not read
+            assert client.recv(100) == b""
     one.wait_for_log("warning: haproxy read: bad header from")
 
 
