@@ -18,8 +18,8 @@ struct lockout {
     struct span network; /* "192.0.2.7", "2001:db8::/64"; empty: is not counted */
     struct span pair;    /* "user|network" */
     struct span user;    /* empty: who that is only a token will say */
-    bool is_known;     /* the user has been there before */
-    uint32_t failures; /* that count against this attempt */
+    bool is_known;       /* the user has been there before */
+    uint32_t failures;   /* that count against this attempt */
 };
 
 /* From a task. False: too many failures, and *reason for the log. */
