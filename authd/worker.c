@@ -51,6 +51,16 @@ static bool is_of_root(enum database_kind kind)
     return kind == DATABASE_OF_SHADOW || kind == DATABASE_OF_PAM;
 }
 
+/* What was open before is not for modules; and the dispatcher's end of the pair, if it stayed here,
+ * would hide that the dispatcher is gone. */
+static void close_others(int kept_descriptor)
+{
+    const unsigned kept = (unsigned)kept_descriptor, first = STDERR_FILENO + 1;
+    if ((kept > first && close_range(first, kept - 1, 0) != 0) ||
+        close_range(kept + 1, ~0U, 0) != 0)
+        _exit(EXIT_FAILURE);
+}
+
 /* filter: made before, or NULL. Modules of PAM run what they like, so that only the descriptors are
  * closed there. */
 static void close_in(const struct worker_setup *setup, const char *who, unsigned promises,
@@ -68,7 +78,7 @@ static void close_in(const struct worker_setup *setup, const char *who, unsigned
                                             .descriptor_limit = DESCRIPTOR_LIMIT};
     struct sandbox_error error;
     if (setup->kind == DATABASE_OF_PAM)
-        (void)close_range((unsigned)kept_descriptor + 1, ~0U, 0); /* what was open is not theirs */
+        close_others(kept_descriptor);
     else if (!sandbox_enter(&profile, &error))
         fail(who, &error);
 }

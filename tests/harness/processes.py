@@ -26,6 +26,10 @@ def processes_of(programs):
     return found
 
 
+def parent_of(pid):
+    return int(re.search(r"^PPid:\t(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.MULTILINE).group(1))
+
+
 def running(programs, daemon):
     """Its pids, waited for."""
     return wait_until(lambda: processes_of(programs)[daemon], f"{daemon} runs", START_DEADLINE_S)

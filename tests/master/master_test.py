@@ -342,7 +342,7 @@ def failed_reload_changes_nothing(place):
     one.write()
     assert one.processes("serving") == before
     one.ok("reload")
-    assert len(one.processes("serving")) == COUNT
+    wait_until(lambda: len(one.processes("serving")) == COUNT, "the old ones are gone")
 
 
 @test

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import smtplib
 import socket
 import sqlite3
@@ -16,7 +17,7 @@ import time
 
 import pytest
 
-from harness import databases, https, more_peers, peers
+from harness import databases, https, more_peers, peers, processes
 from harness.authentication import Asker, Scram, encode, encode_url, jwt, scram_verifier
 from harness.instance import free_port, wait_until
 from limits_test import pid_of
@@ -704,6 +705,18 @@ def test_accounts_of_the_system(authenticating, workspace):
             assert asker.plain("sysold", "secret")[1] == ["user=sysold", "pass_expired"], database
             assert asker.plain("sysnobody", "secret") == ("FAIL", ["user=sysnobody"]), database
             assert asker.plain("root", "")[0] == "FAIL", database
+
+
+@pytest.mark.parametrize("database", ["shadow", "pam:posthouse-test"])
+def test_helpers_leave_when_master_is_gone(authenticating, database):
+    one = authenticating(auth_databases=database, auth_worker_count="2")
+    one.tolerate("authd")
+    with connected(one) as asker:
+        asker.plain("nobody-there", "secret")
+    everybody = processes.processes_of(one.programs)
+    assert len(everybody["authd"]) > 2
+    os.kill(everybody["master"][0], signal.SIGKILL)
+    wait_until(lambda: not processes.processes_of(one.programs)["authd"], "all of them are gone")
 
 
 # ---- the command ----

@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from harness import instance, peers, sink  # noqa: E402  (the path is set just above)
+from harness import instance, peers, processes, sink  # noqa: E402  (the path is set just above)
 
 TEST_LIMIT_S = 150
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -80,6 +80,7 @@ def make_instance(programs, workspace, request):
         made.append(one)
         return one
 
+    before = everybody(programs)
     yield make
     complaints = []
     for one in made:
@@ -95,6 +96,12 @@ def make_instance(programs, workspace, request):
     elif not os.environ.get("POSTHOUSE_TESTS_KEEP"):
         shutil.rmtree(place, ignore_errors=True)
     assert not complaints, complaints
+    instance.wait_until(lambda: everybody(programs) <= before, f"nobody is left running beside {before}")
+
+
+def everybody(programs):
+    """(pid, program) of each daemon of ours; an ordinary user cannot see what a daemon executes."""
+    return {(pid, name) for name, pids in processes.processes_of(programs).items() for pid in pids}
 
 
 @pytest.fixture

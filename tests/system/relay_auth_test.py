@@ -13,7 +13,7 @@ import pytest
 from harness import more_peers, peers
 from harness.authenticating import AuthenticatingServer
 from harness.instance import free_port, wait_until
-from harness.processes import memory_of, processes_of, running
+from harness.processes import memory_of, parent_of, processes_of, running
 
 USER, PASSWORD = "mail,er=1", "p\u00e4ss w\u00f6rd"
 TOKEN = "dG9rZW4gb2YgbWFpbGVy"
@@ -314,10 +314,6 @@ def test_without_root(make_instance, mechanism):
         one.send("friend@there.test")
         wait_until(lambda: server.messages, "the mail is there")
         assert server.messages[0][0] == "other"
-
-
-def parent_of(pid):
-    return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def parts_of_authd(one):
