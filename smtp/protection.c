@@ -329,12 +329,13 @@ static bool find_wish(struct agent *agent, struct protection_rules *rules,
 {
     const struct tls_policy *policy = &rules->policy;
     struct tls_wish *wish = &protection->wish;
-    *wish =
-        (struct tls_wish){.level = policy->level,
-                          .server_name = server_name(policy->server_name, nexthop, target),
-                          .wildcard_is_many = agent->settings->tls_wildcard_matches_multiple_labels,
-                          .fingerprints = span_empty(),
-                          .fingerprint_digest = agent->fingerprint_digest};
+    *wish = (struct tls_wish){.level = policy->level,
+                              .server_name = server_name(policy->server_name, nexthop, target),
+                              .name_rules = agent->settings->tls_wildcard_matches_multiple_labels
+                                                ? TLS_NAME_WILDCARD_IS_MANY
+                                                : 0,
+                              .fingerprints = span_empty(),
+                              .fingerprint_digest = agent->fingerprint_digest};
     return find_server(agent, rules, nexthop, target, arena, protection, failure) &&
            set_strength(agent, policy, nexthop->host, arena, wish, failure);
 }
