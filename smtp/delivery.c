@@ -243,11 +243,14 @@ static bool use_kept_connection(struct attempt *attempt, struct connection *conn
     return !was_lost_unused;
 }
 
-/* One that served this next hop before needs no look-up. */
+/* One that served this next hop before needs no look-up, if all that it was wished to be stands in
+ * our own settings. */
 static bool try_kept_connection(struct attempt *attempt)
 {
     struct delivery *delivery = attempt->delivery;
     bool wants_another;
+    if (attempt->rules.depends_on_host)
+        return false;
     struct connection *connection =
         keep_take(&delivery->agent->keep, attempt->destination, attempt->rules.digest);
     if (!connection)
@@ -262,6 +265,19 @@ static bool try_kept_connection(struct attempt *attempt)
     attempt->has_tried_kept = was_used && !wants_another;
     attempt->kept_target = target;
     return was_used;
+}
+
+/* One that DANE, a policy or a table has a say in may not be what is wished for now, though it was:
+ * it is tried first, as any host is tried, by the records of this moment. */
+static void prefer_kept_connection(const struct attempt *attempt, struct plan *plan)
+{
+    const struct keep *keep = &attempt->delivery->agent->keep;
+    const struct protection_rules *rules = &attempt->rules;
+    for (size_t i = 0; rules->depends_on_host && i < plan->count; i++)
+        if (keep_has(keep, attempt->destination, rules->digest, &plan->targets[i])) {
+            plan_prefer(plan, i);
+            return;
+        }
 }
 
 /* Another transport is to deliver what is left: it will say what becomes of it. */
@@ -499,6 +515,7 @@ static void try_nexthop(struct attempt *attempt, const struct nexthop *nexthop)
         fail_attempt(attempt, &failure, "", span_empty());
         return;
     }
+    prefer_kept_connection(attempt, plan);
     for (size_t i = 0; i < plan->count; i++) {
         if (delivery_open_count(delivery) == 0 || delivery->is_corrupt ||
             has_reached(attempt->address_count, settings->smtp_mx_address_limit) ||

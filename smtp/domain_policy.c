@@ -128,8 +128,8 @@ bool domain_policy_apply_dane(struct agent *agent, const struct nexthop *nexthop
 /* ---- MTA-STS ---- */
 
 /* RFC 8461 section 4.2: a certificate that web PKI proves to be the MX host's own, which is asked
- * for by SNI. */
-static bool expect_host(const struct plan_target *target, struct arena *arena,
+ * for by SNI. An asterisk is one label (section 4.1). */
+static bool expect_host(const struct plan_target *target, unsigned name_rules, struct arena *arena,
                         struct tls_wish *wish)
 {
     struct span *names = arena_alloc(arena, sizeof(*names));
@@ -139,7 +139,7 @@ static bool expect_host(const struct plan_target *target, struct arena *arena,
     wish->names = names;
     wish->name_count = 1;
     wish->server_name = target->host;
-    wish->wildcard_is_many = false; /* section 4.1: an asterisk is one label */
+    wish->name_rules = name_rules;
     wish->trusts_web = true;
     return true;
 }
@@ -199,7 +199,11 @@ bool domain_policy_require(struct agent *agent, const struct nexthop *nexthop,
     if (wish->level == TLS_LEVEL_HALF_DANE)
         return true; /* the policy names the host, and DANE vouches for its key */
     wish->level = TLS_LEVEL_SECURE;
-    return expect_host(target, arena, wish) || protection_fail(failure, span_of(NULL, 0));
+    /* RFC 8689 section 4.2.1 takes a common name as well; a policy never does. */
+    const unsigned name_rules =
+        rules->has_asked_sts && rules->sts.state != STS_NONE ? TLS_NAME_NEVER_COMMON : 0;
+    return expect_host(target, name_rules, arena, wish) ||
+           protection_fail(failure, span_of(NULL, 0));
 }
 
 bool domain_policy_apply_sts(struct agent *agent, const struct nexthop *nexthop,
@@ -224,7 +228,8 @@ bool domain_policy_apply_sts(struct agent *agent, const struct nexthop *nexthop,
     protection->policy_type = TLSRPT_STS;
     protection->policy_domain = nexthop->host;
     protection->policy_text = policy->policy.text;
-    if (!expect_host(target, arena, &protection->wish))
+    /* Section 4.1: matching is by DNS-ID alone. */
+    if (!expect_host(target, TLS_NAME_NEVER_COMMON, arena, &protection->wish))
         return protection_fail(failure, span_of(NULL, 0));
     if (policy->state == STS_TESTING) {
         protection->is_host_refused = !is_permitted; /* to be told, and no more */

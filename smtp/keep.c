@@ -105,11 +105,16 @@ static bool serves_destination(const struct connection *connection, const void *
            memcmp(connection->rules_digest, wanted->digest, TLS_WISH_DIGEST_BYTES) == 0;
 }
 
+static bool leads_to(const struct connection *connection, const struct plan_target *target)
+{
+    return connection_is_to(connection, target) &&
+           span_equals_ascii_nocase(connection->host, target->host);
+}
+
 static bool is_to_target(const struct connection *connection, const void *wish)
 {
     const struct wanted *wanted = wish;
-    return connection_is_to(connection, wanted->target) &&
-           span_equals_ascii_nocase(connection->host, wanted->target->host) &&
+    return leads_to(connection, wanted->target) &&
            memcmp(connection->wish_digest, wanted->digest, TLS_WISH_DIGEST_BYTES) == 0;
 }
 
@@ -118,6 +123,18 @@ struct connection *keep_take(struct keep *keep, struct span destination,
 {
     const struct wanted wanted = {.destination = destination, .digest = rules_digest};
     return take(keep, serves_destination, &wanted);
+}
+
+bool keep_has(const struct keep *keep, struct span destination,
+              const uint8_t rules_digest[TLS_WISH_DIGEST_BYTES], const struct plan_target *target)
+{
+    const struct wanted wanted = {.destination = destination, .digest = rules_digest};
+    LIST_FOR_EACH (&keep->idle, link) {
+        const struct connection *connection = connection_of(link);
+        if (serves_destination(connection, &wanted) && leads_to(connection, target))
+            return true;
+    }
+    return false;
 }
 
 struct connection *keep_take_target(struct keep *keep, const struct plan_target *target,

@@ -23,6 +23,10 @@ void keep_init(struct keep *keep, struct loop *loop, const struct conf_smtp *set
  * NULL when there is none. */
 MUST_USE struct connection *keep_take(struct keep *keep, struct span destination,
                                       const uint8_t rules_digest[TLS_WISH_DIGEST_BYTES]);
+/* Does one of those lead to that host and address? It stays. */
+MUST_USE bool keep_has(const struct keep *keep, struct span destination,
+                       const uint8_t rules_digest[TLS_WISH_DIGEST_BYTES],
+                       const struct plan_target *target);
 /* An open connection to that host and address, whatever next hop it served: domains that share a
  * mail exchanger share connections, if they want the same protection. NULL when there is none. */
 MUST_USE struct connection *keep_take_target(struct keep *keep, const struct plan_target *target,

@@ -68,6 +68,13 @@ void plan_order(struct plan *plan, const struct plan_rules *rules)
         balance(plan, rules->address_limit);
 }
 
+void plan_prefer(struct plan *plan, size_t index)
+{
+    const struct plan_target first = plan->targets[index];
+    memmove(&plan->targets[1], &plan->targets[0], index * sizeof(plan->targets[0]));
+    plan->targets[0] = first;
+}
+
 enum plan_self plan_cut_at_self(struct plan *plan, const struct ip_address *own, size_t own_count)
 {
     bool has_self = false;

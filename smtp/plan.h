@@ -45,6 +45,8 @@ MUST_USE bool plan_target_equals(const struct plan_target *left, const struct pl
 bool plan_add(struct plan *plan, const struct plan_target *target);
 /* Lower preferences first; among equals the preferred family, then chance. */
 void plan_order(struct plan *plan, const struct plan_rules *rules);
+/* That one is to be tried before all others. */
+void plan_prefer(struct plan *plan, size_t index);
 
 enum plan_self { PLAN_SELF_ABSENT, PLAN_SELF_IS_BEST, PLAN_SELF_REMOVED };
 

@@ -138,6 +138,20 @@ static bool digest_rules(struct protection_rules *rules)
     return true;
 }
 
+/* Nothing has said yet who the host must be, or that it is one of the domain's: an MX record that
+ * nobody vouches for may name any host, with TLSA records of its own. */
+static bool leaves_room_for_sts(const struct protection_rules *rules, enum tls_level level)
+{
+    return rules->follows_sts && rules->request != PROTECTION_REQUIRED &&
+           (level == TLS_LEVEL_MAY || level == TLS_LEVEL_ENCRYPT || level == TLS_LEVEL_HALF_DANE);
+}
+
+static bool has_sites(const struct conf_smtp *settings)
+{
+    return !span_is_empty(settings->smtp_tls_per_site) &&
+           span_is_empty(settings->smtp_tls_policy_maps);
+}
+
 bool protection_find_rules(struct agent *agent, const struct nexthop *nexthop,
                            struct span destination, enum protection_request request,
                            struct arena *arena, struct protection_rules *rules,
@@ -158,6 +172,9 @@ bool protection_find_rules(struct agent *agent, const struct nexthop *nexthop,
     /* On this machine nobody listens; who wants it all the same says so. */
     if (!span_is_empty(nexthop->path) && policy->level == TLS_LEVEL_MAY)
         policy->level = TLS_LEVEL_NONE;
+    rules->depends_on_host = tls_level_is_dane(policy->level) || has_sites(settings) ||
+                             leaves_room_for_sts(rules, policy->level) ||
+                             request == PROTECTION_REQUIRED;
     complete(settings, policy);
     rules->allows_reuse = policy->has_connection_reuse ? policy->connection_reuse
                                                        : settings->smtp_tls_connection_reuse;
@@ -197,10 +214,8 @@ static bool apply_sites(struct agent *agent, const struct nexthop *nexthop,
                         const struct plan_target *target, struct arena *arena,
                         enum tls_level *level, struct failure *failure)
 {
-    const struct conf_smtp *settings = agent->settings;
     bool is_found = false;
-    if (span_is_empty(settings->smtp_tls_per_site) ||
-        !span_is_empty(settings->smtp_tls_policy_maps))
+    if (!has_sites(agent->settings))
         return true;
     return apply_site(agent, nexthop->host, arena, level, &is_found, failure) &&
            (span_equals_ascii_nocase(nexthop->host, target->host) ||
@@ -253,14 +268,6 @@ static bool add_anchors(struct agent *agent, struct span files, struct span dest
     }
     wish->records = records;
     return true;
-}
-
-/* Nothing has said yet who the host must be, or that it is one of the domain's: an MX record that
- * nobody vouches for may name any host, with TLSA records of its own. */
-static bool leaves_room_for_sts(const struct protection_rules *rules, enum tls_level level)
-{
-    return rules->follows_sts && rules->request != PROTECTION_REQUIRED &&
-           (level == TLS_LEVEL_MAY || level == TLS_LEVEL_ENCRYPT || level == TLS_LEVEL_HALF_DANE);
 }
 
 /* Who it must be. */
@@ -329,12 +336,13 @@ static bool find_wish(struct agent *agent, struct protection_rules *rules,
 {
     const struct tls_policy *policy = &rules->policy;
     struct tls_wish *wish = &protection->wish;
-    *wish =
-        (struct tls_wish){.level = policy->level,
-                          .server_name = server_name(policy->server_name, nexthop, target),
-                          .wildcard_is_many = agent->settings->tls_wildcard_matches_multiple_labels,
-                          .fingerprints = span_empty(),
-                          .fingerprint_digest = agent->fingerprint_digest};
+    *wish = (struct tls_wish){.level = policy->level,
+                              .server_name = server_name(policy->server_name, nexthop, target),
+                              .name_rules = agent->settings->tls_wildcard_matches_multiple_labels
+                                                ? TLS_NAME_WILDCARD_IS_MANY
+                                                : 0,
+                              .fingerprints = span_empty(),
+                              .fingerprint_digest = agent->fingerprint_digest};
     return find_server(agent, rules, nexthop, target, arena, protection, failure) &&
            set_strength(agent, policy, nexthop->host, arena, wish, failure);
 }

@@ -23,6 +23,8 @@ struct protection_rules {
     enum protection_request request;
     bool has_entry;   /* in smtp_tls_policy_maps: the operator has decided */
     bool follows_sts; /* the domain's MTA-STS policy counts */
+    /* The rest depends on the host: on what DNS, policies or tables say of it now. */
+    bool depends_on_host;
     bool has_asked_sts;
     struct sts_policy sts;
 };

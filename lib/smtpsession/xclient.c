@@ -42,10 +42,10 @@ static bool become(struct smtpsession *session, const struct session_attributes 
             ? given->name
             : arena_copy(&session->transaction_arena,
                          session->has_name ? session->peer.name : span_empty());
-    const struct span login = session_attributes_has(given, SESSION_ATTRIBUTE_LOGIN)
-                                  ? given->login
-                                  : arena_copy(&session->transaction_arena, session->sasl.username);
-    if (!name.bytes || !login.bytes)
+    /* A login is of whoever was there before: the proxy, or another of its clients. */
+    const struct span login =
+        session_attributes_has(given, SESSION_ATTRIBUTE_LOGIN) ? given->login : span_empty();
+    if (!name.bytes)
         return false;
     arena_reset(&session->arena);
     if (session->tls) /* what the proxy's certificate permits it permits the proxy */

@@ -147,7 +147,7 @@ static void digest_all(const struct tls_wish *wish, struct span place,
     unsigned length = 0;
     ASSERT(digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1);
     const uint64_t numbers[] = {(uint64_t)wish->level, wish->name_count, wish->record_count,
-                                wish->wildcard_is_many, wish->trusts_web};
+                                wish->name_rules, wish->trusts_web};
     (void)EVP_DigestUpdate(digest, numbers, sizeof(numbers));
     add_bytes(digest, place);
     add_bytes(digest, wish->protocols);
@@ -258,7 +258,7 @@ static bool has_fingerprint(const struct tls_peer *peer, struct span wanted)
 static bool has_name(X509 *certificate, const struct tls_wish *wish)
 {
     for (size_t i = 0; i < wish->name_count; i++)
-        if (tls_verify_has_name(certificate, wish->names[i], wish->wildcard_is_many))
+        if (tls_verify_has_name(certificate, wish->names[i], wish->name_rules))
             return true;
     return false;
 }

@@ -57,7 +57,7 @@ struct tls_wish {
                                * first of names */
     const struct span *names; /* one of them must be the certificate's: DANE, verify, secure */
     size_t name_count;
-    bool wildcard_is_many;
+    unsigned name_rules;      /* enum tls_name_rule */
     bool trusts_web;          /* the system's authorities, beside those of the client */
     struct span fingerprints; /* words, at that level */
     const EVP_MD *fingerprint_digest;

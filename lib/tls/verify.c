@@ -9,10 +9,13 @@
 
 enum { NAME_MAX_BYTES = 256 };
 
-bool tls_verify_has_name(X509 *certificate, struct span name, bool wildcard_is_many)
+bool tls_verify_has_name(X509 *certificate, struct span name, unsigned rules)
 {
-    const unsigned flags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
-                           (wildcard_is_many ? X509_CHECK_FLAG_MULTI_LABEL_WILDCARDS : 0);
+    unsigned flags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
+    if (rules & TLS_NAME_WILDCARD_IS_MANY)
+        flags |= X509_CHECK_FLAG_MULTI_LABEL_WILDCARDS;
+    if (rules & TLS_NAME_NEVER_COMMON)
+        flags |= X509_CHECK_FLAG_NEVER_CHECK_SUBJECT;
     return name.length > 0 && name.length < NAME_MAX_BYTES && !span_equals(name, SPAN(".")) &&
            X509_check_host(certificate, (const char *)name.bytes, name.length, flags, NULL) == 1;
 }

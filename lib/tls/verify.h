@@ -10,8 +10,14 @@
 
 enum { TLS_FINGERPRINT_MAX_BYTES = 3 * EVP_MAX_MD_SIZE };
 
+enum tls_name_rule {
+    TLS_NAME_WILDCARD_IS_MANY = 1, /* an asterisk is any number of labels */
+    TLS_NAME_NEVER_COMMON = 2      /* the subject's common name counts for nothing, not even where
+                                    * there are no DNS names */
+};
+
 /* Does the certificate stand for this host (RFC 6125)? ".example.com" means any name below. */
-MUST_USE bool tls_verify_has_name(X509 *certificate, struct span name, bool wildcard_is_many);
+MUST_USE bool tls_verify_has_name(X509 *certificate, struct span name, unsigned rules);
 
 /* "AB:CD:...", of the certificate and of the public key in it. False when libcrypto fails. */
 MUST_USE bool tls_fingerprint_certificate(const X509 *certificate, const EVP_MD *digest,

@@ -31,11 +31,13 @@ static void add_extension(X509 *certificate, X509 *issuer, int type, const char 
     X509_EXTENSION_free(extension);
 }
 
+/* "cn:NAME": the subject's common name alone. */
 static X509 *issue(const char *name, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key, long from_s,
                    long to_s)
 {
     static long serial;
     char names[300];
+    const bool is_common = strncmp(name, "cn:", 3) == 0;
     X509 *certificate = X509_new();
     ASSERT(certificate && X509_set_version(certificate, X509_VERSION_3) == 1 &&
            ASN1_INTEGER_set(X509_get_serialNumber(certificate), ++serial) == 1 &&
@@ -43,10 +45,13 @@ static X509 *issue(const char *name, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issu
            X509_gmtime_adj(X509_getm_notAfter(certificate), to_s) &&
            X509_set_pubkey(certificate, key) == 1);
     ASSERT(X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
-                                      (const unsigned char *)name, -1, -1, 0) == 1);
+                                      (const unsigned char *)name + (is_common ? 3 : 0), -1, -1,
+                                      0) == 1);
     ASSERT(X509_set_issuer_name(certificate,
                                 X509_get_subject_name(issuer ? issuer : certificate)) == 1);
-    if (issuer || issuer_key != key) {
+    if (is_common) {
+        add_extension(certificate, issuer, NID_subject_alt_name, "email:postmaster@h0.test");
+    } else if (issuer || issuer_key != key) {
         (void)snprintf(names, sizeof(names), "DNS:%s", name);
         add_extension(certificate, issuer, NID_subject_alt_name, names);
     } else {

@@ -12,6 +12,7 @@ void certificates_destroy(void);
 const char *certificates_directory(void);
 /* A server that shows one of:
  *   NAME          a good certificate for that host, with the authority's behind it
+ *   cn:NAME       one that has the name as its subject's common name alone
  *   expired, self a bad one for h0.test
  *   nothing       none at all: no cipher is left
  * The caller's to free. */

@@ -5,7 +5,7 @@ smtp_tests = tests/smtp/content_test tests/smtp/downgrade_test \
 	tests/smtp/wire_test tests/smtp/hosts_file_test \
 	tests/smtp/plan_test tests/smtp/smtp_test tests/smtp/tables_test \
 	tests/smtp/tls_test tests/smtp/policy_test tests/smtp/dane_test \
-	tests/smtp/requiretls_test tests/smtp/sts_test
+	tests/smtp/requiretls_test tests/smtp/reuse_test tests/smtp/sts_test
 check_PROGRAMS += $(smtp_tests)
 TESTS += $(smtp_tests)
 tests_smtp_content_test_SOURCES = tests/smtp/content_test.c $(smtp_world)
@@ -19,6 +19,8 @@ tests_smtp_policy_test_SOURCES = tests/smtp/policy_test.c $(smtp_world)
 tests_smtp_policy_test_LDADD = $(test_libs) $(SSL_LIBS)
 tests_smtp_requiretls_test_SOURCES = tests/smtp/requiretls_test.c $(smtp_world)
 tests_smtp_requiretls_test_LDADD = $(test_libs) $(SSL_LIBS)
+tests_smtp_reuse_test_SOURCES = tests/smtp/reuse_test.c $(smtp_world)
+tests_smtp_reuse_test_LDADD = $(test_libs) $(SSL_LIBS)
 tests_smtp_sts_test_SOURCES = tests/smtp/sts_test.c $(smtp_world)
 tests_smtp_sts_test_LDADD = $(test_libs) $(SSL_LIBS)
 tests_smtp_dane_test_SOURCES = tests/smtp/dane_test.c $(smtp_world)

@@ -22,27 +22,30 @@ static void test_names(void **state)
     (void)state;
     static const struct {
         const char *certificate, *name;
-        bool is_one_label, is_many;
+        bool is_one_label, is_many, is_dns_name;
     } rows[] = {
-        {"mx.example.com", "mx.example.com", true, true},
-        {"mx.example.com", "MX.Example.COM", true, true},
-        {"mx.example.com", "mx2.example.com", false, false},
-        {"mx.example.com", "example.com", false, false},
-        {"mx.example.com", ".example.com", true, true},
-        {"a.mx.example.com", ".example.com", true, true},
-        {"example.com", ".example.com", false, false},
-        {"*.example.com", "mx.example.com", true, true},
-        {"*.example.com", "a.mx.example.com", false, true},
-        {"*.example.com", "example.com", false, false},
-        {"m*.example.com", "mx.example.com", false, false},
-        {"mx.example.com", ".", false, false},
-        {"mx.example.com", "", false, false},
+        {"mx.example.com", "mx.example.com", true, true, true},
+        {"mx.example.com", "MX.Example.COM", true, true, true},
+        {"mx.example.com", "mx2.example.com", false, false, false},
+        {"mx.example.com", "example.com", false, false, false},
+        {"mx.example.com", ".example.com", true, true, true},
+        {"a.mx.example.com", ".example.com", true, true, true},
+        {"example.com", ".example.com", false, false, false},
+        {"*.example.com", "mx.example.com", true, true, true},
+        {"*.example.com", "a.mx.example.com", false, true, false},
+        {"*.example.com", "example.com", false, false, false},
+        {"m*.example.com", "mx.example.com", false, false, false},
+        {"cn:mx.example.com", "mx.example.com", true, true, false},
+        {"cn:*.example.com", "mx.example.com", true, true, false},
+        {"mx.example.com", ".", false, false, false},
+        {"mx.example.com", "", false, false, false},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         X509 *certificate = certificate_of(rows[i].certificate);
         const struct span name = span_from_string(rows[i].name);
-        if (tls_verify_has_name(certificate, name, false) != rows[i].is_one_label ||
-            tls_verify_has_name(certificate, name, true) != rows[i].is_many)
+        if (tls_verify_has_name(certificate, name, 0) != rows[i].is_one_label ||
+            tls_verify_has_name(certificate, name, TLS_NAME_WILDCARD_IS_MANY) != rows[i].is_many ||
+            tls_verify_has_name(certificate, name, TLS_NAME_NEVER_COMMON) != rows[i].is_dns_name)
             fail_msg("%s in %s", rows[i].name, rows[i].certificate);
         X509_free(certificate);
     }
