@@ -278,17 +278,22 @@ static void commit_done(struct pool_job *job)
     peer_unuse(peer);
 }
 
-/* The header record, then the batches that came ahead, then the last recipients. */
-static bool join_envelope(struct span last, const struct buffer *batches, struct buffer *joined)
+/* The header record, then the batches that came ahead, if they still count, then the last
+ * recipients. */
+static bool join_envelope(const struct ipc_queue_commit *request, const struct buffer *batches,
+                          struct buffer *joined)
 {
+    const struct span last = request->envelope;
     struct span rest = last;
     struct queue_envelope header;
     if (queue_envelope_next_header(&rest, &header) != PARSE_OK)
         return false;
     buffer_append_span(joined, span_first(last, last.length - rest.length));
-    buffer_append_span(joined, buffer_span(batches));
+    if (!request->is_redirected)
+        buffer_append_span(joined, buffer_span(batches));
     buffer_append_span(joined, rest);
-    return buffer_ok(joined) && buffer_ok(batches); /* or recipients would be missing */
+    return buffer_ok(joined) &&
+           (request->is_redirected || buffer_ok(batches)); /* or recipients would be missing */
 }
 
 static bool fill_preamble(const struct ipc_queue_commit *request, struct queue_preamble *preamble)
@@ -315,7 +320,7 @@ static struct commit_job *prepare_commit(struct intake_peer *peer, struct grant 
         return NULL;
     buffer_init(&joined, NULL, ENVELOPE_MAX_BYTES);
     if (!fill_preamble(request, &commit->preamble) ||
-        !join_envelope(request->envelope, &grant->recipients, &joined)) {
+        !join_envelope(request, &grant->recipients, &joined)) {
         *is_malformed = true;
     } else {
         commit->message =

@@ -85,6 +85,24 @@ static bool enter_map(struct message *message)
     return false;
 }
 
+static void close_recipient(struct message *message, struct recipient *recipient)
+{
+    if (recipient->stage == STAGE_DONE)
+        return;
+    recipient->stage = STAGE_DONE;
+    message->open_count--;
+}
+
+/* No agent has them yet. */
+static void close_what_waits(struct message *message)
+{
+    for (size_t i = 0; i < message->recipient_count; i++) {
+        struct recipient *recipient = &message->recipients[i];
+        if (recipient->stage == STAGE_UNROUTED || recipient->stage == STAGE_QUEUED)
+            close_recipient(message, recipient);
+    }
+}
+
 struct message *message_create(struct qmgr *qmgr, const char *queue_id, struct span envelope,
                                bool *is_malformed)
 {
@@ -108,6 +126,9 @@ struct message *message_create(struct qmgr *qmgr, const char *queue_id, struct s
         message->recipients[i] =
             (struct recipient){.status = QUEUE_STATUS_PENDING, .stage = STAGE_UNROUTED};
     message->open_count = message->recipient_count;
+    message->is_holding = (message->envelope.flags & QUEUE_FLAG_HOLD) != 0;
+    if (message->is_holding)
+        close_what_waits(message);
     message->active_us = clock_realtime_us();
     return message;
 }
@@ -140,24 +161,6 @@ static void read_journal(struct message *message, const struct store_message *lo
             message->recipients[index].diagnostic = record.text;
             message->recipients[index].last_attempt_us = record.time_us;
         }
-    }
-}
-
-static void close_recipient(struct message *message, struct recipient *recipient)
-{
-    if (recipient->stage == STAGE_DONE)
-        return;
-    recipient->stage = STAGE_DONE;
-    message->open_count--;
-}
-
-/* No agent has them yet. */
-static void close_what_waits(struct message *message)
-{
-    for (size_t i = 0; i < message->recipient_count; i++) {
-        struct recipient *recipient = &message->recipients[i];
-        if (recipient->stage == STAGE_UNROUTED || recipient->stage == STAGE_QUEUED)
-            close_recipient(message, recipient);
     }
 }
 
@@ -202,6 +205,9 @@ struct message *message_adopt(struct qmgr *qmgr, const struct store_place *place
             message->open_count++;
         }
     }
+    /* Only at first: what has been in hold/ was released, or lies there. */
+    message->is_holding =
+        (message->envelope.flags & QUEUE_FLAG_HOLD) != 0 && place->bucket == 0 && !place->is_held;
     read_journal(message, loaded);
     if (message->is_holding)
         close_what_waits(message);
@@ -277,11 +283,11 @@ static bool is_out_of_time(const struct message *message)
 void message_activate(struct message *message)
 {
     message->is_committed = true;
-    if (!timing_is_early(message))
+    if (!message->is_holding && !timing_is_early(message))
         maillog_active(&message->qmgr->service->log, message_id(message),
                        message->envelope.reverse_path, message->envelope.facts.size_bytes,
                        message->open_count);
-    else if (message->attempt_count == 0)
+    else if (!message->is_holding && message->attempt_count == 0)
         timing_log_hold(message);
     if (message->journal_end == 0)
         message->journal_end = queue_state_journal_offset(&message->preamble);

@@ -137,6 +137,34 @@ static size_t collect(const struct message *message, struct buffer *records)
     return count;
 }
 
+/* What intake was told (FILTER of access(5)) goes before what tables say. */
+static void route_by_filter(struct message *message)
+{
+    const struct conf_qmgr *settings = message->qmgr->settings;
+    struct ipc_addr_route_entry entry = {.outcome = outcome_ok()};
+    struct span next_hop;
+    (void)span_split_once(message->envelope.filter, ':', &entry.transport, &next_hop);
+    if (span_is_empty(next_hop))
+        next_hop = settings->default_filter_nexthop;
+    for (uint32_t i = 0; i < message->recipient_count; i++) {
+        const struct span address = message->envelope.recipients[i].forward_path;
+        const size_t at = span_find_last_byte(address, '@');
+        entry.recipient = address;
+        entry.nexthop = !span_is_empty(next_hop)  ? next_hop
+                        : at + 1 < address.length ? span_after(address, at + 1)
+                                                  : settings->myhostname;
+        take_entry(message, i, &entry);
+    }
+    message->routed_count = message->recipient_count;
+}
+
+/* sendmail -bv asks about the way that mail would go from here. */
+static bool is_filtered(const struct message *message)
+{
+    return !span_is_empty(message->envelope.filter) &&
+           !(message->envelope.flags & QUEUE_FLAG_VERIFY);
+}
+
 void route_message(struct message *message)
 {
     struct qmgr *qmgr = message->qmgr;
@@ -146,6 +174,10 @@ void route_message(struct message *message)
         message->routed_count++;
     if (message->is_routing || message->routed_count >= message->recipient_count)
         return;
+    if (is_filtered(message)) {
+        route_by_filter(message);
+        return;
+    }
     if (!qmgr->addrd) {
         wait_for_addrd(message);
         return;

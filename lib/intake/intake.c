@@ -421,6 +421,17 @@ bool intake_add_recipient(struct intake_message *message, const struct queue_rec
     return true;
 }
 
+bool intake_replace_recipients(struct intake_message *message,
+                               const struct queue_recipient *recipient)
+{
+    message->is_redirected = true;
+    message->has_sent_recipients = false;
+    message->recipient_count = 0;
+    buffer_reset(&message->recipients);
+    intake_duplicates_destroy(&message->duplicates);
+    return intake_add_recipient(message, recipient);
+}
+
 /* ---- the content ---- */
 
 static void note_failure(struct intake_message *message)
@@ -579,7 +590,8 @@ static struct outcome commit_written(struct intake_message *message,
         const bool is_encoded = encode_envelope(message, envelope, &bytes);
         const struct ipc_queue_commit commit = {.queue_id = intake_queue_id(message),
                                                 .extents = extents,
-                                                .envelope = buffer_span(&bytes)};
+                                                .envelope = buffer_span(&bytes),
+                                                .is_redirected = message->is_redirected};
         was_asked = is_encoded;
         const bool is_over =
             !is_encoded || ask_for_commit(message, &commit, arena, deadline_ms, &outcome);

@@ -44,6 +44,7 @@ struct intake_message {
     bool is_open;             /* neither committed nor abandoned */
     bool has_failed;          /* a write failed: commit will say so */
     bool has_sent_recipients; /* ahead: another qmgr would not know them */
+    bool is_redirected;       /* and they do not count */
     int error;                /* its errno */
     uint32_t generation;      /* of the channel that granted the id */
     struct buffer pending;    /* body bytes not written yet; heap */
@@ -84,6 +85,9 @@ static inline struct span intake_queue_id(const struct intake_message *message)
  * is there already counts once. */
 MUST_USE bool intake_add_recipient(struct intake_message *message,
                                    const struct queue_recipient *recipient);
+/* This one in place of all that were added. False as above. */
+MUST_USE bool intake_replace_recipients(struct intake_message *message,
+                                        const struct queue_recipient *recipient);
 /* The body, in pieces, in wire form. A failed write shows at the commit. */
 void intake_write_body(struct intake_message *message, struct span bytes);
 /* Writes what is left of the body and the header block (with its empty line), and asks qmgr to make

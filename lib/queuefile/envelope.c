@@ -44,6 +44,7 @@ static const struct record_field header_fields[] = {
     FIELD(38, RECORD_ENUM, false, deliver_by, QUEUE_DELIVER_BY_RETURN),
     FIELD(39, RECORD_UINT8, false, traces_deliver_by, 1),
     FIELD(40, RECORD_UINT8, false, priority, QUEUE_PRIORITY_MAX),
+    FIELD(41, RECORD_TEXT, false, filter, QUEUE_TEXT_MAX_BYTES),
 };
 #undef FIELD
 

@@ -52,7 +52,8 @@ enum {
     QUEUE_FLAGS_RETURNED = QUEUE_FLAG_LOOPS | QUEUE_FLAG_TOO_BIG | QUEUE_FLAG_BAD_SENDER,
     QUEUE_FLAG_REQUIRETLS = 1 << 9,    /* MAIL FROM said REQUIRETLS, RFC 8689 */
     QUEUE_FLAG_TLS_OPTIONAL = 1 << 10, /* its header says TLS-Required: No */
-    QUEUE_FLAG_ALL = (1 << 11) - 1
+    QUEUE_FLAG_HOLD = 1 << 11,         /* not to be tried before somebody releases it */
+    QUEUE_FLAG_ALL = (1 << 12) - 1
 };
 
 struct queue_content_facts {
@@ -102,6 +103,7 @@ struct queue_envelope {
     enum queue_deliver_by deliver_by;
     uint8_t traces_deliver_by; /* each relay is to be reported */
     uint8_t priority;          /* QUEUE_PRIORITY_NORMAL and so much more or less, or 0 */
+    struct span filter; /* all recipients go by this transport:next hop; empty: by their own */
     /* Who authenticated to send it, and AUTH= of RFC 4954; empty: nobody did. */
     struct span sasl_method;
     struct span sasl_username;

@@ -68,7 +68,7 @@ static enum judge_ruling put_off(struct judge *judge, struct outcome *when,
     return JUDGE_GOES_ON;
 }
 
-static enum judge_ruling fail_configuration(struct judge *judge)
+enum judge_ruling judge_fail_configuration(struct judge *judge)
 {
     judge->only_warns = false;
     return judge_refuse_as(judge, outcome_temporary(451, 3, 5, "Server configuration error"));
@@ -85,12 +85,12 @@ static enum judge_ruling run_words(struct judge *judge, const struct restriction
         complain(judge, item,
                  judge->depth >= DEPTH_MAX ? SPAN("lists that tables name are nested too deeply")
                                            : span_from_string(error.text));
-        return fail_configuration(judge);
+        return judge_fail_configuration(judge);
     }
     for (size_t i = 0; i < list.count; i++)
         if (!span_is_empty(list.items[i].table_name)) {
             complain(judge, item, SPAN("a table cannot be named by a table"));
-            return fail_configuration(judge);
+            return judge_fail_configuration(judge);
         }
     judge->depth++;
     const enum judge_ruling ruling = judge_run(judge, &list);
@@ -108,6 +108,7 @@ static enum judge_ruling obey(struct judge *judge, const struct restriction *ite
                               : span_find_byte(value, '\t');
     const struct span word = span_first(value, length);
     const struct span text = span_trim_spaces(span_after(value, length));
+    enum judge_ruling ruling;
     uint64_t code;
     if (span_equals_ascii_nocase(word, SPAN("DUNNO")))
         return JUDGE_GOES_ON;
@@ -126,6 +127,8 @@ static enum judge_ruling obey(struct judge *judge, const struct restriction *ite
         judge_log(judge, ascii_to_lower(word.bytes[0]) == 'i' ? "info" : "warn", text);
         return JUDGE_GOES_ON;
     }
+    if (judge_action(judge, item, about, word, text, &ruling))
+        return ruling;
     if (word.length == 3 && is_all_digits(word) && number_parse_uint64(word, 599, &code) &&
         code >= 400)
         return refuse_with(judge, (uint16_t)code, about, text);

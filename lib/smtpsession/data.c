@@ -92,6 +92,9 @@ static void fill_envelope(struct smtpsession *session, const struct reception *r
         envelope->flags |= QUEUE_FLAG_TLS_OPTIONAL;
     }
     session_fill_timing(session, envelope);
+    envelope->filter = transaction->actions.filter;
+    if (transaction->actions.holds)
+        envelope->flags |= QUEUE_FLAG_HOLD;
     if (transaction->parameters.body == SMTP_BODY_8BITMIME)
         envelope->flags |= QUEUE_FLAG_BODY_8BITMIME;
 }
@@ -118,10 +121,18 @@ static void commit(struct smtpsession *session, struct reception *reception)
     if (!session_judge(session, "END-OF-MESSAGE", 1U << SMTPSESSION_LIST_END_OF_DATA, NULL, NULL,
                        &reception->outcome))
         return;
+    if (session->transaction.actions.discards) {
+        intake_abandon(&session->transaction.message);
+        return;
+    }
+    reception->outcome = session_carry_out_actions(session, reception);
+    if (!outcome_is_ok(&reception->outcome))
+        return;
     struct queue_envelope envelope;
     fill_envelope(session, reception, received_count, &envelope);
-    reception->outcome = intake_commit(&session->transaction.message, &envelope, header, arena,
-                                       clock_deadline_after(settings->queue_timeout_ms));
+    reception->outcome =
+        intake_commit(&session->transaction.message, &envelope, buffer_span(&reception->header),
+                      arena, clock_deadline_after(settings->queue_timeout_ms));
 }
 
 static void reply_accepted(struct smtpsession *session, const uint64_t *sent_bytes)

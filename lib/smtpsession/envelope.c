@@ -267,7 +267,9 @@ static bool check_recipient(struct smtpsession *session, const char *stage,
         session_refuse(session, stage, &refusal, recipient);
         return false;
     }
-    if (outcome_is_ok(&verdict->outcome))
+    /* That nobody is there is no matter where nobody gets it. */
+    if (outcome_is_ok(&verdict->outcome) ||
+        (verdict->outcome.kind == OUTCOME_PERMANENT && session->transaction.actions.discards))
         return true;
     refuse_recipient(session, stage, recipient,
                      verdict->is_about_sender ? session->transaction.reverse_path.text
@@ -278,13 +280,19 @@ static bool check_recipient(struct smtpsession *session, const char *stage,
 
 /* What is said once for all recipients. */
 static bool keep_message_facts(struct session_transaction *transaction,
+                               const struct queue_recipient *first,
                                const struct smtpsession_verdict *verdict, struct arena *arena)
 {
-    transaction->first_recipient = arena_copy(arena, verdict->recipient);
+    struct queue_recipient *kept = &transaction->first;
+    *kept = *first;
+    kept->forward_path = arena_copy(arena, first->forward_path);
+    kept->original_recipient = arena_copy(arena, first->original_recipient);
+    kept->orcpt = arena_copy(arena, first->orcpt);
     transaction->new_reverse_path = arena_copy(
         arena, verdict->expansion.sender.bytes ? verdict->expansion.sender : span_empty());
     transaction->rewrites_headers = verdict->expansion.rewrites_headers;
-    return transaction->first_recipient.bytes && transaction->new_reverse_path.bytes;
+    return kept->forward_path.bytes && kept->original_recipient.bytes && kept->orcpt.bytes &&
+           transaction->new_reverse_path.bytes;
 }
 
 static bool accept_recipient(struct smtpsession *session, const struct mailbox *recipient,
@@ -296,9 +304,6 @@ static bool accept_recipient(struct smtpsession *session, const struct mailbox *
     if (!check_recipient(session, "RCPT", recipient, scratch, &verdict) ||
         !begin_message(session, "RCPT", recipient))
         return false;
-    if (transaction->recipient_count == 0 &&
-        !keep_message_facts(transaction, &verdict, &session->transaction_arena))
-        return refuse_for_memory(session);
     const struct queue_recipient accepted = {
         .forward_path = verdict.recipient,
         .original_recipient =
@@ -306,6 +311,9 @@ static bool accept_recipient(struct smtpsession *session, const struct mailbox *
         .orcpt = parameters->orcpt,
         .notify = (uint8_t)notify_flags(parameters->notify),
     };
+    if (transaction->recipient_count == 0 &&
+        !keep_message_facts(transaction, &accepted, &verdict, &session->transaction_arena))
+        return refuse_for_memory(session);
     if (!intake_add_expansion(&transaction->message, &accepted, &verdict.expansion)) {
         /* A part of a list may be there already: all of the message comes again. */
         transaction->has_broken_list = !span_is_empty(verdict.expansion.records);

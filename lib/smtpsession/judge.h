@@ -51,6 +51,13 @@ MUST_USE enum table_result session_find_certificate(const struct smtpsession *se
                                                     struct table_list *table, struct buffer *value);
 MUST_USE bool session_has_trusted_certificate(const struct smtpsession *session);
 
+/* access.c: the settings make no sense, which was logged. */
+MUST_USE enum judge_ruling judge_fail_configuration(struct judge *judge);
+/* actions.c: false where the word is none of an action that lets the message pass. */
+MUST_USE bool judge_action(struct judge *judge, const struct restriction *item,
+                           const struct judge_subject *about, struct span word, struct span text,
+                           enum judge_ruling *ruling);
+
 /* access.c: a word that is followed by a table. */
 MUST_USE enum judge_ruling judge_access(struct judge *judge, const struct restriction *item);
 /* Who may send as this address? Names in *owners; false where nobody is named. *has_failed: nobody

@@ -1,6 +1,7 @@
 # lib/smtpsession: the server's side of an SMTP session.
 lib_libposthouse_a_SOURCES += \
 	lib/smtpsession/access.c \
+	lib/smtpsession/actions.c \
 	lib/smtpsession/attributes.c lib/smtpsession/attributes.h \
 	lib/smtpsession/auth.c \
 	lib/smtpsession/ccert.c \

@@ -220,9 +220,9 @@ static void begin_header(struct smtpsession *session, struct reception *receptio
         .zone_name = reception->zone_name,
     };
     /* Without SMTPUTF8 the field stays ASCII: RFC 6531 section 3.7.3. */
-    if (transaction->recipient_count == 1 &&
-        (transaction->parameters.has_smtputf8 || ascii_is_all_ascii(transaction->first_recipient)))
-        received.recipient = transaction->first_recipient;
+    if (transaction->recipient_count == 1 && (transaction->parameters.has_smtputf8 ||
+                                              ascii_is_all_ascii(transaction->first.forward_path)))
+        received.recipient = transaction->first.forward_path;
     buffer_init(&tls_details, arena, TLS_DETAILS_MAX_BYTES);
     if (session->tls) {
         session_describe_tls(session, &tls_details, &tls);

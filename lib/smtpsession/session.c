@@ -202,6 +202,9 @@ void session_refuse(struct smtpsession *session, const char *stage, const struct
     text = session->plain_reply.length ? session->plain_reply
                                        : span_first(text, span_find_byte(text, '\r'));
     session_log_refusal(session, "reject", stage, text, recipient);
+    /* Both say that we close: RFC 5321 section 3.8, RFC 7504 section 3. */
+    if (outcome->reply_code == 421 || outcome->reply_code == 521)
+        session->end = SESSION_HAS_QUIT;
 }
 
 void session_log_refusal(struct smtpsession *session, const char *action, const char *stage,

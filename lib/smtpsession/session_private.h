@@ -66,6 +66,21 @@ struct session_timing {
     struct span sasl_sender;
 };
 
+struct session_text {
+    struct session_text *next;
+    struct span text;
+};
+
+/* What tables want done with the message: actions.c. */
+struct session_actions {
+    bool holds;
+    bool discards;
+    struct span filter;             /* transport:next hop for all recipients; empty: none */
+    struct span redirect;           /* in place of all recipients; empty: none */
+    struct session_text *copies;    /* further recipients */
+    struct session_text *prepended; /* header fields */
+};
+
 struct session_transaction {
     bool is_open;                       /* MAIL was accepted */
     struct session_forwarded forwarded; /* before MAIL */
@@ -76,7 +91,8 @@ struct session_transaction {
     struct session_timing timing;
     uint32_t recipient_count; /* accepted */
     uint32_t refused_overshoot;
-    struct span first_recipient;
+    struct queue_recipient first; /* recipient, before it was expanded */
+    struct session_actions actions;
     bool has_utf8_address;         /* somewhere in the envelope */
     struct span new_reverse_path;  /* as addrd has rewritten it; empty: as it was */
     bool has_broken_list;          /* some members of a list could not be added */
@@ -283,6 +299,11 @@ MUST_USE bool session_judge(struct smtpsession *session, const char *stage, unsi
 /* The same for lists without a recipient, at commands of their own; when not, that was answered.
  * Lists that smtpd_delay_reject puts off are left out. */
 MUST_USE bool session_permits(struct smtpsession *session, const char *stage, unsigned lists);
+
+/* actions.c: before the message is committed, and not if it is discarded. Not OK: it is put off. */
+struct reception;
+MUST_USE struct outcome session_carry_out_actions(struct smtpsession *session,
+                                                  struct reception *reception);
 
 /* data.c: DATA, to the reply after the last dot. */
 bool session_data(struct smtpsession *session, struct span argument);

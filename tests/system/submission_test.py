@@ -619,3 +619,12 @@ def test_passwords_do_not_stay(submission, mechanism):
         for pid in running(one.programs, "submitd"):
             for block in memory_of(pid):
                 assert not any(trace in block for trace in traces), f"{pid} remembers"
+
+
+def test_tables_have_messages_of_users_held(submission):
+    one = submission(smtpd_sender_restrictions="check_sasl_access inline:{{bob = HOLD}}")
+    with client_of(one) as client:
+        client.sendmail("bob@here.test", ["you@here.test"], MESSAGE)
+    one.wait_for_log(r"submission/submitd\[\d+\]: NOQUEUE: hold: RCPT from .*: <bob>: SASL login name triggers HOLD "
+                     r"action; from=<bob@here\.test> to=<you@here\.test> proto=ESMTP")
+    wait_until(lambda: '"queue_name": "hold"' in one.run("postqueue", "-j").stdout, "it lies on hold")

@@ -37,6 +37,7 @@ static void test_round_trip(void **state)
     assert_int_equal(envelope.deliver_by, QUEUE_DELIVER_BY_RETURN);
     assert_int_equal(envelope.traces_deliver_by, 1);
     assert_int_equal(envelope.priority, 12);
+    assert_span_is("filter", envelope.filter, "scan:[127.0.0.1]:10025");
     assert_int_equal(envelope.recipient_count, 2);
     assert_span_is("first", envelope.recipients[0].forward_path, "b@example.net");
     assert_true(span_is_empty(envelope.recipients[0].orcpt));

@@ -1,7 +1,8 @@
 # tests of lib/smtpsession
 if HAVE_CMOCKA
 smtpsession_harness = tests/lib/smtpsession/harness.c tests/lib/smtpsession/harness.h tests/test.h
-smtpsession_tests = tests/lib/smtpsession/chunks_test \
+smtpsession_tests = tests/lib/smtpsession/actions_test \
+	tests/lib/smtpsession/chunks_test \
 	tests/lib/smtpsession/extensions_test \
 	tests/lib/smtpsession/misbehaviour_test \
 	tests/lib/smtpsession/restrictions_test \
@@ -10,6 +11,9 @@ smtpsession_tests = tests/lib/smtpsession/chunks_test \
 	tests/lib/smtpsession/transcripts_test
 check_PROGRAMS += $(smtpsession_tests)
 TESTS += $(smtpsession_tests)
+tests_lib_smtpsession_actions_test_SOURCES = tests/lib/smtpsession/actions_test.c \
+	$(smtpsession_harness)
+tests_lib_smtpsession_actions_test_LDADD = $(test_libs) $(SSL_LIBS) $(DB_LIBS)
 tests_lib_smtpsession_chunks_test_SOURCES = tests/lib/smtpsession/chunks_test.c \
 	$(smtpsession_harness)
 tests_lib_smtpsession_chunks_test_LDADD = $(test_libs) $(SSL_LIBS) $(DB_LIBS)
