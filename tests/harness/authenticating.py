@@ -4,7 +4,7 @@ It knows PLAIN, LOGIN, CRAM-MD5, SCRAM with SHA-1 and SHA-256 (-PLUS by tls-uniq
 OAUTHBEARER, as their RFCs have them, by Python's hashlib: nothing of it is ours. certificate: it has
 STARTTLS (TLS 1.2, of which Python knows the binding).
 
-Callers: tests/system."""
+Callers: tests/system, secured.py."""
 
 import base64
 import hashlib

@@ -1,7 +1,7 @@
 """tests/harness/authentication - ask an authentication server by Dovecot's protocol, and SCRAM as a
 client (RFC 5802), both written from their documents and sharing nothing with what is tested.
 
-Callers: tests/system."""
+Callers: tests/system, secured.py."""
 
 import base64
 import hashlib

@@ -1,7 +1,7 @@
 """tests/harness/authority - a certification authority of our own, by openssl(1), and what TLSA
 records say of its certificates.
 
-Callers: tests/system."""
+Callers: tests/system, secured.py."""
 
 import hashlib
 import pathlib

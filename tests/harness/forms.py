@@ -26,9 +26,10 @@ DROPS_PER_S = 4
 
 class Forms:
     """directory: where it all lies, visible to every user. system_users: a SystemUsers with the extra
-    user "forwarder", or None where there is no root part of local."""
+    user "forwarder", or None where there is no root part of local. transports: further entries of
+    transport_maps."""
 
-    def __init__(self, directory, system_users, domain="here.test", store_path=None):
+    def __init__(self, directory, system_users, domain="here.test", store_path=None, transports=()):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(exist_ok=True)
         self.domain, self.store_path = domain, store_path
@@ -41,7 +42,7 @@ class Forms:
         self.services = (f"keep unix - n n - 4 pipe\n  user=nobody argv={self._keep} "
                          f"{self._place('pipe')}\n")
         transports = ["{ pipe.test=keep: }", "{ discard.test=discard: }",
-                      "{ error.test=error:5.1.1 nobody lives there }"]
+                      "{ error.test=error:5.1.1 nobody lives there }", *transports]
         self.ends["any@pipe.test"] = ["command:pipe"]
         self.ends["any@discard.test"] = []
         self.ends["never-here@error.test"] = ["never-here@error.test"]

@@ -1,7 +1,7 @@
 """tests/harness/https - an HTTPS server with certificates of a test's own, and a name server whose
 records a test may change while it runs.
 
-Callers: tests/stsd, tests/reportd, tests/system."""
+Callers: tests/stsd, tests/reportd, tests/system, secured.py."""
 
 import http.server
 import os

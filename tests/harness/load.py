@@ -5,6 +5,7 @@ was refused, and what nobody knows (the connection broke between the final dot a
 plays the other server: a recipient "later2-x" is refused with 450 twice and then taken, "never-x" is
 refused with 550, so that deferrals and bounces are in flight, too; what it takes stands in the ledger.
 account() then compares the ledger with the Maildirs and the other places where mail ends (forms.py).
+With a Secured (secured.py) part of it is protected by TLS, and part comes from users who log in.
 
 Every message carries the digest of its body, so a damaged one counts as lost.
 
@@ -14,6 +15,7 @@ import asyncio
 import collections
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import os
 import random
@@ -40,7 +42,31 @@ class Entry:
     reply: str = ""
     successes: list = dataclasses.field(default_factory=list)  # recipients whose success is reported
     is_dropped: bool = False  # by sendmail
+    door: str = ""            # by which it came, if not
     began: float = dataclasses.field(default_factory=time.time)
+
+
+@dataclasses.dataclass
+class Break:
+    """A session that ended in the midst of it."""
+
+    moment: float
+    door: object
+    phase: str
+    what: str
+
+
+class Clear:
+    """The door of who has no TLS."""
+
+    name, program, context = "clear", "smtpd", None
+
+    def __init__(self, port):
+        self.port = port
+
+    @staticmethod
+    async def enter(client, _chance):
+        return (await client.reply())[0] == "2" and (await client.say("EHLO load.test"))[0] == "2"
 
 
 class Load:
@@ -58,6 +84,10 @@ class Load:
         self.ends = {}                         # address -> where its mail ends, if not there alone
         self.only_dropped = set()              # of them, those that smtpd refuses
         self.store_path = None                 # a socket, to play a mail store at
+        self.doors = [Clear(port)]             # by which sessions come in
+        self.secured = None                    # what the other server knows of TLS and of who may log in
+        self.relay_domains = ["there.test"]    # its own
+        self.breaks = []
         self.replies = collections.Counter()   # first words of what smtpd said, other than success
         self.phase = ""
         self.rate = 40.0                       # messages per second, all sessions together
@@ -126,12 +156,18 @@ class Load:
         return sum(entry.state == state and phase in (None, entry.phase)
                    for entry in list(self.ledger.values()))
 
+    def count_by(self, door):
+        """Messages acknowledged there."""
+        return sum(entry.state == ACKNOWLEDGED and entry.door == door.name
+                   for entry in list(self.ledger.values()))
+
     # ---- the sending side
 
     def _recipients(self, is_dropped):
         chance, number = self._chance, self._number
         local = chance.sample(self.users[:LOCAL_USERS] + self.system_users, 3)
-        remote = [f"any-{number}@there.test", f"later{chance.randint(1, 2)}-{number}@there.test"]
+        remote = [f"any-{number}@{chance.choice(self.relay_domains)}",
+                  f"later{chance.randint(1, 2)}-{number}@{chance.choice(self.relay_domains)}"]
         ways = sorted(set(self.ends) - (set() if is_dropped else self.only_dropped))
         ways = chance.sample(ways, min(len(ways), chance.choice((1, 1, 3))))
         if ways and chance.random() < FORMS_SHARE:
@@ -156,30 +192,38 @@ class Load:
     async def _session(self, sessions):
         while self._is_sending:
             try:
-                await self._connection(sessions)
+                if await self._connection(self._chance.choice(self.doors), sessions):
+                    continue
             except (OSError, EOFError, asyncio.TimeoutError):
-                await asyncio.sleep(0.05)  # refused, or killed below us
+                pass  # refused, or killed below us
+            await asyncio.sleep(0.05)
 
-    async def _connection(self, sessions):
+    async def _connection(self, door, sessions):
+        """Whether it was let in."""
         reader, writer = await asyncio.wait_for(
-            asyncio.open_connection(self.address, self.port, limit=1 << 16), TIMEOUT_S)
-        client = _Client(reader, writer, self.replies)
+            asyncio.open_connection(self.address, door.port, limit=1 << 16), TIMEOUT_S)
+        client = _Client(reader, writer, self.replies, self.secured and self.secured.host)
         try:
-            if (await client.reply())[0] != "2" or (await client.say("EHLO load.test"))[0] != "2":
-                return
+            if not await door.enter(client, self._chance):
+                return False
             for _ in range(self._chance.choice((1, 5, 50))):
                 if not self._is_sending:
                     break
-                await self._message(client)
+                await self._message(client, door)
                 await asyncio.sleep(self._chance.expovariate(self.rate / sessions))
             await client.say("QUIT")
+            return True
+        except (OSError, EOFError, asyncio.TimeoutError) as failure:
+            if client.last_reply[:3] not in ("", "421"):  # else it was not let in, or was told to go
+                self.breaks.append(Break(time.time(), door, self.phase, f"{failure!r} after {client.last_reply}"))
+            raise
         finally:
             writer.close()
 
-    async def _message(self, client):
+    async def _message(self, client, door):
         message_id, recipients, lines = self._compose()
         wire = "".join("." * line.startswith(".") + line + "\r\n" for line in lines).encode()
-        entry = Entry(recipients, REFUSED, self.phase)
+        entry = Entry(recipients, REFUSED, self.phase, door=door.name)
         asks = self._chance.random() < SUCCESS_SHARE
         try:
             entry.reply = await client.say(f"MAIL FROM:<{RETURNS}@{self.domain}>")
@@ -214,14 +258,18 @@ class Load:
     async def _listen(self):
         self._servers = [await asyncio.start_server(self._serve, self.address, self.relay_port,
                                                     limit=1 << 20, backlog=512)]
+        if self.secured:
+            self._servers.append(await asyncio.start_server(
+                functools.partial(self._serve, smarthost=self.secured.smarthost), self.address,
+                self.relay_port + 1, limit=1 << 20, backlog=512))
         if self.store_path:
             self._servers.append(await asyncio.start_unix_server(self._serve, self.store_path,
                                                                  limit=1 << 20, backlog=512))
             os.chmod(self.store_path, 0o777)
 
-    async def _serve(self, reader, writer):
+    async def _serve(self, reader, writer, smarthost=None):
         try:
-            await self._converse(reader, writer)
+            await self._converse(reader, writer, smarthost)
         except (OSError, EOFError, asyncio.LimitOverrunError, asyncio.CancelledError):
             pass  # the client was killed, or went; or we go
         finally:
@@ -242,19 +290,34 @@ class Load:
             return "450 4.2.0 later"
         return "550 5.1.1 never" if recipient.startswith("never-") else "250 2.1.5 Ok"
 
-    async def _converse(self, reader, writer):
+    async def _converse(self, reader, writer, smarthost):
         writer.write(b"220 there.test ESMTP\r\n")
-        recipients, is_store = [], False
+        recipients, is_store, is_encrypted, is_known = [], False, False, not smarthost
         while True:
             command = (await reader.readuntil(b"\r\n"))[:-2].decode("latin-1")
             verb = command[:4].upper()
             answer = "250 2.0.0 Ok"
             if verb in ("EHLO", "LHLO"):
                 is_store = verb == "LHLO"
-                answer = "250-there.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES"
+                words = ["there.test", "PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES"]
+                if is_encrypted and smarthost:
+                    words.append(" ".join(("AUTH", *smarthost.mechanisms)))
+                elif self.secured and not is_encrypted:
+                    words.append("STARTTLS")
+                answer = "\r\n".join([*(f"250-{word}" for word in words[:-1]), f"250 {words[-1]}"])
+            elif verb == "STAR":
+                writer.write(b"220 2.0.0 go ahead\r\n")
+                await writer.start_tls(self.secured.server_context)
+                is_encrypted = True
+                continue
+            elif verb == "AUTH":
+                answer = await smarthost.authenticate(command, reader, writer)
+                is_known = answer[0] == "2"
             elif verb == "RCPT":
                 recipient = command[command.index("<") + 1:command.index(">")]
                 answer = self._answer_to(recipient)
+                if not is_known or not is_encrypted and recipient.endswith("@sts.there.test"):
+                    answer = "530 5.7.0 not without protection"
                 recipients += [recipient] if answer[0] == "2" else []
             elif verb == "DATA" and not recipients:
                 answer = "554 5.5.1 no valid recipients"
@@ -289,8 +352,13 @@ class Load:
 class _Client:
     """One command, one reply; deadlines on both."""
 
-    def __init__(self, reader, writer, replies):
-        self._reader, self._writer, self._replies = reader, writer, replies
+    def __init__(self, reader, writer, replies, host=None):
+        self._reader, self._writer, self._replies, self._host = reader, writer, replies, host
+        self.last_reply = ""
+
+    async def start_tls(self, context):
+        self.last_reply = "a handshake"
+        await self._writer.start_tls(context, server_hostname=self._host, ssl_handshake_timeout=TIMEOUT_S)
 
     async def reply(self):
         while True:
@@ -298,7 +366,8 @@ class _Client:
             if line[3:4] != "-":
                 if line[:1] not in "23":
                     self._replies[re.sub(r"<[^>]*>", "<>", line.strip())] += 1
-                return line.strip() or "?"
+                self.last_reply = line.strip() or "?"
+                return self.last_reply
 
     async def say_bytes(self, data):
         self._writer.write(data)
@@ -474,7 +543,7 @@ def way_of(end):
         return "report"
     if end.startswith(("command:", "file:")):
         return "handed"
-    return "relay" if end.endswith(("@there.test", "@store.test")) else "local"
+    return "relay" if end.endswith(("@there.test", ".there.test", "@store.test")) else "local"
 
 
 def wait_until_settled(load, mailboxes, deadline_s, tick=lambda: None):
