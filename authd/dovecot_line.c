@@ -23,19 +23,36 @@ struct span dovecot_line_word(const struct dovecot_line *line, size_t index)
     return index < line->count ? line->words[index] : span_empty();
 }
 
+/* The place of the first word with that key, or the count. */
+static size_t find(const struct dovecot_line *line, size_t from, const char *key,
+                   struct span *value)
+{
+    for (size_t i = from; i < line->count; i++) {
+        struct span name;
+        (void)span_split_once(line->words[i], '=', &name, value);
+        if (span_equals(name, span_from_string(key)))
+            return i;
+    }
+    return line->count;
+}
+
 bool dovecot_line_find(const struct dovecot_line *line, size_t from, const char *key,
                        struct span *value)
 {
-    for (size_t i = from; i < line->count; i++) {
-        struct span name, rest;
-        (void)span_split_once(line->words[i], '=', &name, &rest);
-        if (!span_equals(name, span_from_string(key)))
-            continue;
-        if (value)
-            *value = rest;
-        return true;
-    }
-    return false;
+    struct span rest;
+    if (find(line, from, key, &rest) == line->count)
+        return false;
+    if (value)
+        *value = rest;
+    return true;
+}
+
+void dovecot_line_end_behind(struct dovecot_line *line, size_t from, const char *key)
+{
+    struct span rest;
+    const size_t place = find(line, from, key, &rest);
+    if (place < line->count)
+        line->count = place + 1;
 }
 
 static uint8_t unescaped(uint8_t byte)

@@ -27,6 +27,8 @@ MUST_USE struct span dovecot_line_word(const struct dovecot_line *line, size_t i
  */
 MUST_USE bool dovecot_line_find(const struct dovecot_line *line, size_t from, const char *key,
                                 struct span *value);
+/* Words behind the first with that key, looked for as above, are no more. */
+void dovecot_line_end_behind(struct dovecot_line *line, size_t from, const char *key);
 /* Without the escapes; bytes NULL when the arena is full. */
 MUST_USE struct span dovecot_unescape(struct span text, struct arena *arena);
 /* Adds a tab, and the text with escapes for what would end a word or a line. */

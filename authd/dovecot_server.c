@@ -47,9 +47,10 @@ struct connection {
     struct task *writer;
     struct list requests;
     uint32_t number;
-    bool has_failed; /* nothing more is to be read */
-    bool is_closing; /* the writer is to end */
-    bool has_shaken; /* VERSION and CPID have come */
+    uint32_t minor_version; /* that the program speaks */
+    bool has_failed;        /* nothing more is to be read */
+    bool is_closing;        /* the writer is to end */
+    bool has_shaken;        /* VERSION and CPID have come */
 };
 
 struct request {
@@ -57,7 +58,6 @@ struct request {
     struct connection *connection;
     struct exchange *exchange;
     uint32_t id;
-    bool takes_final_data; /* final-resp-ok: it may come with OK */
 };
 
 /* ---- making the socket ---- */
@@ -203,10 +203,24 @@ static void append_base64(struct buffer *line, struct span bytes)
     base64_encode(bytes, line);
 }
 
+/* Postfix and Exim, which speak 1.0, tell their clients that the password is wrong whatever else
+ * FAIL says; that it was not to be found out they believe of a connection that ends. Who guesses
+ * too much may well hear the former. */
+static bool is_better_cut(const struct connection *connection, const struct auth_answer *answer)
+{
+    return answer->result == AUTH_TEMPORARY && answer->failure != AUTH_FAILURE_LOCKED &&
+           connection->minor_version == 0;
+}
+
 static void say_failure(struct connection *connection, uint32_t id,
                         const struct auth_answer *answer)
 {
     struct buffer line;
+    if (is_better_cut(connection, answer)) {
+        connection->has_failed = true;
+        (void)shutdown(connection->stream.descriptor, SHUT_RDWR); /* the reader wakes of it */
+        return;
+    }
     buffer_init(&line, NULL, DOVECOT_LINE_MAX_BYTES);
     buffer_append_format(&line, "FAIL\t%u", id);
     if (answer->user.length > 0)
@@ -297,15 +311,31 @@ static struct span text_of(const struct dovecot_line *line, const char *key, str
     return text.bytes ? text : span_empty();
 }
 
-/* AUTH id mechanism key=value ... resp=base64 */
-static void on_auth(struct connection *connection, const struct dovecot_line *line, uint32_t id,
+/* An initial response is there. Programs that speak 1.1, Exim among them, also write an empty one
+ * where the client sent none; and Postfix hands on the "=" that stands for an empty one in SMTP
+ * (RFC 4954 section 4). */
+static bool find_response(const struct connection *connection, const struct dovecot_line *line,
+                          struct span *encoded)
+{
+    if (!dovecot_line_find(line, 3, "resp", encoded) ||
+        (encoded->length == 0 && connection->minor_version < 2))
+        return false;
+    if (span_equals(*encoded, SPAN("=")))
+        *encoded = span_empty();
+    return true;
+}
+
+/* AUTH id mechanism key=value ... resp=base64. What stands behind the response could be the
+ * client's own words, if a program had handed it on unread: nothing of that counts. */
+static void on_auth(struct connection *connection, struct dovecot_line *line, uint32_t id,
                     struct arena *arena)
 {
     struct span encoded = span_empty();
     struct buffer response;
     struct request *request = NULL;
+    dovecot_line_end_behind(line, 3, "resp");
     buffer_init(&response, arena, SECRET_MAX_BYTES);
-    const bool has_response = dovecot_line_find(line, 3, "resp", &encoded);
+    const bool has_response = find_response(connection, line, &encoded);
     if (has_response && base64_decode(encoded, &response) != PARSE_OK) {
         say_malformed(connection, id, "Invalid base64 data in initial response");
         return;
@@ -359,15 +389,23 @@ static void on_cont(struct connection *connection, const struct dovecot_line *li
     }
 }
 
-static void on_line(struct connection *connection, const struct dovecot_line *line)
+/* Another first number is another protocol. */
+static void on_version(struct connection *connection, const struct dovecot_line *line)
+{
+    uint64_t major, minor = 0;
+    connection->has_failed = !number_parse_uint64(dovecot_line_word(line, 1), UINT32_MAX, &major) ||
+                             major != 1 ||
+                             !number_parse_uint64(dovecot_line_word(line, 2), UINT32_MAX, &minor);
+    connection->minor_version = (uint32_t)minor;
+}
+
+static void on_line(struct connection *connection, struct dovecot_line *line)
 {
     const struct span command = line->words[0];
-    uint64_t id = 0, number;
+    uint64_t id = 0;
     struct arena arena;
     if (span_equals(command, SPAN("VERSION"))) {
-        /* Another first number is another protocol. */
-        connection->has_failed =
-            !number_parse_uint64(dovecot_line_word(line, 1), UINT32_MAX, &number) || number != 1;
+        on_version(connection, line);
         return;
     }
     if (span_equals(command, SPAN("CPID"))) {

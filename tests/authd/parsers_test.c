@@ -13,15 +13,18 @@ static void test_lines(void **state)
         enum parse_result result;
         size_t count;
         const char *second, *resp;
+        size_t left; /* of the words, up to resp */
     } rows[] = {
-        {"a request", "AUTH\t1\tPLAIN\tservice=smtp\tresp=AA==\nmore", PARSE_OK, 5, "1", "AA=="},
-        {"an empty response", "CONT\t7\tresp=\n", PARSE_OK, 3, "7", ""},
-        {"a key alone", "AUTH\t1\tX\tresp\n", PARSE_OK, 4, "1", ""},
-        {"a key that begins alike", "AUTH\t1\tresponse=x\n", PARSE_OK, 3, "1", NULL},
-        {"one word", "DONE\n", PARSE_OK, 1, "", NULL},
-        {"nothing", "\n", PARSE_OK, 1, "", NULL},
-        {"empty words", "A\t\t\n", PARSE_OK, 3, "", NULL},
-        {"no end", "AUTH\t1", PARSE_NEED_MORE, 0, NULL, NULL},
+        {"words behind the response", "AUTH\t1\tX\tresp=AA==\tno\tresp=\n", PARSE_OK, 6, "1",
+         "AA==", 4},
+        {"a request", "AUTH\t1\tPLAIN\tservice=smtp\tresp=AA==\nmore", PARSE_OK, 5, "1", "AA==", 5},
+        {"an empty response", "CONT\t7\tresp=\n", PARSE_OK, 3, "7", "", 3},
+        {"a key alone", "AUTH\t1\tX\tresp\n", PARSE_OK, 4, "1", "", 4},
+        {"a key that begins alike", "AUTH\t1\tresponse=x\n", PARSE_OK, 3, "1", NULL, 3},
+        {"one word", "DONE\n", PARSE_OK, 1, "", NULL, 1},
+        {"nothing", "\n", PARSE_OK, 1, "", NULL, 1},
+        {"empty words", "A\t\t\n", PARSE_OK, 3, "", NULL, 3},
+        {"no end", "AUTH\t1", PARSE_NEED_MORE, 0, NULL, NULL, 0},
     };
     struct dovecot_line line;
     size_t consumed;
@@ -43,6 +46,8 @@ static void test_lines(void **state)
         assert_int_equal(dovecot_line_find(&line, 1, "resp", &value), rows[i].resp != NULL);
         if (rows[i].resp)
             assert_span_is(rows[i].name, value, rows[i].resp);
+        dovecot_line_end_behind(&line, 1, "resp");
+        assert_int_equal(line.count, rows[i].left);
     }
     static uint8_t longest[DOVECOT_LINE_MAX_BYTES + 10];
     memset(longest, '\t', sizeof(longest));

@@ -48,13 +48,14 @@ def add_accounts(workspace):
 
 class Peer:
     program = None
+    unpacked = None     # as peers.sh calls it
 
     def __init__(self, directory, address, port=25, users=(), relay_port=None):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         # The cache may lie where their users cannot reach it; a copy has no bits that change users.
         self.root = self.directory / "root"
-        shutil.copytree(peers.PEERS / self.program, self.root, symlinks=True, copy_function=shutil.copyfile)
+        shutil.copytree(peers.PEERS / (self.unpacked or self.program), self.root, symlinks=True, copy_function=shutil.copyfile)
         for path in self.root.rglob("*"):
             if not path.is_symlink():
                 path.chmod(0o755)
@@ -72,7 +73,7 @@ class Peer:
         return sorted({user.split("@")[1] for user in self.users})
 
     def environment(self):
-        libraries = [pathlib.Path("/usr/lib/dovecot"), *self.root.glob("usr/lib/*-linux-gnu"),
+        libraries = [pathlib.Path("/usr/lib/dovecot"), self.root / "usr/lib", *self.root.glob("usr/lib/*-linux-gnu"),
                      *self.root.glob("lib/*-linux-gnu")]
         return {**os.environ, "LD_LIBRARY_PATH": ":".join(str(path) for path in libraries if path.is_dir())}
 
@@ -111,7 +112,23 @@ class Peer:
 
 
 class Exim(Peer):
+    """auth_socket: of a server that speaks Dovecot's protocol and knows Exim's users; only they may relay then."""
     program = "exim"
+    unpacked = "exim-heavy"     # of Debian's two the one that knows Dovecot's protocol
+    mechanisms = ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "XOAUTH2", "OAUTHBEARER"]
+
+    def __init__(self, *arguments, auth_socket=None, **settings):
+        super().__init__(*arguments, **settings)
+        self.auth_socket = auth_socket
+
+    def authenticators(self):
+        return "" if not self.auth_socket else "begin authenticators\n" + "".join(f"""\
+{name.replace("-", "_").lower()}:
+  driver = dovecot
+  public_name = {name}
+  server_socket = {self.auth_socket}
+  server_set_id = $auth1
+""" for name in self.mechanisms)
 
     def start(self):
         spool = self.directory / "spool"
@@ -149,8 +166,8 @@ local_interfaces = {self.address}
 daemon_smtp_ports = {self.port}
 begin acl
 check:
-  accept domains = +ours
-  accept hosts = 127.0.0.0/8
+  {"accept authenticated = *" if self.auth_socket else "accept domains = +ours"}
+  {"" if self.auth_socket else "accept hosts = 127.0.0.0/8"}
   deny
 begin routers
 in:
@@ -176,7 +193,7 @@ out:
   hosts_try_chunking = *
 begin retry
 * * F,1h,2s
-""")
+{self.authenticators()}""")
         (self.directory / "exim.conf").chmod(0o644)
         self.spawn(program, "-C", self.directory / "exim.conf", "-bdf", "-q2s")
 

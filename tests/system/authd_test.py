@@ -158,6 +158,35 @@ def test_nonsense_ends_the_connection(authenticating, lines):
         assert asker.plain("ann", "secret")[0] == "OK"
 
 
+def test_certificates_are_shown_by_the_program_and_not_by_its_client(authenticating):
+    """What stands behind a response could be the client's words."""
+    one = authenticating(auth_mechanisms="external, plain")
+    shown = ["valid-client-cert", "cert_username=ann"]
+    for words, answer in ((shown + ["resp="], ["OK", "1", "user=ann"]), (shown + ["resp=="], ["OK", "1", "user=ann"]),
+                          (["resp="] + shown, ["FAIL"]), (["resp="], ["FAIL"]), (["cert_username=ann", "resp="], ["FAIL"])):
+        with Asker(reached(one)) as asker:
+            asker.send("\t".join(["AUTH", "1", "EXTERNAL", "service=smtp", "rip=192.0.2.7", *words]))
+            assert asker.read()[:len(answer)] == answer, words
+
+
+def test_programs_of_older_versions(authenticating):
+    """As Exim and Postfix are. They send an empty response where the client sent none."""
+    one = authenticating()
+    one.tolerate("auth.database_unavailable")
+    for version, word in ((0, "CONT"), (1, "CONT"), (2, "FAIL")):
+        with Asker(reached(one), version) as asker:
+            asker.begin("PLAIN", b"")
+            assert asker.read()[:2] == [word, "1"]
+            if word == "CONT":
+                asker.go_on(b"\0ann\0secret")
+                assert asker.read() == ["OK", "1", "user=ann"]
+    (one.etc / "passwords").unlink()
+    for version, word in ((0, ""), (1, "FAIL")):     # the oldest do not know what is temporary: an end is
+        with Asker(reached(one), version) as asker:
+            asker.begin("PLAIN", b"\0ann\0secret")
+            assert asker.read()[0] == word
+
+
 # ---- lock-out ----
 
 def test_guessing_locks_the_address_and_not_the_user(authenticating):
@@ -331,23 +360,82 @@ def test_a_real_postfix_lets_our_users_in(authenticating, workspace):
             "mynetworks": "192.0.2.0/24", "smtpd_sasl_auth_enable": "yes", "smtpd_sasl_type": "dovecot",
             "smtpd_sasl_path": reached(one),
             "smtpd_recipient_restrictions": "permit_sasl_authenticated, reject"}) as postfix:
-        for mechanism in ("CRAM-MD5", "PLAIN", "LOGIN"):
+        mechanisms = ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN")
+        for mechanism in mechanisms:
             with smtplib.SMTP(postfix.address, postfix.port, timeout=30) as client:
                 client.ehlo("client.example")
-                assert {"SCRAM-SHA-256", "PLAIN"} <= set(client.esmtp_features["auth"].split())
+                assert set(mechanisms) == set(client.esmtp_features["auth"].split())
                 with pytest.raises(smtplib.SMTPAuthenticationError) as refusal:
                     authenticate(client, mechanism, "ann", "wrong")
                 assert refusal.value.smtp_code == 535
                 authenticate(client, mechanism, "ann", "secret")
                 client.sendmail("ann@client.example", ["you@postfix.test"], f"Subject: {mechanism}\r\n\r\nHello\r\n")
-        wait_until(lambda: len(postfix.messages("you@postfix.test")) == 3, "the mail is there")
-        assert "sasl_method=CRAM-MD5, sasl_username=ann" in postfix.log()
+        wait_until(lambda: len(postfix.messages("you@postfix.test")) == len(mechanisms), "the mail is there")
+        for mechanism in mechanisms:
+            assert f"sasl_method={mechanism}, sasl_username=ann" in postfix.log()
+        one.tolerate("auth.database_unavailable")
+        (one.etc / "passwords").unlink()
+        with smtplib.SMTP(postfix.address, postfix.port, timeout=30) as client:
+            client.ehlo("client.example")
+            with pytest.raises(smtplib.SMTPAuthenticationError) as refusal:
+                authenticate(client, "PLAIN", "ann", "secret")
+            assert refusal.value.smtp_code == 454
 
 
 def authenticate(client, mechanism, user, password):
-    client.user, client.password = user, password
-    client.auth(mechanism, getattr(client, "auth_" + mechanism.lower().replace("-", "_")),
-                initial_response_ok=mechanism == "PLAIN")
+    """Anything that the server says but 235 is an error."""
+    if mechanism.startswith("SCRAM-"):
+        scram = Scram(user, password, mechanism.replace("SCRAM-SHA-", "sha"))
+        code, text = bound(client, mechanism, scram)
+    elif mechanism in ("OAUTHBEARER", "XOAUTH2"):
+        first = f"user={user}" if mechanism == "XOAUTH2" else f"n,a={user},"
+        code, text = client.docmd("AUTH", f"{mechanism} " + encode(f"{first}\1auth=Bearer {password}\1\1".encode()))
+        if code == 334:     # it says why not
+            assert json.loads(base64.b64decode(text))["status"] in ("invalid_token", "401")
+            code, text = client.docmd(encode(b"\1"))
+    else:
+        client.user, client.password = user, password
+        client.auth(mechanism, getattr(client, "auth_" + mechanism.lower().replace("-", "_")),
+                    initial_response_ok=mechanism == "PLAIN")
+        return
+    if code != 235:
+        raise smtplib.SMTPAuthenticationError(code, text)
+
+
+@pytest.mark.own_machine
+@pytest.mark.skipif(not more_peers.have("exim-heavy"), reason="no Exim")
+def test_a_real_exim_lets_our_users_in(authenticating, workspace, tmp_path):
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps({"keys": [{"kty": "oct", "kid": "1", "k": encode_url(SECRET)}]}))
+    token, expired = (jwt({"email": "ann", "exp": int(time.time()) + left_s}, SECRET) for left_s in (600, -600))
+    one = authenticating(auth_socket_mode="0666", auth_mechanisms=f"xoauth2, oauthbearer, {MECHANISMS}",
+                         auth_oauth2_keys=keys, auth_oauth2_username_claims="email")
+    with more_peers.Exim(workspace / "exim-auth", "127.0.0.1", free_port(), users=["you@exim.test"],
+                         auth_socket=reached(one)) as exim:
+        for mechanism in exim.mechanisms:
+            with smtplib.SMTP(exim.address, exim.port, timeout=30) as client:
+                client.ehlo("client.example")
+                assert set(exim.mechanisms) == set(client.esmtp_features["auth"].split())
+                is_token = mechanism in ("XOAUTH2", "OAUTHBEARER")
+                with pytest.raises(smtplib.SMTPAuthenticationError) as refusal:
+                    authenticate(client, mechanism, "ann", expired if is_token else "wrong")
+                assert refusal.value.smtp_code == 535
+                assert client.mail("ann@client.example")[0] == 250
+                assert client.rcpt("you@exim.test")[0] == 550
+                client.rset()
+                authenticate(client, mechanism, "ann", token if is_token else "secret")
+                client.sendmail("ann@client.example", ["you@exim.test"], f"Subject: {mechanism}\r\n\r\nHello\r\n")
+        wait_until(lambda: len(exim.messages("you@exim.test")) == len(exim.mechanisms), f"the mail is there{exim.log()}")
+        for mechanism in exim.mechanisms:
+            assert f"A={mechanism.replace('-', '_').lower()}:ann " in exim.log()
+        # While the passwords cannot be read nobody is told that his is wrong.
+        one.tolerate("auth.database_unavailable")
+        (one.etc / "passwords").unlink()
+        with smtplib.SMTP(exim.address, exim.port, timeout=30) as client:
+            client.ehlo("client.example")
+            with pytest.raises(smtplib.SMTPAuthenticationError) as refusal:
+                authenticate(client, "PLAIN", "ann", "secret")
+            assert refusal.value.smtp_code == 435
 
 
 @pytest.mark.own_machine
@@ -530,14 +618,14 @@ def test_slow_web_servers_of_others_keep_nobody_out(authenticating, workspace, t
 # ---- bound to a connection ----
 
 def bound(client, mechanism, scram):
-    """AUTH over SMTP; the final reply."""
+    """AUTH over SMTP; the final reply's code and text."""
     code, text = client.docmd("AUTH", f"{mechanism} {encode(scram.first())}")
     if code == 334:
         code, text = client.docmd(encode(scram.final(base64.b64decode(text))))
     if code == 334:
         assert scram.is_proved(base64.b64decode(text))
         code, text = client.docmd("")
-    return code
+    return code, text
 
 
 def test_scram_bound_to_the_connection(submission):
@@ -550,7 +638,7 @@ def test_scram_bound_to_the_connection(submission):
             client.starttls(context=context)
             client.ehlo()
             assert client.esmtp_features["auth"].split()[0] == "SCRAM-SHA-256-PLUS"
-            return bound(client, mechanism, Scram("bob", "secret", "sha256", header, binding_of(client.sock)))
+            return bound(client, mechanism, Scram("bob", "secret", "sha256", header, binding_of(client.sock)))[0]
 
     def end_point(sock):
         return hashlib.sha256(sock.getpeercert(True)).digest()

@@ -27,8 +27,8 @@ def needs(name):
 def server(request, workspace):
     """One of them, which takes mail for its own users and sends all other to our port."""
     name = request.param
-    needs(name)
     kind, address = SERVERS[name]
+    needs(kind.unpacked or name)
     with kind(workspace / name, address, users=[f"friend@{name}.test", f"other@{name}.test"],
               relay_port=free_port()) as one:
         yield one

@@ -1,6 +1,6 @@
 #!/bin/sh
 # tests/system/peers.sh NAME... - make sure that other people's servers are there to test against:
-# "postfix", "unbound", "nsd", "exim", "opensmtpd", "dovecot", "aiosmtpd", "mailman", "fail2ban", "postgresql",
+# "postfix", "unbound", "nsd", "exim-heavy", "opensmtpd", "dovecot", "aiosmtpd", "mailman", "fail2ban", "postgresql",
 # "mariadb" and "slapd" of Debian; and "libetpan", whose -dev package wants another libcurl than ours.
 # They are downloaded and unpacked in a cache outside the tree ($POSTHOUSE_PEERS, or posthouse-peers in the user's cache
 # directory) and never installed: no service starts, no user is made, /etc is not touched. Prints
@@ -15,7 +15,7 @@ packages_of() {
     postfix) echo postfix libicu72 libnsl2 libsasl2-2 libtirpc3 libdb5.3 libssl3 ;;
     unbound) echo unbound libevent-2.1-7 libnghttp2-14 libprotobuf-c1 libpython3.11 libexpat1 libssl3 libsystemd0 ;;
     nsd) echo nsd ldnsutils libldns3 libpcap0.8 libevent-2.1-7 libfstrm0 libprotobuf-c1 libssl3 libsystemd0 ;;
-    exim) echo exim4-daemon-light exim4-base libidn12 libgnutls-dane0 libgnutls30 libunbound8 libnsl2 libtirpc3 libdb5.3 libevent-2.1-7 libnghttp2-14 libprotobuf-c1 ;;
+    exim-heavy) echo exim4-daemon-heavy exim4-base libidn12 libgnutls-dane0 libgnutls30 libunbound8 libnsl2 libtirpc3 libdb5.3 libevent-2.1-7 libnghttp2-14 libprotobuf-c1 libspf2-2 libldap-2.5-0 libmariadb3 libpcre2-8-0 libperl5.36 libpq5 libsasl2-2 libsqlite3-0 ;;
     opensmtpd) echo opensmtpd libdb5.3 libevent-2.1-7 libssl3 ;;
     dovecot) echo dovecot-core dovecot-lmtpd libapparmor1 libexttextcat-2.0-0 libicu72 liblua5.4-0 libsodium23 libstemmer0d libtirpc3 libunwind8 libwrap0 libssl3 ;;
     aiosmtpd) echo python3-aiosmtpd python3-public python3-attr ;;
