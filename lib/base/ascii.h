@@ -55,6 +55,8 @@ static inline int ascii_hex_value(uint8_t byte)
 
 /* Lower-cases length bytes in place; bytes above 127 stay. */
 void ascii_lower_in_place(uint8_t *bytes, size_t length);
+/* How many bytes at the start are visible characters and spaces. */
+MUST_USE size_t ascii_print_length(struct span span);
 /* No byte above 127. */
 MUST_USE bool ascii_is_all_ascii(struct span span);
 

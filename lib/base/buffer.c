@@ -7,7 +7,7 @@
 
 #include "base/number.h"
 
-enum { BUFFER_FIRST_BYTES = 256 };
+enum { BUFFER_FIRST_BYTES = 256, DECIMAL_DIGITS_MAX = 20 /* of 2^64 */ };
 
 void buffer_init(struct buffer *buffer, struct arena *arena, size_t limit_bytes)
 {
@@ -79,30 +79,6 @@ void buffer_extend(struct buffer *buffer, size_t count)
     buffer->length += count;
 }
 
-void buffer_append(struct buffer *buffer, const void *bytes, size_t length)
-{
-    uint8_t *room;
-    if (length == 0 || !(room = buffer_reserve(buffer, length)))
-        return;
-    memcpy(room, bytes, length);
-    buffer->length += length;
-}
-
-void buffer_append_span(struct buffer *buffer, struct span span)
-{
-    buffer_append(buffer, span.bytes, span.length);
-}
-
-void buffer_append_string(struct buffer *buffer, const char *string)
-{
-    buffer_append(buffer, string, strlen(string));
-}
-
-void buffer_append_byte(struct buffer *buffer, uint8_t byte)
-{
-    buffer_append(buffer, &byte, 1);
-}
-
 void buffer_append_uint16(struct buffer *buffer, uint16_t value)
 {
     uint8_t bytes[2];
@@ -122,6 +98,21 @@ void buffer_append_uint64(struct buffer *buffer, uint64_t value)
     uint8_t bytes[8];
     number_put_uint64(bytes, value);
     buffer_append(buffer, bytes, sizeof(bytes));
+}
+
+void buffer_append_decimal(struct buffer *buffer, uint64_t value, unsigned digits)
+{
+    uint8_t text[DECIMAL_DIGITS_MAX];
+    size_t begin = sizeof(text);
+    if (digits > DECIMAL_DIGITS_MAX)
+        digits = DECIMAL_DIGITS_MAX;
+    do {
+        text[--begin] = (uint8_t)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    while (sizeof(text) - begin < digits)
+        text[--begin] = '0';
+    buffer_append(buffer, text + begin, sizeof(text) - begin);
 }
 
 void buffer_append_format(struct buffer *buffer, const char *format, ...)

@@ -34,17 +34,45 @@ static inline struct span buffer_span(const struct buffer *buffer)
     return span_of(buffer->length ? buffer->bytes : (const uint8_t *)"", buffer->length);
 }
 
-void buffer_append(struct buffer *buffer, const void *bytes, size_t length);
-void buffer_append_span(struct buffer *buffer, struct span span);
-void buffer_append_string(struct buffer *buffer, const char *string);
-void buffer_append_byte(struct buffer *buffer, uint8_t byte);
-void buffer_append_uint16(struct buffer *buffer, uint16_t value); /* big-endian */
-void buffer_append_uint32(struct buffer *buffer, uint32_t value);
-void buffer_append_uint64(struct buffer *buffer, uint64_t value);
-void buffer_append_format(struct buffer *buffer, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Room for count more bytes, or NULL with the failure set; buffer_extend() says how many of them
  * were filled. */
 MUST_USE uint8_t *buffer_reserve(struct buffer *buffer, size_t count);
+
+/* In line with what follows: what a daemon does most is to append a few bytes for which there is
+ * room. */
+static inline void buffer_append(struct buffer *buffer, const void *bytes, size_t length)
+{
+    if (length == 0)
+        return;
+    const bool has_room = length <= buffer->allocated - buffer->length && !buffer->has_failed;
+    uint8_t *room = has_room ? buffer->bytes + buffer->length : buffer_reserve(buffer, length);
+    if (!room)
+        return;
+    memcpy(room, bytes, length);
+    buffer->length += length;
+}
+
+static inline void buffer_append_span(struct buffer *buffer, struct span span)
+{
+    buffer_append(buffer, span.bytes, span.length);
+}
+
+static inline void buffer_append_string(struct buffer *buffer, const char *string)
+{
+    buffer_append(buffer, string, strlen(string));
+}
+
+static inline void buffer_append_byte(struct buffer *buffer, uint8_t byte)
+{
+    buffer_append(buffer, &byte, 1);
+}
+
+void buffer_append_uint16(struct buffer *buffer, uint16_t value); /* big-endian */
+void buffer_append_uint32(struct buffer *buffer, uint32_t value);
+void buffer_append_uint64(struct buffer *buffer, uint64_t value);
+/* As printf's %0*llu would, at a small part of its price; digits: at least so many. */
+void buffer_append_decimal(struct buffer *buffer, uint64_t value, unsigned digits);
+void buffer_append_format(struct buffer *buffer, const char *format, ...) PRINTF_LIKE(2, 3);
 void buffer_extend(struct buffer *buffer, size_t count);
 /* Drops bytes at the front. */
 void buffer_consume(struct buffer *buffer, size_t count);

@@ -43,6 +43,15 @@ bool enhanced_status_parse(struct span text, struct enhanced_status *status, siz
     return true;
 }
 
+void enhanced_status_put(struct buffer *out, struct enhanced_status status)
+{
+    buffer_append_decimal(out, status.class, 1);
+    buffer_append_byte(out, '.');
+    buffer_append_decimal(out, status.subject, 1);
+    buffer_append_byte(out, '.');
+    buffer_append_decimal(out, status.detail, 1);
+}
+
 struct outcome outcome_from_text(enum outcome_kind kind, struct span text)
 {
     const uint16_t reply_code = kind == OUTCOME_OK ? 250 : kind == OUTCOME_TEMPORARY ? 450 : 550;

@@ -4,7 +4,7 @@
 #ifndef BASE_OUTCOME_H
 #define BASE_OUTCOME_H
 
-#include "base/span.h"
+#include "base/buffer.h"
 
 enum outcome_kind { OUTCOME_OK, OUTCOME_TEMPORARY, OUTCOME_PERMANENT };
 
@@ -58,6 +58,9 @@ static inline bool outcome_is_ok(const struct outcome *outcome)
  * Fills *status and *consumed_bytes; false leaves both. */
 MUST_USE bool enhanced_status_parse(struct span text, struct enhanced_status *status,
                                     size_t *consumed_bytes);
+
+/* Appends "d.d.d". */
+void enhanced_status_put(struct buffer *out, struct enhanced_status status);
 
 /* The next hop of the transports error:, retry: and discard: as an outcome: a text, perhaps with an
  * enhanced status code in front, of which subject and detail count. The reason points into it. */

@@ -11,6 +11,8 @@ static struct span next_batch(struct span records)
     struct span rest = records;
     struct log_record record;
     size_t length = 0;
+    if (records.length <= IPC_RECORDS_MAX)
+        return records;
     while (log_record_next(&rest, &record) == PARSE_OK &&
            records.length - rest.length <= IPC_RECORDS_MAX)
         length = records.length - rest.length;

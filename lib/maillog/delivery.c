@@ -13,14 +13,15 @@ void maillog_put_delay(struct buffer *line, uint64_t delay_us, unsigned digits)
     while (unit_us < SECOND_US && capped_us >= unit_us * SIGNIFICANT_RANGE)
         unit_us *= BASE;
     const uint64_t rounded_us = (capped_us + unit_us / 2) / unit_us * unit_us;
-    buffer_append_format(line, "%llu", (unsigned long long)(rounded_us / SECOND_US));
+    buffer_append_decimal(line, rounded_us / SECOND_US, 1);
     unsigned fraction = (unsigned)(rounded_us % SECOND_US);
-    int width = SECOND_DIGITS;
+    unsigned width = SECOND_DIGITS;
     if (fraction == 0)
         return;
     for (; fraction % BASE == 0; width--)
         fraction /= BASE;
-    buffer_append_format(line, ".%0*u", width, fraction);
+    buffer_append_byte(line, '.');
+    buffer_append_decimal(line, fraction, width);
 }
 
 void maillog_delivery(struct maillog *log, struct span queue_id,
@@ -55,8 +56,11 @@ void maillog_delivery(struct maillog *log, struct span queue_id,
         buffer_append_string(line, i == 0 ? ", delays=" : "/");
         maillog_put_delay(line, parts_us[i], log->delay_digits);
     }
-    buffer_append_format(line, ", dsn=%u.%u.%u, status=%s (", (unsigned)delivery->dsn.class,
-                         (unsigned)delivery->dsn.subject, (unsigned)delivery->dsn.detail, status);
+    buffer_append_string(line, ", dsn=");
+    enhanced_status_put(line, delivery->dsn);
+    buffer_append_string(line, ", status=");
+    buffer_append_string(line, status);
+    buffer_append_string(line, " (");
     buffer_append_span(line, delivery->text);
     buffer_append_byte(line, ')');
     maillog_end(log);

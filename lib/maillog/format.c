@@ -59,7 +59,9 @@ static const char *time_text(struct log_formatter *formatter, uint64_t time_us)
 static void put_tag(const struct log_source *source, struct buffer *out)
 {
     buffer_append_span(out, source->tag);
-    buffer_append_format(out, "[%u]: ", (unsigned)source->process_id);
+    buffer_append_byte(out, '[');
+    buffer_append_decimal(out, source->process_id, 1);
+    buffer_append_string(out, "]: ");
 }
 
 /* RFC 8259 section 7; the text has neither control characters nor anything but UTF-8 in it. */
@@ -126,11 +128,17 @@ void log_format_line(struct log_formatter *formatter, const struct log_source *s
         put_json(formatter, source, record, out);
         return;
     }
-    if (formatter->format == LOG_FORMAT_SYSLOG)
-        buffer_append_format(out, "<%u>%s ", formatter->facility * 8 + severities[record->level],
-                             time_text(formatter, record->time_us));
-    else
-        buffer_append_format(out, "%s %s ", time_text(formatter, record->time_us), formatter->host);
+    if (formatter->format == LOG_FORMAT_SYSLOG) {
+        buffer_append_byte(out, '<');
+        buffer_append_decimal(out, formatter->facility * 8 + severities[record->level], 1);
+        buffer_append_byte(out, '>');
+    }
+    buffer_append_string(out, time_text(formatter, record->time_us));
+    buffer_append_byte(out, ' ');
+    if (formatter->format == LOG_FORMAT_TEXT) {
+        buffer_append_string(out, formatter->host);
+        buffer_append_byte(out, ' ');
+    }
     put_tag(source, out);
     buffer_append_span(out, record->text);
     buffer_append_byte(out, '\n');

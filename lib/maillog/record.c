@@ -1,6 +1,7 @@
 /* maillog/record - see record.h. */
 #include "maillog/record.h"
 
+#include "base/ascii.h"
 #include "base/number.h"
 #include "base/utf8.h"
 
@@ -24,7 +25,10 @@ static size_t loggable_length(struct span rest)
 
 void log_text_clean(uint8_t *bytes, size_t length)
 {
-    for (size_t i = 0; i < length;) {
+    for (size_t i = 0;;) {
+        i += ascii_print_length(span_of(bytes + i, length - i));
+        if (i == length)
+            return;
         const size_t good = loggable_length(span_of(bytes + i, length - i));
         if (good == 0)
             bytes[i] = '?';
@@ -34,13 +38,15 @@ void log_text_clean(uint8_t *bytes, size_t length)
 
 static bool is_clean(struct span text)
 {
-    while (text.length > 0) {
+    for (;;) {
+        text = span_after(text, ascii_print_length(text));
+        if (text.length == 0)
+            return true;
         const size_t good = loggable_length(text);
         if (good == 0)
             return false;
         text = span_after(text, good);
     }
-    return true;
 }
 
 size_t log_record_begin(struct buffer *out, enum log_level level, uint64_t time_us)

@@ -8,10 +8,12 @@ static void append_line(struct buffer *output, uint16_t code, const struct enhan
                         struct span line, bool is_last)
 {
     const size_t start = output->length;
-    buffer_append_format(output, "%03u%c", (unsigned)code, is_last ? ' ' : '-');
-    if (status)
-        buffer_append_format(output, "%u.%u.%u ", (unsigned)status->class,
-                             (unsigned)status->subject, (unsigned)status->detail);
+    buffer_append_decimal(output, code, 3);
+    buffer_append_byte(output, is_last ? ' ' : '-');
+    if (status) {
+        enhanced_status_put(output, *status);
+        buffer_append_byte(output, ' ');
+    }
     if (!buffer_ok(output))
         return;
     const size_t room = SMTP_REPLY_LINE_MAX_BYTES - 2 - (output->length - start);

@@ -169,6 +169,11 @@ void session_reply(struct smtpsession *session, uint16_t code, uint16_t subject,
 {
     char text[REPLY_TEXT_BYTES];
     va_list arguments;
+    const struct enhanced_status status = {(uint16_t)(code / 100), subject, detail};
+    if (!strchr(format, '%')) { /* "Ok", for the most part */
+        append_reply(session, code, &status, span_from_string(format));
+        return;
+    }
     va_start(arguments, format);
     int length = vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
@@ -176,7 +181,6 @@ void session_reply(struct smtpsession *session, uint16_t code, uint16_t subject,
         length = 0;
     if ((size_t)length >= sizeof(text))
         length = (int)sizeof(text) - 1;
-    const struct enhanced_status status = {(uint16_t)(code / 100), subject, detail};
     append_reply(session, code, &status, span_of(text, (size_t)length));
 }
 

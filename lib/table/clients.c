@@ -308,9 +308,10 @@ bool client_list_has(const struct client_list *list, struct span name,
                      const struct ip_address *address)
 {
     char text[IP_ADDRESS_TEXT_MAX_BYTES];
+    if (!list || !list->first)
+        return false;
     const struct span address_text = ip_address_format(address, text);
-    for (const struct pattern *pattern = list ? list->first : NULL; pattern;
-         pattern = pattern->next) {
+    for (const struct pattern *pattern = list->first; pattern; pattern = pattern->next) {
         bool matches = false;
         switch (pattern->kind) {
         case PATTERN_HOST:

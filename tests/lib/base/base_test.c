@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "base/ascii.h"
 #include "base/base64.h"
 #include "base/buffer.h"
 #include "base/list.h"
@@ -86,6 +87,55 @@ static void test_buffer_limit_is_sticky(void **state)
     buffer_append_format(&buffer, "%0500d", 5);
     assert_int_equal(buffer_span(&buffer).length, 500);
     buffer_release(&buffer);
+}
+
+static void test_decimals(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t value;
+        unsigned digits;
+        const char *expected;
+    } rows[] = {
+        {0, 0, "0"},
+        {0, 1, "0"},
+        {7, 3, "007"},
+        {10, 1, "10"},
+        {1234, 2, "1234"},
+        {UINT64_MAX, 1, "18446744073709551615"},
+        {5, 99, "00000000000000000005"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct buffer buffer;
+        buffer_init(&buffer, NULL, 64);
+        buffer_append_decimal(&buffer, rows[i].value, rows[i].digits);
+        assert_span_is(rows[i].expected, buffer_span(&buffer), rows[i].expected);
+        buffer_release(&buffer);
+    }
+    struct buffer small;
+    buffer_init(&small, NULL, 2);
+    buffer_append_decimal(&small, 123, 1);
+    assert_false(buffer_ok(&small));
+    buffer_release(&small);
+}
+
+/* Each byte at each place of texts around the eight that are looked at together. */
+static void test_print_length(void **state)
+{
+    (void)state;
+    uint8_t text[27];
+    for (size_t length = 0; length <= sizeof(text); length++) {
+        memset(text, '~', sizeof(text));
+        assert_int_equal(ascii_print_length(span_of(text, length)), length);
+        for (size_t at = 0; at < length; at++)
+            for (unsigned byte = 0; byte < 256; byte++) {
+                memset(text, at % 2 ? ' ' : '~', sizeof(text));
+                text[at] = (uint8_t)byte;
+                const bool is_print = byte >= 0x20 && byte < 0x7f;
+                if (ascii_print_length(span_of(text, length)) != (is_print ? length : at))
+                    fail_msg("byte 0x%02x at %zu of %zu", byte, at, length);
+            }
+    }
 }
 
 /* The next hop of error:, retry: and discard:. */
@@ -316,6 +366,11 @@ static void test_enhanced_status(void **state)
             consumed != rows[i].consumed)
             fail_msg("enhanced status \"%s\"", rows[i].text);
     }
+    struct buffer text;
+    buffer_init(&text, NULL, 64);
+    enhanced_status_put(&text, (struct enhanced_status){4, 30, 999});
+    assert_span_is("put", buffer_span(&text), "4.30.999");
+    buffer_release(&text);
 }
 
 int main(void)
@@ -325,6 +380,8 @@ int main(void)
         cmocka_unit_test(test_span_words),
         cmocka_unit_test(test_arena_cap),
         cmocka_unit_test(test_buffer_limit_is_sticky),
+        cmocka_unit_test(test_decimals),
+        cmocka_unit_test(test_print_length),
         cmocka_unit_test(test_outcome_from_text),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_base64),
