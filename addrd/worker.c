@@ -3,23 +3,21 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "ipc/channel.h"
 #include "system/file.h"
-#include "system/note.h"
 #include "system/loop.h"
+#include "system/note.h"
+#include "system/watchdog.h"
 
 enum {
     WORKER_DESCRIPTOR_LIMIT = 256,
-    WORKER_GRACE_MS = 1000, /* beyond the limit: the dispatcher gives up first and knows why */
     WORKER_VALUE_MAX_BYTES = 57344, /* IPC_RECORDS_MAX */
     WORKER_REASON_MAX_BYTES = 2048, /* IPC_REASON_MAX */
     WORKER_NOTES_MAX_BYTES = 1500
@@ -27,66 +25,6 @@ enum {
 
 /* What a worker promises, and the nursery too, since a child's filter only adds to its parent's. */
 #define WORKER_PROMISES (SANDBOX_RECEIVE_FDS | SANDBOX_READ_FILES | SANDBOX_NSS | SANDBOX_THREADS)
-
-/* ---- the limit on a look-up ---- */
-
-/* A thread that ends the process when one look-up has taken too long. */
-struct watchdog {
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    int64_t limit_ms;
-    int64_t deadline_ms; /* CLOCK_NEVER: nothing is being looked up */
-    bool is_waiting_for_work;
-};
-
-static void wait_until(struct watchdog *watchdog, int64_t deadline_ms)
-{
-    const struct timespec until = {.tv_sec = (time_t)(deadline_ms / 1000),
-                                   .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
-    (void)pthread_cond_timedwait(&watchdog->changed, &watchdog->mutex, &until); /* or earlier */
-}
-
-static void *watch(void *argument)
-{
-    struct watchdog *watchdog = argument;
-
-    (void)pthread_mutex_lock(&watchdog->mutex);
-    for (;;) {
-        while (watchdog->deadline_ms == CLOCK_NEVER) {
-            watchdog->is_waiting_for_work = true;
-            (void)pthread_cond_wait(&watchdog->changed, &watchdog->mutex);
-        }
-        watchdog->is_waiting_for_work = false;
-        if (clock_monotonic_ms() >= watchdog->deadline_ms)
-            _exit(EXIT_FAILURE);
-        wait_until(watchdog, watchdog->deadline_ms);
-    }
-    return NULL;
-}
-
-static bool watchdog_start(struct watchdog *watchdog, int64_t limit_ms)
-{
-    pthread_condattr_t attributes;
-    pthread_t thread;
-
-    *watchdog = (struct watchdog){.limit_ms = limit_ms, .deadline_ms = CLOCK_NEVER};
-    return pthread_mutex_init(&watchdog->mutex, NULL) == 0 &&
-           pthread_condattr_init(&attributes) == 0 &&
-           pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
-           pthread_cond_init(&watchdog->changed, &attributes) == 0 &&
-           pthread_create(&thread, NULL, watch, watchdog) == 0;
-}
-
-static void watchdog_set(struct watchdog *watchdog, bool is_working)
-{
-    (void)pthread_mutex_lock(&watchdog->mutex);
-    watchdog->deadline_ms =
-        is_working ? clock_deadline_after(watchdog->limit_ms + WORKER_GRACE_MS) : CLOCK_NEVER;
-    /* In the middle of an earlier wait it looks at the new deadline when that is over. */
-    if (is_working && watchdog->is_waiting_for_work)
-        (void)pthread_cond_signal(&watchdog->changed);
-    (void)pthread_mutex_unlock(&watchdog->mutex);
-}
 
 /* ---- a worker ---- */
 

@@ -25,7 +25,6 @@ authd_parts = \
 	authd/server.c authd/server.h \
 	authd/token.c authd/token.h \
 	authd/verdict.c authd/verdict.h \
-	authd/watchdog.c authd/watchdog.h \
 	authd/worker.c authd/worker.h
 daemon_PROGRAMS += authd/authd
 authd_authd_SOURCES = authd/main.c $(authd_parts)

@@ -6,8 +6,8 @@
 #include "conf/authd.h"
 #include "ipc/channel.h"
 #include "relay_cache.h"
+#include "system/watchdog.h"
 #include "table/list.h"
-#include "watchdog.h"
 
 struct relay_server {
     const struct conf_authd *settings;

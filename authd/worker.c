@@ -14,7 +14,7 @@
 #include "system/file.h"
 #include "system/loop.h"
 #include "system/note.h"
-#include "watchdog.h"
+#include "system/watchdog.h"
 
 enum { DESCRIPTOR_LIMIT = 256, ANSWER_ARENA_BYTES = 1 << 20, LOAD_ARENA_BYTES = 65536 };
 

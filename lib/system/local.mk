@@ -13,4 +13,5 @@ lib_libposthouse_a_SOURCES += \
 	lib/system/stream.c lib/system/stream.h \
 	lib/system/task.c lib/system/task.h \
 	lib/system/task_stack.c lib/system/task_stack.h \
-	lib/system/watch.c lib/system/watch.h
+	lib/system/watch.c lib/system/watch.h \
+	lib/system/watchdog.c lib/system/watchdog.h

@@ -16,4 +16,8 @@ check_PROGRAMS += tests/lib/system/note_test
 TESTS += tests/lib/system/note_test
 tests_lib_system_note_test_SOURCES = tests/lib/system/note_test.c tests/test.h
 tests_lib_system_note_test_LDADD = $(test_libs)
+check_PROGRAMS += tests/lib/system/watchdog_test
+TESTS += tests/lib/system/watchdog_test
+tests_lib_system_watchdog_test_SOURCES = tests/lib/system/watchdog_test.c tests/test.h
+tests_lib_system_watchdog_test_LDADD = $(test_libs)
 endif

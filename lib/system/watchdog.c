@@ -1,11 +1,11 @@
-/* authd/watchdog - see watchdog.h. */
-#include "watchdog.h"
+/* system/watchdog - see watchdog.h. */
+#include "system/watchdog.h"
 
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { GRACE_MS = 1000 }; /* beyond the limit: the dispatcher gives up first and knows why */
+enum { GRACE_MS = 1000 }; /* beyond the limit: whoever waits gives up first and knows why */
 
 static void wait_until(struct watchdog *watchdog, int64_t deadline_ms)
 {
