@@ -12,7 +12,7 @@
 
 enum {
     SERVER_NAME_MAX_BYTES = 256,
-    KEYS_PATIENCE_MS = 2000 /* how long a connection waits for keyd's first answer */
+    KEYS_PATIENCE_MS = 2000 /* how long the first connections wait for keyd's first answer */
 };
 
 /* ---- what holds for all ---- */
@@ -321,9 +321,10 @@ static enum stream_result shake_hands(struct tls_client *client, struct stream *
                                       struct tls_handshake *handshake)
 {
     struct tls_keys_handshake signer;
+    if (client->keys_patience_end_ms == 0)
+        client->keys_patience_end_ms = clock_deadline_after(KEYS_PATIENCE_MS);
     if (!client->keys ||
-        tls_keys_await_status(client->keys, clock_deadline_after(KEYS_PATIENCE_MS)) !=
-            TLS_KEY_STATUS_FOUND)
+        tls_keys_await_status(client->keys, client->keys_patience_end_ms) != TLS_KEY_STATUS_FOUND)
         return tls_stream_handshake(stream, handshake);
     tls_keys_handshake_begin(&signer, client->keys, handshake->ssl);
     handshake->waiter = &signer.waiter;

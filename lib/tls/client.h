@@ -33,6 +33,7 @@ struct tls_client {
     SSL_CTX *context;
     X509_STORE *web;       /* NULL: not needed */
     struct tls_keys *keys; /* NULL: there are no certificates of our own to show; the owner's */
+    int64_t keys_patience_end_ms; /* where no keyd has answered; 0: nobody has waited yet */
     struct tls_settings settings;
     struct tls_sessions sessions;
     struct tls_dane_digests dane_digests;

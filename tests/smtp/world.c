@@ -20,6 +20,7 @@
 #include "system/file.h"
 #include "system/stream.h"
 #include "system/task.h"
+#include "tls/scheme.h"
 #include "tls/stream.h"
 
 enum { PATIENCE_MS = 20000, ARENA_BYTES = 64 << 20, SERVER_PATIENCE_MS = 10000 };
@@ -448,6 +449,26 @@ static void on_stsd_closed(struct ipc_channel *channel, const char *reason, void
     ipc_channel_destroy(&world->stsd);
 }
 
+/* ---- keyd ---- */
+
+/* The client has no certificate. */
+static void on_key_question(struct ipc_channel *channel, const struct ipc_delivery *delivery,
+                            void *context)
+{
+    const struct ipc_key_certificates_reply reply = {.status = TLS_KEY_STATUS_ABSENT,
+                                                     .chains = span_empty()};
+    (void)context;
+    (void)ipc_channel_reply(channel, delivery->id, IPC_KEY_CERTIFICATES_REPLY, &reply);
+}
+
+static void on_keyd_closed(struct ipc_channel *channel, const char *reason, void *context)
+{
+    struct world *world = context;
+    (void)channel;
+    (void)reason;
+    ipc_channel_destroy(&world->keyd);
+}
+
 /* ---- qmgr ---- */
 
 static struct span keep(struct world *world, struct span text)
@@ -518,6 +539,9 @@ static const struct ipc_channel_handlers addrd_handlers = {on_find, on_addrd_clo
 static const struct ipc_permission stsd_permissions[] = {{IPC_STS_QUERY, ANY_ROLE}, {0, 0}};
 static const struct ipc_channel_handlers stsd_handlers = {on_sts_query, on_stsd_closed,
                                                           stsd_permissions};
+static const struct ipc_permission keyd_permissions[] = {{IPC_KEY_CERTIFICATES, ANY_ROLE}, {0, 0}};
+static const struct ipc_channel_handlers keyd_handlers = {on_key_question, on_keyd_closed,
+                                                          keyd_permissions};
 static const struct ipc_channel_handlers qmgr_handlers = {on_agent_message, on_agent_closed,
                                                           qmgr_permissions};
 
@@ -570,7 +594,9 @@ static bool start(struct world *world, const char *program, enum ipc_role role,
         ipc_channel_create(world->loop, addrd_end, IPC_ROLE_SMTP, &addrd_handlers, world);
     const int stsd_end = daemon_give_peer(&world->smtp, IPC_ROLE_STSD, "stsd", false);
     world->stsd = ipc_channel_create(world->loop, stsd_end, IPC_ROLE_SMTP, &stsd_handlers, world);
-    return world->dnsd && world->addrd && world->stsd;
+    const int keyd_end = daemon_give_peer(&world->smtp, IPC_ROLE_KEYD, "keyd", false);
+    world->keyd = ipc_channel_create(world->loop, keyd_end, IPC_ROLE_SMTP, &keyd_handlers, world);
+    return world->dnsd && world->addrd && world->stsd && world->keyd;
 }
 
 bool world_start(struct world *world, const char *settings)
@@ -593,6 +619,8 @@ void world_stop(struct world *world)
         ipc_channel_destroy(&world->addrd);
     if (world->stsd)
         ipc_channel_destroy(&world->stsd);
+    if (world->keyd)
+        ipc_channel_destroy(&world->keyd);
     if (!daemon_stop(&world->smtp))
         (void)fprintf(stderr, "smtp did not end well\n");
     for (size_t i = 0; i < WORLD_SERVERS; i++) {

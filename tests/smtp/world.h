@@ -1,5 +1,5 @@
-/* tests/smtp/world - everything around smtp, in one test process: master, qmgr, dnsd, stsd, and
- * mail servers at addresses of loopback that do what a script says.
+/* tests/smtp/world - everything around smtp, in one test process: master, qmgr, dnsd, stsd, keyd
+ * and mail servers at addresses of loopback that do what a script says.
  *
  * A script is lines; each connection to a server runs the next of its scripts (the last again):
  *   S text     send a line            s text    the same, one byte at a time
@@ -47,6 +47,7 @@ struct world {
     struct ipc_channel *dnsd;
     struct ipc_channel *addrd;
     struct ipc_channel *stsd;
+    struct ipc_channel *keyd;
     const char *policies; /* what addrd has in the tables of agents: lines "key value", or NULL */
     struct world_server servers[WORLD_SERVERS]; /* hN.test, 127.0.1.N */
     const char *mx; /* what dnsd says: "10 h0 20 h1", "none", "nxdomain", "temporary", "null" */
