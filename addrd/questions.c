@@ -8,6 +8,7 @@
 #include "rewriter.h"
 #include "search.h"
 #include "system/task.h"
+#include "table/names.h"
 
 enum {
     ROUTES_MAX_BYTES = 57344,         /* IPC_RECORDS_MAX */
@@ -34,6 +35,7 @@ struct question {
         struct ipc_addr_expand expand;
         struct ipc_addr_rewrite rewrite;
         struct ipc_addr_find find;
+        struct ipc_addr_lookup lookup;
     } message;
 };
 
@@ -205,6 +207,19 @@ static void answer_rewrite(struct question *question)
     reply(question, IPC_ADDR_REWRITE_REPLY, &message);
 }
 
+static void reply_found(struct question *question, bool has_failed, struct span value)
+{
+    const struct ipc_addr_find_reply failure = {.outcome = shortened(resolver_lookup_failure()),
+                                                .value = span_empty()};
+    const struct ipc_addr_find_reply message = {.outcome = outcome_ok(),
+                                                .value = value.bytes ? value : span_empty()};
+    /* A value may be one that no message can carry: too long, or no text. */
+    if (has_failed ||
+        (question->peer->channel &&
+         !ipc_channel_reply(question->peer->channel, question->id, IPC_ADDR_FIND_REPLY, &message)))
+        reply(question, IPC_ADDR_FIND_REPLY, &failure);
+}
+
 static void answer_find(struct question *question)
 {
     struct resolver *resolver = question->peer->questions->resolver;
@@ -219,15 +234,36 @@ static void answer_find(struct question *question)
         value = search_key(&search, resolver->tables.of_agents[question->message.find.table],
                            key.address);
     }
-    const struct ipc_addr_find_reply failure = {.outcome = shortened(resolver_lookup_failure()),
-                                                .value = span_empty()};
-    const struct ipc_addr_find_reply message = {.outcome = outcome_ok(),
-                                                .value = value.bytes ? value : span_empty()};
-    /* A value may be one that no message can carry: too long, or no text. */
-    if (search.has_failed ||
-        (question->peer->channel &&
-         !ipc_channel_reply(question->peer->channel, question->id, IPC_ADDR_FIND_REPLY, &message)))
-        reply(question, IPC_ADDR_FIND_REPLY, &failure);
+    reply_found(question, search.has_failed, value);
+}
+
+/* A name that no server's settings have comes from one with others than ours. */
+static struct span look_up(struct search *search, struct span tables, struct span key)
+{
+    struct span value = {NULL, 0}, name;
+    while (!search->has_failed && !value.bytes && table_next_name(&tables, &name)) {
+        struct table_list *list = addr_tables_asked(&search->resolver->tables, name);
+        if (list)
+            value = search_key(search, list, key);
+        else
+            (void)search_note(search, TABLE_ERROR, SPAN("a server asks for another's table"));
+    }
+    return value;
+}
+
+static void answer_lookup(struct question *question)
+{
+    struct search search = {.resolver = question->peer->questions->resolver,
+                            .arena = &question->arena};
+    struct span rest = question->message.lookup.keys, value = {NULL, 0};
+    struct ipc_addr_recipient key;
+    while (!search.has_failed && !value.bytes && rest.length) {
+        if (ipc_records_next(&rest, IPC_ADDR_RECIPIENT, &key) != PARSE_OK)
+            search.has_failed = true;
+        else
+            value = look_up(&search, question->message.lookup.tables, key.address);
+    }
+    reply_found(question, search.has_failed, value);
 }
 
 static bool put_entry(struct buffer *routes, const struct ipc_addr_route_entry *entry)
@@ -302,6 +338,9 @@ static void run_question(void *argument)
     case IPC_ADDR_FIND:
         answer_find(question);
         break;
+    case IPC_ADDR_LOOKUP:
+        answer_lookup(question);
+        break;
     default:
         answer_route(question);
         break;
@@ -333,7 +372,7 @@ static void refuse(struct peer *peer, const struct ipc_delivery *delivery)
     } else if (delivery->type == IPC_ADDR_REWRITE) {
         type = IPC_ADDR_REWRITE_REPLY;
         message = &rewrite;
-    } else if (delivery->type == IPC_ADDR_FIND) {
+    } else if (delivery->type == IPC_ADDR_FIND || delivery->type == IPC_ADDR_LOOKUP) {
         type = IPC_ADDR_FIND_REPLY;
         message = &find;
     }
@@ -355,6 +394,9 @@ static void keep_message(struct question *question, const void *message)
         break;
     case IPC_ADDR_FIND:
         memcpy(&question->message.find, message, sizeof(question->message.find));
+        break;
+    case IPC_ADDR_LOOKUP:
+        memcpy(&question->message.lookup, message, sizeof(question->message.lookup));
         break;
     default:
         memcpy(&question->message.route, message, sizeof(question->message.route));
@@ -414,6 +456,7 @@ static const struct ipc_permission permissions[] = {
     {IPC_ADDR_EXPAND, INTAKE_ROLES},
     {IPC_ADDR_REWRITE, INTAKE_ROLES | IPC_ROLE_BIT(IPC_ROLE_SMTP) | IPC_ROLE_BIT(IPC_ROLE_LMTP)},
     {IPC_ADDR_FIND, IPC_ROLE_BIT(IPC_ROLE_SMTP) | IPC_ROLE_BIT(IPC_ROLE_LMTP)},
+    {IPC_ADDR_LOOKUP, SERVERS},
     {IPC_ADDR_ROUTE, IPC_ROLE_BIT(IPC_ROLE_QMGR)},
     {0, 0},
 };

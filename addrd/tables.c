@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "table/names.h"
+#include "table/restrictions.h"
 
 bool addr_tables_parent_matches(const struct conf_addrd *settings, const char *parameter)
 {
@@ -72,6 +73,84 @@ static struct span names_at(const struct conf_addrd *settings, const struct list
     return *(const struct span *)(const void *)((const char *)settings + row->names);
 }
 
+/* ---- tables of servers, by name ---- */
+
+enum { LISTS_MAX_BYTES = 16 << 20 };
+
+struct asked_table {
+    struct asked_table *next;
+    struct span name;
+    struct table_list *list;
+};
+
+struct asked_tables {
+    struct arena arena;
+    struct asked_table *first;
+    size_t count; /* of tables */
+};
+
+struct table_list *addr_tables_asked(const struct addr_tables *tables, struct span name)
+{
+    for (const struct asked_table *asked = tables->asked ? tables->asked->first : NULL; asked;
+         asked = asked->next)
+        if (span_equals(asked->name, name))
+            return asked->list;
+    return NULL;
+}
+
+static bool add_asked(struct addr_tables *tables, struct span name,
+                      const struct table_options *options)
+{
+    struct asked_tables *all = tables->asked;
+    if (addr_tables_asked(tables, name))
+        return true;
+    struct asked_table *asked = arena_alloc(&all->arena, sizeof(*asked));
+    if (!asked)
+        return false;
+    *asked = (struct asked_table){.next = all->first, .name = name};
+    asked->list = table_list_open(name, options);
+    if (!asked->list)
+        return false;
+    all->first = asked;
+    all->count += table_list_count(asked->list);
+    return true;
+}
+
+/* The settings live as long as the tables. A list that is none keeps its server from starting. */
+static bool open_asked(struct addr_tables *tables, const struct conf_addrd *settings,
+                       const struct table_options *options)
+{
+    struct span rest = settings->addrd_server_tables, service, text;
+    tables->asked = calloc(1, sizeof(*tables->asked));
+    if (!tables->asked)
+        return false;
+    arena_init(&tables->asked->arena, LISTS_MAX_BYTES, 0);
+    while (conf_each_service_next(&rest, &service, &text)) {
+        struct restriction_list list;
+        struct conf_error error;
+        if (!restriction_list_parse(text, &tables->asked->arena, &list, &error))
+            continue;
+        for (size_t i = 0; i < list.count; i++)
+            if (!table_reference_is_empty(&list.items[i].table) &&
+                !add_asked(tables, list.items[i].table.names, options))
+                return false;
+    }
+    return true;
+}
+
+static void close_asked(struct addr_tables *tables)
+{
+    struct asked_tables *all = tables->asked;
+    if (!all)
+        return;
+    for (struct asked_table *asked = all->first; asked; asked = asked->next)
+        table_list_close(&asked->list);
+    arena_destroy(&all->arena);
+    free(all);
+}
+
+/* ---- all of them ---- */
+
 static void note(struct addr_tables *tables, struct table *table, size_t capacity)
 {
     ASSERT(tables->count < capacity);
@@ -86,6 +165,7 @@ static bool number_all(struct addr_tables *tables)
         capacity += table_match_table_count(*match_at(tables, &match_rows[i]));
     for (size_t i = 0; i < ARRAY_LENGTH(list_rows); i++)
         capacity += table_list_count(*list_at(tables, &list_rows[i]));
+    capacity += tables->asked->count;
     tables->all = calloc(capacity + 1, sizeof(struct table *));
     if (!tables->all)
         return false;
@@ -99,6 +179,9 @@ static bool number_all(struct addr_tables *tables)
         for (size_t k = 0; k < table_list_count(list); k++)
             note(tables, table_list_at(list, k), capacity);
     }
+    for (const struct asked_table *asked = tables->asked->first; asked; asked = asked->next)
+        for (size_t k = 0; k < table_list_count(asked->list); k++)
+            note(tables, table_list_at(asked->list, k), capacity);
     return true;
 }
 
@@ -129,7 +212,7 @@ bool addr_tables_open(struct addr_tables *tables, const struct conf_addrd *setti
         *list = table_list_open(names_at(settings, &list_rows[i]), options);
         is_open = *list != NULL;
     }
-    if (is_open && number_all(tables))
+    if (is_open && open_asked(tables, settings, options) && number_all(tables))
         return true;
     addr_tables_close(tables);
     return false;
@@ -138,6 +221,7 @@ bool addr_tables_open(struct addr_tables *tables, const struct conf_addrd *setti
 void addr_tables_close(struct addr_tables *tables)
 {
     free(tables->all);
+    close_asked(tables);
     for (size_t i = 0; i < ARRAY_LENGTH(match_rows); i++)
         table_match_close(match_at(tables, &match_rows[i]));
     for (size_t i = 0; i < ARRAY_LENGTH(list_rows); i++)

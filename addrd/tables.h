@@ -10,6 +10,8 @@
 #include "table/list.h"
 #include "table/match.h"
 
+struct asked_tables;
+
 struct addr_tables {
     struct table_match *my_destination;
     struct table_match *virtual_alias_domains;
@@ -35,7 +37,8 @@ struct addr_tables {
     struct table_list *sender_copies;    /* sender_bcc_maps */
     struct table_list *recipient_copies; /* recipient_bcc_maps */
     struct table_match *masquerade_exceptions;
-    struct table **all; /* [count], owned by the lists above */
+    struct asked_tables *asked; /* of smtpd's and submitd's settings */
+    struct table **all;         /* [count], owned by the lists above */
     size_t count;
 };
 
@@ -43,6 +46,9 @@ struct addr_tables {
 MUST_USE bool addr_tables_open(struct addr_tables *tables, const struct conf_addrd *settings,
                                const struct table_options *options);
 void addr_tables_close(struct addr_tables *tables);
+
+/* The table of that name that a server's settings have; NULL: they have none. */
+MUST_USE struct table_list *addr_tables_asked(const struct addr_tables *tables, struct span name);
 
 /* tables->count for one that is not among them. */
 MUST_USE size_t addr_tables_number(const struct addr_tables *tables, const struct table *table);

@@ -1,8 +1,8 @@
 /* addr/client - ask addrd about addresses: from a task, or with a callback.
  * What comes back is an answer, always: where addrd is gone, silent or unsure it is a temporary
  * failure. Interface: addr_client_set_channel(), addr_check_recipient(), addr_expand(),
- * addr_rewrite(), addr_find(), addr_route(), addr_route_async(). Callers: intake, smtpd, smtp,
- * qmgr. */
+ * addr_rewrite(), addr_find(), addr_lookup(), addr_route(), addr_route_async(). Callers: intake,
+ * smtpd, smtp, qmgr. */
 #ifndef ADDR_CLIENT_H
 #define ADDR_CLIENT_H
 
@@ -110,6 +110,15 @@ enum { ADDR_FIND_KEYS_MAX = 130 }; /* a domain and what is above it */
 MUST_USE struct outcome addr_find(struct addr_client *client, enum addr_agent_table table,
                                   const struct span *keys, size_t count, int64_t deadline_ms,
                                   struct arena *arena, struct span *value);
+
+enum { ADDR_LOOKUP_KEYS_MAX = 50 }; /* as many fit at any length */
+
+/* From a task: what tables of the settings, named as there, say of the first key that one of them
+ * has. Only tables that a service's settings name are asked. *value is the arena's; empty: none.
+ * Not OK: it cannot be told now. */
+MUST_USE struct outcome addr_lookup(struct addr_client *client, struct span tables,
+                                    const struct span *keys, size_t count, int64_t deadline_ms,
+                                    struct arena *arena, struct span *value);
 
 struct addr_route {
     struct outcome outcome; /* not OK: no route, and why */

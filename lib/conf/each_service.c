@@ -1,6 +1,7 @@
 /* conf/each_service - parameters of other programs' services, for a program that works for them.
  * In the settings such a parameter is a row of "SERVICE, unit separator, value, record separator";
  * neither may be in a value. */
+#include "conf/expand.h"
 #include "conf/part.h"
 #include "conf/private.h"
 
@@ -41,7 +42,7 @@ bool conf_each_service_render(const struct conf_instance *instance,
         struct buffer value;
         if (!is_one_of(service->program, parameter->programs))
             continue;
-        buffer_init(&value, NULL, CONF_TEXT_MAX);
+        buffer_init(&value, NULL, CONF_EXPAND_MAX_BYTES);
         if (!conf_instance_checked_value(instance, service, parameter, name, &value, notices)) {
             is_ok = false;
         } else if (has_separator(buffer_span(&value)) ||

@@ -1,6 +1,7 @@
 /* conf/parts - the catalogue's tables, one per program, and finding rows in them. */
 #include "config.h"
 
+#include "conf/expand.h"
 #include "conf/addrd.h"
 #include "conf/authd.h"
 #include "conf/bounce.h"

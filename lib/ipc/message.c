@@ -57,7 +57,7 @@ static const char schema_text[] =
     "";
 /* clang-format on */
 
-enum { NUMBER_LIMIT = 256 };
+enum { NUMBER_LIMIT = 512 };
 static const struct ipc_description *by_number[NUMBER_LIMIT];
 static bool is_filled;
 

@@ -82,10 +82,11 @@ bool smtpserver_tables_open(const struct conf_smtpd *conf, struct arena *arena,
         open_clients("smtpd_sasl_mechanism_filter", conf->smtpd_sasl_mechanism_filter, error);
     tables->login_exceptions =
         open_clients("smtpd_sasl_exceptions_networks", conf->smtpd_sasl_exceptions_networks, error);
-    tables->client_certificates =
-        table_held_open("relay_clientcerts", conf->relay_clientcerts, 0, error);
-    tables->login_maps =
-        table_held_open("smtpd_sender_login_maps", conf->smtpd_sender_login_maps, 0, error);
+    if (!table_reference_open("relay_clientcerts", conf->relay_clientcerts,
+                              &tables->client_certificates, error) ||
+        !table_reference_open("smtpd_sender_login_maps", conf->smtpd_sender_login_maps,
+                              &tables->login_maps, error))
+        return false;
     return error->text[0] == '\0' && open_restrictions(conf, arena, tables->restrictions, error);
 }
 
@@ -118,10 +119,10 @@ void smtpserver_tables_close(struct smtpserver_tables *tables)
     client_list_close(&tables->xforward_hosts);
     client_list_close(&tables->local_clients);
     client_list_close(&tables->interface_clients);
-    table_list_close(&tables->login_maps);
+    table_reference_close(&tables->login_maps);
     client_list_close(&tables->login_mechanisms);
     client_list_close(&tables->login_exceptions);
-    table_list_close(&tables->client_certificates);
+    table_reference_close(&tables->client_certificates);
     for (size_t i = 0; i < SMTPSESSION_LIST_COUNT; i++)
         restriction_list_close(&tables->restrictions[i]);
 }

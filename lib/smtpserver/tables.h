@@ -18,10 +18,10 @@ struct smtpserver_tables {
     struct client_list *xforward_hosts;
     struct client_list *local_clients;
     struct client_list *interface_clients;
-    struct table_list *login_maps;
+    struct table_reference login_maps;
     struct client_list *login_mechanisms;
     struct client_list *login_exceptions;
-    struct table_list *client_certificates;
+    struct table_reference client_certificates;
     struct restriction_list restrictions[SMTPSESSION_LIST_COUNT];
 };
 

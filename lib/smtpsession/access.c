@@ -5,25 +5,80 @@
 #include "smtpsession/judge.h"
 #include "table/address_lookup.h"
 
-enum { VALUE_MAX_BYTES = 8192, DEPTH_MAX = 20 };
-
-struct search {
-    struct judge *judge;
-    struct table_list *table;
-    struct buffer *value;
+enum {
+    VALUE_MAX_BYTES = 8192,
+    DEPTH_MAX = 20,
+    KEYS_ARENA_BYTES = 1 << 20,
+    LOOKUP_TIMEOUT_MS = 100 * 1000
 };
-
-static enum table_result try_key(void *context, struct span key)
-{
-    struct search *search = context;
-    buffer_reset(search->value);
-    return table_list_lookup(search->table, key, search->value);
-}
 
 static void complain(struct judge *judge, const struct restriction *item, struct span what)
 {
     maillog_text(judge->session->service->log, LOG_LEVEL_WARNING, span_empty(), "%.*s: %.*s",
-                 SPAN_PRINTF(item->table_name), SPAN_PRINTF(what));
+                 SPAN_PRINTF(item->table.names), SPAN_PRINTF(what));
+}
+
+/* ---- look-ups ---- */
+
+void judge_search_begin(struct judge_search *search, struct judge *judge,
+                        const struct table_reference *tables, struct buffer *value)
+{
+    *search = (struct judge_search){.judge = judge, .tables = tables, .value = value};
+    arena_init(&search->arena, KEYS_ARENA_BYTES, 0);
+}
+
+enum table_result judge_try_key(void *context, struct span key)
+{
+    struct judge_search *search = context;
+    buffer_reset(search->value);
+    if (table_reference_is_empty(search->tables))
+        return TABLE_NOT_FOUND;
+    if (search->tables->held)
+        return table_list_lookup(search->tables->held, key, search->value);
+    if (!search->keys)
+        search->keys = arena_alloc(&search->arena, JUDGE_KEYS_MAX * sizeof(*search->keys));
+    const struct span kept = arena_copy(&search->arena, key);
+    if (!search->keys || !kept.bytes || search->key_count == JUDGE_KEYS_MAX)
+        return TABLE_ERROR;
+    search->keys[search->key_count++] = kept;
+    return TABLE_NOT_FOUND;
+}
+
+/* Those that were collected, in their order. */
+static enum table_result ask(struct judge_search *search)
+{
+    struct addr_client *client = search->judge->session->service->backend.addr;
+    for (size_t done = 0; done < search->key_count; done += ADDR_LOOKUP_KEYS_MAX) {
+        const size_t left = search->key_count - done;
+        struct span found;
+        if (!client)
+            return TABLE_ERROR;
+        const struct outcome outcome =
+            addr_lookup(client, search->tables->names, search->keys + done,
+                        left < ADDR_LOOKUP_KEYS_MAX ? left : ADDR_LOOKUP_KEYS_MAX,
+                        clock_deadline_after(LOOKUP_TIMEOUT_MS), &search->arena, &found);
+        if (!outcome_is_ok(&outcome))
+            return TABLE_ERROR;
+        if (span_is_empty(found))
+            continue;
+        buffer_append_span(search->value, found);
+        return buffer_ok(search->value) ? TABLE_FOUND : TABLE_ERROR;
+    }
+    return TABLE_NOT_FOUND;
+}
+
+enum table_result judge_search_end(struct judge_search *search, enum table_result found,
+                                   struct span what)
+{
+    const struct table_list *held = search->tables->held;
+    if (found == TABLE_NOT_FOUND && search->key_count)
+        found = ask(search);
+    if (found == TABLE_ERROR || found == TABLE_WOULD_BLOCK)
+        maillog_text(search->judge->session->service->log, LOG_LEVEL_WARNING, span_empty(),
+                     "%.*s: %.*s", SPAN_PRINTF(what),
+                     SPAN_PRINTF(held ? table_list_error(held) : SPAN("lookup error")));
+    arena_destroy(&search->arena);
+    return found;
 }
 
 /* ---- values ---- */
@@ -88,7 +143,7 @@ static enum judge_ruling run_words(struct judge *judge, const struct restriction
         return judge_fail_configuration(judge);
     }
     for (size_t i = 0; i < list.count; i++)
-        if (!span_is_empty(list.items[i].table_name)) {
+        if (!span_is_empty(list.items[i].table.names)) {
             complain(judge, item, SPAN("a table cannot be named by a table"));
             return judge_fail_configuration(judge);
         }
@@ -141,21 +196,21 @@ static enum judge_ruling obey(struct judge *judge, const struct restriction *ite
 
 static bool matches_patterns(const struct restriction *item)
 {
-    struct span name = item->table_name;
+    struct span name = item->table.names;
     if (span_starts_with(name, SPAN("proxy:")))
         name = span_after(name, sizeof("proxy:") - 1);
     return span_starts_with(name, SPAN("regexp:")) || span_starts_with(name, SPAN("pcre:"));
 }
 
 /* The name, and what it is below. */
-static enum table_result find_domain(struct search *search, const struct restriction *item,
+static enum table_result find_domain(struct judge_search *search, const struct restriction *item,
                                      struct span domain)
 {
     const bool has_parents = search->judge->session->service->settings.restrictions.matches_parents;
     enum table_result result = TABLE_NOT_FOUND;
     if (matches_patterns(item) || (domain.length && domain.bytes[0] == '['))
-        return try_key(search, domain);
-    while (domain.length && (result = try_key(search, domain)) == TABLE_NOT_FOUND) {
+        return judge_try_key(search, domain);
+    while (domain.length && (result = judge_try_key(search, domain)) == TABLE_NOT_FOUND) {
         const size_t dot = span_find_byte(span_after(domain, 1), '.') + 1;
         if (dot >= domain.length)
             break;
@@ -165,13 +220,13 @@ static enum table_result find_domain(struct search *search, const struct restric
 }
 
 /* The address, and the networks at whose ends its octets or groups are. */
-static enum table_result find_ip(struct search *search, const struct restriction *item,
+static enum table_result find_ip(struct judge_search *search, const struct restriction *item,
                                  const struct smtpsession *session)
 {
     const uint8_t mark = session->address.family == IP_FAMILY_6 ? ':' : '.';
     struct span key = session->peer.address;
     enum table_result result = TABLE_NOT_FOUND;
-    while (key.length && (result = try_key(search, key)) == TABLE_NOT_FOUND) {
+    while (key.length && (result = judge_try_key(search, key)) == TABLE_NOT_FOUND) {
         const size_t end = span_find_last_byte(key, mark);
         if (matches_patterns(item) || end >= key.length)
             break;
@@ -182,7 +237,7 @@ static enum table_result find_ip(struct search *search, const struct restriction
     return result;
 }
 
-static enum table_result find_client(struct search *search, const struct restriction *item)
+static enum table_result find_client(struct judge_search *search, const struct restriction *item)
 {
     const struct smtpsession *session = search->judge->session;
     enum table_result result = find_domain(search, item, session->peer.name);
@@ -191,23 +246,24 @@ static enum table_result find_client(struct search *search, const struct restric
     return result;
 }
 
-static enum table_result find_address(struct search *search, const struct restriction *item,
+static enum table_result find_address(struct judge_search *search, const struct restriction *item,
                                       const struct mailbox *mailbox)
 {
     const struct smtpsession_restrictions *rules =
         &search->judge->session->service->settings.restrictions;
     if (mailbox_is_null(mailbox))
-        return try_key(search, rules->null_access_key);
+        return judge_try_key(search, rules->null_access_key);
     if (matches_patterns(item))
-        return try_key(search, mailbox->text);
+        return judge_try_key(search, mailbox->text);
     const struct table_address address = {
         .local_part = mailbox->local_part,
         .domain = mailbox->domain,
         .recipient_delimiter = rules->recipient_delimiter,
         .has_special_owner_request = rules->has_special_owner_request,
     };
-    return table_address_lookup(&address, table_address_access(rules->matches_parents), try_key,
-                                search, &search->judge->session->transaction_arena, NULL);
+    return table_address_lookup(&address, table_address_access(rules->matches_parents),
+                                judge_try_key, search, &search->judge->session->transaction_arena,
+                                NULL);
 }
 
 /* What a table alone is asked about is what the list is about. */
@@ -226,7 +282,7 @@ static enum restriction_word word_of_list(enum smtpsession_list list)
     }
 }
 
-static enum table_result find(struct search *search, const struct restriction *item,
+static enum table_result find(struct judge_search *search, const struct restriction *item,
                               struct judge_subject *about)
 {
     struct judge *judge = search->judge;
@@ -250,10 +306,10 @@ static enum table_result find(struct search *search, const struct restriction *i
         judge->list = SMTPSESSION_LIST_CLIENT;
         *about = (struct judge_subject){judge_subject_of_list(judge).name, "Client certificate"};
         judge->list = list;
-        return session_find_certificate(session, search->table, search->value);
+        return judge_try_certificate(search);
     case RESTRICTION_CHECK_SASL_ACCESS:
         *about = (struct judge_subject){session->sasl.username, "SASL login name"};
-        return session->sasl.username.length ? try_key(search, session->sasl.username)
+        return session->sasl.username.length ? judge_try_key(search, session->sasl.username)
                                              : TABLE_NOT_FOUND;
     default:
         judge->list = SMTPSESSION_LIST_CLIENT;
@@ -266,11 +322,12 @@ static enum table_result find(struct search *search, const struct restriction *i
 enum judge_ruling judge_access(struct judge *judge, const struct restriction *item)
 {
     struct buffer value;
-    struct search search = {judge, item->table, &value};
+    struct judge_search search;
     struct judge_subject about = judge_subject_of_list(judge);
     enum judge_ruling ruling = JUDGE_GOES_ON;
     buffer_init(&value, &judge->session->transaction_arena, VALUE_MAX_BYTES);
-    switch (find(&search, item, &about)) {
+    judge_search_begin(&search, judge, &item->table, &value);
+    switch (judge_search_end(&search, find(&search, item, &about), item->table.names)) {
     case TABLE_FOUND:
         ruling = obey(judge, item, &about, buffer_span(&value));
         break;
@@ -278,7 +335,6 @@ enum judge_ruling judge_access(struct judge *judge, const struct restriction *it
         break;
     case TABLE_ERROR:
     case TABLE_WOULD_BLOCK:
-        complain(judge, item, table_list_error(item->table));
         ruling = judge_fail(judge, about.name);
         break;
     }
@@ -290,7 +346,7 @@ bool judge_find_owners(struct judge *judge, const struct mailbox *sender, struct
 {
     const struct smtpsession_settings *settings = &judge->session->service->settings;
     const struct smtpsession_restrictions *rules = &settings->restrictions;
-    struct search search = {judge, rules->login_maps, owners};
+    struct judge_search search;
     const struct table_address address = {
         .local_part = sender->local_part,
         .domain = sender->domain,
@@ -298,9 +354,12 @@ bool judge_find_owners(struct judge *judge, const struct mailbox *sender, struct
         .has_special_owner_request = rules->has_special_owner_request,
         .is_local_domain = address_domain_equals(sender->domain, settings->completion.myorigin),
     };
+    judge_search_begin(&search, judge, &rules->login_maps, owners);
     const enum table_result result =
-        table_address_lookup(&address, TABLE_ADDRESS_RECIPIENT, try_key, &search,
-                             &judge->session->transaction_arena, NULL);
+        judge_search_end(&search,
+                         table_address_lookup(&address, TABLE_ADDRESS_RECIPIENT, judge_try_key,
+                                              &search, &judge->session->transaction_arena, NULL),
+                         SPAN("smtpd_sender_login_maps"));
     *has_failed = result == TABLE_ERROR || result == TABLE_WOULD_BLOCK;
     return result == TABLE_FOUND;
 }

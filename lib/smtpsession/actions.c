@@ -22,9 +22,9 @@ struct action {
 static void complain(const struct action *action, const char *what)
 {
     maillog_text(action->judge->session->service->log, LOG_LEVEL_WARNING, span_empty(),
-                 "access table %.*s: entry \"%.*s %.*s\" %s", SPAN_PRINTF(action->item->table_name),
-                 SPAN_PRINTF(action->word), SPAN_PRINTF(span_first(action->text, SHOWN_BYTES)),
-                 what);
+                 "access table %.*s: entry \"%.*s %.*s\" %s",
+                 SPAN_PRINTF(action->item->table.names), SPAN_PRINTF(action->word),
+                 SPAN_PRINTF(span_first(action->text, SHOWN_BYTES)), what);
 }
 
 /* The line that tells what has been decided: "<name>: class triggers WORD action". */

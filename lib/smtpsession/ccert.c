@@ -10,21 +10,18 @@ static const struct tls_certificate *certificate_of(const struct smtpsession *se
     return session->tls ? session->tls->certificate : NULL;
 }
 
-enum table_result session_find_certificate(const struct smtpsession *session,
-                                           struct table_list *table, struct buffer *value)
+enum table_result judge_try_certificate(struct judge_search *search)
 {
-    const struct tls_certificate *certificate = certificate_of(session);
+    const struct tls_certificate *certificate = certificate_of(search->judge->session);
     enum table_result result = TABLE_NOT_FOUND;
     if (!certificate)
         return TABLE_NOT_FOUND;
     /* One that was renewed may have the key of before. An empty fingerprint is one that could not
      * be made, and no key. */
     const char *const fingerprints[] = {certificate->fingerprint, certificate->key_fingerprint};
-    for (size_t i = 0; i < ARRAY_LENGTH(fingerprints) && result == TABLE_NOT_FOUND; i++) {
-        buffer_reset(value);
+    for (size_t i = 0; i < ARRAY_LENGTH(fingerprints) && result == TABLE_NOT_FOUND; i++)
         if (fingerprints[i][0])
-            result = table_list_lookup(table, span_from_string(fingerprints[i]), value);
-    }
+            result = judge_try_key(search, span_from_string(fingerprints[i]));
     return result;
 }
 
@@ -37,21 +34,18 @@ bool session_has_trusted_certificate(const struct smtpsession *session)
 /* That it is in the table is what counts, whoever has signed it. */
 enum judge_ruling judge_listed_certificate(struct judge *judge)
 {
-    const struct smtpsession *session = judge->session;
-    struct table_list *table = session->service->settings.restrictions.client_certificates;
+    struct judge_search search;
     struct buffer value;
-    if (!table)
-        return JUDGE_GOES_ON;
+    judge_search_begin(&search, judge,
+                       &judge->session->service->settings.restrictions.client_certificates, &value);
     buffer_init(&value, &judge->session->transaction_arena, VALUE_MAX_BYTES);
-    switch (session_find_certificate(session, table, &value)) {
+    switch (judge_search_end(&search, judge_try_certificate(&search), SPAN("relay_clientcerts"))) {
     case TABLE_FOUND:
         return JUDGE_PERMITS;
     case TABLE_NOT_FOUND:
         break;
     case TABLE_ERROR:
     case TABLE_WOULD_BLOCK:
-        maillog_text(session->service->log, LOG_LEVEL_WARNING, span_empty(),
-                     "relay_clientcerts: %.*s", SPAN_PRINTF(table_list_error(table)));
         return judge_fail(judge, judge_subject_of_list(judge).name);
     }
     return JUDGE_GOES_ON;

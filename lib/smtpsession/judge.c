@@ -238,7 +238,8 @@ static enum judge_ruling check_owner(struct judge *judge, const struct mailbox *
     struct buffer owners;
     bool has_failed = false;
     enum judge_ruling ruling = JUDGE_GOES_ON;
-    if (!session->service->settings.restrictions.login_maps || span_is_empty(about.name) ||
+    if (table_reference_is_empty(&session->service->settings.restrictions.login_maps) ||
+        span_is_empty(about.name) ||
         !(rules & (is_authenticated ? LOGIN_WHEN_AUTHENTICATED : LOGIN_WHEN_NOT)))
         return JUDGE_GOES_ON;
     buffer_init(&owners, NULL, OWNERS_MAX_BYTES);

@@ -45,11 +45,30 @@ struct judge_subject judge_recipient(const struct judge *judge);
 
 /* ccert.c: permit_tls_clientcerts. */
 MUST_USE enum judge_ruling judge_listed_certificate(struct judge *judge);
-/* The value for the certificate that the client has shown, by its fingerprint or its key's; nothing
- * is found for a client that has shown none. */
-MUST_USE enum table_result session_find_certificate(const struct smtpsession *session,
-                                                    struct table_list *table, struct buffer *value);
+/* Tries the certificate that the client has shown, by its fingerprint or its key's; without one
+ * nothing is found. */
+struct judge_search;
+MUST_USE enum table_result judge_try_certificate(struct judge_search *search);
 MUST_USE bool session_has_trusted_certificate(const struct smtpsession *session);
+
+/* access.c: a look-up. Keys are tried at once where the tables are held, and else collected, to be
+ * asked together: so whoever tries goes on with the next as long as nothing is found. */
+enum { JUDGE_KEYS_MAX = 300 };
+struct judge_search {
+    struct judge *judge;
+    const struct table_reference *tables;
+    struct buffer *value;
+    struct arena arena; /* of the keys */
+    struct span *keys;
+    size_t key_count;
+};
+void judge_search_begin(struct judge_search *search, struct judge *judge,
+                        const struct table_reference *tables, struct buffer *value);
+/* context: the search. For table_address_lookup(). */
+MUST_USE enum table_result judge_try_key(void *context, struct span key);
+/* found: what the last try said. An error is logged, for this setting or table. */
+MUST_USE enum table_result judge_search_end(struct judge_search *search, enum table_result found,
+                                            struct span what);
 
 /* access.c: the settings make no sense, which was logged. */
 MUST_USE enum judge_ruling judge_fail_configuration(struct judge *judge);

@@ -84,8 +84,8 @@ struct smtpsession_restrictions {
     struct span null_access_key; /* of the null reverse-path in tables */
     struct span recipient_delimiter;
     const struct client_list *interface_clients; /* this machine's own addresses; NULL: none */
-    struct table_list *client_certificates;      /* permit_tls_clientcerts; NULL: none */
-    struct table_list *login_maps;               /* who may send as whom; NULL: everybody */
+    struct table_reference client_certificates;  /* permit_tls_clientcerts */
+    struct table_reference login_maps;           /* who may send as whom; empty: everybody */
 };
 
 /* How clients say who they are. */

@@ -152,8 +152,8 @@ static void check_restrictions(const struct table_setting *setting, struct span 
                         SPAN_PRINTF(span_first(value, SHOWN_MAX_BYTES)), error.text);
     else
         for (size_t i = 0; i < list.count; i++)
-            if (!span_is_empty(list.items[i].table_name))
-                check_held_table(setting, list.items[i].table_name);
+            if (!span_is_empty(list.items[i].table.names))
+                check_table(setting, list.items[i].table.names);
     arena_destroy(&arena);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "table/memory.h"
+#include "table/names.h"
 #include "table/table_private.h"
 
 enum { SHOWN_BYTES = 200 };
@@ -124,4 +125,57 @@ struct table_list *table_held_open(const char *parameter, struct span names, uns
     if (list && table_list_is_empty(list))
         table_list_close(&list);
     return list;
+}
+
+/* ---- asked elsewhere ---- */
+
+/* Patterns of the setting itself are matched here, slow as they may be. */
+static bool is_elsewhere(const struct table *table)
+{
+    return !table_is_held(table_name(table)) || table_file(table).length > 0;
+}
+
+/* *elsewhere: it is not in the setting itself. False where the name is none of a table. */
+static bool look_at(const char *parameter, struct span name, bool *elsewhere,
+                    struct conf_error *error)
+{
+    struct buffer reason;
+    buffer_init(&reason, NULL, CONF_ERROR_TEXT_BYTES);
+    struct table *table = table_open(name, NULL, &reason);
+    if (table)
+        *elsewhere |= is_elsewhere(table);
+    else
+        conf_error_set(error, "%s: %.*s: %.*s", parameter,
+                       SPAN_PRINTF(span_first(name, SHOWN_BYTES)),
+                       SPAN_PRINTF(buffer_span(&reason)));
+    const bool is_table = table != NULL;
+    table_close(&table);
+    buffer_release(&reason);
+    return is_table;
+}
+
+bool table_reference_open(const char *parameter, struct span names,
+                          struct table_reference *reference, struct conf_error *error)
+{
+    struct span rest = names, name;
+    bool elsewhere = false;
+    *reference = (struct table_reference){.names = span_trim_spaces(names), .held = NULL};
+    while (table_next_name(&rest, &name))
+        if (!look_at(parameter, name, &elsewhere, error))
+            return false;
+    if (elsewhere && reference->names.length > TABLE_REFERENCE_MAX_BYTES) {
+        conf_error_set(error, "%s: with files or services the list may have %d bytes", parameter,
+                       TABLE_REFERENCE_MAX_BYTES);
+        return false;
+    }
+    if (elsewhere || table_reference_is_empty(reference))
+        return true;
+    reference->held = table_held_open(parameter, names, 0, error);
+    return reference->held != NULL;
+}
+
+void table_reference_close(struct table_reference *reference)
+{
+    table_list_close(&reference->held);
+    reference->names = span_empty();
 }

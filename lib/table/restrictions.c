@@ -1,7 +1,6 @@
 /* table/restrictions - see restrictions.h. */
 #include "table/restrictions.h"
 
-#include "table/held.h"
 #include "table/names.h"
 
 enum { ITEMS_MAX = 1000, SHOWN_BYTES = 100 };
@@ -72,9 +71,10 @@ static bool parse_item(struct span word, struct span *rest, struct restriction *
                        struct conf_error *error)
 {
     const struct word_row *row = find_row(word);
-    *item = (struct restriction){.word = RESTRICTION_CHECK_ACCESS, .table_name = span_empty()};
+    *item =
+        (struct restriction){.word = RESTRICTION_CHECK_ACCESS, .table = {.names = span_empty()}};
     if (!row && is_table(word)) {
-        item->table_name = word;
+        item->table.names = word;
         return true;
     }
     if (!row) {
@@ -87,7 +87,7 @@ static bool parse_item(struct span word, struct span *rest, struct restriction *
     item->word = row->word;
     if (!row->takes_table)
         return true;
-    if (table_next_name(rest, &item->table_name) && is_table(item->table_name))
+    if (table_next_name(rest, &item->table.names) && is_table(item->table.names))
         return true;
     conf_error_set(error, "%.*s is followed by a table, as in %.*s hash:/file",
                    SPAN_PRINTF(row->name), SPAN_PRINTF(row->name));
@@ -124,10 +124,9 @@ bool restriction_list_open(struct restriction_list *list, const char *parameter,
 {
     for (size_t i = 0; i < list->count; i++) {
         struct restriction *item = &list->items[i];
-        if (span_is_empty(item->table_name))
+        if (span_is_empty(item->table.names))
             continue;
-        item->table = table_held_open(parameter, item->table_name, 0, error);
-        if (!item->table)
+        if (!table_reference_open(parameter, item->table.names, &item->table, error))
             return false;
     }
     return true;
@@ -136,7 +135,7 @@ bool restriction_list_open(struct restriction_list *list, const char *parameter,
 void restriction_list_close(struct restriction_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
-        table_list_close(&list->items[i].table);
+        table_reference_close(&list->items[i].table);
     *list = (struct restriction_list){.count = 0};
 }
 

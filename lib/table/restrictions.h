@@ -8,7 +8,7 @@
 
 #include "base/arena.h"
 #include "conf/notice.h"
-#include "table/list.h"
+#include "table/held.h"
 
 enum restriction_word {
     RESTRICTION_CHECK_ACCESS, /* a table alone: of what the list is about */
@@ -50,8 +50,7 @@ enum restriction_word {
 
 struct restriction {
     enum restriction_word word;
-    struct span table_name;   /* empty where the word has none */
-    struct table_list *table; /* NULL before it is opened */
+    struct table_reference table; /* empty where the word has none; before it is opened a name */
 };
 
 struct restriction_list {
@@ -63,7 +62,7 @@ struct restriction_list {
  * names the word: one that is none, or that this release does not have; a table that is missing. */
 MUST_USE bool restriction_list_parse(struct span text, struct arena *arena,
                                      struct restriction_list *list, struct conf_error *error);
-/* Reads the tables into memory. parameter: for complaints. */
+/* Reads the tables into memory that stand in the text. parameter: for complaints. */
 MUST_USE bool restriction_list_open(struct restriction_list *list, const char *parameter,
                                     struct conf_error *error);
 void restriction_list_close(struct restriction_list *list);

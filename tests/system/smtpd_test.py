@@ -65,7 +65,7 @@ def test_relay_only_for_mynetworks(make_instance):
 
 
 def test_access_tables_that_postmap_makes(make_instance):
-    """The daemon opens no files: what stands in them was read before."""
+    """The daemon opens no files: addrd looks into them."""
     one = make_instance("here", users=["you@here.test"])
     access = one.etc / "access"
     access.write_text("client.example REJECT not from there\nother.example OK\n")

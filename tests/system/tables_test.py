@@ -3,10 +3,11 @@
 import os
 import re
 import signal
+import smtplib
 import socket
 import threading
 
-from harness.instance import wait_until
+from harness.instance import free_port, wait_until
 
 USERS = ["you@here.test", "friend@here.test"]
 
@@ -192,3 +193,98 @@ def test_a_table_that_no_sandbox_can_ask(make_instance):
         assert done.returncode != 0
         assert re.search(r"main\.cf, line \d+: local_delivery_status_filter: socketmap:unix:/run/map:filter: "
                          r"a table of type btree", done.stderr), done.stderr
+
+
+# ---- tables of smtpd's lists and of senders, which addrd asks for it
+
+TEXTS = {"hash": "{key} {value}\n", "btree": "{key} {value}\n", "cdb": "{key} {value}\n", "lmdb": "{key} {value}\n",
+         "texthash": "{key} {value}\n", "pcre": "/^{key}$/ {value}\n", "regexp": "/^{key}$/ {value}\n"}
+
+
+def write_table(one, kind, key, value):
+    path = one.etc / f"table-{kind}"
+    fresh = one.etc / f"table-{kind}.new"
+    fresh.write_text(TEXTS[kind].format(key=key, value=value))
+    fresh.rename(path)
+    if kind in ("hash", "btree", "cdb", "lmdb"):
+        one.run("postmap", f"{kind}:{path}", check=True)
+    return f"{kind}:{path}"
+
+
+def test_changed_tables_count_at_once(make_instance):
+    """In the middle of a session, and without a reload."""
+    one = make_instance("here", users=USERS, settings={"smtpd_soft_error_limit": 1000})
+    types = [name for name in TEXTS if name in one.run("postconf", "-m").stdout.split()]
+    names = {name: write_table(one, name, "nobody@client.example", "OK") for name in types}
+    one.set(smtpd_sender_restrictions=", ".join(f"check_sender_access {names[name]}" for name in types))
+    one.start()
+    with one.client() as client:
+        client.ehlo()
+        for name in types:
+            client.mail("s@client.example")
+            assert client.rcpt("you@here.test")[0] == 250
+            write_table(one, name, "s@client.example", f"REJECT says {name}")
+            code, text = client.rcpt("friend@here.test")
+            assert code == 554 and text.endswith(f"Sender address rejected: says {name}".encode()), (name, code, text)
+            write_table(one, name, "nobody@client.example", "OK")
+            assert client.rcpt("friend@here.test")[0] == 250
+            client.rset()
+    assert "generation" not in one.log()
+
+
+def test_access_by_a_server_and_a_table_that_comes_late(make_instance):
+    """Any type is right in a list of restrictions; what cannot be asked now puts off, and nothing more."""
+    server = MapServer({"s@client.example": "REJECT by map", "client.example": "OK"})
+    one = make_instance("here", users=USERS)
+    one.set(smtpd_sender_restrictions=f"check_sender_access socketmap:inet:127.0.0.1:{server.port}:senders",
+            smtpd_recipient_restrictions=f"check_recipient_access hash:{one.etc}/late")
+    one.start()
+    with one.client() as client:
+        client.ehlo()
+        client.mail("s@client.example")
+        assert client.rcpt("you@here.test") == (554, b"5.7.1 <s@client.example>: Sender address rejected: by map")
+        client.rset()
+        client.mail("other@client.example")
+        assert client.rcpt("you@here.test") == (451, b"4.3.0 <you@here.test>: Temporary lookup failure")
+        one.wait_for_log(r"smtpd\[\d+\]: warning: hash:\S+/late: lookup error")
+        one.wait_for_log(r"addrd\[\d+\]: warning: .*late\.db: No such file or directory")
+        (one.etc / "late").write_text("friend@here.test REJECT not him\n")
+        one.run("postmap", f"hash:{one.etc}/late", check=True)
+        assert client.rcpt("you@here.test")[0] == 250
+        assert client.rcpt("friend@here.test")[0] == 554
+    server.close()
+
+
+def test_services_have_tables_of_their_own(make_instance):
+    """-o in master.cf names a table that main.cf does not."""
+    port = free_port()
+    one = make_instance("here", users=USERS, services=(
+        f"127.0.0.1:{port} inet n - y - - smtpd -o smtpd_client_restrictions=$other -o "
+        "{other=check_client_access texthash:$config_directory/clients}\n"))
+    (one.etc / "clients").write_text("127.0.0.1 REJECT not there\n")
+    one.start()
+    one.send("you@here.test")
+    with smtplib.SMTP("127.0.0.1", port, "client.example", 30) as client:
+        client.ehlo()
+        client.mail("s@client.example")
+        assert client.rcpt("you@here.test")[0] == 554
+
+
+def test_owners_of_senders_in_a_table(make_instance):
+    one = make_instance("here", users=USERS, settings={
+        "smtpd_sender_restrictions": "reject_sender_login_mismatch", "mynetworks": "127.0.0.0/8"})
+    owners = one.etc / "owners"
+    owners.write_text("@here.test bob\n")
+    one.run("postmap", f"hash:{owners}", check=True)
+    one.set(smtpd_sender_login_maps=f"inline:{{you@here.test=alice}}, hash:{owners}")
+    one.start()
+    with one.client() as client:
+        client.ehlo()
+        for sender in ("you@here.test", "friend@here.test"):
+            client.mail(sender)
+            assert client.rcpt("you@here.test")[1].endswith(b"Sender address rejected: not logged in")
+            client.rset()
+        owners.write_text("@other.test bob\n")
+        one.run("postmap", f"hash:{owners}", check=True)
+        client.mail("friend@here.test")
+        assert client.rcpt("you@here.test")[0] == 250

@@ -61,7 +61,7 @@
              .transport = #transport_name)
 #define CONF_EACH_SERVICE(name, service_programs, default_text, meaning)                           \
     CONF_ROW(name, TEXT, default_text, meaning, .programs = service_programs,                      \
-             .maximum = CONF_TEXT_MAX, CONF_AT(name))
+             .maximum = CONF_EXPAND_MAX_BYTES, CONF_AT(name))
 #define CONF_EACH_SERVICE_TABLES(name, service_programs, default_text, meaning)                    \
     CONF_ROW(name, TEXT, default_text, meaning, .programs = service_programs,                      \
              .content = CONF_CONTENT_TABLES, .maximum = CONF_TEXT_MAX, CONF_AT(name))

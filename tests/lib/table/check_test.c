@@ -43,8 +43,9 @@ static const struct {
      "this release cannot do \"reject_rbl_client\", and would let pass what it is to stop"},
     {"smtpd_sender_restrictions = check_sender_access\n", CONF_NOTICE_ERROR,
      "check_sender_access is followed by a table"},
-    {"smtpd_sender_restrictions = check_sender_access unix:passwd.byname\n", CONF_NOTICE_ERROR,
-     "unix:passwd.byname: a table of type"},
+    {"smtpd_sender_restrictions = check_sender_access nothing:here\n", CONF_NOTICE_ERROR,
+     "nothing:here: unsupported dictionary type: nothing"},
+    {"smtpd_sender_restrictions = check_sender_access socketmap:inet:127.0.0.1:9:x\n", 0, NULL},
     {"lmtp_discard_lhlo_keyword_address_maps = nonsense:/x\n", CONF_NOTICE_ERROR, "nonsense:/x: a"},
 };
 
