@@ -55,7 +55,7 @@ static bool take_networks(struct service *service, struct fetchd *fetchd)
     return is_ok;
 }
 
-/* Without authorities nobody can be trusted: each request says so, and mail goes on. */
+/* Without authorities nobody can be trusted: each request fails, and says so. */
 static void warn_of_trust(struct service *service, const char *tried)
 {
     const struct log_context context = {.log = &service->log, .queue_id = span_empty()};
@@ -76,6 +76,7 @@ static bool prepare(struct service *service)
     if (!take_introspection(service, fetchd) || !take_networks(service, fetchd))
         return false;
     X509_STORE *trusted = sandbox_warm_up_crypto() ? trust_load(path, &tried) : NULL;
+    fetchd->server.has_authorities = trusted != NULL;
     if (!trusted)
         warn_of_trust(service, tried);
     if (!trusted && !(trusted = X509_STORE_new()))

@@ -187,7 +187,10 @@ static void handle(struct job *job, struct fetch_answer *answer)
     }
     if (!fill_request(job, &request, answer))
         return;
-    if (find_addresses(job, &request, answer)) {
+    if (!job->server->has_authorities) {
+        /* Our own trouble: it says nothing of the server. */
+        *answer = no_answer(FETCH_UNAVAILABLE, "this system has no certification authorities");
+    } else if (find_addresses(job, &request, answer)) {
         request.timeout_ms = job->deadline_ms - clock_monotonic_ms();
         if (request.timeout_ms > 0)
             web_perform(&job->server->web, &request, &job->arena, answer);

@@ -26,6 +26,7 @@ struct fetch_server {
     struct ip_network_list private_networks;
     struct uri introspection; /* when has_introspection */
     bool has_introspection;
+    bool has_authorities; /* else there is nobody who could be trusted, and nobody is asked */
     struct fetch_lane lanes[FETCH_KIND_COUNT];
 };
 

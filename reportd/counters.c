@@ -33,6 +33,8 @@ void counters_drop(struct counters *counters, struct counted_day *day)
     struct list_link *link;
     while ((link = list_pop(&day->policies)) != NULL)
         drop_policy(counters, LIST_ITEM(link, struct counted_policy, link));
+    while ((link = list_pop(&day->places)) != NULL)
+        free(LIST_ITEM(link, struct counted_place, link));
     map_remove(&counters->map, &day->node);
     list_remove(&counters->days, &day->link);
     counters->size_bytes -= day->size_bytes;
@@ -80,6 +82,7 @@ static struct counted_day *make_day(struct counters *counters, uint32_t number, 
     day->domain = span_after(day->node.key, length - domain.length);
     day->size_bytes = size_bytes;
     list_init(&day->policies);
+    list_init(&day->places);
     if (!map_insert(&counters->map, &day->node)) {
         free(day);
         return NULL;
@@ -230,6 +233,33 @@ struct counted_day *counters_add(struct counters *counters, const struct session
         counters->dropped_count += line->count;
     return day;
 }
+
+/* ---- places ---- */
+
+bool counters_has_place(const struct counted_day *day, struct span uri)
+{
+    LIST_FOR_EACH (&day->places, link)
+        if (span_equals(LIST_ITEM(link, struct counted_place, link)->uri, uri))
+            return true;
+    return day->places.count >= COUNTERS_PLACES_MAX;
+}
+
+bool counters_add_place(struct counters *counters, struct counted_day *day, struct span uri)
+{
+    const size_t size_bytes = sizeof(struct counted_place) + uri.length;
+    if (counters_has_place(day, uri))
+        return true;
+    struct counted_place *place = calloc(1, size_bytes);
+    if (!place)
+        return false;
+    char *text = place->text;
+    place->uri = keep(&text, uri);
+    list_append(&day->places, &place->link);
+    grow(counters, day, size_bytes);
+    return true;
+}
+
+/* ---- as lines ---- */
 
 struct session_line counters_line(const struct counted_kind *kind, bool is_unsaved)
 {

@@ -12,7 +12,8 @@
 enum {
     COUNTERS_BYTES_MAX = 64 << 20,
     COUNTERS_POLICIES_MAX = 100, /* of a domain and day */
-    COUNTERS_KINDS_MAX = 300     /* of a policy: failures that differ in anything */
+    COUNTERS_KINDS_MAX = 300,    /* of a policy: failures that differ in anything */
+    COUNTERS_PLACES_MAX = 16     /* that have a day's report, however often the record changes */
 };
 
 /* Sessions of a policy that came to the same, or all that succeeded. */
@@ -36,11 +37,19 @@ struct counted_policy {
     char texts[];
 };
 
+/* Who needs a day's report no more: it has it, or never will. */
+struct counted_place {
+    struct list_link link;
+    struct span uri;
+    char text[];
+};
+
 /* A domain on one day: what becomes a report. */
 struct counted_day {
     struct map_node node;
     struct list_link link; /* in counters->days, in the order of their making */
     struct list policies;
+    struct list places; /* struct counted_place */
     size_t size_bytes;
     uint32_t day;
     struct span domain;
@@ -49,7 +58,6 @@ struct counted_day {
     int64_t due_s;           /* since 1970 */
     int64_t first_attempt_s; /* 0: none yet */
     uint32_t attempt_count;
-    uint32_t accepted_uris; /* a bit each */
     char key[];
 };
 
@@ -72,6 +80,12 @@ struct counted_day *counters_add(struct counters *counters, const struct session
 MUST_USE struct counted_day *counters_find(const struct counters *counters, uint32_t day,
                                            struct span domain);
 void counters_drop(struct counters *counters, struct counted_day *day);
+
+/* False when there is no room. */
+MUST_USE bool counters_add_place(struct counters *counters, struct counted_day *day,
+                                 struct span uri);
+/* Where there are as many places as are kept, any other counts as one of them. */
+MUST_USE bool counters_has_place(const struct counted_day *day, struct span uri);
 
 /* The whole count of a kind as a line, or with is_unsaved what the journal does not have. */
 struct session_line counters_line(const struct counted_kind *kind, bool is_unsaved);

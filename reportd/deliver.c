@@ -242,13 +242,12 @@ static enum deliver_result try_all(struct report *report, struct span uris)
     enum deliver_result result = DELIVER_DONE;
     struct span uri;
     for (unsigned i = 0; i < URIS_MAX && tlsrpt_record_next_uri(&uris, &uri); i++) {
-        const uint32_t bit = UINT32_C(1) << i;
-        if (report->day->accepted_uris & bit)
+        if (counters_has_place(report->day, uri))
             continue;
         switch (try_uri(report, uri)) {
         case ATTEMPT_ACCEPTED:
         case ATTEMPT_HOPELESS: /* not to be tried again */
-            report->day->accepted_uris |= bit;
+            report->deliverer->on_place(report->deliverer->context, report->day, uri);
             break;
         case ATTEMPT_FAILED:
             result = DELIVER_LATER;

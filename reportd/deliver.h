@@ -18,6 +18,9 @@ struct deliverer {
     struct fetch_client fetch;
     struct intake intake;
     struct addr_client addr;
+    /* A place has the report, or never will: to be kept before the next is tried. */
+    void (*on_place)(void *context, struct counted_day *day, struct span uri);
+    void *context;
 };
 
 enum deliver_result {
@@ -26,7 +29,7 @@ enum deliver_result {
     DELIVER_LATER     /* some place did not take it: try again */
 };
 
-/* day->accepted_uris says who has it already, and is kept up to date. */
+/* Tries the places that the day does not have yet. */
 MUST_USE enum deliver_result deliver_report(struct deliverer *deliverer, struct counted_day *day);
 
 #endif

@@ -2,8 +2,11 @@
 #include "line.h"
 
 #include "base/number.h"
+#include "tlsrpt/record.h"
 
 enum { FIELD_END = '\t', POLICY_LINE_END = ';' };
+
+static const char letters[] = {[LINE_SESSIONS] = 'S', [LINE_PLACE] = 'U', [LINE_DONE] = 'D'};
 
 static void append_text(struct buffer *out, struct span text, size_t limit)
 {
@@ -28,9 +31,11 @@ static void append_policy(struct buffer *out, struct span policy)
 
 void session_line_append(const struct session_line *line, struct buffer *out)
 {
-    buffer_append_format(out, "%c\t%u\t", line->is_done ? 'D' : 'S', (unsigned)line->day);
+    buffer_append_format(out, "%c\t%u\t", letters[line->kind], (unsigned)line->day);
     append_text(out, line->domain, LINE_NAME_MAX_BYTES);
-    if (!line->is_done) {
+    if (line->kind == LINE_PLACE)
+        append_text(out, line->uri, TLSRPT_URI_MAX_BYTES);
+    if (line->kind == LINE_SESSIONS) {
         buffer_append_format(out, "%llu\t%s\t%s\t", (unsigned long long)line->count,
                              tlsrpt_policy_type_name(line->policy_type),
                              tlsrpt_result_name(line->result));
@@ -53,10 +58,15 @@ static bool has_control(struct span text)
     return false;
 }
 
+static bool next_long_text(struct span *rest, size_t limit, struct span *text)
+{
+    return span_split_once(*rest, FIELD_END, text, rest) && text->length <= limit &&
+           !has_control(*text);
+}
+
 static bool next_text(struct span *rest, struct span *text)
 {
-    return span_split_once(*rest, FIELD_END, text, rest) && text->length <= LINE_NAME_MAX_BYTES &&
-           !has_control(*text);
+    return next_long_text(rest, LINE_NAME_MAX_BYTES, text);
 }
 
 static bool next_number(struct span *rest, uint64_t maximum, uint64_t *number)
@@ -90,20 +100,38 @@ static bool read_session(struct span rest, struct buffer *policy, struct session
     return true;
 }
 
+static bool find_kind(struct span text, enum line_kind *kind)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(letters); i++)
+        if (text.length == 1 && text.bytes[0] == (uint8_t)letters[i]) {
+            *kind = (enum line_kind)i;
+            return true;
+        }
+    return false;
+}
+
+static bool read_rest(struct span rest, struct buffer *policy, struct session_line *line)
+{
+    if (line->kind == LINE_SESSIONS)
+        return read_session(rest, policy, line);
+    if (line->kind == LINE_PLACE &&
+        (!next_long_text(&rest, TLSRPT_URI_MAX_BYTES, &line->uri) || span_is_empty(line->uri)))
+        return false;
+    return span_is_empty(rest);
+}
+
 enum parse_result session_line_parse(struct span text, struct buffer *policy,
                                      struct session_line *line)
 {
-    struct session_line found = {.policy = span_empty()};
+    struct session_line found = {.policy = span_empty(), .uri = span_empty()};
     struct span kind, rest;
     uint64_t day;
-    if (!span_split_once(text, FIELD_END, &kind, &rest) || kind.length != 1 ||
+    if (!span_split_once(text, FIELD_END, &kind, &rest) || !find_kind(kind, &found.kind) ||
         !next_number(&rest, LINE_DAY_MAX, &day) || !next_text(&rest, &found.domain) ||
         span_is_empty(found.domain))
         return PARSE_MALFORMED;
     found.day = (uint32_t)day;
-    found.is_done = kind.bytes[0] == 'D';
-    if (found.is_done ? !span_is_empty(rest)
-                      : kind.bytes[0] != 'S' || !read_session(rest, policy, &found))
+    if (!read_rest(rest, policy, &found))
         return PARSE_MALFORMED;
     *line = found;
     return PARSE_OK;

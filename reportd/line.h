@@ -1,5 +1,5 @@
 /* reportd/line - what is counted, as a line of the journal: so many sessions of a day that came to
- * the same; or that a day's report for a domain needs no more work. Pure.
+ * the same; that one place needs a day's report for a domain no more; or that none does. Pure.
  * Callers: reportd/counters, reportd/server, the fuzzer. Format: man/reportd.8. */
 #ifndef REPORTD_LINE_H
 #define REPORTD_LINE_H
@@ -10,10 +10,17 @@
 
 enum { LINE_NAME_MAX_BYTES = 255, LINE_POLICY_MAX_BYTES = 49152, LINE_DAY_MAX = 1000000 };
 
+enum line_kind {
+    LINE_SESSIONS,
+    LINE_PLACE, /* day, domain and uri are all */
+    LINE_DONE   /* day and domain are all */
+};
+
 struct session_line {
-    bool is_done; /* then day and domain are all */
+    enum line_kind kind;
     uint32_t day; /* since 1970-01-01, UTC */
     struct span domain;
+    struct span uri; /* of a place, as the record has it */
     uint64_t count;
     enum tlsrpt_policy_type policy_type;
     struct span policy_domain; /* never empty */

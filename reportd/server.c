@@ -48,19 +48,34 @@ struct walk {
     const struct counted_kind *kind;
 };
 
+static void append_places(const struct counted_day *day, struct buffer *lines)
+{
+    LIST_FOR_EACH (&day->places, link) {
+        const struct session_line line = {.kind = LINE_PLACE,
+                                          .day = day->day,
+                                          .domain = day->domain,
+                                          .uri = LIST_ITEM(link, struct counted_place, link)->uri};
+        session_line_append(&line, lines);
+    }
+}
+
+/* Places stand behind the first sessions of their day: what comes before those finds no day. */
 static bool next_line(void *context, struct buffer *lines)
 {
     struct walk *walk = context;
     const struct counted_kind *kind = counters_next(walk->counters, walk->kind);
     if (!kind)
         return false;
+    const struct counted_day *day = kind->policy->day;
     const struct session_line line = counters_line(kind, false);
     session_line_append(&line, lines);
+    if (!walk->kind || walk->kind->policy->day != day)
+        append_places(day, lines);
     walk->kind = kind;
     return true;
 }
 
-static int append_lines(struct server *server, const struct session_line *done)
+static int append_lines(struct server *server, const struct session_line *event)
 {
     struct buffer lines;
     buffer_init(&lines, NULL, LINES_MAX_BYTES);
@@ -69,24 +84,25 @@ static int append_lines(struct server *server, const struct session_line *done)
             counters_line(LIST_ITEM(link, struct counted_kind, unsaved_link), true);
         session_line_append(&line, &lines);
     }
-    if (done)
-        session_line_append(done, &lines);
+    if (event)
+        session_line_append(event, &lines);
     const int error =
         buffer_ok(&lines) ? journal_append(&server->journal, buffer_span(&lines)) : ENOMEM;
     buffer_release(&lines);
     return error;
 }
 
-/* With done, a day that needs no more work and has been dropped, which a rewriting need not say. */
-static void save(struct server *server, const struct session_line *done)
+/* With an event, which the counters show already, so that a rewriting need not say it: a day that
+ * needs no more work, or a place that has its report. */
+static void save(struct server *server, const struct session_line *event)
 {
     struct log_context log = log_of(server);
     struct walk walk = {.counters = &server->counters};
-    if (!done && list_is_empty(&server->counters.unsaved))
+    if (!event && list_is_empty(&server->counters.unsaved))
         return;
     const int error = journal_is_due(&server->journal, server->counters.size_bytes)
                           ? journal_rewrite(&server->journal, next_line, &walk)
-                          : append_lines(server, done);
+                          : append_lines(server, event);
     if (error == 0)
         counters_set_saved(&server->counters);
     else if (!server->has_complained)
@@ -115,9 +131,24 @@ static void drop(struct server *server, struct counted_day *day)
     char name[LINE_NAME_MAX_BYTES];
     memcpy(name, domain.bytes, domain.length);
     domain.bytes = (const uint8_t *)name;
-    const struct session_line done = {.is_done = true, .day = day->day, .domain = domain};
+    const struct session_line done = {.kind = LINE_DONE, .day = day->day, .domain = domain};
     counters_drop(&server->counters, day);
     save(server, &done);
+}
+
+/* At once: a successor must not send the report there again. */
+static void on_place(void *context, struct counted_day *day, struct span uri)
+{
+    struct server *server = context;
+    const struct session_line place = {
+        .kind = LINE_PLACE, .day = day->day, .domain = day->domain, .uri = uri};
+    if (!counters_add_place(&server->counters, day, uri)) {
+        struct log_context log = log_of(server);
+        log_event(&log, LOG_LEVEL_WARNING, "tlsrpt.not_saved",
+                  log_string("reason", "out of memory"),
+                  log_string("effect", "a report may be sent twice"));
+    }
+    save(server, &place);
 }
 
 struct loading {
@@ -133,11 +164,16 @@ static void take_line(void *context, struct span text)
     bool is_new = false;
     if (session_line_parse(text, &loading->policy, &line) != PARSE_OK)
         return;
-    struct counted_day *day = line.is_done ? counters_find(&server->counters, line.day, line.domain)
-                                           : counters_add(&server->counters, &line, true, &is_new);
-    if (day && line.is_done)
+    struct counted_day *day = line.kind == LINE_SESSIONS
+                                  ? counters_add(&server->counters, &line, true, &is_new)
+                                  : counters_find(&server->counters, line.day, line.domain);
+    if (!day)
+        return;
+    if (line.kind == LINE_DONE)
         counters_drop(&server->counters, day);
-    else if (day && is_new)
+    else if (line.kind == LINE_PLACE)
+        (void)!counters_add_place(&server->counters, day, line.uri); /* or it gets one twice */
+    else if (is_new)
         set_due(server, day);
 }
 
@@ -373,6 +409,8 @@ void server_init(struct server *server, struct service *service)
     counters_init(&server->counters, seed);
     server->deliverer.log = &service->log;
     server->deliverer.settings = server->conf;
+    server->deliverer.on_place = on_place;
+    server->deliverer.context = server;
     fetch_client_init(&server->deliverer.fetch, service->loop);
     intake_init(&server->deliverer.intake, service->loop, SPARE_IDS);
     load(server);

@@ -78,7 +78,6 @@ struct agent {
     struct tls_keys *keys; /* of certificates that we show */
     struct anchors anchors;
     struct report_client reports;
-    bool follows_sts;                        /* there are authorities that could prove anything */
     const struct client_list *watched_hosts; /* debug_peer_list; NULL: none */
     const EVP_MD *fingerprint_digest;
     bool speaks_lmtp;

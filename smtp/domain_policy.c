@@ -153,11 +153,12 @@ static void ask_sts(struct agent *agent, const struct nexthop *nexthop, struct a
     rules->has_asked_sts = true;
 }
 
-static bool fail_sts_lookup(const struct nexthop *nexthop, struct arena *arena,
-                            struct failure *failure)
+static bool fail_sts_lookup(const struct nexthop *nexthop, const struct sts_policy *policy,
+                            struct arena *arena, struct failure *failure)
 {
-    return protection_fail(failure, arena_format(arena, "MTA-STS policy lookup error for %.*s",
-                                                 SPAN_PRINTF(nexthop->host)));
+    return protection_fail(failure,
+                           arena_format(arena, "MTA-STS policy lookup error for %.*s: %.*s",
+                                        SPAN_PRINTF(nexthop->host), SPAN_PRINTF(policy->reason)));
 }
 
 /* Is it known which hosts may take the mail? */
@@ -183,7 +184,7 @@ bool domain_policy_require(struct agent *agent, const struct nexthop *nexthop,
     if (target->is_mx && !target->is_mx_secure && rules->follows_sts) {
         ask_sts(agent, nexthop, arena, rules);
         if (rules->sts.state == STS_UNKNOWN)
-            return fail_sts_lookup(nexthop, arena, failure);
+            return fail_sts_lookup(nexthop, &rules->sts, arena, failure);
     }
     if (!is_host_vouched_for(target, rules)) {
         (void)protection_fail(
@@ -218,13 +219,21 @@ bool domain_policy_apply_sts(struct agent *agent, const struct nexthop *nexthop,
     if (policy->state == STS_NONE)
         return true;
     if (policy->state == STS_UNKNOWN)
-        return fail_sts_lookup(nexthop, arena, failure);
+        return fail_sts_lookup(nexthop, policy, arena, failure);
     const bool is_permitted = sts_permits(policy, target->host);
     /* Who the host is DANE tells better, and nothing may override what it says (section 2); that
      * the host is one of the domain's it cannot tell, where MX records are insecure. */
     if (protection->wish.level == TLS_LEVEL_HALF_DANE &&
         (is_permitted || policy->state == STS_TESTING))
         return true;
+    /* Our own trouble: nothing to report to the domain, and no way round what it enforces. */
+    if (!tls_client_has_web(agent->tls))
+        return policy->state == STS_TESTING ||
+               protection_fail(failure,
+                               arena_format(arena,
+                                            "MTA-STS policy of %.*s cannot be followed: this "
+                                            "system has no certification authorities",
+                                            SPAN_PRINTF(nexthop->host)));
     protection->policy_type = TLSRPT_STS;
     protection->policy_domain = nexthop->host;
     protection->policy_text = policy->policy.text;

@@ -6,6 +6,7 @@
 
 #include "conf/instance.h"
 #include "hosts_file.h"
+#include "maillog/event.h"
 #include "nexthop.h"
 #include "notice.h"
 #include "resolve.h"
@@ -18,6 +19,15 @@ enum {
     DESCRIPTORS_PER_DELIVERY = 2, /* content and connection */
     DESCRIPTORS_BESIDE = 300      /* channels, and connections that are kept */
 };
+
+static void warn_of_trust(struct service *service)
+{
+    const struct log_context context = {.log = &service->log, .queue_id = span_empty()};
+    log_event(&context, LOG_LEVEL_WARNING, "tls.no_authorities",
+              log_string("effect", "mail to domains that enforce an MTA-STS policy waits"),
+              log_string("next", "install the system's (Debian: ca-certificates), or set "
+                                 "smtp_tls_CAfile"));
+}
 
 /* What libssl reads it reads now: in the sandbox no file can be opened. */
 static bool set_up_tls(struct service *service, struct agent *agent)
@@ -68,11 +78,8 @@ static bool set_up_tls(struct service *service, struct agent *agent)
         service_say(service, "%s", problem);
         return false;
     }
-    agent->follows_sts = settings->smtp_tls_mta_sts && tls_client_has_web(agent->tls);
-    if (settings->smtp_tls_mta_sts && !agent->follows_sts)
-        service_say(service, "smtp_tls_mta_sts: no policy can be followed, because this system has "
-                             "no certification authorities (Debian: ca-certificates), and "
-                             "smtp_tls_CAfile names none");
+    if (settings->smtp_tls_mta_sts && !tls_client_has_web(agent->tls))
+        warn_of_trust(service);
     return true;
 }
 

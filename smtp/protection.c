@@ -165,10 +165,10 @@ bool protection_find_rules(struct agent *agent, const struct nexthop *nexthop,
         return false;
     if (request == PROTECTION_OPTIONAL && policy->level == TLS_LEVEL_DANE)
         policy->level = TLS_LEVEL_MAY;
-    rules->follows_sts =
-        settings->smtp_tls_mta_sts && agent->follows_sts && request != PROTECTION_OPTIONAL &&
-        (!rules->has_entry || policy->level == TLS_LEVEL_DANE) && !nexthop->is_host &&
-        nexthop->address.family == IP_FAMILY_NONE && span_is_empty(nexthop->path);
+    rules->follows_sts = settings->smtp_tls_mta_sts && request != PROTECTION_OPTIONAL &&
+                         (!rules->has_entry || policy->level == TLS_LEVEL_DANE) &&
+                         !nexthop->is_host && nexthop->address.family == IP_FAMILY_NONE &&
+                         span_is_empty(nexthop->path);
     /* On this machine nobody listens; who wants it all the same says so. */
     if (!span_is_empty(nexthop->path) && policy->level == TLS_LEVEL_MAY)
         policy->level = TLS_LEVEL_NONE;

@@ -191,6 +191,13 @@ void cache_set_failure(struct cache_entry *entry, struct span id, enum tlsrpt_re
     set_text(entry->reason, sizeof(entry->reason), reason);
 }
 
+void cache_set_unknown(struct cache_entry *entry, struct span reason)
+{
+    entry->is_unknown = true;
+    if (entry->failure == TLSRPT_SUCCESS)
+        set_text(entry->reason, sizeof(entry->reason), reason);
+}
+
 void cache_clear_failure(struct cache_entry *entry)
 {
     entry->failed_s = 0;

@@ -30,14 +30,14 @@ struct cache_entry {
     struct list_link recent; /* in one of the cache's lists, the latest last */
     struct list waiters;     /* the server's; an entry with some is never dropped */
     bool is_busy;            /* the server's: it is being found out, and is never dropped */
-    bool is_unknown;         /* the last look came to nothing, for reasons of our own */
+    bool is_unknown;         /* the last look came to nothing, by trouble of our own */
     int64_t asked_s;
     int64_t checked_s; /* when DNS was last asked; 0: never */
     int64_t failed_s;  /* when the policy of failed_id could not be had; 0: no such failure */
     char failed_id[MTASTS_ID_MAX_BYTES + 1];
-    enum tlsrpt_result failure; /* of the last look; TLSRPT_SUCCESS: none */
-    char reason[CACHE_REASON_MAX_BYTES + 1];
-    char *policy; /* NULL: there is none */
+    enum tlsrpt_result failure;              /* of the last look; TLSRPT_SUCCESS: none */
+    char reason[CACHE_REASON_MAX_BYTES + 1]; /* of that, or of our trouble */
+    char *policy;                            /* NULL: there is none */
     size_t policy_length;
     enum mtasts_mode mode;
     uint32_t max_age_s;
@@ -81,6 +81,8 @@ MUST_USE bool cache_set_policy(struct cache *cache, struct cache_entry *entry, s
 void cache_set_failure(struct cache_entry *entry, struct span id, enum tlsrpt_result failure,
                        struct span reason, int64_t now_s);
 /* All is well, or there is nothing to be had. */
+/* The last look came to nothing, and it is not the domain's fault: what was known of it stays. */
+void cache_set_unknown(struct cache_entry *entry, struct span reason);
 void cache_clear_failure(struct cache_entry *entry);
 
 void cache_restore(struct cache *cache, const struct sts_record *record, int64_t now_s);

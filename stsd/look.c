@@ -154,7 +154,7 @@ static void fetch_policy(struct look *look, struct span id)
         fail(look, id, TLSRPT_STS_POLICY_INVALID, answer.reason);
         break;
     case FETCH_UNAVAILABLE: /* our own trouble says nothing about the domain */
-        look->entry->is_unknown = true;
+        cache_set_unknown(look->entry, answer.reason);
         break;
     default:
         fail(look, id, TLSRPT_STS_POLICY_FETCH_ERROR, answer.reason);

@@ -21,7 +21,7 @@ enum fetch_result {
     FETCH_UNTRUSTED,   /* the server's certificate does not say that it is the one */
     FETCH_TOO_LARGE,   /* the body is; http_status is known */
     FETCH_REFUSED,     /* this may not be asked */
-    FETCH_UNAVAILABLE, /* fetchd is not there or has no room: ask again later */
+    FETCH_UNAVAILABLE, /* fetchd is not there, has no room or nobody to trust: ask again later */
     FETCH_RESULT_COUNT
 };
 

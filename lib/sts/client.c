@@ -48,8 +48,11 @@ static void read_reply(const struct ipc_sts_reply *reply, struct sts_policy *pol
         reply->failure < TLSRPT_RESULT_COUNT ? (enum tlsrpt_result)reply->failure : TLSRPT_SUCCESS;
     policy->id = reply->policy_id;
     policy->reason = reply->reason;
-    if (reply->is_unknown)
+    if (reply->is_unknown) {
         *policy = none(STS_UNKNOWN, "stsd cannot find out");
+        if (!span_is_empty(reply->reason))
+            policy->reason = reply->reason;
+    }
     if (span_is_empty(reply->policy))
         return;
     if (mtasts_policy_parse(reply->policy, &policy->policy) != PARSE_OK)

@@ -18,7 +18,8 @@ enum sts_state {
     STS_TESTING, /* deliver whatever happens, but report */
     STS_ENFORCE, /* only to hosts that sts_permits(), with a certificate that web PKI proves to be
                   * theirs (section 4.2) */
-    STS_UNKNOWN  /* stsd is not there: delivery waits, since there may be a policy to enforce */
+    STS_UNKNOWN  /* stsd is not there or cannot ask: delivery waits, since there may be a policy to
+                  * enforce */
 };
 
 /* The texts are the arena's. */

@@ -16,9 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         ASSERT(buffer_ok(&text));
         ASSERT(session_line_parse(span_first(buffer_span(&text), text.length - 1), &policy_again,
                                   &again) == PARSE_OK);
-        ASSERT(line.is_done == again.is_done && line.day == again.day &&
-               span_equals(line.domain, again.domain));
-        if (!line.is_done)
+        ASSERT(line.kind == again.kind && line.day == again.day &&
+               span_equals(line.domain, again.domain) && span_equals(line.uri, again.uri));
+        if (line.kind == LINE_SESSIONS)
             ASSERT(line.count == again.count && line.result == again.result &&
                    line.policy_type == again.policy_type &&
                    span_equals(line.policy, again.policy) &&

@@ -2,6 +2,8 @@
 
 Callers: tests/system, tests/conformance."""
 
+import contextlib
+import os
 import pathlib
 import subprocess
 
@@ -60,3 +62,14 @@ class Authority:
 def fingerprint(certificate):
     """As smtpd writes it, of SHA-256."""
     return openssl("x509", "-in", certificate, "-noout", "-fingerprint", "-sha256").split("=")[1].strip()
+
+
+@contextlib.contextmanager
+def system_authorities(directory):
+    """The authorities of this system are those in the directory; on a machine of our own."""
+    place = os.path.realpath("/etc/ssl/certs")
+    subprocess.run(["mount", "--bind", str(directory), place], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", place], check=True)

@@ -75,6 +75,32 @@ static void test_counting(void **state)
     assert_int_equal(counters.size_bytes, 0);
 }
 
+static void test_places(void **state)
+{
+    (void)state;
+    struct counters counters;
+    char text[64];
+    counters_init(&counters, seed);
+    struct counted_day *day =
+        add(&counters, session("example.com", TLSRPT_STS, POLICY, TLSRPT_SUCCESS, ""), true);
+    assert_false(counters_has_place(day, SPAN("https://a.test/")));
+    for (int i = 0; i < COUNTERS_PLACES_MAX; i++) {
+        (void)snprintf(text, sizeof(text), "https://a.test/%d", i / 2);
+        assert_true(counters_add_place(&counters, day, span_from_string(text)));
+    }
+    assert_int_equal(day->places.count, COUNTERS_PLACES_MAX / 2);
+    assert_true(counters_has_place(day, SPAN("https://a.test/0")));
+    assert_false(counters_has_place(day, SPAN("https://a.test/x")));
+    for (int i = 0; i < COUNTERS_PLACES_MAX; i++) {
+        (void)snprintf(text, sizeof(text), "https://b.test/%d", i);
+        assert_true(counters_add_place(&counters, day, span_from_string(text)));
+    }
+    assert_int_equal(day->places.count, COUNTERS_PLACES_MAX);
+    assert_true(counters_has_place(day, SPAN("https://a.test/x"))); /* no room: it gets none */
+    counters_destroy(&counters);
+    assert_int_equal(counters.size_bytes, 0);
+}
+
 /* What is past the limits is counted without its particulars, or not at all, but never kept. */
 static void test_limits(void **state)
 {
@@ -114,11 +140,16 @@ static void test_lines(void **state)
         "mx: *.example.com;mx: mx.example.net;max_age: 1;\n",
         "S\t20779\texample.com\t1\tno-policy-found\tsuccess\texample.com\t\t\t\t\t\t\n",
         "D\t20779\texample.com\t\n",
+        "U\t20779\texample.com\tmailto:a@example.com?subject=x\t\n",
     };
     const struct session_line lines[] = {
         session("example.com", TLSRPT_STS, POLICY, TLSRPT_CERTIFICATE_EXPIRED, "has expired\n"),
         session("example.com", TLSRPT_NO_POLICY_FOUND, "", TLSRPT_SUCCESS, ""),
-        {.is_done = true, .day = 20779, .domain = SPAN("example.com")},
+        {.kind = LINE_DONE, .day = 20779, .domain = SPAN("example.com")},
+        {.kind = LINE_PLACE,
+         .day = 20779,
+         .domain = SPAN("example.com"),
+         .uri = SPAN("mailto:a@example.com?subject=x")},
     };
     struct buffer text, policy;
     struct session_line line;
@@ -130,9 +161,11 @@ static void test_lines(void **state)
         assert_span_is("line", buffer_span(&text), texts[i]);
         const struct span whole = span_first(buffer_span(&text), text.length - 1);
         assert_int_equal(session_line_parse(whole, &policy, &line), PARSE_OK);
-        assert_int_equal(line.is_done, lines[i].is_done);
+        assert_int_equal(line.kind, lines[i].kind);
+        assert_true(lines[i].kind != LINE_PLACE || span_equals(line.uri, lines[i].uri));
         assert_int_equal(line.result, lines[i].result);
-        assert_true(span_equals(line.policy, lines[i].is_done ? span_empty() : lines[i].policy));
+        assert_true(span_equals(line.policy,
+                                lines[i].kind == LINE_SESSIONS ? lines[i].policy : span_empty()));
         for (size_t length = 0; length < whole.length; length++) {
             uint8_t *copy = malloc(length ? length : 1);
             assert_non_null(copy);
@@ -292,8 +325,9 @@ static void test_message(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counting), cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_lines),    cmocka_unit_test(test_bad_lines),
-        cmocka_unit_test(test_document), cmocka_unit_test(test_message)};
+        cmocka_unit_test(test_counting),  cmocka_unit_test(test_places),
+        cmocka_unit_test(test_limits),    cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_bad_lines), cmocka_unit_test(test_document),
+        cmocka_unit_test(test_message)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,7 +60,7 @@ class World:
                           "mta_sts_fetch_timeout": "3s",
                           "auth_oauth2_introspection_url": f"https://login.test:{self.server.port}/introspect?v=1",
                           **settings}
-        (self.directory / "data/stsd").mkdir(parents=True)
+        (self.directory / "data/stsd").mkdir(parents=True, exist_ok=True)
         main = self.directory / "main.cf"
         main.write_text("".join(f"{name} = {value}\n" for name, value in self._settings.items()))
         self._asker = subprocess.Popen([BUILD / "tests/stsd/ask", main], stdin=subprocess.PIPE,
@@ -410,6 +410,30 @@ def refused(directory):
         same(world.stop(), 0)
 
 
+def nobody_to_trust(directory):
+    """Without certification authorities nobody can say; a policy that was known before counts on."""
+    before = World(directory)
+    try:
+        before.announce("good")
+        same(before.ask("good")[:2], ("enforce", "1"))
+    finally:
+        same(before.stop(), 0)
+    world = World(directory, fetch_tls_CAfile=f"{directory}/none.pem")
+    try:
+        world.wait_for_log("fetch.no_authorities: ")
+        world.announce("good", "2", mode="none")
+        same(world.ask("good")[:2], ("enforce", "1"))
+        world.announce("changed")
+        same(world.ask("changed")[0], "unknown")
+        same(world.reason, "this system has no certification authorities")
+        world.wait_for_log('fetch.failed: host=mta-sts.changed.test reason="this system has no certification')
+        same(world.ask("changed")[0], "unknown")
+        assert "sts.no_policy" not in world.log()
+        same(world.server.connections, 0)
+    finally:
+        same(world.stop(), 0)
+
+
 def switched_off(directory):
     world = World(directory, smtp_tls_mta_sts="no")
     try:
@@ -435,7 +459,7 @@ def main():
         for function in TESTS:
             run(results, function.__name__.replace("_", " "), function, world)
         run(results, "all daemons leave when told to", lambda: same(world.stop(), 0))
-    for function in (refreshed, refused, switched_off):
+    for function in (refreshed, refused, nobody_to_trust, switched_off):
         with tempfile.TemporaryDirectory(prefix="posthouse-stsd-") as directory:
             run(results, function.__name__.replace("_", " "), function, directory)
     return results.finish()

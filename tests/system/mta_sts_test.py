@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness import https, peers
+from harness import certificates, https, peers
 from harness.instance import wait_until
 
 pytestmark = pytest.mark.own_machine
@@ -107,3 +107,29 @@ def test_a_policy_of_the_operator_comes_first(make_instance, name_server, web, s
         "fetch_private_networks": "127.0.0.0/8", "smtp_tls_CAfile": authority.file}).start()
     queue_id = one.send(user)
     one.wait_for_log(rf"{queue_id}: to=<{user}>, .*status=sent ")
+
+
+@pytest.mark.parametrize("domain", ["good.test", "trial.test", "without.test"])
+def test_no_authorities(make_instance, name_server, web, servers, authority, tmp_path, domain):
+    """Policies are known, and nobody could prove to be their host: mail under one that is enforced waits."""
+    user = USER.format(domain)
+    with certificates.system_authorities(tmp_path):
+        one = make_instance("here", settings={"fetch_tls_CAfile": authority.file,
+                                              "fetch_private_networks": "127.0.0.0/8"}).start()
+        one.wait_for_log("warning: tls.no_authorities: ")
+        queue_id = one.send(user)
+        outcome = (r"dsn=4\.7\.5, status=deferred \(MTA-STS policy of good\.test cannot be followed: this system has no "
+                   r"certification authorities\)" if DOMAINS[domain][0] == ENFORCE else "status=sent ")
+        one.wait_for_log(rf"{queue_id}: to=<{user}>, .*{outcome}")
+
+
+def test_no_policy_without_authorities(make_instance, name_server, web, servers, tmp_path):
+    """Nor can anybody say what the policy is: mail waits until somebody can. Other domains do not mind."""
+    with certificates.system_authorities(tmp_path):
+        one = make_instance("here", settings={
+            "fetch_tls_CAfile": tmp_path / "none.pem", "fetch_private_networks": "127.0.0.0/8"}).start()
+        queue_id = one.send(USER.format("good.test"))
+        one.wait_for_log(rf"{queue_id}: to=<friend@good\.test>, .*dsn=4\.7\.5, status=deferred \(MTA-STS policy lookup "
+                         r"error for good\.test: this system has no certification authorities\)")
+        queue_id = one.send(USER.format("without.test"))
+        one.wait_for_log(rf"{queue_id}: to=<friend@without\.test>, .*status=sent ")

@@ -2,15 +2,13 @@
 returned where nobody promises as much."""
 
 import contextlib
-import os
 import shutil
 import smtplib
 import ssl
-import subprocess
 
 import pytest
 
-from harness import authority as authorities, peers
+from harness import authority as authorities, certificates, peers
 from harness.instance import small_message
 
 pytestmark = pytest.mark.own_machine
@@ -64,17 +62,6 @@ def test_from_server_to_server(make_instance, authority, certificate):
     there.wait_for_mail("you@there.test")
 
 
-@contextlib.contextmanager
-def system_authorities(directory):
-    """The authorities of this system are those in the directory."""
-    place = os.path.realpath("/etc/ssl/certs")
-    subprocess.run(["mount", "--bind", str(directory), place], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", place], check=True)
-
-
 def test_authorities_of_the_system(make_instance, tmp_path, authority, certificate):
     """Those count, whether or not policies of MTA-STS do; where there are none nobody can be told apart,
     which is no fault of the message's."""
@@ -82,7 +69,7 @@ def test_authorities_of_the_system(make_instance, tmp_path, authority, certifica
     there = make_instance("there", settings=settings(authority, certificate)).start()
     own = settings(authority, certificate, f"there.test=smtp:[localhost]:{there.port}")
     own.update({"smtp_tls_CAfile": "", "smtp_tls_mta_sts": "no"})
-    with system_authorities(tmp_path):
+    with certificates.system_authorities(tmp_path):
         here = make_instance("here", settings=own).start()
         send(here, "you@there.test", "a@client.example")
         here.wait_for_log(r"to=<you@there\.test>, .*dsn=4\.7\.5, status=deferred \(TLS is required, but this "

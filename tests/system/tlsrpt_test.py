@@ -26,7 +26,7 @@ def world(workspace, request):
     directory = workspace / request.node.name[:40]
     authority = https.Authority(directory / "ca")
     (directory / "ca").chmod(0o755)
-    server = https.Server({None: authority.issue("reports.far.test")})
+    server = https.Server({None: authority.issue("reports.far.test", "other.far.test")})
     names = https.NameServer({("reports.far.test", "A"): ["127.0.0.1"]})
     world.settings = {"dns_servers": f"127.0.0.1:{names.port}", "fetch_tls_CAfile": authority.file,
                       "fetch_https_port": server.port, "fetch_private_networks": "127.0.0.0/8", "smtp_tlsrpt_enable": "yes", "mydomain": "here.test",
@@ -117,6 +117,27 @@ def test_by_https(make_instance, world):
     assert (method, host, path) == ("POST", "reports.far.test", "/v1/tlsrpt?x=1")
     assert headers["Content-Type"] == "application/tlsrpt+gzip"
     check_document(json.loads(gzip.decompress(body)), "far.test", "Some \"Mail\" of ours")
+
+
+def test_one_place_has_it(make_instance, world, programs):
+    """Who has taken a report does not get it again, though another place did not and we are killed in between; nor
+    when the places change their order meanwhile."""
+    places = ["https://reports.far.test/v1", "https://other.far.test/v1"]
+    record = ("_smtp._tls.far.test", "TXT")
+    world.names.records[("other.far.test", "A")] = ["127.0.0.1"]
+    world.names.records[record] = [f'"v=TLSRPTv1; rua={",".join(places)}"']
+    world.server.answers["reports.far.test"] = https.Answer("", status=201)
+    world.server.answers["other.far.test"] = https.Answer("busy", status=503)
+    one = make(make_instance, world, lines("far.test"), tlsrpt_retry_time="1s")
+    one.wait_for_log(r"tlsrpt.sent: domain=far.test .*to=https://reports.far.test/v1")
+    one.wait_for_log(r"tlsrpt.not_sent: domain=far.test .*to=https://other.far.test/v1")
+    world.names.records[record] = [f'"v=TLSRPTv1; rua={",".join(reversed(places))}"']
+    [reporter] = processes_of(programs)["reportd"]
+    os.kill(reporter, signal.SIGKILL)
+    wait_until(lambda: world.server.count("other.far.test") > 2, "its successor tries the other")
+    world.server.answers["other.far.test"] = https.Answer("", status=201)
+    one.wait_for_log(r"tlsrpt.sent: domain=far.test .*to=https://other.far.test/v1")
+    assert world.server.count("reports.far.test") == 1
 
 
 def test_where_it_cannot_go(make_instance, world):
