@@ -28,6 +28,7 @@ RETURNS = "returns"  # the mailbox of the sender, where reports of failure arriv
 TIMEOUT_S = 60
 FORMS_SHARE = 0.3     # of the messages, go one of the ways of forms.py where there are any
 SUCCESS_SHARE = 0.05  # of them, ask for a report of success
+SESSION_LENGTHS = (1, 5, 50)  # messages
 
 ACKNOWLEDGED, REFUSED, UNKNOWN = "acknowledged", "refused", "unknown"
 
@@ -90,6 +91,7 @@ class Load:
         self.breaks = []
         self.replies = collections.Counter()   # first words of what smtpd said, other than success
         self.phase = ""
+        self.session_lengths = SESSION_LENGTHS
         self.rate = 40.0                       # messages per second, all sessions together
         self._chance = random.Random(seed)
         self.on_event = on_event or (lambda _text: None)
@@ -208,7 +210,7 @@ class Load:
         try:
             if not await door.enter(client, self._chance):
                 return False
-            for _ in range(self._chance.choice((1, 5, 50))):
+            for _ in range(self._chance.choice(self.session_lengths)):
                 if not self._is_sending:
                     break
                 await self._message(client, door)
