@@ -28,6 +28,7 @@ RETURNS = "returns"  # the mailbox of the sender, where reports of failure arriv
 TIMEOUT_S = 60
 FORMS_SHARE = 0.3     # of the messages, go one of the ways of forms.py where there are any
 SUCCESS_SHARE = 0.05  # of them, ask for a report of success
+SESSION_LENGTHS = (1, 5, 50)  # messages
 
 ACKNOWLEDGED, REFUSED, UNKNOWN = "acknowledged", "refused", "unknown"
 
@@ -90,6 +91,7 @@ class Load:
         self.breaks = []
         self.replies = collections.Counter()   # first words of what smtpd said, other than success
         self.phase = ""
+        self.session_lengths = SESSION_LENGTHS
         self.rate = 40.0                       # messages per second, all sessions together
         self._chance = random.Random(seed)
         self.on_event = on_event or (lambda _text: None)
@@ -115,9 +117,11 @@ class Load:
         return self
 
     def resume(self, sessions=10):
+        """Each session begins at another door, and goes on at any."""
         self._is_sending = True
-        self._senders = [asyncio.run_coroutine_threadsafe(self._session(sessions), self._loop)
-                         for _ in range(sessions)]
+        self._senders = [asyncio.run_coroutine_threadsafe(
+            self._session(sessions, self.doors[number % len(self.doors)]), self._loop)
+            for number in range(sessions)]
 
     def pause(self):
         """No further messages; those under way are finished first."""
@@ -156,9 +160,9 @@ class Load:
         return sum(entry.state == state and phase in (None, entry.phase)
                    for entry in list(self.ledger.values()))
 
-    def count_by(self, door):
+    def count_by(self, door, phase=None):
         """Messages acknowledged there."""
-        return sum(entry.state == ACKNOWLEDGED and entry.door == door.name
+        return sum(entry.state == ACKNOWLEDGED and entry.door == door.name and phase in (None, entry.phase)
                    for entry in list(self.ledger.values()))
 
     # ---- the sending side
@@ -189,14 +193,14 @@ class Load:
                   f"X-Digest: {_digest(lines)}", ""]
         return message_id, recipients, header + lines
 
-    async def _session(self, sessions):
+    async def _session(self, sessions, door):
         while self._is_sending:
-            try:
-                if await self._connection(self._chance.choice(self.doors), sessions):
-                    continue
-            except (OSError, EOFError, asyncio.TimeoutError):
-                pass  # refused, or killed below us
-            await asyncio.sleep(0.05)
+            is_in = False
+            with contextlib.suppress(OSError, EOFError, asyncio.TimeoutError):  # refused, or killed below us
+                is_in = await self._connection(door, sessions)
+            door = self._chance.choice(self.doors)
+            if not is_in:
+                await asyncio.sleep(0.05)
 
     async def _connection(self, door, sessions):
         """Whether it was let in."""
@@ -206,7 +210,7 @@ class Load:
         try:
             if not await door.enter(client, self._chance):
                 return False
-            for _ in range(self._chance.choice((1, 5, 50))):
+            for _ in range(self._chance.choice(self.session_lengths)):
                 if not self._is_sending:
                     break
                 await self._message(client, door)

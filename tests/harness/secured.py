@@ -27,7 +27,7 @@ except ModuleNotFoundError:
 
 SUBMISSION_PORT, SUBMISSIONS_PORT = 2587, 2465
 STS_DOMAIN, AUTH_DOMAIN = "sts.there.test", "auth.there.test"
-POLICY_HOST, MAIL_HOST = f"mta-sts.{STS_DOMAIN}", f"mx.{STS_DOMAIN}"
+POLICY_HOST, MAIL_HOST, REPORT_HOST = (f"{name}.{STS_DOMAIN}" for name in ("mta-sts", "mx", "reports"))
 USERS = {f"author{number}": f"pass word {number}" for number in range(3)}
 MAILER, MAILER_PASSWORD = "mailer", "p4ss"
 
@@ -133,19 +133,20 @@ class Secured:
     def __init__(self, directory, port, relay_port, host="mx.here.test"):
         self.directory = pathlib.Path(directory)
         authority = Authority(self.directory)
-        ours, theirs, policy = authority.issue(host), authority.issue(MAIL_HOST), authority.issue(POLICY_HOST)
-        self._host, self._authority, self.relay_port = host, authority, relay_port
+        ours, theirs = authority.issue(host), authority.issue(MAIL_HOST)
+        self.host = host  # what the instance's certificate says
         self.passwords = self.directory / "passwords"
         self.passwords.write_text("".join(f"{user}:{{PLAIN}}{password}\n" for user, password in USERS.items()))
         relay_passwords = self.directory / "relay_passwords"
         relay_passwords.write_text(f"[127.0.0.1]:{relay_port + 1} {MAILER}:{MAILER_PASSWORD}\n")
-        self._web = https.Server({None: policy.chain})
-        self._web.answers[POLICY_HOST] = https.Answer(
+        self.web = https.Server({None: authority.issue(POLICY_HOST, REPORT_HOST).chain})
+        self.web.answers[POLICY_HOST] = https.Answer(
             f"version: STSv1\nmode: enforce\nmx: {MAIL_HOST}\nmax_age: 86400\n")
-        self._names = https.NameServer({})
-        self._names.records = _Records({
+        self.web.answers[REPORT_HOST] = https.Answer("", status=201)
+        self.names = https.NameServer({})
+        self.names.records = _Records({
             (STS_DOMAIN, "MX"): [f"10 {MAIL_HOST}."], (MAIL_HOST, "A"): ["127.0.0.1"],
-            (POLICY_HOST, "A"): ["127.0.0.1"], (f"_mta-sts.{STS_DOMAIN}", "TXT"): []})
+            (POLICY_HOST, "A"): ["127.0.0.1"], (REPORT_HOST, "A"): ["127.0.0.1"], (f"_mta-sts.{STS_DOMAIN}", "TXT"): []})
         self.smarthost = Smarthost()
         self.server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.server_context.load_cert_chain(theirs.chain)
@@ -166,12 +167,13 @@ class Secured:
         self.settings = {
             "smtpd_tls_chain_files": ours.chain, "smtpd_tls_security_level": "may",
             "auth_databases": f"passwd-file:{self.passwords}", "auth_mechanisms": "scram-sha-256, plain",
-            "dns_servers": f"127.0.0.1:{self._names.port}", "fetch_https_port": self._web.port,
+            "dns_servers": f"127.0.0.1:{self.names.port}", "fetch_https_port": self.web.port,
             "fetch_tls_CAfile": authority.certificate, "fetch_private_networks": "127.0.0.0/8",
             "mta_sts_check_time": "1s", "mta_sts_negative_time": "1s", "mta_sts_fetch_timeout": "5s",
             "smtp_tls_CAfile": authority.certificate, "smtp_tls_chain_files": ours.chain,
             "smtp_tls_policy_maps": f"inline:{{ {{ [127.0.0.1]:{relay_port}=none }} }}",
             "smtp_tlsrpt_enable": "yes", "mydomain": "here.test",
+            "tlsrpt_report_delay": "0s", "tlsrpt_retry_time": "1s",
             # Connections are made, with all that belongs to it, and not only used.
             "smtp_connection_reuse_count_limit": "5",
             "smtp_sasl_auth_enable": "yes", "smtp_sasl_security_options": "noanonymous",
@@ -181,16 +183,11 @@ class Secured:
         load.doors, load.secured = self.doors, self
         load.relay_domains = ["there.test", STS_DOMAIN, AUTH_DOMAIN]
 
-    @property
-    def host(self):
-        """What the instance's certificate says."""
-        return self._host
-
     def renew_passwords(self):
         """The file is a new one, which has to be read."""
         with contextlib.suppress(FileNotFoundError):
             os.utime(self.passwords)
 
     def close(self):
-        self._web.stop()
-        self._names.stop()
+        self.web.stop()
+        self.names.stop()
