@@ -85,6 +85,16 @@ static void add_mechanism(struct forwarder *forwarder, const struct dovecot_line
         (struct auth_mechanism){span_of(kept, name.length), properties};
 }
 
+static void report_return(struct forwarder *forwarder)
+{
+    const struct authd *authd = forwarder->authd;
+    const struct log_context context = {.log = &authd->service->log, .queue_id = span_empty()};
+    if (forwarder->has_reported)
+        log_event(&context, LOG_LEVEL_INFO, "auth.database_available",
+                  log_text("database", authd->conf->smtpd_sasl_path));
+    forwarder->has_reported = false; /* the next trouble is another one */
+}
+
 static void on_greeting(struct forwarder *forwarder, const struct dovecot_line *line)
 {
     const struct span command = line->words[0];
@@ -96,6 +106,7 @@ static void on_greeting(struct forwarder *forwarder, const struct dovecot_line *
         add_mechanism(forwarder, line);
     } else if (span_equals(command, SPAN("DONE"))) {
         forwarder->is_ready = true;
+        report_return(forwarder);
         authd_tell_mechanisms(forwarder->authd);
     }
 }
@@ -208,13 +219,11 @@ static void run_connection(struct forwarder *forwarder)
         authd->forwarded_count = 0;
         forwarder->names_length = 0;
         forwarder->is_ready = forwarder->has_failed = false;
-        (void)snprintf(greeting, sizeof(greeting), "VERSION\t1\t1\nCPID\t%ld", (long)getpid());
+        (void)snprintf(greeting, sizeof(greeting), "VERSION\t1\t2\nCPID\t%ld", (long)getpid());
         say(forwarder, span_from_string(greeting));
         read_lines(forwarder);
         report(forwarder, forwarder->is_ready ? SPAN("the server has closed the connection")
                                               : SPAN("the server did not greet"));
-        if (forwarder->is_ready)
-            forwarder->has_reported = false; /* the next trouble is another one */
         forwarder->is_ready = false;
         forwarder->has_failed = true;
         lose_all(forwarder);

@@ -65,6 +65,14 @@ class Asker:
         words = self.read()
         return words[0], words[2:]
 
+    def cram_md5(self, user, password, **more):
+        self.begin("CRAM-MD5", **more)
+        words = self.read()
+        assert words[:2] == ["CONT", str(self.number)], words
+        self.go_on(f"{user} {hmac.new(password.encode(), base64.b64decode(words[2]), 'md5').hexdigest()}".encode())
+        words = self.read()
+        return words[0], words[2:]
+
     def scram(self, user, password, digest="sha256", mechanism="SCRAM-SHA-256", **more):
         client = Scram(user, password, digest)
         self.begin(mechanism, client.first(), **more)

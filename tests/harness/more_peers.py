@@ -5,10 +5,13 @@ these. Each has address and port, messages(user) and relays through relay_port w
 
 Callers: tests/system."""
 
+import base64
+import contextlib
 import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -228,8 +231,12 @@ match from any for domain {{ {", ".join(f'"{name}"' for name in self.domains()) 
 
 class Dovecot(Peer):
     """Its LMTP server, on a Unix socket and on a port; its authentication on a Unix socket, where the
-    password of everybody is x."""
+    password of everybody is x; TOKEN_KEY is what tokens (HS256) are to be signed with, and their "email" says
+    whose they are."""
     program = "dovecot"
+    TOKEN_KEY = bytes(range(40))
+    mechanisms = ["PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "DIGEST-MD5", "XOAUTH2",
+                  "OAUTHBEARER", "EXTERNAL"]
 
     def start(self):
         self.socket = self.directory / "run/lmtp"
@@ -255,14 +262,27 @@ mail_location = maildir:{self.mail}/%d/%n
 mail_uid = mailbox
 mail_gid = mailbox
 first_valid_uid = 500
-auth_mechanisms = plain login scram-sha-256 cram-md5
+auth_mechanisms = {" ".join(self.mechanisms).lower()}
+auth_ssl_username_from_cert = yes
+auth_failure_delay = 0
 service auth {{
   unix_listener auth-client {{
     mode = 0666
   }}
 }}
 passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {self.directory}/oauth2.conf
+}}
+passdb {{
+  driver = static
+  mechanisms = external
+  args = nopassword=y
+}}
+passdb {{
   driver = passwd-file
+  mechanisms = plain login scram-sha-256 scram-sha-1 cram-md5 digest-md5
   args = {self.directory}/users
 }}
 userdb {{
@@ -280,8 +300,32 @@ service lmtp {{
 }}
 service anvil {{
   chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 """)
+        (self.directory / "oauth2.conf").write_text(f"""\
+introspection_mode = local
+local_validation_key_dict = fs:posix:prefix={self.directory}/keys/
+username_attribute = email
+""")
+        (self.directory / "keys/default/HS256").mkdir(parents=True)
+        (self.directory / "keys/default/HS256/default").write_text(base64.b64encode(self.TOKEN_KEY).decode())
         (self.directory / "users").write_text("".join(
             f"{user}:{{PLAIN}}x:{OWNER}:{OWNER}::{self.mail}/home::\n" for user in self.users))
+        self.restart()
+
+    def __exit__(self, *_):
+        """Its processes leave when their clients do, which may be never."""
+        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True,
+                                  check=False).stdout.split()
+        self.process.kill()
+        for pid in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        self.process.wait()
+
+    def restart(self):
+        (self.directory / "run/master.pid").unlink(missing_ok=True)
         self.spawn(self.root / "usr/sbin/dovecot", "-F", "-c", self.directory / "dovecot.conf")

@@ -444,16 +444,38 @@ def test_a_real_dovecot_lets_its_users_in(authenticating, workspace):
     with more_peers.Dovecot(workspace / "dovecot-auth", "127.0.0.6", 2425, users=["ann@dovecot.test"]) as dovecot:
         wait_until(dovecot.auth_socket.exists, "Dovecot's socket")
         one = authenticating(smtpd_sasl_type="dovecot", smtpd_sasl_path=dovecot.auth_socket, auth_databases="")
+        one.tolerate("auth.database_unavailable")
 
         def mechanisms():
             with connected(one) as asker:
                 return set(asker.mechanisms)
-        wait_until(lambda: mechanisms() == {"PLAIN", "LOGIN", "SCRAM-SHA-256", "CRAM-MD5"}, "those of Dovecot")
+        wait_until(lambda: mechanisms() == set(dovecot.mechanisms), "those of Dovecot")
+        name = "ann@dovecot.test"
+        success = ("OK", [f"user={name}"])
+        token, expired = (jwt({"email": name, "sub": name, "exp": int(time.time()) + left_s}, dovecot.TOKEN_KEY)
+                          for left_s in (600, -600))
         with connected(one) as asker:
-            assert asker.plain("ann@dovecot.test", "x") == ("OK", ["user=ann@dovecot.test"])
-            assert asker.plain("ann@dovecot.test", "y")[0] == "FAIL"
-            assert asker.login("ann@dovecot.test", "x") == ("OK", ["user=ann@dovecot.test"])
-            assert asker.scram("ann@dovecot.test", "x")[0] == "OK"
+            assert asker.plain(name, "x") == asker.login(name, "x") == success
+            assert asker.plain(name, "y") == asker.login(name, "y") == ("FAIL", [f"user={name}"])
+            assert asker.scram(name, "x") == asker.scram(name, "x", "sha1", "SCRAM-SHA-1") == success
+            assert asker.scram(name, "y")[0] == asker.scram(name, "y", "sha1", "SCRAM-SHA-1")[0] == "FAIL"
+            assert asker.cram_md5(name, "x") == success
+            assert asker.cram_md5(name, "y")[0] == "FAIL"
+            for mechanism in ("XOAUTH2", "OAUTHBEARER"):
+                assert bearer(asker, token, name, mechanism)[:2] == success
+                assert bearer(asker, expired, name, mechanism)[0] == "FAIL"
+            asker.begin("EXTERNAL", b"")
+            assert asker.read()[0] == "FAIL"
+            # Dovecot dies in the middle of an exchange, and another is there later.
+            asker.begin("LOGIN")
+            assert asker.read()[0] == "CONT"
+            dovecot.__exit__()
+            asker.go_on(name.encode())
+            assert asker.read() == ["FAIL", str(asker.number), "temp"]
+            assert asker.plain(name, "x")[1][-1] == "temp"
+            dovecot.restart()
+            wait_until(lambda: asker.plain(name, "x") == success, "Dovecot is asked again")
+            one.wait_for_log(r"auth\.database_available: database=")
 
 
 def test_a_server_that_is_not_there(authenticating):
