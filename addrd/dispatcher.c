@@ -188,7 +188,8 @@ bool dispatcher_prepare(struct dispatcher *dispatcher, struct service *service)
     const struct table_options options = {.warn = warn,
                                           .warn_context = dispatcher,
                                           .ask_elsewhere = ask_worker,
-                                          .ask_context = dispatcher};
+                                          .ask_context = dispatcher,
+                                          .turn = loop_turn(service->loop)};
     struct resolver *resolver = &dispatcher->resolver;
 
     dispatcher->service = service;

@@ -7,7 +7,7 @@
 #include "system/task.h"
 #include "table/address_lookup.h"
 
-enum { EXPANDER_FIRST_ITEMS = 8, EXPANDER_LOOKUPS_BETWEEN_YIELDS = 64 };
+enum { EXPANDER_FIRST_ITEMS = 2, EXPANDER_LOOKUPS_BETWEEN_YIELDS = 64 };
 
 struct item {
     struct mailbox address;

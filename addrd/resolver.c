@@ -1,7 +1,6 @@
 /* addrd/resolver - see resolver.h. */
 #include "resolver.h"
 
-#include "base/ascii.h"
 #include "expander.h"
 #include "rewriter.h"
 #include "table/address_lookup.h"
@@ -72,15 +71,10 @@ static bool set_recipient(struct resolution *resolution, struct span local_part,
 {
     if (domain.length && domain.bytes[domain.length - 1] == '.')
         domain.length--;
-    uint8_t *lower = arena_alloc(resolution->search.arena, domain.length);
-    if (!lower ||
-        !mailbox_set(&resolution->recipient, local_part, domain, resolution->search.arena))
+    if (!mailbox_set(&resolution->recipient, local_part, domain, resolution->search.arena))
         return refuse_address(resolution);
-    if (domain.length)
-        memcpy(lower, domain.bytes, domain.length);
-    ascii_lower_in_place(lower, domain.length);
-    resolution->domain = span_of(lower, domain.length);
-    return true;
+    resolution->domain = search_fold_domain(&resolution->search, domain);
+    return resolution->domain.bytes != NULL;
 }
 
 /* A route hidden in a local part: user@site, site!user or user%site. */
@@ -115,6 +109,13 @@ static bool complete(struct resolution *resolution)
 
     if (!rewriter_complete(&resolution->search, span_empty(), &completed))
         return refuse_address(resolution);
+    /* As nearly all are written. */
+    if (completed.domain.length &&
+        completed.text.length == completed.local_part.length + 1 + completed.domain.length) {
+        resolution->recipient = completed;
+        resolution->domain = search_fold_domain(&resolution->search, completed.domain);
+        return resolution->domain.bytes != NULL;
+    }
     return set_recipient(resolution, completed.local_part,
                          completed.domain.length ? completed.domain
                                                  : settings_of(resolution)->myhostname);
@@ -272,13 +273,15 @@ static void choose_transport(struct resolution *resolution)
 static void apply_transport_maps(struct resolution *resolution)
 {
     const struct resolver *resolver = resolution->search.resolver;
-    const unsigned keys =
-        table_address_transport(addr_tables_parent_matches(resolver->settings, "transport_maps"));
     struct span transport;
     struct span nexthop;
 
     if (resolution->class == ADDR_CLASS_VIRTUAL_ALIAS)
         return; /* it has an alias or does not exist; "*" is not about it */
+    if (table_list_is_empty(resolver->tables.transports))
+        return;
+    const unsigned keys =
+        table_address_transport(addr_tables_parent_matches(resolver->settings, "transport_maps"));
     const struct span value = find_recipient(resolution, resolver->tables.transports, keys);
     if (!value.bytes)
         return;

@@ -23,7 +23,10 @@ enum {
     FSYNC_FIRST_GUESS_US = 10000,
     FSYNC_AVERAGE_OVER = 8,
     /* Names under way at a time: each may hold a file and three directories open. */
-    NAMES_MAX = 1024
+    NAMES_MAX = 1024,
+    /* What one job writes: long enough to be worth waking a thread for, short enough to leave the
+     * others something. */
+    BATCH_MAX = 16
 };
 
 /* The deliveries of one file system. */
@@ -242,21 +245,14 @@ static void link_followers(const struct maildir_source *source, void *context)
     }
 }
 
-static void deliver_work(struct pool_job *job)
+static void write_one(struct commit_delivery *delivery, struct rendition_space *space)
 {
-    struct commit_delivery *delivery = CONTAINER_OF(job, struct commit_delivery, job);
-    struct rendition_space *space = take_space(delivery->commit);
-    if (!space) {
-        maildir_fail(&delivery->result, ENOMEM, "write the message");
-        return;
-    }
     enum maildir_written written = MAILDIR_FAILED;
     if (delivery->entry || open_mailbox(delivery)) {
         written = write_to_mailbox(delivery, space);
         if (written == MAILDIR_GONE && delivery->entry && open_mailbox(delivery))
             written = write_to_mailbox(delivery, space);
     }
-    give_space(delivery->commit, space);
     delivery->is_written = written == MAILDIR_WRITTEN;
     if (!delivery->is_written && delivery->shared_descriptor < 0)
         return;
@@ -266,6 +262,23 @@ static void deliver_work(struct pool_job *job)
     } else if (delivery->flushes_itself || !delivery->is_written) {
         flush_alone(delivery);
     }
+}
+
+static void deliver_work(struct pool_job *job)
+{
+    struct commit_delivery *first = CONTAINER_OF(job, struct commit_delivery, job);
+    struct rendition_space *space = take_space(first->commit);
+    if (space && first->next_in_batch)
+        rendition_keep(space, first->request.content);
+    for (struct commit_delivery *delivery = first; delivery; delivery = delivery->next_in_batch)
+        if (space)
+            write_one(delivery, space);
+        else
+            maildir_fail(&delivery->result, ENOMEM, "write the message");
+    if (!space)
+        return;
+    rendition_forget(space);
+    give_space(first->commit, space);
 }
 
 static void flush_group_work(struct pool_job *job)
@@ -301,24 +314,38 @@ static void let_go(struct commit_delivery *delivery)
 
 static void begin_held(struct commit *commit);
 
-static void finish(struct commit_delivery *delivery)
+/* All but telling the caller. */
+static void settle(struct commit *commit, struct commit_delivery *delivery)
 {
-    struct commit *commit = delivery->commit;
     if (delivery->flush_us >= 0) {
         commit->counts.fsync_count++;
         commit->fsync_average_us +=
             (delivery->flush_us - commit->fsync_average_us) / FSYNC_AVERAGE_OVER;
     }
     let_go(delivery);
+    for (struct commit_delivery *follower = delivery->followers; follower;
+         follower = follower->next_follower)
+        let_go(follower);
     commit->pending_count--;
     commit->name_count -= delivery->name_count;
+}
+
+/* By their links. What waited for their descriptors begins together; the callers come last, because
+ * their functions may begin deliveries, or free theirs. */
+static void finish(struct commit *commit, struct list *finished)
+{
+    LIST_FOR_EACH (finished, link)
+        settle(commit, CONTAINER_OF(link, struct commit_delivery, link));
     begin_held(commit);
-    for (struct commit_delivery *follower = delivery->followers, *next; follower; follower = next) {
-        next = follower->next_follower;
-        let_go(follower);
-        follower->done(follower);
+    for (struct list_link *link; (link = list_pop(finished));) {
+        struct commit_delivery *delivery = CONTAINER_OF(link, struct commit_delivery, link);
+        for (struct commit_delivery *follower = delivery->followers, *next; follower;
+             follower = next) {
+            next = follower->next_follower;
+            follower->done(follower);
+        }
+        delivery->done(delivery);
     }
-    delivery->done(delivery);
 }
 
 static struct commit_group *find_group(struct commit *commit, dev_t device)
@@ -387,9 +414,7 @@ static void group_done(struct pool_job *job)
     group->is_flushing = false;
     if (is_time_to_flush(group))
         start_flush(group);
-    /* Last: the callers' functions may begin deliveries, or free theirs. */
-    while (!list_is_empty(&finished))
-        finish(CONTAINER_OF(list_pop(&finished), struct commit_delivery, link));
+    finish(group->commit, &finished);
 }
 
 static void flush_job_alone(struct pool_job *job)
@@ -399,7 +424,11 @@ static void flush_job_alone(struct pool_job *job)
 
 static void alone_done(struct pool_job *job)
 {
-    finish(CONTAINER_OF(job, struct commit_delivery, job));
+    struct commit_delivery *delivery = CONTAINER_OF(job, struct commit_delivery, job);
+    struct list finished;
+    list_init(&finished);
+    list_append(&finished, &delivery->link);
+    finish(delivery->commit, &finished);
 }
 
 static void join_group(struct commit_delivery *delivery)
@@ -437,7 +466,7 @@ static void keep_mailbox(struct commit_delivery *delivery)
     delivery->opened.directory = -1;
 }
 
-static void start_shared(struct commit *commit, struct commit_delivery *first);
+static void start_alone(struct commit *commit, struct commit_delivery *first);
 
 /* Those that could not be linked are delivered among themselves, if there are any. */
 static void deliver_rest(struct commit_delivery *delivery)
@@ -456,22 +485,29 @@ static void deliver_rest(struct commit_delivery *delivery)
         last = &follower->next_follower;
     }
     if (first)
-        start_shared(delivery->commit, first);
+        start_alone(delivery->commit, first);
 }
 
 static void deliver_done(struct pool_job *job)
 {
     struct commit_delivery *delivery = CONTAINER_OF(job, struct commit_delivery, job);
-    const bool needs_flush = delivery->is_written && delivery->file.descriptor >= 0;
     struct commit *commit = delivery->commit;
-    commit->writing_count--;
-    keep_mailbox(delivery);
-    deliver_rest(delivery);
-    if (needs_flush)
-        join_group(delivery);
-    else
-        finish(delivery);
+    struct list finished;
+    list_init(&finished);
+    commit->counts.job_count++;
+    for (struct commit_delivery *next; delivery; delivery = next) {
+        const bool needs_flush = delivery->is_written && delivery->file.descriptor >= 0;
+        next = delivery->next_in_batch;
+        commit->writing_count--;
+        keep_mailbox(delivery);
+        deliver_rest(delivery);
+        if (needs_flush)
+            join_group(delivery);
+        else
+            list_append(&finished, &delivery->link);
+    }
     start_flushes(commit);
+    finish(commit, &finished);
 }
 
 static void prepare(struct commit *commit, struct commit_delivery *delivery, int64_t now_ms)
@@ -486,10 +522,32 @@ static void prepare(struct commit *commit, struct commit_delivery *delivery, int
     delivery->is_written = delivery->is_settled = false;
     delivery->followers = NULL;
     delivery->request.share = NULL;
+    delivery->next_in_batch = NULL;
 }
 
-/* The first delivers; those after it, by next_follower, follow. */
-static void begin_shared(struct commit *commit, struct commit_delivery *first)
+/* A mailbox that is still to be opened, or made, may take long, and so may a flush. */
+static bool may_be_in_batch(const struct commit_delivery *delivery)
+{
+    return delivery->entry && !delivery->followers && !delivery->flushes_itself;
+}
+
+static bool joins_batch(struct commit_delivery *batch, struct commit_delivery *delivery)
+{
+    if (!batch || batch->batch_count >= BATCH_MAX || !may_be_in_batch(batch) ||
+        !may_be_in_batch(delivery) || batch->request.content != delivery->request.content ||
+        batch->entry->mailbox.device != delivery->entry->mailbox.device)
+        return false;
+    batch->last_in_batch->next_in_batch = delivery;
+    batch->last_in_batch = delivery;
+    batch->batch_count++;
+    return true;
+}
+
+/* The first delivers; those after it, by next_follower, follow. coming: how many begin after it in
+ * this call; batch: of those before it. Returns the batch for the next one: jobs go to the threads
+ * when the turn ends, until then they may grow. */
+static struct commit_delivery *begin_shared(struct commit *commit, struct commit_delivery *first,
+                                            size_t coming, struct commit_delivery *batch)
 {
     const int64_t now_ms = clock_monotonic_ms();
     commit->name_count += first->name_count;
@@ -503,12 +561,17 @@ static void begin_shared(struct commit *commit, struct commit_delivery *first)
     }
     first->flushes_itself =
         commit->policy == COMMIT_FSYNC ||
-        (commit->policy == COMMIT_AUTO &&
-         (commit->pending_count < COMMIT_GROUP_MINIMUM || now_ms < commit->syncfs_again_ms));
-    first->job = (struct pool_job){.work = deliver_work, .done = deliver_done};
+        (commit->policy == COMMIT_AUTO && (commit->pending_count + coming < COMMIT_GROUP_MINIMUM ||
+                                           now_ms < commit->syncfs_again_ms));
     commit->pending_count++;
     commit->writing_count++;
+    if (joins_batch(batch, first))
+        return batch;
+    first->last_in_batch = first;
+    first->batch_count = 1;
+    first->job = (struct pool_job){.work = deliver_work, .done = deliver_done};
     pool_submit(commit->pool, &first->job);
+    return first;
 }
 
 static bool has_descriptors(const struct commit *commit, const struct commit_delivery *first)
@@ -518,30 +581,46 @@ static bool has_descriptors(const struct commit *commit, const struct commit_del
 
 static void begin_held(struct commit *commit)
 {
-    struct commit_delivery *first;
+    struct commit_delivery *first, *batch = NULL;
     while ((first = LIST_ITEM(list_first(&commit->held), struct commit_delivery, link)) != NULL &&
            has_descriptors(commit, first)) {
         list_remove(&commit->held, &first->link);
-        begin_shared(commit, first);
+        batch = begin_shared(commit, first, 0, batch);
     }
 }
 
-static void start_shared(struct commit *commit, struct commit_delivery *first)
+static struct commit_delivery *start_shared(struct commit *commit, struct commit_delivery *first,
+                                            size_t coming, struct commit_delivery *batch)
 {
     first->link = (struct list_link){NULL, NULL};
     first->name_count = 0;
     for (const struct commit_delivery *name = first; name; name = name->next_follower)
         first->name_count++;
     if (list_is_empty(&commit->held) && has_descriptors(commit, first))
-        begin_shared(commit, first);
-    else
-        list_append(&commit->held, &first->link);
+        return begin_shared(commit, first, coming, batch);
+    list_append(&commit->held, &first->link);
+    return batch;
+}
+
+static void start_alone(struct commit *commit, struct commit_delivery *first)
+{
+    (void)start_shared(commit, first, 0, NULL); /* no batch to go on with */
 }
 
 void commit_deliver(struct commit *commit, struct commit_delivery *delivery)
 {
     delivery->next_follower = NULL;
-    start_shared(commit, delivery);
+    start_alone(commit, delivery);
+}
+
+void commit_deliver_each(struct commit *commit, struct commit_delivery *const *deliveries,
+                         size_t count)
+{
+    struct commit_delivery *batch = NULL;
+    for (size_t i = 0; i < count; i++) {
+        deliveries[i]->next_follower = NULL;
+        batch = start_shared(commit, deliveries[i], count - i - 1, batch);
+    }
 }
 
 void commit_deliver_shared(struct commit *commit, struct commit_delivery *const *deliveries,
@@ -552,5 +631,5 @@ void commit_deliver_shared(struct commit *commit, struct commit_delivery *const 
         deliveries[i]->next_follower = i + 1 < count ? deliveries[i + 1] : NULL;
     }
     if (count > 0)
-        start_shared(commit, deliveries[0]);
+        start_alone(commit, deliveries[0]);
 }

@@ -1,8 +1,9 @@
 /* local/commit - many deliveries at a time, made durable in groups.
  * A delivery is written in a pool thread. With few under way each thread flushes its own file, and
  * the kernel merges what happens at once; with eight or more the files written meanwhile are
- * flushed by one syncfs. The caller hears of a delivery when it is durable, or not at all.
- * Callers: local/virtual and local's workers. */
+ * flushed by one syncfs. Of a message with many recipients a thread writes several files at one go,
+ * where their mailboxes are open from a moment ago: it reads the content once. The caller hears of
+ * a delivery when it is durable, or not at all. Callers: local/virtual and local's workers. */
 #ifndef LOCAL_COMMIT_H
 #define LOCAL_COMMIT_H
 
@@ -48,6 +49,10 @@ struct commit_delivery {
     struct commit_delivery *next_follower;
     size_t name_count;     /* itself and its followers */
     int shared_descriptor; /* of that file, when somebody follows; else -1 */
+    /* Those that the same job writes, of the same message; the rest in the first of them. */
+    struct commit_delivery *next_in_batch;
+    struct commit_delivery *last_in_batch;
+    size_t batch_count;
 };
 
 /* NULL when memory is out. The pool's threads do the work. */
@@ -57,6 +62,9 @@ MUST_USE struct commit *commit_create(struct loop *loop, struct pool *pool,
 void commit_destroy(struct commit **commit);
 
 void commit_deliver(struct commit *commit, struct commit_delivery *delivery);
+/* The same message (request.content is one) for several mailboxes, a file in each. */
+void commit_deliver_each(struct commit *commit, struct commit_delivery *const *deliveries,
+                         size_t count);
 /* The same message for several mailboxes of one owner: where they lie on one file system it is
  * written once and linked. The requests must not differ in what they write, and none may be maybe
  * repeated. */
@@ -72,6 +80,7 @@ struct commit_counts {
     uint64_t fsync_count;
     uint64_t syncfs_count;
     uint64_t backoff_count; /* times that syncfs proved slow and was left alone for a while */
+    uint64_t job_count;     /* that wrote files */
 };
 struct commit_counts commit_get_counts(const struct commit *commit);
 

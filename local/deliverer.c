@@ -249,34 +249,22 @@ static bool may_share(const struct deliverer *deliverer, const struct agent_mess
            !message->deliver.is_maybe_repeated && message->recipient_count > 1;
 }
 
-static void deliver_shared(struct deliverer *deliverer, struct agent_message *message,
-                           struct commit_delivery **deliveries)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < message->recipient_count; i++) {
-        struct delivery *delivery = make_delivery(deliverer, &message->recipients[i]);
-        if (delivery)
-            deliveries[count++] = &delivery->delivery;
-    }
-    commit_deliver_shared(deliverer->commit, deliveries, count);
-}
-
 void deliverer_deliver(struct agent_message *message, void *context)
 {
     struct deliverer *deliverer = context;
-    struct commit_delivery **shared =
-        may_share(deliverer, message)
-            ? arena_alloc(&message->arena,
-                          message->recipient_count * sizeof(struct commit_delivery *))
-            : NULL;
-    if (shared) {
-        deliver_shared(deliverer, message, shared);
-        return;
-    }
+    struct commit_delivery **deliveries =
+        arena_alloc(&message->arena, message->recipient_count * sizeof(struct commit_delivery *));
+    size_t count = 0;
     /* The message lives at least until its last result was acknowledged. */
     for (size_t i = 0; i < message->recipient_count; i++) {
         struct delivery *delivery = make_delivery(deliverer, &message->recipients[i]);
-        if (delivery)
+        if (delivery && deliveries)
+            deliveries[count++] = &delivery->delivery;
+        else if (delivery)
             commit_deliver(deliverer->commit, &delivery->delivery);
     }
+    if (count > 0 && may_share(deliverer, message))
+        commit_deliver_shared(deliverer->commit, deliveries, count);
+    else if (count > 0)
+        commit_deliver_each(deliverer->commit, deliveries, count);
 }

@@ -8,16 +8,28 @@
  * become one. */
 static const uint8_t recipient_key[16] = "posthouse mailb";
 
+/* 16 digits. */
+static void put_hexadecimal(struct buffer *out, uint64_t value)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (int shift = 60; shift >= 0; shift -= 4)
+        buffer_append_byte(out, (uint8_t)digits[value >> shift & 15]);
+}
+
 void maildir_name_put_base(struct buffer *out, struct span queue_id, struct span recipient,
                            unsigned action, struct span host)
 {
     uint64_t time_us = 0;
     if (!queue_id_time(queue_id, &time_us))
         time_us = 0; /* still a name, and still the same one each time */
-    buffer_append_format(out, "%llu.Q", (unsigned long long)(time_us / 1000000));
+    buffer_append_decimal(out, time_us / 1000000, 1);
+    buffer_append_string(out, ".Q");
     buffer_append_span(out, queue_id);
-    buffer_append_format(out, "R%016llxA%u.",
-                         (unsigned long long)map_siphash(recipient_key, recipient), action);
+    buffer_append_byte(out, 'R');
+    put_hexadecimal(out, map_siphash(recipient_key, recipient));
+    buffer_append_byte(out, 'A');
+    buffer_append_decimal(out, action, 1);
+    buffer_append_byte(out, '.');
     host = span_first(host, MAILDIR_HOST_MAX_BYTES);
     for (size_t i = 0; i < host.length; i++) {
         const uint8_t byte = host.bytes[i];

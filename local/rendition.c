@@ -34,6 +34,8 @@ struct rendition_space *rendition_space_create(void)
         free(space);
         return NULL;
     }
+    if (space)
+        rendition_forget(space);
     return space;
 }
 
@@ -49,9 +51,14 @@ void rendition_space_destroy(struct rendition_space **space)
 static void put_field(struct buffer *out, const char *name, struct span value, const char *end)
 {
     buffer_append_string(out, name);
-    for (size_t i = 0; i < value.length; i++)
-        if (value.bytes[i] >= ' ' && value.bytes[i] != 0x7f)
-            buffer_append_byte(out, value.bytes[i]);
+    while (value.length > 0) {
+        const size_t count = ascii_print_length(value);
+        buffer_append_span(out, span_first(value, count));
+        value = span_after(value, count);
+        if (value.length > 0 && value.bytes[0] >= 0x80) /* no control character */
+            buffer_append_byte(out, value.bytes[0]);
+        value = span_after(value, 1);
+    }
     buffer_append_string(out, end);
 }
 
@@ -82,16 +89,10 @@ void rendition_put_fields(struct buffer *out, struct span reverse_path,
         put_field(out, "Delivered-To: ", delivered_to, "\n");
 }
 
-/* The beginning of a line that may become a "From " waits. */
-static bool flush_text(struct rendition *rendition)
+static bool write_all(int out, const uint8_t *bytes, size_t length)
 {
-    uint8_t *text = rendition->space->text;
-    const uint8_t *bytes = text;
-    const size_t length =
-        rendition->quotes_from ? rendition->scanned_length : rendition->text_length;
-    size_t rest = length;
-    while (rest > 0) {
-        const ssize_t count = write(rendition->out, bytes, rest);
+    while (length > 0) {
+        const ssize_t count = write(out, bytes, length);
         if (count < 0 && errno == EINTR)
             continue;
         if (count <= 0) {
@@ -99,8 +100,19 @@ static bool flush_text(struct rendition *rendition)
             return false;
         }
         bytes += count;
-        rest -= (size_t)count;
+        length -= (size_t)count;
     }
+    return true;
+}
+
+/* The beginning of a line that may become a "From " waits. */
+static bool flush_text(struct rendition *rendition)
+{
+    uint8_t *text = rendition->space->text;
+    const size_t length =
+        rendition->quotes_from ? rendition->scanned_length : rendition->text_length;
+    if (!write_all(rendition->out, text, length))
+        return false;
     if (length > 0)
         rendition->last_byte = text[length - 1];
     rendition->written_bytes += length;
@@ -181,12 +193,17 @@ static bool line_is_loop(const struct rendition *rendition)
 /* Collects the lines of the header as they pass. False: a loop. */
 static bool watch_header(struct rendition *rendition, const uint8_t *bytes, size_t length)
 {
-    for (size_t i = 0; i < length && rendition->is_in_header; i++) {
-        if (bytes[i] != '\n') {
-            if (rendition->line_length < sizeof(rendition->line))
-                rendition->line[rendition->line_length++] = bytes[i];
-            continue;
-        }
+    while (length > 0 && rendition->is_in_header) {
+        const uint8_t *end = memchr(bytes, '\n', length);
+        const size_t count = end ? (size_t)(end - bytes) : length;
+        const size_t room = sizeof(rendition->line) - rendition->line_length;
+        const size_t kept = count < room ? count : room;
+        memcpy(rendition->line + rendition->line_length, bytes, kept);
+        rendition->line_length += kept;
+        if (!end)
+            return true;
+        bytes = end + 1;
+        length -= count + 1;
         if (rendition->line_length == 0)
             rendition->is_in_header = false;
         else if (line_is_loop(rendition))
@@ -326,6 +343,43 @@ static enum rendition_result copy_gathered(struct rendition *rendition,
     return result;
 }
 
+/* ---- one reading for several files ---- */
+
+void rendition_forget(struct rendition_space *space)
+{
+    space->kept = NULL;
+}
+
+/* Behind the room for fields no content that is small enough to be gathered fills the text, so
+ * nothing is written on the way. */
+void rendition_keep(struct rendition_space *space, const struct message_content *content)
+{
+    struct rendition rendition = {
+        .space = space, .out = -1, .text_length = RENDITION_FIELDS_MAX_BYTES};
+    size_t piece[QUEUE_EXTENT_MAX];
+    rendition_forget(space);
+    if (!gather(content, space, piece) ||
+        copy_gathered(&rendition, content, piece) != RENDITION_OK ||
+        (rendition.has_carriage_return && !add_byte(&rendition, '\r')))
+        return; /* each file's own reading says why */
+    space->kept = content;
+    space->kept_bytes = rendition.text_length - RENDITION_FIELDS_MAX_BYTES;
+}
+
+static enum rendition_result write_kept(struct rendition *rendition, struct span fields,
+                                        uint64_t *size_bytes)
+{
+    uint8_t *text = rendition->space->text + RENDITION_FIELDS_MAX_BYTES;
+    const size_t length = rendition->space->kept_bytes;
+    if (rendition->is_in_header && !watch_header(rendition, text, length))
+        return RENDITION_LOOPS;
+    memcpy(text - fields.length, fields.bytes, fields.length);
+    if (!write_all(rendition->out, text - fields.length, fields.length + length))
+        return RENDITION_WRITE_FAILED;
+    *size_bytes = fields.length + length;
+    return RENDITION_OK;
+}
+
 enum rendition_result rendition_write(const struct message_content *content,
                                       enum rendition_form form, struct span fields,
                                       struct span loop_recipient, struct rendition_space *space,
@@ -342,6 +396,9 @@ enum rendition_result rendition_write(const struct message_content *content,
 
     rendition.is_in_header = !span_is_empty(loop_recipient);
     ASSERT(fields.length <= RENDITION_FIELDS_MAX_BYTES);
+    if (space->kept == content && form == RENDITION_PLAIN)
+        return write_kept(&rendition, fields, size_bytes);
+    rendition_forget(space); /* the text is about to be another */
     memcpy(space->text, fields.bytes, fields.length);
     rendition.text_length = fields.length;
     if (gather(content, space, piece)) {

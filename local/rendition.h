@@ -19,6 +19,8 @@ enum {
 struct rendition_space {
     struct rendition_space *next; /* for whoever keeps them */
     struct digest digest;
+    const struct message_content *kept; /* whose text stands in text, behind room for fields */
+    size_t kept_bytes;
     uint8_t raw[RENDITION_CHUNK_BYTES];
     uint8_t text[RENDITION_CHUNK_BYTES + RENDITION_FIELDS_MAX_BYTES + 1];
 };
@@ -42,6 +44,12 @@ void rendition_put_fields(struct buffer *out, struct span reverse_path,
 /* "From sender  Sun Nov 22 01:48:31 2026": the line that begins a message in a mailbox file, and
  * what commands get in front of it. */
 void rendition_put_from_line(struct buffer *out, struct span reverse_path, int64_t unix_time_s);
+
+/* For several files of one message: reads and proves the content once, where it is small. From then
+ * on until rendition_forget(), which must come before the content goes, rendition_write() of that
+ * content in its plain form takes it from the space. */
+void rendition_keep(struct rendition_space *space, const struct message_content *content);
+void rendition_forget(struct rendition_space *space);
 
 enum rendition_form {
     RENDITION_PLAIN,

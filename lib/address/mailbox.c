@@ -3,12 +3,27 @@
 
 #include "base/ascii.h"
 #include "base/buffer.h"
+#include "base/byteset.h"
 #include "base/utf8.h"
 
-/* RFC 5322 section 3.2.3; UTF-8 is dealt with apart. */
+/* RFC 5322 section 3.2.3: letters, digits and !#$%&'*+-/=?^_`{|}~; UTF-8 is dealt with apart. */
+static const struct byteset atext = {{0xa3ffacfa00000000, 0x7fffffffc7fffffe, 0, 0}};
+
 static bool is_atext(uint8_t byte)
 {
-    return ascii_is_alnum(byte) || (byte != 0 && memchr("!#$%&'*+-/=?^_`{|}~", byte, 19) != NULL);
+    return byteset_has(&atext, byte);
+}
+
+bool mailbox_is_plain(struct span local_part)
+{
+    bool was_dot = true;
+    for (size_t i = 0; i < local_part.length; i++) {
+        const uint8_t byte = local_part.bytes[i];
+        if (byte == '.' ? was_dot : !is_atext(byte))
+            return false;
+        was_dot = byte == '.';
+    }
+    return !was_dot;
 }
 
 /* Length of the well-formed non-ASCII character at index, or 0 (RFC 6531 section 3.3). */
@@ -187,9 +202,27 @@ static struct span unquote(struct span quoted, size_t meant_length, struct arena
     return span_of(meant, length);
 }
 
+static bool set_plain_text(struct mailbox *mailbox, struct arena *arena)
+{
+    const struct span local_part = mailbox->local_part, domain = mailbox->domain;
+    const size_t length = local_part.length + (domain.length ? domain.length + 1 : 0);
+    uint8_t *text = length <= ADDRESS_MAX_BYTES ? arena_alloc(arena, length) : NULL;
+    if (!text)
+        return false;
+    memcpy(text, local_part.bytes, local_part.length);
+    if (domain.length) {
+        text[local_part.length] = '@';
+        memcpy(text + local_part.length + 1, domain.bytes, domain.length);
+    }
+    mailbox->text = span_of(text, length);
+    return true;
+}
+
 static bool set_text(struct mailbox *mailbox, bool needs_quotes, struct arena *arena)
 {
     struct buffer text;
+    if (!needs_quotes && mailbox->local_part.length)
+        return set_plain_text(mailbox, arena);
     buffer_init(&text, arena, ADDRESS_MAX_BYTES);
     if (needs_quotes)
         buffer_append_byte(&text, '"');

@@ -59,6 +59,8 @@ MUST_USE enum parse_result mailbox_parse(struct span text, unsigned rules, struc
 MUST_USE enum parse_result path_parse(struct span text, enum path_kind kind, unsigned rules,
                                       struct arena *arena, struct mailbox *mailbox,
                                       struct span *rest);
+/* A local part that is written as it is meant: an ASCII dot-string. */
+MUST_USE bool mailbox_is_plain(struct span local_part);
 /* From parts, the local part unquoted; domain may be empty. False when the arena is full or a part
  * cannot be written in SMTP. Both spans must live as long as the arena. */
 MUST_USE bool mailbox_set(struct mailbox *mailbox, struct span local_part, struct span domain,

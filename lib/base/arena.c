@@ -6,7 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ARENA_FIRST_CHUNK_BYTES = 1024, ARENA_LAST_CHUNK_BYTES = 32768, ARENA_ALIGNMENT = 16 };
+enum {
+    /* With its head as large as what malloc() still keeps at hand for a thread: most arenas live
+     * for one question, and need one or two of these. */
+    ARENA_FIRST_CHUNK_BYTES = 992,
+    ARENA_FIRST_CHUNKS_BYTES = 2 * ARENA_FIRST_CHUNK_BYTES,
+    ARENA_LAST_CHUNK_BYTES = 32768,
+    ARENA_ALIGNMENT = 16
+};
 
 struct arena_chunk {
     struct arena_chunk *older;
@@ -22,7 +29,9 @@ void arena_init(struct arena *arena, size_t capacity_bytes, unsigned flags)
 
 static struct arena_chunk *add_chunk(struct arena *arena, size_t wanted)
 {
-    size_t size = arena->chunks ? arena->chunks->size * 2 : ARENA_FIRST_CHUNK_BYTES;
+    size_t size = ARENA_FIRST_CHUNK_BYTES;
+    if (arena->chunks && arena->used_bytes + wanted > ARENA_FIRST_CHUNKS_BYTES)
+        size = arena->chunks->size * 2;
     if (size > ARENA_LAST_CHUNK_BYTES)
         size = ARENA_LAST_CHUNK_BYTES;
     if (size < wanted)

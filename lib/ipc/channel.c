@@ -14,6 +14,7 @@ enum {
     QUEUE_MAX_BYTES = 1 << 20,       /* one-way messages and requests stop here */
     QUEUE_REPLY_MAX_BYTES = 8 << 20, /* replies to a peer that does not read stop here */
     QUEUE_COMPACT_BYTES = 256 << 10,
+    QUEUE_KEPT_BYTES = 4096, /* memory that a channel keeps while it has nothing to send */
     PACKETS_PER_TURN = 16,
     WRITE_PAUSE_MS = 10,
     CALL_SLOT_BITS = 10
@@ -129,7 +130,10 @@ static void release_output(struct ipc_channel *channel)
 {
     if (channel->out.bytes)
         explicit_bzero(channel->out.bytes, channel->out.allocated);
-    buffer_release(&channel->out);
+    if (channel->is_closed || channel->out.allocated > QUEUE_KEPT_BYTES)
+        buffer_release(&channel->out);
+    else
+        buffer_reset(&channel->out);
 }
 
 /* Ends all traffic; calls fail, in any order. */

@@ -19,6 +19,7 @@ struct loop {
     struct loop_block *blocks;
     size_t block_count;
     struct task_stack_pool *stacks;
+    uint64_t turn;
     bool is_stopped;
 };
 
@@ -29,6 +30,7 @@ struct loop *loop_create(void)
         return NULL;
     list_init(&loop->ready);
     list_init(&loop->hooks);
+    loop->turn = 1;
     struct event_config *config = event_config_new();
     if (config) {
         /* The loop belongs to one thread: libevent needs no locks and no environment. */
@@ -82,6 +84,7 @@ void loop_run(struct loop *loop)
                           (list_is_empty(&loop->ready) ? 0 : EVLOOP_NONBLOCK);
         if (event_base_loop(loop->base, flags) < 0)
             break;
+        loop->turn++;
     }
 }
 
@@ -94,6 +97,11 @@ void loop_stop(struct loop *loop)
 struct event_base *loop_event_base(struct loop *loop)
 {
     return loop->base;
+}
+
+const uint64_t *loop_turn(const struct loop *loop)
+{
+    return &loop->turn;
 }
 
 void loop_hook_request(struct loop *loop, struct loop_hook *hook)

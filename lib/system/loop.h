@@ -20,6 +20,8 @@ void loop_destroy(struct loop **loop);
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 struct event_base *loop_event_base(struct loop *loop);
+/* Counts turns, from 1 on; good for the loop's life. */
+const uint64_t *loop_turn(const struct loop *loop);
 
 /* A call at the end of this turn, once per request; asking again before it ran changes nothing. */
 struct loop_hook {

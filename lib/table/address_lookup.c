@@ -15,7 +15,8 @@ static enum table_result try_address(const struct search *search, struct span lo
 {
     struct mailbox quoted;
 
-    if (local_part.length && mailbox_set(&quoted, local_part, span_empty(), search->arena) &&
+    if (local_part.length && !mailbox_is_plain(local_part) &&
+        mailbox_set(&quoted, local_part, span_empty(), search->arena) &&
         !span_equals(quoted.text, local_part)) {
         const struct span key = arena_format(search->arena, "%.*s%s%.*s", SPAN_PRINTF(quoted.text),
                                              at, SPAN_PRINTF(domain));

@@ -30,13 +30,18 @@ void mapped_close(struct table *table, const struct mapped_kind *kind)
     mapped->descriptor = -1;
 }
 
-static bool is_current(const struct table *table, const struct mapped *mapped)
+static bool is_current(struct table *table, const struct mapped *mapped)
 {
     struct stat status;
+    if (table_was_checked(table))
+        return true;
     if (stat(table->file, &status) != 0)
         return false;
     const struct file_identity now = file_identity_of(&status);
-    return file_identity_equals(&mapped->identity, &now);
+    if (!file_identity_equals(&mapped->identity, &now))
+        return false;
+    table_note_checked(table);
+    return true;
 }
 
 enum table_result mapped_acquire(struct table *table, const struct mapped_kind *kind)

@@ -60,6 +60,9 @@ struct table_options {
     enum table_result (*ask_elsewhere)(void *context, struct table *table, struct span key,
                                        struct buffer *value);
     void *ask_context;
+    /* The count of its owner's turns (loop_turn()): a file is looked at once in a turn, to see
+     * whether it has changed, since what is worked on in one came at once. NULL: at each lookup. */
+    const uint64_t *turn;
 };
 
 /* NULL, with the reason appended to *error, for a name that is none, an unknown type, a malformed

@@ -32,8 +32,20 @@ struct table {
     void *state;
     struct table **parts; /* of tables made of tables; owned */
     size_t part_count;
-    unsigned depth; /* in how many others it is a part */
+    unsigned depth;        /* in how many others it is a part */
+    uint64_t checked_turn; /* in which the file was last seen to be what is held; 0: none */
 };
+
+static inline bool table_was_checked(const struct table *table)
+{
+    return table->options.turn && table->checked_turn == *table->options.turn;
+}
+
+static inline void table_note_checked(struct table *table)
+{
+    if (table->options.turn)
+        table->checked_turn = *table->options.turn;
+}
 
 extern const struct table_kind table_kind_hash;
 extern const struct table_kind table_kind_btree;

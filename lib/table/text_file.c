@@ -109,15 +109,17 @@ enum table_result text_file_prepare(struct table *table, struct text_file *file,
     struct stat status;
 
     if (file->is_loaded) {
-        if (table->options.flags & TABLE_READ_ONCE)
+        if ((table->options.flags & TABLE_READ_ONCE) || table_was_checked(table))
             return TABLE_FOUND;
         if (stat(table->file, &status) != 0) {
             table_fail(table, "open %s: %s", table->file, strerror(errno));
             return TABLE_ERROR; /* removed, perhaps for a moment only */
         }
         const struct file_identity now = file_identity_of(&status);
-        if (file_identity_equals(&file->identity, &now))
+        if (file_identity_equals(&file->identity, &now)) {
+            table_note_checked(table);
             return TABLE_FOUND;
+        }
     }
     return load(table, file, reader);
 }

@@ -194,6 +194,36 @@ static void test_texthash(void **state)
     table_close(&table);
 }
 
+/* Whoever says when its turns begin has a file looked at once in each. */
+static void test_one_look_in_a_turn(void **state)
+{
+    (void)state;
+    uint64_t turn = 1;
+    struct buffer error;
+    const struct table_options options = {.turn = &turn};
+    char name[300];
+    (void)snprintf(name, sizeof(name), "texthash:%s", path_of("turn"));
+    buffer_init(&error, NULL, 1000);
+    write_file("turn", "a first\n");
+    struct table *table = table_open(span_from_string(name), &options, &error);
+    assert_non_null(table);
+    assert_lookup(table, "a", "first");
+    write_file("turn", "a second line\n"); /* nobody has looked since it was read */
+    assert_lookup(table, "a", "second line");
+    turn++;
+    assert_lookup(table, "a", "second line");
+    write_file("turn", "a third\n");
+    assert_lookup(table, "a", "second line");
+    assert_lookup(table, "b", "-");
+    turn++;
+    assert_lookup(table, "a", "third");
+    assert_int_equal(unlink(path_of("turn")), 0);
+    turn++;
+    assert_lookup(table, "a", "!");
+    assert_lookup(table, "a", "!"); /* only what was found well is not looked at again */
+    table_close(&table);
+}
+
 static struct table_build *must_begin(const char *name, unsigned flags)
 {
     struct buffer error;
@@ -374,6 +404,7 @@ int main(void)
         cmocka_unit_test(test_inline_and_static),
         cmocka_unit_test(test_name_service),
         cmocka_unit_test(test_texthash),
+        cmocka_unit_test(test_one_look_in_a_turn),
         cmocka_unit_test(test_hash),
         cmocka_unit_test(test_hash_that_is_none),
         cmocka_unit_test(test_hash_rewritten_in_place),
