@@ -10,7 +10,13 @@
 #include "system/random.h"
 #include "worker.h"
 
-enum { REPORT_AGAIN_MS = 10000, PATHS_MAX = 64, WORKER_ERROR_MAX_BYTES = 2048 };
+enum {
+    REPORT_AGAIN_MS = 10000,
+    PATHS_MAX = 64,
+    WORKER_ERROR_MAX_BYTES = 2048,
+    ANSWER_ARENA_BYTES = 256 * 1024,
+    KEY_MAX_BYTES = 1024 /* IPC_ADDRESS_MAX */
+};
 
 /* What name services read and connect to, beside the tables' directories. */
 static const char *const name_service_paths[] = {
@@ -43,6 +49,36 @@ static void report_failure(void *context, struct span text)
 
 /* ---- tables that may wait ---- */
 
+/* Appends to *value, and on TABLE_ERROR, or where a table's text is odd, to *reason. */
+static enum table_result ask_crew(struct crew *crew, size_t number, struct span key,
+                                  struct buffer *value, struct buffer *reason)
+{
+    struct ipc_table_lookup_reply reply = {.status = TABLE_ERROR};
+    const char *failure = "memory is out";
+    enum ipc_call_result result = IPC_CALL_CLOSED;
+    enum table_result found = TABLE_ERROR;
+    struct arena arena;
+
+    if (key.length > KEY_MAX_BYTES)
+        return TABLE_NOT_FOUND; /* no name or address is that long */
+    arena_init(&arena, ANSWER_ARENA_BYTES, 0);
+    const struct ipc_table_lookup question = {.table = (uint32_t)number,
+                                              .key = arena_copy(&arena, key)};
+    if (question.key.bytes)
+        result = crew_ask(crew, number, IPC_TABLE_LOOKUP, &question, IPC_TABLE_LOOKUP_REPLY, &reply,
+                          &arena, &failure);
+    if (result == IPC_CALL_OK && reply.status <= TABLE_ERROR)
+        found = (enum table_result)reply.status;
+    if (found == TABLE_FOUND)
+        buffer_append_span(value, reply.value);
+    else if (found == TABLE_ERROR && result == IPC_CALL_OK)
+        buffer_append_span(reason, reply.reason);
+    else if (found == TABLE_ERROR)
+        buffer_append_string(reason, failure);
+    arena_destroy(&arena);
+    return found;
+}
+
 static enum table_result ask_worker(void *context, struct table *table, struct span key,
                                     struct buffer *value)
 {
@@ -56,7 +92,7 @@ static enum table_result ask_worker(void *context, struct table *table, struct s
         return TABLE_ERROR;
     }
     buffer_init(&reason, NULL, WORKER_ERROR_MAX_BYTES);
-    const enum table_result result = helpers_ask(&dispatcher->helpers, number, key, value, &reason);
+    const enum table_result result = ask_crew(&dispatcher->crew, number, key, value, &reason);
     if (result == TABLE_ERROR)
         table_set_error(table, buffer_span(&reason));
     else if (reason.length > 0)
@@ -151,7 +187,7 @@ static bool start_nursery(struct dispatcher *dispatcher, const struct path_list 
                                        .uid = service->profile.uid,
                                        .gid = service->profile.gid,
                                        .lookup_limit_ms = settings->addrd_lookup_timeout_ms};
-    dispatcher->nursery_descriptor = nursery_start(&setup);
+    dispatcher->nursery_descriptor = worker_start_nursery(&setup);
     if (dispatcher->nursery_descriptor >= 0)
         return true;
     service_say(service, "cannot start workers: %s", strerror(errno));
@@ -210,6 +246,11 @@ bool dispatcher_prepare(struct dispatcher *dispatcher, struct service *service)
 
 /* ---- in the sandbox ---- */
 
+static void report_crew(void *context, const char *text)
+{
+    report_failure(context, span_from_string(text));
+}
+
 /* A restart brings another nursery; this process cannot make one any more. */
 static void on_nursery_gone(void *context)
 {
@@ -247,14 +288,17 @@ bool dispatcher_begin(struct dispatcher *dispatcher)
                    &dispatcher->verification);
     dispatcher->questions.on_idle = on_idle;
     dispatcher->questions.owner = dispatcher;
-    dispatcher->helpers = (struct helpers){.report = report_failure,
-                                           .report_context = dispatcher,
-                                           .on_nursery_gone = on_nursery_gone,
-                                           .context = dispatcher};
-    if (dispatcher->nursery_descriptor >= 0 &&
-        !helpers_start(&dispatcher->helpers, service->loop, dispatcher->nursery_descriptor,
-                       settings->addrd_worker_count, dispatcher->resolver.tables.count,
-                       settings->addrd_lookup_timeout_ms)) {
+    const struct crew_settings crew = {.nursery = dispatcher->nursery_descriptor,
+                                       .worker_count = settings->addrd_worker_count,
+                                       .subject_count = dispatcher->resolver.tables.count,
+                                       .leaves_one = true,
+                                       .starts_all = true,
+                                       .waiting_max = SIZE_MAX, /* questions have a limit */
+                                       .timeout_ms = settings->addrd_lookup_timeout_ms,
+                                       .report = report_crew,
+                                       .on_nursery_gone = on_nursery_gone,
+                                       .context = dispatcher};
+    if (crew.nursery >= 0 && !crew_start(&dispatcher->crew, service->loop, &crew)) {
         service_say(service, "memory is out");
         return false;
     }

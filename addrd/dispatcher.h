@@ -3,7 +3,7 @@
 #ifndef ADDRD_DISPATCHER_H
 #define ADDRD_DISPATCHER_H
 
-#include "helpers.h"
+#include "crew/crew.h"
 #include "questions.h"
 #include "service/service.h"
 
@@ -14,7 +14,7 @@ struct dispatcher {
     struct resolver resolver;
     struct resolver verification; /* for probes */
     struct conf_addrd verification_settings;
-    struct helpers helpers;
+    struct crew crew; /* where a table needs workers */
     struct questions questions;
     int nursery_descriptor; /* -1: no table needs workers */
     /* The last lookup failure that was logged: a broken table must not fill the log. */

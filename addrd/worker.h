@@ -1,10 +1,7 @@
-/* addrd/worker - the processes that look up what may block, and the one that makes them.
- * The nursery is forked by the dispatcher before its sandbox, and obeys one message: make a
- * worker and hand over a channel to it. A worker is forked by the nursery, opens a table of the
- * common numbering when it is first asked for it, and answers one look-up at a time. One that takes
- * longer than its limit ends itself, as nobody here may send signals; the dispatcher then has
- * another made.
- * Interface: nursery_start(). Callers: addrd/main. Design: man/addrd.8. */
+/* addrd/worker - the processes that look up what may block.
+ * They are made by a nursery (crew/nursery), forked by the dispatcher before its sandbox. A worker
+ * opens a table of the common numbering when it is first asked for it.
+ * Interface: worker_start_nursery(). Callers: addrd/dispatcher. Design: man/addrd.8. */
 #ifndef ADDRD_WORKER_H
 #define ADDRD_WORKER_H
 
@@ -18,11 +15,9 @@ struct worker_setup {
     uid_t uid; /* as the dispatcher's profile has them */
     gid_t gid;
     int64_t lookup_limit_ms;
-    const struct sandbox_filter *filter; /* the nursery's to make */
 };
 
-/* Forks the nursery and returns the dispatcher's end of the channel to it (IPC_NURSERY_WANT), or -1
- * with errno. */
-MUST_USE int nursery_start(const struct worker_setup *setup);
+/* As nursery_start() says. */
+MUST_USE int worker_start_nursery(const struct worker_setup *setup);
 
 #endif

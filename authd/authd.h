@@ -5,7 +5,7 @@
 #include "address/ip.h"
 #include "auth/mechanism.h"
 #include "connect/client.h"
-#include "crew.h"
+#include "crew/crew.h"
 #include "database.h"
 #include "fetch/client.h"
 #include "jwt.h"

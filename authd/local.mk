@@ -4,7 +4,6 @@ authd_parts = \
 	authd/claims.c \
 	authd/clients.c authd/clients.h \
 	authd/credential.c authd/credential.h \
-	authd/crew.c authd/crew.h \
 	authd/database.c authd/database.h \
 	authd/db_file.c authd/db_file.h authd/db_types.h \
 	authd/db_ldap.c authd/db_mysql.c authd/db_pam.c authd/db_passwd_file.c authd/db_pgsql.c \

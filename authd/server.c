@@ -18,7 +18,7 @@
 #include "token.h"
 #include "worker.h"
 
-enum { PATHS_MAX = 64, DESCRIPTOR_LIMIT = 2048 };
+enum { PATHS_MAX = 64, DESCRIPTOR_LIMIT = 2048, QUESTIONS_WAITING_MAX = 1000 };
 
 /* What name services and the libraries of databases read and connect to. */
 static const char *const system_paths[] = {"/etc",       "/usr/lib",   "/usr/lib64",  "/lib",
@@ -115,16 +115,16 @@ static bool start_nursery(struct authd *authd, enum database_kind kind)
                                                     : 0U)))
             return false;
     }
-    const struct worker_setup setup = {.databases = authd->databases,
-                                       .database_count = authd->database_count,
-                                       .kind = kind,
-                                       .paths = list->paths,
-                                       .path_count = list->count,
-                                       .uid = service->profile.uid,
-                                       .gid = service->profile.gid,
-                                       .limit_ms = authd->conf->auth_database_timeout_ms,
-                                       .may_write = authd->conf->auth_password_upgrade.length > 0};
-    authd->nursery_descriptors[kind] = nursery_start(&setup);
+    struct worker_setup setup = {.databases = authd->databases,
+                                 .database_count = authd->database_count,
+                                 .kind = kind,
+                                 .paths = list->paths,
+                                 .path_count = list->count,
+                                 .uid = service->profile.uid,
+                                 .gid = service->profile.gid,
+                                 .limit_ms = authd->conf->auth_database_timeout_ms,
+                                 .may_write = authd->conf->auth_password_upgrade.length > 0};
+    authd->nursery_descriptors[kind] = worker_start_nursery(&setup);
     if (authd->nursery_descriptors[kind] >= 0)
         return true;
     service_say(service, "cannot start workers: %s", strerror(errno));
@@ -233,16 +233,20 @@ bool authd_begin(struct service *service)
     random_bytes(authd->failure_memory.seed, sizeof(authd->failure_memory.seed));
     warn_of_audiences(authd);
     for (size_t kind = 0; kind < DATABASE_KIND_COUNT; kind++) {
-        struct crew *crew = &authd->crews[kind];
-        if (authd->nursery_descriptors[kind] < 0)
+        const struct crew_settings crew = {.nursery = authd->nursery_descriptors[kind],
+                                           .worker_count = authd->conf->auth_worker_count,
+                                           .subject_count = authd->database_count,
+                                           .leaves_one =
+                                               count_of_kind(authd, (enum database_kind)kind) > 1,
+                                           .is_secret = true,
+                                           .waiting_max = QUESTIONS_WAITING_MAX,
+                                           .timeout_ms = authd->conf->auth_database_timeout_ms,
+                                           .report = report,
+                                           .on_nursery_gone = on_nursery_gone,
+                                           .context = authd};
+        if (crew.nursery < 0)
             continue;
-        crew->report = report;
-        crew->on_nursery_gone = on_nursery_gone;
-        crew->context = authd;
-        if (!crew_start(crew, service->loop, authd->nursery_descriptors[kind],
-                        authd->conf->auth_worker_count,
-                        count_of_kind(authd, (enum database_kind)kind),
-                        authd->conf->auth_database_timeout_ms)) {
+        if (!crew_start(&authd->crews[kind], service->loop, &crew)) {
             service_say(service, "memory is out");
             return false;
         }

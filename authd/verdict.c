@@ -51,7 +51,8 @@ static enum credential_result ask(struct authd *authd, size_t number, enum ipc_t
     const struct database *database = &authd->databases[number];
     const char *reason;
     const enum ipc_call_result called =
-        crew_ask(&authd->crews[database->type->kind], number, type, message, reply, arena, &reason);
+        crew_ask(&authd->crews[database->type->kind], number, type, message, IPC_PASSWORD_REPLY,
+                 reply, arena, &reason);
     if (called != IPC_CALL_OK) {
         verdict_report_trouble(authd, &authd->troubles[number], database_name(database),
                                span_from_string(reason));

@@ -1,9 +1,8 @@
 /* authd/worker - the processes that ask password databases, and those that make them.
- * For each kind of database there is a nursery, forked before the sandbox closes, that obeys one
- * message: make a worker and hand over a channel to it. A worker is what its kind needs to be (see
- * enum database_kind), opens a database at its first question, and answers one question at a time.
- * One that takes longer than its limit ends itself.
- * Interface: nursery_start(). Callers: authd/server. Design: man/authd.8. */
+ * For each kind of database there is a nursery (crew/nursery), forked before the sandbox closes. A
+ * worker is what its kind needs to be (see enum database_kind), and opens a database at its first
+ * question.
+ * Interface: worker_start_nursery(). Callers: authd/server. Design: man/authd.8. */
 #ifndef AUTHD_WORKER_H
 #define AUTHD_WORKER_H
 
@@ -19,12 +18,10 @@ struct worker_setup {
     uid_t uid; /* as the dispatcher's profile has them */
     gid_t gid;
     int64_t limit_ms;
-    bool may_write;                      /* stored passwords, to make them stronger */
-    const struct sandbox_filter *filter; /* the nursery's to make */
+    bool may_write; /* stored passwords, to make them stronger */
 };
 
-/* Forks the nursery and returns the dispatcher's end of the channel to it (IPC_NURSERY_WANT), or -1
- * with errno. */
-MUST_USE int nursery_start(const struct worker_setup *setup);
+/* As nursery_start() says. */
+MUST_USE int worker_start_nursery(struct worker_setup *setup);
 
 #endif

@@ -14,6 +14,7 @@ include lib/system/local.mk
 include lib/sandbox/local.mk
 include lib/conf/local.mk
 include lib/ipc/local.mk
+include lib/crew/local.mk
 include lib/maillog/local.mk
 include lib/table/local.mk
 include lib/dns/local.mk

@@ -15,7 +15,7 @@ table='
 3 imap dsn mailauth sieve mtasts tlsrpt
 4 system
 5 sandbox conf ipc queuestore
-6 maillog
+6 crew maillog
 7 table tls dns addr limit connect fetch sts report
 8 milter mailbox auth
 9 intake agent

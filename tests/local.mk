@@ -13,6 +13,7 @@ include tests/lib/system/local.mk
 include tests/lib/sandbox/local.mk
 include tests/lib/conf/local.mk
 include tests/lib/ipc/local.mk
+include tests/lib/crew/local.mk
 include tests/lib/maillog/local.mk
 include tests/lib/table/local.mk
 include tests/lib/dns/local.mk

@@ -1,5 +1,7 @@
-/* authd/crew - see crew.h. */
-#include "crew.h"
+/* crew/crew - see crew.h. */
+#include "crew/crew.h"
+
+#include <stdlib.h>
 
 #include "system/task.h"
 
@@ -8,24 +10,35 @@ enum {
     ATTEMPTS = 2     /* a worker may die of somebody else's question, once */
 };
 
+struct crew_member {
+    struct crew *crew;
+    struct ipc_channel *channel; /* NULL: there is none */
+    struct loop_timer pause;
+    int64_t started_ms;
+    uint32_t generation; /* of the worker in this place */
+    bool is_wanted;      /* the nursery is making one, or will */
+    bool is_busy;
+};
+
 struct waiter {
     struct list_link link;
     struct task *task;
-    size_t database;
+    size_t subject;
     struct crew_member *member; /* given to it */
     uint32_t generation;
 };
 
 static void report(const struct crew *crew, const char *text)
 {
-    if (crew->report)
-        crew->report(crew->context, text);
+    if (crew->settings.report)
+        crew->settings.report(crew->settings.context, text);
 }
 
-static bool may_take_one(const struct crew *crew, size_t database)
+static bool may_take_one(const struct crew *crew, size_t subject)
 {
-    const size_t most = crew->count > 1 && crew->database_count > 1 ? crew->count - 1 : crew->count;
-    return crew->busy_by_database[database] < most;
+    const size_t count = crew->settings.worker_count;
+    const size_t most = crew->settings.leaves_one && count > 1 ? count - 1 : count;
+    return crew->busy_by_subject[subject] < most;
 }
 
 /* ---- making and replacing ---- */
@@ -53,7 +66,8 @@ static void on_made(enum ipc_call_result result, void *reply, void *context)
         make_later(member);
         return;
     }
-    ipc_channel_set_secret(member->channel);
+    if (member->crew->settings.is_secret)
+        ipc_channel_set_secret(member->channel);
     member->is_wanted = false;
     serve_waiting(member->crew);
 }
@@ -96,28 +110,46 @@ static void on_nursery_closed(struct ipc_channel *channel UNUSED, const char *re
 {
     struct crew *crew = context;
     ipc_channel_destroy(&crew->nursery);
-    if (crew->on_nursery_gone)
-        crew->on_nursery_gone(crew->context);
+    if (crew->settings.on_nursery_gone)
+        crew->settings.on_nursery_gone(crew->settings.context);
 }
 
-bool crew_start(struct crew *crew, struct loop *loop, int nursery_descriptor, size_t count,
-                size_t database_count, int64_t timeout_ms)
+bool crew_start(struct crew *crew, struct loop *loop, const struct crew_settings *settings)
 {
     static const struct ipc_channel_handlers nursery_handlers = {NULL, on_nursery_closed, NULL};
+    const size_t count = settings->worker_count;
 
-    ASSERT(count > 0 && count <= CREW_MAX);
-    crew->loop = loop;
-    crew->count = count;
-    crew->database_count = database_count;
-    crew->timeout_ms = timeout_ms;
+    ASSERT(count > 0);
+    *crew = (struct crew){.loop = loop, .settings = *settings};
     list_init(&crew->waiting);
-    for (size_t i = 0; i < count; i++) {
-        crew->members[i].crew = crew;
-        loop_timer_init(&crew->members[i].pause, loop, make, &crew->members[i]);
-    }
     crew->nursery =
-        ipc_channel_create(loop, nursery_descriptor, IPC_ROLE_WORKER, &nursery_handlers, crew);
-    return crew->nursery != NULL;
+        ipc_channel_create(loop, settings->nursery, IPC_ROLE_WORKER, &nursery_handlers, crew);
+    crew->members = calloc(count, sizeof(*crew->members));
+    crew->busy_by_subject = calloc(settings->subject_count + 1, sizeof(*crew->busy_by_subject));
+    if (!crew->nursery || !crew->members || !crew->busy_by_subject)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        struct crew_member *member = &crew->members[i];
+        member->crew = crew;
+        loop_timer_init(&member->pause, loop, make, member);
+        if (settings->starts_all)
+            make(member);
+    }
+    return true;
+}
+
+void crew_stop(struct crew *crew)
+{
+    ipc_channel_destroy(&crew->nursery); /* first: those that it was to make come no more */
+    for (size_t i = 0; crew->members && i < crew->settings.worker_count; i++) {
+        if (!crew->members[i].crew)
+            continue;
+        loop_timer_release(&crew->members[i].pause);
+        ipc_channel_destroy(&crew->members[i].channel);
+    }
+    free(crew->members);
+    free(crew->busy_by_subject);
+    *crew = (struct crew){.loop = NULL};
 }
 
 /* ---- asking ---- */
@@ -127,7 +159,7 @@ static struct crew_member *find_idle(struct crew *crew)
 {
     struct crew_member *empty = NULL;
     bool is_one_coming = false;
-    for (size_t i = 0; i < crew->count; i++) {
+    for (size_t i = 0; i < crew->settings.worker_count; i++) {
         struct crew_member *member = &crew->members[i];
         if (member->channel && !member->is_busy)
             return member;
@@ -145,13 +177,13 @@ static void serve_waiting(struct crew *crew)
 {
     LIST_FOR_EACH (&crew->waiting, link) {
         struct waiter *waiter = LIST_ITEM(link, struct waiter, link);
-        if (!may_take_one(crew, waiter->database))
+        if (!may_take_one(crew, waiter->subject))
             continue;
         struct crew_member *idle = find_idle(crew);
         if (!idle)
             return;
         idle->is_busy = true;
-        crew->busy_by_database[waiter->database]++;
+        crew->busy_by_subject[waiter->subject]++;
         waiter->member = idle;
         waiter->generation = idle->generation;
         list_remove(&crew->waiting, link);
@@ -159,10 +191,10 @@ static void serve_waiting(struct crew *crew)
     }
 }
 
-static struct crew_member *wait_for_member(struct crew *crew, size_t database, int64_t deadline_ms,
+static struct crew_member *wait_for_member(struct crew *crew, size_t subject, int64_t deadline_ms,
                                            uint32_t *generation, enum task_wake *wake)
 {
-    struct waiter waiter = {.task = task_current(), .database = database};
+    struct waiter waiter = {.task = task_current(), .subject = subject};
     *wake = TASK_WOKEN;
     list_append(&crew->waiting, &waiter.link);
     serve_waiting(crew);
@@ -176,9 +208,9 @@ static struct crew_member *wait_for_member(struct crew *crew, size_t database, i
 
 /* generation: of the worker that was asked; another may stand in its place by now. */
 static void give_back(struct crew *crew, struct crew_member *member, uint32_t generation,
-                      size_t database, enum ipc_call_result result)
+                      size_t subject, enum ipc_call_result result)
 {
-    crew->busy_by_database[database]--;
+    crew->busy_by_subject[subject]--;
     if (member->generation == generation) {
         if (result == IPC_CALL_TIMED_OUT || result == IPC_CALL_CANCELLED) {
             /* It still works on what nobody waits for any more. */
@@ -193,22 +225,23 @@ static void give_back(struct crew *crew, struct crew_member *member, uint32_t ge
     serve_waiting(crew);
 }
 
-enum ipc_call_result crew_ask(struct crew *crew, size_t database, enum ipc_type type,
-                              const void *question, struct ipc_password_reply *reply,
+enum ipc_call_result crew_ask(struct crew *crew, size_t subject, enum ipc_type type,
+                              const void *question, enum ipc_type reply_type, void *reply,
                               struct arena *arena, const char **reason)
 {
-    const int64_t wait_deadline_ms = clock_deadline_after(crew->timeout_ms);
+    const int64_t timeout_ms = crew->settings.timeout_ms;
+    const int64_t wait_deadline_ms = clock_deadline_after(timeout_ms);
     enum ipc_call_result result = IPC_CALL_CLOSED;
 
-    ASSERT(database < CREW_DATABASES_MAX);
+    ASSERT(subject < crew->settings.subject_count);
     *reason = "too many questions are waiting";
-    if (crew->waiting.count >= CREW_WAITING_MAX)
+    if (crew->waiting.count >= crew->settings.waiting_max)
         return IPC_CALL_TIMED_OUT;
     for (int i = 0; i < ATTEMPTS && result == IPC_CALL_CLOSED; i++) {
         uint32_t generation;
         enum task_wake wake;
         struct crew_member *member =
-            wait_for_member(crew, database, wait_deadline_ms, &generation, &wake);
+            wait_for_member(crew, subject, wait_deadline_ms, &generation, &wake);
         if (!member) {
             result = wake == TASK_CANCELLED ? IPC_CALL_CANCELLED : IPC_CALL_TIMED_OUT;
             break;
@@ -216,9 +249,9 @@ enum ipc_call_result crew_ask(struct crew *crew, size_t database, enum ipc_type 
         /* Its channel may have closed between the choice and now. A worker has the whole time,
          * however long its turn was in coming: being short of time is no reason to replace it. */
         if (member->generation == generation)
-            result = ipc_channel_call(member->channel, type, question, IPC_PASSWORD_REPLY, reply,
-                                      arena, clock_deadline_after(crew->timeout_ms));
-        give_back(crew, member, generation, database, result);
+            result = ipc_channel_call(member->channel, type, question, reply_type, reply, arena,
+                                      clock_deadline_after(timeout_ms));
+        give_back(crew, member, generation, subject, result);
     }
     *reason =
         result == IPC_CALL_TIMED_OUT ? "no answer in time" : "the worker that was asked has ended";
