@@ -11,6 +11,7 @@ import subprocess
 from .instance import wait_until
 
 START_DEADLINE_S = 20
+ATTACH_ATTEMPTS = 5
 
 
 def processes_of(programs):
@@ -65,9 +66,18 @@ class Injection:
 
     def __init__(self, programs, daemon, calls, effect, when, trace):
         self._trace = trace
-        pids = running(programs, daemon)
+        for attempts_left in reversed(range(ATTACH_ATTEMPTS)):
+            try:
+                self._attach(running(programs, daemon), calls, effect, when)
+                return
+            except AssertionError:
+                # A process that ended meanwhile ends strace, too; where it is killed that is meant.
+                if attempts_left == 0 or effect == "signal=KILL":
+                    raise
+
+    def _attach(self, pids, calls, effect, when):
         self._process = subprocess.Popen(
-            ["strace", "-f", "-b", "execve", "-q", "-o", str(trace), "-e", f"trace={calls}",
+            ["strace", "-f", "-b", "execve", "-q", "-o", str(self._trace), "-e", f"trace={calls}",
              "-e", f"inject={calls}:{effect}:syscall=gettid:when={when}",
              *(word for pid in pids for word in ("-p", str(pid)))],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
