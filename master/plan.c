@@ -604,6 +604,8 @@ struct plan *plan_create(const char *directory, struct conf_notices *notices)
         tls_check_services(&plan->instance, notices);
     if (is_read)
         table_check_services(&plan->instance, notices);
+    if (is_read)
+        auth_check_services(&plan->instance, notices);
     if (!is_read || !load_settings(&planning)) {
         plan_destroy(&plan);
         return NULL;

@@ -1,7 +1,7 @@
 # lib/auth: layer 8, the client of authd, what both sides of the channel know, and the forms of
 # password databases.
 lib_libposthouse_a_SOURCES += \
-	lib/auth/check.c lib/auth/check.h \
+	lib/auth/check.c lib/auth/check.h lib/auth/check_offer.c \
 	lib/auth/client.c lib/auth/client.h \
 	lib/auth/credential.c lib/auth/credential.h \
 	lib/auth/db_file.c lib/auth/db_file.h \

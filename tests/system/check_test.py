@@ -319,3 +319,42 @@ def test_files_of_password_databases(make_instance, kind, text, expected, compla
     said = " ".join(lines).replace(f"{kind}:{path}"[:100], "WORD").replace(str(path), "FILE")
     assert not complaint or re.search(rf"main\.cf, line {line}: auth_databases: WORD: .*{complaint}", said), lines
     assert "secret" not in "".join(lines)
+
+
+# auth_mechanisms, a password file, and whom they lock out; None: nobody.
+OFFERS = [
+    ("plain, login", "bob:{SSHA}x\n", None),
+    ("scram-sha-256-plus, scram-sha-256, plain", "bob:{SCRAM-SHA-256}x\nalice:{PLAIN}secret\n", None),
+    ("scram-sha-256-plus, scram-sha-256, plain", "alice:{PLAIN}x\nbob:$6$x\n",
+     r"auth_mechanisms: scram-sha-256-plus: the user bob of passwd-file:\S+ cannot log in with it"),
+    ("scram-sha-1", "a:{SCRAM-SHA-256}x\nb:{SCRAM-SHA-1}x\nc:{BLF-CRYPT}x\n",
+     r"auth_mechanisms: scram-sha-1: 2 users \(the first: a\) of passwd-file"),
+    ("cram-md5", "a:{SCRAM-SHA-1}x\n", r"auth_mechanisms: cram-md5: the user a of passwd-file"),
+]
+
+
+@pytest.mark.parametrize("mechanisms, text, complaint", OFFERS, ids=range(len(OFFERS)))
+def test_mechanisms_that_lock_users_out(make_instance, mechanisms, text, complaint):
+    one = make_instance("here")
+    (one.etc / "p").write_text(text)
+    add(one, "main.cf", f"auth_databases = passwd-file:{one.etc}/p\nauth_mechanisms = {mechanisms}\n")
+    status, lines = check(one)
+    assert status == 0 and len(lines) == (1 if complaint else 0), lines
+    assert not complaint or has_line(lines, "warning: .*" + complaint), lines
+
+
+def test_databases_that_show_no_passwords_cannot_do_scram(make_instance):
+    one = make_instance("here", settings={"auth_databases": "shadow", "auth_mechanisms": "scram-sha-256, plain"})
+    status, lines = check(one)
+    assert status == 0 and has_line(lines, r"auth_mechanisms: scram-sha-256: users of shadow cannot log in with it"), lines
+
+
+def test_tokens_are_offered_where_they_can_be_judged(make_instance):
+    def offered(**settings):
+        one = make_instance("here", settings=settings)
+        return one.run("postconf", "-x", "-h", "auth_mechanisms", check=True).stdout.strip()
+    tokens = "oauthbearer, xoauth2, plain, login"
+    assert offered() == "plain, login"
+    assert offered(auth_oauth2_keys="/etc/key") == tokens
+    assert offered(auth_oauth2_introspection_url="https://login.example/x") == tokens
+    assert offered(auth_oauth2_introspection_url="https://login.example/x", auth_oauth2_keys="/etc/key") == tokens
