@@ -7,7 +7,7 @@
 #define AUTHD_DATABASE_H
 
 #include "conf/authd.h"
-#include "credential.h"
+#include "auth/credential.h"
 #include "password/scheme.h"
 
 /* What a database's workers must be, and so which of them may share workers. */

@@ -1,7 +1,7 @@
 /* authd/db_ldap - ldap:/file, a directory: passwords are looked up, or tried by binding. */
 #include "config.h"
 
-#include "db_file.h"
+#include "auth/db_file.h"
 #include "db_types.h"
 
 #ifdef HAVE_LDAP
@@ -35,18 +35,6 @@ struct directory {
     LDAP *connection; /* bound as bind_dn; NULL: none */
 };
 
-static const char *const known[] = {"uri",
-                                    "base",
-                                    "scope",
-                                    "bind_dn",
-                                    "bind_password",
-                                    "filter",
-                                    "password_attribute",
-                                    "auth_bind",
-                                    "start_tls",
-                                    "tls_ca_file",
-                                    NULL};
-
 static bool load(struct database *database, struct buffer *reason)
 {
     const struct module_symbol symbols[] = {
@@ -71,7 +59,7 @@ static bool load(struct database *database, struct buffer *reason)
         return false;
     }
     database->state = directory;
-    if (!db_file_read(&directory->file, database->argument, known, reason) ||
+    if (!db_file_read(&directory->file, database->argument, db_file_ldap_names, reason) ||
         !module_load(HAVE_LDAP, symbols, ARRAY_LENGTH(symbols), reason))
         return false;
     database->data_path = db_file_get(&directory->file, "tls_ca_file", NULL);

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "passwd_line.h"
+#include "auth/passwd_line.h"
 #include "system/file.h"
 
 enum { FILE_MAX_BYTES = 64 << 20, MODEL_TRIES = 8 };

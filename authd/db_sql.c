@@ -5,9 +5,6 @@
 
 enum { QUERY_MAX_BYTES = 32768, ATTEMPTS = 2 };
 
-static const char *const known[] = {"hosts", "port",     "user",        "password",     "dbname",
-                                    "query", "tls_mode", "tls_ca_file", "update_query", NULL};
-
 bool sql_load(struct database *database, const struct sql_driver *driver, struct buffer *reason)
 {
     struct sql *sql = calloc(1, sizeof(*sql));
@@ -17,7 +14,8 @@ bool sql_load(struct database *database, const struct sql_driver *driver, struct
     }
     sql->driver = driver;
     database->state = sql;
-    if (!db_file_read(&sql->file, database->argument, known, reason) || !driver->load(reason))
+    if (!db_file_read(&sql->file, database->argument, db_file_sql_names, reason) ||
+        !driver->load(reason))
         return false;
     database->data_path = db_file_get(&sql->file, "tls_ca_file", NULL);
     if (db_file_get(&sql->file, "query", NULL).length > 0)

@@ -4,7 +4,7 @@
 #ifndef AUTHD_DB_SQL_H
 #define AUTHD_DB_SQL_H
 
-#include "db_file.h"
+#include "auth/db_file.h"
 #include "db_types.h"
 
 struct sql {

@@ -3,9 +3,8 @@ authd_parts = \
 	authd/authd.h \
 	authd/claims.c \
 	authd/clients.c authd/clients.h \
-	authd/credential.c authd/credential.h \
 	authd/database.c authd/database.h \
-	authd/db_file.c authd/db_file.h authd/db_types.h \
+	authd/db_types.h \
 	authd/db_ldap.c authd/db_mysql.c authd/db_pam.c authd/db_passwd_file.c authd/db_pgsql.c \
 	authd/db_shadow.c authd/db_sql.c authd/db_sql.h authd/db_sqlite.c authd/db_static.c \
 	authd/dovecot_line.c authd/dovecot_line.h \
@@ -17,7 +16,6 @@ authd_parts = \
 	authd/login_name.c authd/login_name.h \
 	authd/mechanisms.c authd/mechanisms.h \
 	authd/module.c authd/module.h \
-	authd/passwd_line.c authd/passwd_line.h \
 	authd/relay.c authd/relay.h \
 	authd/relay_cache.c authd/relay_cache.h \
 	authd/relay_server.c authd/relay_server.h \

@@ -78,13 +78,14 @@ static void find_open(struct descriptors *open)
             open->all[open->count++] = descriptor;
 }
 
-static NORETURN void run_server(const struct keeper *keeper, enum ipc_role role, int descriptor)
+static NORETURN void run_server(const struct keeper *keeper, enum ipc_role role,
+                                struct span service, int descriptor)
 {
     struct relay_server *server = calloc(1, sizeof(*server));
     struct descriptors open = {.count = 0};
 
     close_others(descriptor);
-    if (!server || !relay_server_init(server, keeper->settings, role))
+    if (!server || !relay_server_init(server, keeper->settings, role, service))
         _exit(EXIT_FAILURE);
     find_open(&open);
     if (close_in(keeper, SERVER_PROMISES, keeper->filter, keeper->uid, keeper->gid, &open,
@@ -101,7 +102,7 @@ static void on_serve(struct ipc_channel *channel, const struct ipc_delivery *del
     const struct ipc_relay_auth_serve *message = delivery->message;
     (void)channel;
     if (delivery->type == IPC_RELAY_AUTH_SERVE && fork() == 0)
-        run_server(context, (enum ipc_role)message->role, message->socket);
+        run_server(context, (enum ipc_role)message->role, message->service, message->socket);
     /* The parent's end is closed; when the fork failed the client sees that, and asks again. */
 }
 
@@ -186,6 +187,19 @@ static bool add_tables(struct keeper *keeper, struct span names, struct arena *a
     return is_open;
 }
 
+/* Of all services; *has_any: there are passwords for one of them. */
+static bool add_services(struct keeper *keeper, struct span rows, struct arena *arena,
+                         bool *has_any)
+{
+    struct span service, names;
+    while (conf_each_service_next(&rows, &service, &names)) {
+        *has_any |= !span_is_empty(names);
+        if (!add_tables(keeper, names, arena))
+            return false;
+    }
+    return true;
+}
+
 bool relay_start(struct authd *authd)
 {
     struct service *service = authd->service;
@@ -193,10 +207,9 @@ bool relay_start(struct authd *authd)
     struct keeper *keeper;
     int ends[2];
 
+    bool has_any = false;
+
     authd->relay_descriptor = -1;
-    if (span_is_empty(conf->smtp_sasl_password_maps) &&
-        span_is_empty(conf->lmtp_sasl_password_maps))
-        return true;
     keeper = arena_alloc(&service->arena, sizeof(*keeper));
     if (!keeper) {
         service_say(service, "out of memory");
@@ -207,11 +220,13 @@ bool relay_start(struct authd *authd)
     keeper->gid = service->profile.gid;
     for (size_t i = 0; i < ARRAY_LENGTH(system_paths); i++)
         add_path(keeper, system_paths[i]);
-    if (!add_tables(keeper, conf->smtp_sasl_password_maps, &service->arena) ||
-        !add_tables(keeper, conf->lmtp_sasl_password_maps, &service->arena)) {
+    if (!add_services(keeper, conf->smtp_sasl_password_maps, &service->arena, &has_any) ||
+        !add_services(keeper, conf->lmtp_sasl_password_maps, &service->arena, &has_any)) {
         service_say(service, "out of memory");
         return false;
     }
+    if (!has_any)
+        return true;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
         service_say(service, "socketpair: %s", strerror(errno));
         return false;
@@ -273,12 +288,13 @@ static void on_refused_gone(struct ipc_channel *channel, const char *reason, voi
     ipc_channel_destroy(&channel);
 }
 
-void relay_add(struct authd *authd, enum ipc_role role, int descriptor)
+void relay_add(struct authd *authd, enum ipc_role role, struct span service, int descriptor)
 {
     static const struct ipc_permission permissions[] = {
         {IPC_RELAY_AUTH_START, IPC_ROLE_BIT(IPC_ROLE_SMTP) | IPC_ROLE_BIT(IPC_ROLE_LMTP)}, {0, 0}};
     static const struct ipc_channel_handlers handlers = {refuse, on_refused_gone, permissions};
-    const struct ipc_relay_auth_serve message = {.role = role, .socket = descriptor};
+    const struct ipc_relay_auth_serve message = {
+        .role = role, .socket = descriptor, .service = service};
 
     if (authd->relay) /* takes the descriptor, whatever becomes of it; master sees it closed */
         (void)ipc_channel_send(authd->relay, IPC_RELAY_AUTH_SERVE, &message);

@@ -15,7 +15,7 @@
 MUST_USE bool relay_start(struct authd *authd);
 /* In the sandbox: takes the keeper's channel into use. */
 MUST_USE bool relay_begin(struct authd *authd);
-/* Hands the channel end of an smtp or lmtp over. */
-void relay_add(struct authd *authd, enum ipc_role role, int descriptor);
+/* Hands the channel end of an smtp or lmtp over, for the service of that name. */
+void relay_add(struct authd *authd, enum ipc_role role, struct span service, int descriptor);
 
 #endif

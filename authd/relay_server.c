@@ -7,6 +7,7 @@
 
 #include "address/mailbox.h"
 #include "auth/relay.h"
+#include "conf/value.h"
 #include "sasl/client.h"
 #include "system/clock.h"
 #include "system/random.h"
@@ -38,27 +39,49 @@ static void note_warning(void *context, struct span text)
         server->warning = span_empty();
 }
 
-bool relay_server_init(struct relay_server *server, const struct conf_authd *settings,
-                       enum ipc_role role)
+static struct span value_of(struct span rows, struct span service)
 {
-    const bool speaks_lmtp = role == IPC_ROLE_LMTP;
+    struct span name, value;
+    while (conf_each_service_next(&rows, &name, &value))
+        if (span_equals(name, service))
+            return value;
+    return span_empty();
+}
+
+void relay_settings_find(const struct conf_authd *settings, enum ipc_role role, struct span service,
+                         struct relay_settings *found)
+{
+    const bool is_lmtp = role == IPC_ROLE_LMTP;
+    const struct span cache_name =
+        is_lmtp ? settings->lmtp_sasl_auth_cache_name : settings->smtp_sasl_auth_cache_name;
+    const struct span cache_time =
+        is_lmtp ? settings->lmtp_sasl_auth_cache_time : settings->smtp_sasl_auth_cache_time;
+
+    *found = (struct relay_settings){
+        .passwords = value_of(is_lmtp ? settings->lmtp_sasl_password_maps
+                                      : settings->smtp_sasl_password_maps,
+                              service),
+        .delimiter = value_of(is_lmtp ? settings->lmtp_sasl_password_result_delimiter
+                                      : settings->smtp_sasl_password_result_delimiter,
+                              service)};
+    if (!span_is_empty(value_of(cache_name, service)) &&
+        !conf_value_parse_time(value_of(cache_time, service), 'd', &found->cache_ms))
+        found->cache_ms = 0; /* each was checked */
+}
+
+bool relay_server_init(struct relay_server *server, const struct conf_authd *settings,
+                       enum ipc_role role, struct span service)
+{
     const struct table_options options = {
         .flags = TABLE_MAY_BLOCK, .warn = note_warning, .warn_context = server};
-    const struct span cache_name =
-        speaks_lmtp ? settings->lmtp_sasl_auth_cache_name : settings->smtp_sasl_auth_cache_name;
 
-    *server = (struct relay_server){.settings = settings,
-                                    .speaks_lmtp = speaks_lmtp,
-                                    .warning = span_empty(),
-                                    .was_root = geteuid() == 0};
+    *server = (struct relay_server){
+        .settings = settings, .warning = span_empty(), .was_root = geteuid() == 0};
+    relay_settings_find(settings, role, service, &server->own);
     list_init(&server->exchanges);
     arena_init(&server->arena, SERVER_ARENA_BYTES, 0);
-    relay_cache_init(&server->cache, span_is_empty(cache_name) ? 0
-                                     : speaks_lmtp ? settings->lmtp_sasl_auth_cache_time_ms
-                                                   : settings->smtp_sasl_auth_cache_time_ms);
-    server->passwords = table_list_open(speaks_lmtp ? settings->lmtp_sasl_password_maps
-                                                    : settings->smtp_sasl_password_maps,
-                                        &options);
+    relay_cache_init(&server->cache, server->own.cache_ms);
+    server->passwords = table_list_open(server->own.passwords, &options);
     for (size_t i = 0; server->passwords && i < table_list_count(server->passwords); i++)
         /* One that cannot be opened says so when it is asked. */
         (void)!table_prepare(table_list_at(server->passwords, i));
@@ -193,9 +216,7 @@ static bool offers_plus(struct span offered, enum sasl_mechanism mechanism)
 static void split_value(const struct relay_server *server, struct span value,
                         struct exchange *exchange)
 {
-    const struct span delimiter = server->speaks_lmtp
-                                      ? server->settings->lmtp_sasl_password_result_delimiter
-                                      : server->settings->smtp_sasl_password_result_delimiter;
+    const struct span delimiter = server->own.delimiter;
     const size_t at = span_find(value, delimiter);
     exchange->user = span_first(value, at);
     exchange->password = span_after(value, at + delimiter.length);

@@ -9,10 +9,17 @@
 #include "system/watchdog.h"
 #include "table/list.h"
 
+/* What the settings say of one service of smtp or lmtp. */
+struct relay_settings {
+    struct span passwords; /* tables; empty: none */
+    struct span delimiter;
+    int64_t cache_ms; /* 0: refused passwords are tried again */
+};
+
 struct relay_server {
     const struct conf_authd *settings;
+    struct relay_settings own;
     struct table_list *passwords;
-    bool speaks_lmtp;
     struct ipc_channel *channel;
     struct list exchanges;
     struct relay_cache cache;
@@ -23,9 +30,13 @@ struct relay_server {
     struct arena arena;
 };
 
+/* All empty for a service that there is not. */
+void relay_settings_find(const struct conf_authd *settings, enum ipc_role role, struct span service,
+                         struct relay_settings *found);
+
 /* Opens the tables, before the process becomes an ordinary one. False when memory is out. */
 MUST_USE bool relay_server_init(struct relay_server *server, const struct conf_authd *settings,
-                                enum ipc_role role);
+                                enum ipc_role role, struct span service);
 /* Serves until the client is gone. */
 NORETURN void relay_server_run(struct relay_server *server, enum ipc_role role, int descriptor);
 

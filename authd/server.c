@@ -287,7 +287,7 @@ void authd_on_peer(struct service *service, const struct service_peer *peer, int
 {
     struct authd *authd = service->state;
     if (peer->role == IPC_ROLE_SMTP || peer->role == IPC_ROLE_LMTP) {
-        relay_add(authd, peer->role, descriptor);
+        relay_add(authd, peer->role, peer->service, descriptor);
     } else if (peer->is_server) {
         clients_add(authd, peer->role, descriptor);
     } else if (peer->role == IPC_ROLE_LIMITD) {

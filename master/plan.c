@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "auth/check.h"
 #include "conf/check.h"
 #include "conf/pipe_command.h"
 #include "system/file.h"
@@ -580,6 +581,7 @@ static void check_value(void *context, const struct conf_parameter *parameter, s
 {
     table_check_setting(context, parameter, name, value, origin, notices);
     tls_check_setting(name, value, origin, notices);
+    auth_check_setting(name, value, origin, notices);
 }
 
 struct plan *plan_create(const char *directory, struct conf_notices *notices)
@@ -602,6 +604,8 @@ struct plan *plan_create(const char *directory, struct conf_notices *notices)
         tls_check_services(&plan->instance, notices);
     if (is_read)
         table_check_services(&plan->instance, notices);
+    if (is_read)
+        auth_check_services(&plan->instance, notices);
     if (!is_read || !load_settings(&planning)) {
         plan_destroy(&plan);
         return NULL;

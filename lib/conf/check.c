@@ -1,5 +1,6 @@
 /* conf/check - what an operator should know about a configuration before it is used. */
 #include "conf/check.h"
+#include "conf/private.h"
 
 #include "conf/known.h"
 #include "conf/shapes.h"
@@ -145,13 +146,14 @@ static bool is_read_by(const struct conf_part *part, struct span name)
 }
 
 /* Tables, for instance, are mostly read by a helper of all services, which has no ear for what one
- * of them would like. */
+ * of them would like, or else a row that says so. */
 static void check_reader(const struct checking *checking, const struct conf_service *service,
                          struct span name)
 {
     const struct conf_part *part = conf_part_find(service->program);
-    if (part && conf_name_is_built(checking->instance, name) && conf_parameter_for_value(name) &&
-        !is_read_by(part, name))
+    const struct conf_parameter *row = conf_parameter_for_value(name);
+    if (part && conf_name_is_built(checking->instance, name) && row && !is_read_by(part, name) &&
+        !conf_each_service_is_for(row, service->program))
         conf_notice_add(checking->notices, CONF_NOTICE_WARNING,
                         "%.*s %.*s: has no effect, as %.*s does not read it; set it in main.cf",
                         SPAN_PRINTF(conf_instance_origin(checking->instance, service, name)),

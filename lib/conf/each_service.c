@@ -16,9 +16,10 @@ bool conf_each_service_next(struct span *rest, struct span *service, struct span
     return span_split_once(record, UNIT_SEPARATOR, service, value);
 }
 
-static bool is_one_of(struct span program, const char *programs)
+bool conf_each_service_is_for(const struct conf_parameter *parameter, struct span program)
 {
-    struct span rest = span_from_string(programs), word;
+    struct span rest = parameter->programs ? span_from_string(parameter->programs) : span_empty();
+    struct span word;
     while (span_next_word(&rest, " ", &word))
         if (span_equals(word, program))
             return true;
@@ -40,7 +41,7 @@ bool conf_each_service_render(const struct conf_instance *instance,
     for (size_t i = 0; i < instance->master.service_count; i++) {
         const struct conf_service *service = &instance->master.services[i];
         struct buffer value;
-        if (!is_one_of(service->program, parameter->programs))
+        if (!conf_each_service_is_for(parameter, service->program))
             continue;
         buffer_init(&value, NULL, CONF_EXPAND_MAX_BYTES);
         if (!conf_instance_checked_value(instance, service, parameter, name, &value, notices)) {

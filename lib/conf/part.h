@@ -34,6 +34,10 @@
  *                                                                 each service of these programs,
  *                                                                 by conf_each_service_next()
  *   CONF_EACH_SERVICE_TABLES(name, "smtpd ...", default, meaning) the same for tables
+ *   CONF_EACH_SERVICE_TEXT(name, "smtpd ...", default, min_bytes, max_bytes, meaning)
+ *                                                                 the same within bounds
+ *   CONF_EACH_SERVICE_TIME(name, "smtpd ...", default, unit, min_s, max_s, meaning)
+ *                                                                 the same for a time
  *   CONF_SHARED(name)                                             a row of catalogue/shared.h
  *
  * A family is TRANSPORT_suffix for whatever transports master.cf names. The default is Postfix's

@@ -11,6 +11,8 @@ enum { CONF_SETTINGS_MAX_BYTES = 4 * 1024 * 1024 };
 MUST_USE bool conf_read_descriptor(int fd, size_t limit_bytes, struct arena *arena,
                                    struct span *text);
 
+/* Is it a row that says what a service of that program wants? */
+MUST_USE bool conf_each_service_is_for(const struct conf_parameter *parameter, struct span program);
 /* Appends what a parameter is for each service of its programs: conf_each_service_next(). Mistakes
  * are noted; false when there was one. */
 MUST_USE bool conf_each_service_render(const struct conf_instance *instance,

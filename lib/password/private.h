@@ -4,6 +4,34 @@
 
 #include "password/scheme.h"
 
+/* names.c */
+enum family {
+    FAMILY_PLAIN,
+    FAMILY_CRYPT,
+    FAMILY_ARGON2,
+    FAMILY_DIGEST,
+    FAMILY_PBKDF2,
+    FAMILY_CRAM_MD5,
+    FAMILY_SCRAM
+};
+
+struct scheme {
+    const char *name;
+    enum family family;
+    const char *detail; /* crypt(5)'s prefix, the digest */
+    bool is_salted;
+    bool is_hex; /* unless an encoding is named */
+    bool is_made;
+};
+
+/* NULL when there is none. */
+const struct scheme *scheme_find_named(struct span name);
+/* The same for "NAME.ENCODING"; hash: what is stored, by which some names are told apart. */
+const struct scheme *scheme_find(struct span name, struct span hash, struct span *encoding);
+/* The scheme whose mark the hash bears, in place of one that takes any. They stand in an array,
+ * strongest first. */
+const struct scheme *scheme_find_of_hash(const struct scheme *scheme, struct span hash);
+
 /* Equal, in a time that does not tell where they differ. */
 MUST_USE bool password_equal(struct span left, struct span right);
 

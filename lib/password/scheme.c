@@ -6,90 +6,7 @@
 #include "base/number.h"
 #include "sasl/scram.h"
 
-enum family {
-    FAMILY_PLAIN,
-    FAMILY_CRYPT,
-    FAMILY_ARGON2,
-    FAMILY_DIGEST,
-    FAMILY_PBKDF2,
-    FAMILY_CRAM_MD5,
-    FAMILY_SCRAM
-};
-
 enum { SHA_CRYPT_ROUNDS = 5000 };
-
-struct scheme {
-    const char *name;
-    enum family family;
-    const char *detail; /* crypt(5)'s prefix, the digest */
-    bool is_salted;
-    bool is_hex; /* unless an encoding is named */
-    bool is_made;
-};
-
-/* Strongest first: what is below another counts as weaker. */
-static const struct scheme schemes[] = {
-    {"ARGON2ID", FAMILY_ARGON2, "$argon2id$", true, false, true},
-    {"YESCRYPT", FAMILY_CRYPT, "$y$", true, false, true},
-    {"BLF-CRYPT", FAMILY_CRYPT, "$2", true, false, true},
-    {"ARGON2I", FAMILY_ARGON2, "$argon2i$", true, false, true},
-    {"SCRYPT-CRYPT", FAMILY_CRYPT, "$7$", true, false, false},
-    {"SHA512-CRYPT", FAMILY_CRYPT, "$6$", true, false, true},
-    {"SHA256-CRYPT", FAMILY_CRYPT, "$5$", true, false, true},
-    {"SCRAM-SHA-512", FAMILY_SCRAM, NULL, true, false, true},
-    {"SCRAM-SHA-256", FAMILY_SCRAM, NULL, true, false, true},
-    {"SCRAM-SHA-1", FAMILY_SCRAM, NULL, true, false, true},
-    {"PBKDF2", FAMILY_PBKDF2, NULL, true, false, true},
-    {"CRYPT", FAMILY_CRYPT, NULL, true, false, false}, /* whatever crypt(5) has */
-    {"MD5-CRYPT", FAMILY_CRYPT, "$1$", true, false, true},
-    {"SSHA512", FAMILY_DIGEST, "SHA512", true, false, true},
-    {"SSHA256", FAMILY_DIGEST, "SHA256", true, false, true},
-    {"SSHA", FAMILY_DIGEST, "SHA1", true, false, true},
-    {"SMD5", FAMILY_DIGEST, "MD5", true, false, false},
-    {"SHA512", FAMILY_DIGEST, "SHA512", false, false, false},
-    {"SHA256", FAMILY_DIGEST, "SHA256", false, false, false},
-    {"SHA1", FAMILY_DIGEST, "SHA1", false, false, false},
-    {"SHA", FAMILY_DIGEST, "SHA1", false, false, false},
-    {"LDAP-MD5", FAMILY_DIGEST, "MD5", false, false, false},
-    {"PLAIN-MD5", FAMILY_DIGEST, "MD5", false, true, false},
-    {"DES-CRYPT", FAMILY_CRYPT, NULL, true, false, false},
-    {"CRAM-MD5", FAMILY_CRAM_MD5, NULL, false, true, true},
-    {"HMAC-MD5", FAMILY_CRAM_MD5, NULL, false, true, false},
-    {"PLAIN", FAMILY_PLAIN, NULL, false, false, true},
-    {"CLEAR", FAMILY_PLAIN, NULL, false, false, false},
-    {"CLEARTEXT", FAMILY_PLAIN, NULL, false, false, false},
-};
-
-static const struct scheme *find_named(struct span name)
-{
-    for (size_t i = 0; i < ARRAY_LENGTH(schemes); i++)
-        if (span_equals_ascii_nocase(name, span_from_string(schemes[i].name)))
-            return &schemes[i];
-    return NULL;
-}
-
-/* "SSHA256.HEX": the encoding behind a point. {MD5} is crypt(5)'s where it looks like that, else
- * LDAP's (RFC 2307 section 5.3). */
-static const struct scheme *find(struct span name, struct span hash, struct span *encoding)
-{
-    struct span base;
-    (void)span_split_once(name, '.', &base, encoding);
-    if (span_equals_ascii_nocase(base, SPAN("MD5")))
-        base = span_starts_with(hash, SPAN("$1$")) ? SPAN("MD5-CRYPT") : SPAN("LDAP-MD5");
-    return find_named(base);
-}
-
-void password_split(struct span stored, struct span default_scheme, struct span *scheme,
-                    struct span *rest)
-{
-    const size_t end = span_find_byte(stored, '}');
-    *scheme = default_scheme;
-    *rest = stored;
-    if (stored.length > 0 && stored.bytes[0] == '{' && end < stored.length) {
-        *scheme = span_between(stored, 1, end);
-        *rest = span_after(stored, end + 1);
-    }
-}
 
 static enum password_result verify_scram(const struct scheme *scheme, struct span hash,
                                          struct span password)
@@ -114,7 +31,7 @@ enum password_result password_verify(struct span stored, struct span default_sch
     if (password.length > PASSWORD_MAX_BYTES || stored.length > PASSWORD_STORED_MAX_BYTES)
         return PASSWORD_DIFFERS;
     password_split(stored, default_scheme, &name, &hash);
-    const struct scheme *scheme = find(name, hash, &encoding);
+    const struct scheme *scheme = scheme_find(name, hash, &encoding);
     if (!scheme)
         return PASSWORD_UNUSABLE;
     switch (scheme->family) {
@@ -141,34 +58,6 @@ enum password_result password_verify(struct span stored, struct span default_sch
     return PASSWORD_UNUSABLE;
 }
 
-bool password_serves(struct span stored, struct span default_scheme, struct span wanted)
-{
-    struct span name, hash, encoding;
-    password_split(stored, default_scheme, &name, &hash);
-    const struct scheme *scheme = find(name, hash, &encoding);
-    return scheme && (scheme->family == FAMILY_PLAIN ||
-                      span_equals_ascii_nocase(span_from_string(scheme->name), wanted));
-}
-
-struct span password_with_scheme(struct span stored, struct span default_scheme,
-                                 struct arena *arena)
-{
-    struct span name, hash, encoding;
-    password_split(stored, default_scheme, &name, &hash);
-    const struct scheme *scheme = find(name, hash, &encoding);
-    const char *plain_name = scheme && scheme->family == FAMILY_PLAIN ? "PLAIN" : NULL;
-    const struct span written = plain_name ? span_from_string(plain_name) : name;
-    return arena_format(arena, "{%.*s}%.*s", SPAN_PRINTF(written), SPAN_PRINTF(hash));
-}
-
-const char *password_scheme_name(size_t index)
-{
-    for (size_t i = 0; i < ARRAY_LENGTH(schemes); i++)
-        if (schemes[i].is_made && index-- == 0)
-            return schemes[i].name;
-    return NULL;
-}
-
 static bool make_scram(const struct scheme *scheme, uint32_t cost, struct span password,
                        const uint8_t random[PASSWORD_RANDOM_BYTES], struct buffer *stored)
 {
@@ -193,7 +82,7 @@ static bool has_cost(const struct scheme *scheme)
 bool password_make(struct span scheme_name, uint32_t cost, struct span password,
                    const uint8_t random[PASSWORD_RANDOM_BYTES], struct buffer *stored)
 {
-    const struct scheme *scheme = find_named(scheme_name);
+    const struct scheme *scheme = scheme_find_named(scheme_name);
     if (!scheme || !scheme->is_made || password.length > PASSWORD_MAX_BYTES ||
         password.length == 0 || (cost != 0 && !has_cost(scheme)))
         return false;
@@ -219,18 +108,6 @@ bool password_make(struct span scheme_name, uint32_t cost, struct span password,
         break;
     }
     return false;
-}
-
-/* The kinds of crypt(5) by what a hash begins with. */
-static const struct scheme *find_of_hash(const struct scheme *scheme, struct span hash)
-{
-    if (!scheme || scheme->family != FAMILY_CRYPT)
-        return scheme;
-    for (size_t i = 0; i < ARRAY_LENGTH(schemes); i++)
-        if (schemes[i].detail && schemes[i].detail[0] == '$' &&
-            span_starts_with(hash, span_from_string(schemes[i].detail)))
-            return &schemes[i];
-    return scheme;
 }
 
 /* The first number behind a key or a dollar that is a cost, where a scheme shows one; 0: none. */
@@ -263,8 +140,8 @@ bool password_is_weaker(struct span stored, struct span default_scheme, struct s
 {
     struct span name, hash, encoding;
     password_split(stored, default_scheme, &name, &hash);
-    const struct scheme *target = find_named(wanted);
-    const struct scheme *present = find_of_hash(find(name, hash, &encoding), hash);
+    const struct scheme *target = scheme_find_named(wanted);
+    const struct scheme *present = scheme_find_of_hash(scheme_find(name, hash, &encoding), hash);
     if (!target || !target->is_made || !present)
         return false;
     if (present == target)

@@ -160,18 +160,36 @@ static bool has_certificate(const struct conf_instance *instance,
         SPAN_LITERAL("smtpd_tls_chain_files"), SPAN_LITERAL("smtpd_tls_cert_file"),
         SPAN_LITERAL("smtpd_tls_eccert_file"), SPAN_LITERAL("tls_server_sni_maps")};
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
-        if (has_value(instance, service, names[i], span_empty()))
+        if (has_value(instance, service, names[i], span_empty()) &&
+            !has_value(instance, service, names[i], SPAN("none")))
             return true;
     return false;
 }
 
-/* submitd does so from the start, before anybody has made a certificate. */
+/* Before anybody can log in at all submitd stands idle, as it is installed. */
+static bool has_users(const struct conf_instance *instance, const struct conf_service *service)
+{
+    return has_value(instance, service, SPAN("auth_databases"), span_empty()) ||
+           has_value(instance, service, SPAN("auth_oauth2_keys"), span_empty()) ||
+           has_value(instance, service, SPAN("auth_oauth2_introspection_url"), span_empty()) ||
+           has_value(instance, service, SPAN("smtpd_sasl_type"), SPAN("dovecot"));
+}
+
+/* submitd demands TLS whatever the settings say. */
+static bool is_deaf(const struct conf_instance *instance, const struct conf_service *service)
+{
+    const bool demands =
+        span_equals(service->program, SPAN("submitd"))
+            ? has_users(instance, service)
+            : span_equals(service->program, SPAN("smtpd")) && demands_tls(instance, service);
+    return demands && !has_certificate(instance, service);
+}
+
 void tls_check_services(const struct conf_instance *instance, struct conf_notices *notices)
 {
     for (size_t i = 0; i < instance->master.service_count; i++) {
         const struct conf_service *service = &instance->master.services[i];
-        if (span_equals(service->program, SPAN("smtpd")) && demands_tls(instance, service) &&
-            !has_certificate(instance, service))
+        if (is_deaf(instance, service))
             conf_notice_add(notices, CONF_NOTICE_WARNING,
                             "%.*s, line %u: %.*s demands TLS and has no certificate, so that it "
                             "serves nobody: smtpd_tls_chain_files names files with a key and its "

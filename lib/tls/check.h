@@ -8,7 +8,7 @@
 
 void tls_check_setting(struct span name, struct span value, struct span origin,
                        struct conf_notices *notices);
-/* Services of smtpd that demand TLS and have no certificate to show serve nobody. */
+/* Services of smtpd and submitd that demand TLS and have no certificate to show serve nobody. */
 void tls_check_services(const struct conf_instance *instance, struct conf_notices *notices);
 
 #endif

@@ -1,8 +1,8 @@
 /* tests/authd/parsers - lines of Dovecot's protocol and of password files, login names. */
-#include "../../authd/credential.h"
+#include "auth/credential.h"
 #include "../../authd/dovecot_line.h"
 #include "../../authd/login_name.h"
-#include "../../authd/passwd_line.h"
+#include "auth/passwd_line.h"
 #include "../test.h"
 
 static void test_lines(void **state)

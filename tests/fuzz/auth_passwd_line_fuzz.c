@@ -1,6 +1,6 @@
 /* tests/fuzz/auth_passwd_line - a password file of any bytes: every user that is found is found
  * again after a replacement of the password, which changes nothing else. */
-#include "../../authd/passwd_line.h"
+#include "auth/passwd_line.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 

@@ -87,6 +87,13 @@ FATAL = [
     ("smtp_pix_workarounds = all", r"main\.cf, line LINE: .*: words of disable_esmtp\|delay_dotcrlf are allowed"),
     ("mailbox_delivery_lock = lockf", r"main\.cf, line LINE: .*: words of fcntl\|flock\|dotlock are allowed"),
     ("lmtp_header_checks = pcre:/x", r"main\.cf, line LINE: lmtp_header_checks = pcre:/x: this release cannot do that"),
+    ("auth_databases = passwdfile:/etc/users", r"main\.cf, line LINE: auth_databases: passwdfile: no password database "
+     r"is called so; these are allowed: passwd-file static shadow"),
+    ("auth_databases = passwd-file:users", r"main\.cf, line LINE: auth_databases: passwd-file:users: the path of a file "),
+    ("auth_databases = static:bob", r"main\.cf, line LINE: auth_databases: static: user:password is needed"),
+    ("auth_databases = shadow:/etc/shadow", r"main\.cf, line LINE: auth_databases: shadow:/etc/shadow: nothing is allowed"),
+    ("auth_mechanisms = plain, scram", r"main\.cf, line LINE: auth_mechanisms: scram: no SASL mechanism is called so; "
+     r"these are allowed: .*SCRAM-SHA-256"),
     ("local_login_sender_maps = hash:/x", r"main\.cf, line LINE: local_login_sender_maps = .*: this release cannot do"),
 ]
 
@@ -129,6 +136,8 @@ WARNINGS = [
     ("master_service_disable = smpt/inet", r"master_service_disable: smpt/inet leaves no service out"),
     ("transport_maps = texthash:/etc", r"transport_maps: texthash:/etc: open /etc: Is a directory"),
     ("transport_maps = hash:/does/not/exist", r"No such file or directory; postmap hash:/does/not/exist makes it"),
+    ("auth_databases = passwd-file:/does/not/exist", r"auth_databases: passwd-file:/does/not/exist: "
+     r"open /does/not/exist: No such file or directory; its users are told to try later"),
     ("myhostname = mx.other.test", r"overriding earlier entry: myhostname=mx\.here\.test"),
 ]
 
@@ -281,3 +290,71 @@ def test_sample_configuration_is_clean(make_instance, programs):
     (one.etc / "master.cf").write_text(services.replace("smtp      inet", f"{one.address}:{one.port} inet"))
     status, lines = check(one)
     assert (status, lines) == (0, []), lines
+
+
+# Files of password databases, and what is said of them; None: nothing.
+DATABASES = [
+    ("passwd-file", "# users\nbob:{PLAIN}secret\nalice:{PLAIN}x::::::allow_nets=192.0.2.0/24\n", 0, None),
+    ("passwd-file", "bob:{PLAIN}secret\nno password here\n", 0, r"FILE, line 2: user:\{SCHEME\}password is needed"),
+    ("passwd-file", "bob:{PLAIN}secret::::::app_password=x\n", 0, r"FILE, line 1: the field app_password cannot be understood"),
+    ("sqlite", "dbname = /does/not/exist\nquery = SELECT password FROM u WHERE name = '%u'\n", 0,
+     r"open /does/not/exist: No such file or directory"),
+    ("sqlite", "dbname = /x\nqeury = SELECT\n", 1, r"FILE, line 2: this means nothing here"),
+    ("sqlite", "dbname = /x\n", 1, r"FILE has no query"),
+    ("ldap", "uri = ldap://localhost\n", 1, r"FILE has no base"),
+    ("pgsql", "what is this\n", 1, r"FILE, line 1: "),
+]
+
+
+@pytest.mark.parametrize("kind, text, expected, complaint", DATABASES, ids=[f"{n}-{row[0]}" for n, row in enumerate(DATABASES)])
+def test_files_of_password_databases(make_instance, kind, text, expected, complaint):
+    one = make_instance("here")
+    path = one.etc / "passwords"
+    path.write_text(text)
+    line = add(one, "main.cf", f"auth_databases = {kind}:{path}\n")
+    status, lines = check(one)
+    if has_line(lines, "this build has no such database"):
+        pytest.skip("not in this build")
+    assert status == expected and len(lines) == (1 if complaint else 0), lines
+    said = " ".join(lines).replace(f"{kind}:{path}"[:100], "WORD").replace(str(path), "FILE")
+    assert not complaint or re.search(rf"main\.cf, line {line}: auth_databases: WORD: .*{complaint}", said), lines
+    assert "secret" not in "".join(lines)
+
+
+# auth_mechanisms, a password file, and whom they lock out; None: nobody.
+OFFERS = [
+    ("plain, login", "bob:{SSHA}x\n", None),
+    ("scram-sha-256-plus, scram-sha-256, plain", "bob:{SCRAM-SHA-256}x\nalice:{PLAIN}secret\n", None),
+    ("scram-sha-256-plus, scram-sha-256, plain", "alice:{PLAIN}x\nbob:$6$x\n",
+     r"auth_mechanisms: scram-sha-256-plus: the user bob of passwd-file:\S+ cannot log in with it"),
+    ("scram-sha-1", "a:{SCRAM-SHA-256}x\nb:{SCRAM-SHA-1}x\nc:{BLF-CRYPT}x\n",
+     r"auth_mechanisms: scram-sha-1: 2 users \(the first: a\) of passwd-file"),
+    ("cram-md5", "a:{SCRAM-SHA-1}x\n", r"auth_mechanisms: cram-md5: the user a of passwd-file"),
+]
+
+
+@pytest.mark.parametrize("mechanisms, text, complaint", OFFERS, ids=range(len(OFFERS)))
+def test_mechanisms_that_lock_users_out(make_instance, mechanisms, text, complaint):
+    one = make_instance("here")
+    (one.etc / "p").write_text(text)
+    add(one, "main.cf", f"auth_databases = passwd-file:{one.etc}/p\nauth_mechanisms = {mechanisms}\n")
+    status, lines = check(one)
+    assert status == 0 and len(lines) == (1 if complaint else 0), lines
+    assert not complaint or has_line(lines, "warning: .*" + complaint), lines
+
+
+def test_databases_that_show_no_passwords_cannot_do_scram(make_instance):
+    one = make_instance("here", settings={"auth_databases": "shadow", "auth_mechanisms": "scram-sha-256, plain"})
+    status, lines = check(one)
+    assert status == 0 and has_line(lines, r"auth_mechanisms: scram-sha-256: users of shadow cannot log in with it"), lines
+
+
+def test_tokens_are_offered_where_they_can_be_judged(make_instance):
+    def offered(**settings):
+        one = make_instance("here", settings=settings)
+        return one.run("postconf", "-x", "-h", "auth_mechanisms", check=True).stdout.strip()
+    tokens = "oauthbearer, xoauth2, plain, login"
+    assert offered() == "plain, login"
+    assert offered(auth_oauth2_keys="/etc/key") == tokens
+    assert offered(auth_oauth2_introspection_url="https://login.example/x") == tokens
+    assert offered(auth_oauth2_introspection_url="https://login.example/x", auth_oauth2_keys="/etc/key") == tokens

@@ -303,6 +303,40 @@ def test_lmtp(make_instance):
         assert server.messages == [("other", "sender@client.example", ["friend@there.test"])]
 
 
+def test_services_have_passwords_of_their_own(make_instance):
+    """-o in master.cf: tables, what stands between user and password, and how long a refusal counts."""
+    with provider(["PLAIN"]) as first, provider(["PLAIN"]) as second:
+        one = make_instance("here", users=["you@here.test"], settings={
+            "minimal_backoff_time": "1s", "maximal_backoff_time": "1s", "smtp_sasl_auth_enable": "yes",
+            "smtp_sasl_security_options": "noanonymous", "smtp_sasl_password_maps": "inline:{127.0.0.1=other:wrong}",
+            "transport_maps": f"inline:{{first.test=smtp:[127.0.0.1]:{first.port}, "
+                              f"second.test=special:[127.0.0.1]:{second.port}}}"}, services=(
+            "special unix - - y - - smtp -o smtp_sasl_password_maps=hash:$config_directory/special\n"
+            "  -o smtp_sasl_password_result_delimiter=| -o smtp_sasl_auth_cache_name=on\n"))
+        (one.etc / "special").write_text(f"[127.0.0.1]:{second.port} other|0ther\n")
+        (one.etc / "special").chmod(0o600)
+        one.run("postmap", f"hash:{one.etc}/special", check=True)
+        one.start()
+        sent, put_off = one.send("friend@second.test"), one.send("friend@first.test")
+        one.wait_for_log(rf"/smtp\[\d+\]: {sent}: to=<friend@second\.test>, .*status=sent ")
+        one.wait_for_log(rf"{put_off}: to=<friend@first\.test>, .*status=deferred \(SASL authentication failed")
+        assert second.messages == [("other", "sender@client.example", ["friend@second.test"])] and not first.messages
+        (one.etc / "special").write_text(f"[127.0.0.1]:{second.port} other|worse\n")
+        one.run("postmap", f"hash:{one.etc}/special", check=True)
+        one.reload()
+        put_off = one.send("friend@second.test")
+        one.wait_for_log(rf"{put_off}: to=<friend@second\.test>, .*\(SASL \[CACHED\] authentication failed; ")
+
+
+def test_a_wrong_setting_of_a_service(make_instance):
+    one = make_instance("here", services=(
+        "special unix - - y - - smtp -o smtp_sasl_auth_cache_time=soon\n"))
+    done = one.run("posthouse", "check")
+    assert done.returncode != 0
+    assert re.search(r"master\.cf, line \d+: -o smtp_sasl_auth_cache_time = soon: a time ", done.stderr), done.stderr
+    assert "no effect" not in done.stderr
+
+
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256"])
 def test_without_root(make_instance, mechanism):
     run_as = 65534 if os.geteuid() == 0 else None

@@ -238,7 +238,21 @@ def test_who_demands_tls_needs_a_certificate(make_instance):
     one = make_instance("here", settings={"smtpd_tls_security_level": "encrypt"})
     assert re.search(r"warning: .*master\.cf, line 1: 127\.0\.0\.1:\d+ demands TLS and has no certificate",
                      one.run("posthouse", "check").stderr)
+    one.set(smtpd_tls_chain_files="none")
+    assert "demands TLS and has no certificate" in one.run("posthouse", "check").stderr
     one.set(smtpd_tls_security_level="may")
+    assert "demands TLS" not in one.run("posthouse", "check").stderr
+
+
+def test_who_lets_users_log_in_needs_a_certificate(make_instance):
+    """submitd demands TLS whatever is set; as long as nobody could log in there is nothing to say."""
+    one = make_instance("here", services="127.0.0.1:5870 inet n - y - - submitd\n")
+    assert "demands TLS" not in one.run("posthouse", "check").stderr
+    one.set(auth_databases="static:bob:secret", smtpd_tls_security_level="none")
+    said = one.run("posthouse", "check").stderr
+    assert re.search(r"warning: .*master\.cf, line \d+: 127\.0\.0\.1:5870 demands TLS and has no certificate, so that it "
+                     r"serves nobody: smtpd_tls_chain_files", said) and "secret" not in said
+    one.set(smtpd_tls_chain_files="/etc/ssl/private/mail.pem")
     assert "demands TLS" not in one.run("posthouse", "check").stderr
 
 

@@ -27,3 +27,8 @@
 #define CONF_FAMILY_MEMBER(transport, name, default_text)
 #define CONF_EACH_SERVICE(name, service_programs, default_text, meaning) struct span name;
 #define CONF_EACH_SERVICE_TABLES(name, service_programs, default_text, meaning) struct span name;
+#define CONF_EACH_SERVICE_TEXT(name, service_programs, default_text, minimum, maximum, meaning)    \
+    struct span name;
+#define CONF_EACH_SERVICE_TIME(name, service_programs, default_text, unit, minimum, maximum,       \
+                               meaning)                                                            \
+    struct span name;

@@ -65,3 +65,9 @@
 #define CONF_EACH_SERVICE_TABLES(name, service_programs, default_text, meaning)                    \
     CONF_ROW(name, TEXT, default_text, meaning, .programs = service_programs,                      \
              .content = CONF_CONTENT_TABLES, .maximum = CONF_TEXT_MAX, CONF_AT(name))
+#define CONF_EACH_SERVICE_TEXT(name, service_programs, default_text, min, max, meaning)            \
+    CONF_ROW(name, TEXT, default_text, meaning, .programs = service_programs, .minimum = min,      \
+             .maximum = max, CONF_AT(name))
+#define CONF_EACH_SERVICE_TIME(name, service_programs, default_text, letter, min, max, meaning)    \
+    CONF_ROW(name, TIME, default_text, meaning, .programs = service_programs, .unit = letter,      \
+             .minimum = min, .maximum = max, CONF_AT(name))

@@ -63,9 +63,14 @@ static const struct check_case check_cases[] = {
     {"", SMTPD "strict_8bitmime_body=yes\n", CONF_NOTICE_ERROR,
      "master.cf, line 1: -o strict_8bitmime_body = yes: this release cannot do that, and "
      "would let pass what it is to stop; take the setting out to run without it"},
-    {"", "smtp unix - - y - - smtp -o smtp_sasl_password_maps=static:a:b\n", CONF_NOTICE_WARNING,
-     "master.cf, line 1: -o smtp_sasl_password_maps: has no effect, as smtp does not read it; set "
-     "it in main.cf"},
+    {"", "smtp unix - - y - - smtp -o transport_maps=static:a\n", CONF_NOTICE_WARNING,
+     "master.cf, line 1: -o transport_maps: has no effect, as smtp does not read it; set it in "
+     "main.cf"},
+    {"", "smtp unix - - y - - smtp -o smtp_sasl_password_maps=static:a:b\n", 0, NULL},
+    {"", "smtp unix - - y - - smtp -o smtp_tls_chain_files=/a\n", 0, NULL},
+    {"", "smtp unix - - y - - smtp -o smtp_sasl_password_result_delimiter=\n", CONF_NOTICE_ERROR,
+     "master.cf, line 1: -o smtp_sasl_password_result_delimiter = : a text of 1 to 16 bytes is "
+     "allowed"},
     {"", "cleanup unix n - y - 0 cleanup -o header_checks=pcre:/x\n", CONF_NOTICE_WARNING,
      "master.cf, line 1: -o header_checks = pcre:/x: this release cannot do that, and would let "
      "pass what it is to stop; take the setting out to run without it"},

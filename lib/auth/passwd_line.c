@@ -1,5 +1,5 @@
-/* authd/passwd_line - see passwd_line.h. */
-#include "passwd_line.h"
+/* auth/passwd_line - see passwd_line.h. */
+#include "auth/passwd_line.h"
 
 enum { FIELDS_BEFORE_EXTRA = 7 };
 

@@ -1,9 +1,9 @@
-/* authd/credential - what a password database says of a user. Pure data, and the rules that hold
+/* auth/credential - what a password database says of a user. Pure data, and the rules that hold
  * for every database: which passwords count for a service, from which addresses.
  * The numbers of results travel in messages between authd and its workers.
  * Callers: authd/database and what is behind it, authd/worker, authd/verdict. */
-#ifndef AUTHD_CREDENTIAL_H
-#define AUTHD_CREDENTIAL_H
+#ifndef AUTH_CREDENTIAL_H
+#define AUTH_CREDENTIAL_H
 
 #include "base/arena.h"
 #include "base/buffer.h"

@@ -1,5 +1,5 @@
-/* authd/credential - see credential.h. */
-#include "credential.h"
+/* auth/credential - see credential.h. */
+#include "auth/credential.h"
 
 #include "address/ip.h"
 

@@ -1,5 +1,5 @@
-/* authd/db_file - see db_file.h. */
-#include "db_file.h"
+/* auth/db_file - see db_file.h. */
+#include "auth/db_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +9,21 @@
 #include "system/file.h"
 
 enum { FILE_MAX_BYTES = 65536, LINE_MAX_BYTES = 16384 };
+
+const char *const db_file_sql_names[] = {"hosts",        "port",  "user",     "password",
+                                         "dbname",       "query", "tls_mode", "tls_ca_file",
+                                         "update_query", NULL};
+const char *const db_file_ldap_names[] = {"uri",
+                                          "base",
+                                          "scope",
+                                          "bind_dn",
+                                          "bind_password",
+                                          "filter",
+                                          "password_attribute",
+                                          "auth_bind",
+                                          "start_tls",
+                                          "tls_ca_file",
+                                          NULL};
 
 static bool is_known(struct span name, const char *const *known)
 {

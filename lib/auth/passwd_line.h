@@ -1,11 +1,11 @@
-/* authd/passwd_line - a line of a password file, as Dovecot has them:
+/* auth/passwd_line - a line of a password file, as Dovecot has them:
  * user:password:uid:gid:gecos:home:shell:extra fields. Pure.
  * Callers: authd/db_passwd_file, the fuzzer. */
-#ifndef AUTHD_PASSWD_LINE_H
-#define AUTHD_PASSWD_LINE_H
+#ifndef AUTH_PASSWD_LINE_H
+#define AUTH_PASSWD_LINE_H
 
 #include "base/parse.h"
-#include "credential.h"
+#include "auth/credential.h"
 
 /* Of a line without its line end: the user's name. False: it is empty, a comment, or nonsense. */
 MUST_USE bool passwd_line_user(struct span line, struct span *user);

@@ -1,9 +1,9 @@
-/* authd/db_file - what is told of a server in a file of its own, which only root need be able to
+/* auth/db_file - what is told of a server in a file of its own, which only root need be able to
  * read: name = value lines as main.cf has them; and texts with %u in which what stands for it is
  * escaped.
- * Callers: authd/db_sql, authd/db_ldap. */
-#ifndef AUTHD_DB_FILE_H
-#define AUTHD_DB_FILE_H
+ * Callers: authd/db_sql, authd/db_ldap, auth/check. */
+#ifndef AUTH_DB_FILE_H
+#define AUTH_DB_FILE_H
 
 #include "base/arena.h"
 #include "base/buffer.h"
@@ -16,6 +16,10 @@ struct db_file {
     struct span values[DB_FILE_SETTINGS_MAX];
     size_t count;
 };
+
+/* What such files may say, NULL at the end. */
+extern const char *const db_file_sql_names[];
+extern const char *const db_file_ldap_names[];
 
 /* known: the names that mean something, NULL at the end. False with a reason. */
 MUST_USE bool db_file_read(struct db_file *file, struct span path, const char *const *known,
