@@ -25,6 +25,7 @@ struct file_set {
 
 struct name_files {
     struct maillog *log;
+    struct file_watch *watch; /* NULL: none */
     struct map sets;
 };
 
@@ -45,7 +46,15 @@ struct name_tables {
 
 static void log_complaint(void *context, const char *text)
 {
-    maillog_text(context, LOG_LEVEL_WARNING, span_empty(), "%s", text);
+    const struct name_files *files = context;
+    maillog_text(files->log, LOG_LEVEL_WARNING, span_empty(), "%s", text);
+}
+
+static void watch_file(void *context, const char *path)
+{
+    const struct name_files *files = context;
+    if (files->watch)
+        (void)!file_watch_add(files->watch, path);
 }
 
 static bool is_of_type(const struct table *table, const char *const *types, size_t count)
@@ -91,12 +100,13 @@ static void init_map(struct map *map)
     map_init(map, seed);
 }
 
-struct name_files *name_files_create(struct maillog *log)
+struct name_files *name_files_create(struct maillog *log, struct file_watch *watch)
 {
     struct name_files *files = calloc(1, sizeof(*files));
     if (!files)
         return NULL;
     files->log = log;
+    files->watch = watch;
     init_map(&files->sets);
     return files;
 }
@@ -140,7 +150,8 @@ static bool load_files(void *context, struct span key, struct span value)
     (void)snprintf(label, sizeof(label), "tls_server_sni_maps: %.*s: %.*s",
                    SPAN_PRINTF(span_first(table_name(preload->table), 100)),
                    SPAN_PRINTF(span_first(key, NAME_MAX_BYTES)));
-    tls_chains_init(&chains, label, now_s(), log_complaint, files->log);
+    tls_chains_init(&chains, label, now_s(), log_complaint, files);
+    chains.on_file = watch_file;
     tls_key_files_list(value, &chains);
     key_set_fill(&set->set, &chains, status_of(&chains));
     set->node.key = list;
@@ -235,7 +246,7 @@ static struct kept *keep(struct name_tables *tables, struct span name, const str
     (void)snprintf(label, sizeof(label), "tls_server_sni_maps: %.*s: %.*s",
                    SPAN_PRINTF(span_first(table_name(table), 100)),
                    SPAN_PRINTF(span_after(name, span_find_byte(name, ':') + 1)));
-    tls_chains_init(&chains, label, now_s(), log_complaint, tables->files->log);
+    tls_chains_init(&chains, label, now_s(), log_complaint, tables->files);
     arena_init(&arena, 4 * VALUE_MAX_BYTES, ARENA_WIPE);
     buffer_init(&pem, &arena, VALUE_MAX_BYTES);
     if (base64_decode(value, &pem) == PARSE_OK && buffer_ok(&pem)) {

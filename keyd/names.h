@@ -10,12 +10,14 @@
 #include "base/map.h"
 #include "key_set.h"
 #include "maillog/log.h"
+#include "system/file_watch.h"
 
 struct name_tables;
 struct name_files;
 
-/* The sets of all lists of files. NULL when memory is out. */
-MUST_USE struct name_files *name_files_create(struct maillog *log);
+/* The sets of all lists of files, which are watched (watch may be NULL). NULL when memory is out.
+ */
+MUST_USE struct name_files *name_files_create(struct maillog *log, struct file_watch *watch);
 void name_files_destroy(struct name_files **files);
 /* tables: the setting; lasts as long as they do. NULL when memory is out. What is wrong is
  * logged. */

@@ -18,6 +18,7 @@ struct key_peer {
     struct vault_service *service; /* NULL: it has no keys */
     uint32_t process_id;
     int64_t complain_after_ms;
+    bool is_waiting;
     struct span name; /* of the service, behind the structure */
 };
 
@@ -29,6 +30,11 @@ static void on_certificates(struct key_peer *peer, uint32_t id,
     enum tls_key_status status = TLS_KEY_STATUS_ABSENT;
     const struct key_set *set =
         peer->service ? vault_certificates(peer->service, question->name, &status) : NULL;
+    if (status == TLS_KEY_STATUS_BROKEN && peer->server->holds_answers &&
+        span_is_empty(question->name)) {
+        peer->is_waiting = true; /* it asks again, when it is told that there is news */
+        return;
+    }
     const struct ipc_key_certificates_reply reply = {
         .status = status,
         .chains = set ? buffer_span(&set->records) : span_empty(),
@@ -91,6 +97,8 @@ static unsigned permitted_to(const struct key_peer *peer)
     return peer->service->is_server ? SIGNABLE_AS_SERVER : SIGNABLE_AS_CLIENT;
 }
 
+static const char no_such_key[] = "the service has no such key";
+
 static const char *try_to_sign(struct key_peer *peer, const struct ipc_key_sign *question,
                                uint8_t signature[TLS_SIGNATURE_MAX_BYTES], size_t *length)
 {
@@ -104,7 +112,7 @@ static const char *try_to_sign(struct key_peer *peer, const struct ipc_key_sign 
         return "what is to be signed is not of a TLS handshake";
     EVP_PKEY *key = vault_find_key(peer->service, question->key, question->name);
     if (!key)
-        return "the service has no such key";
+        return no_such_key;
     if (!is_of_scheme(key, scheme, what))
         return "the signature scheme is not one for this key";
     return sign(key, scheme, question->input, signature, length) ? NULL : "signing failed";
@@ -117,10 +125,37 @@ static void on_sign(struct key_peer *peer, uint32_t id, const struct ipc_key_sig
     const char *reason = try_to_sign(peer, question, signature, &length);
     const struct ipc_key_sign_reply reply = {.signature = reason ? span_empty()
                                                                  : span_of(signature, length)};
-    if (reason)
+    if (reason && (reason != no_such_key || !peer->server->has_relatives))
         refuse(peer, reason);
     if (id != 0)
         (void)ipc_channel_reply(peer->channel, id, IPC_KEY_SIGN_REPLY, &reply);
+}
+
+/* ---- news ---- */
+
+void key_server_tell_changed(struct key_server *server)
+{
+    const struct ipc_key_changed message = {0};
+    LIST_FOR_EACH (&server->peers, link)
+        (void)ipc_channel_send(LIST_ITEM(link, struct key_peer, link)->channel, IPC_KEY_CHANGED,
+                               &message); /* or it has closed */
+}
+
+void key_server_hold(struct key_server *server)
+{
+    server->holds_answers = true;
+}
+
+void key_server_stop_holding(struct key_server *server)
+{
+    const struct ipc_key_changed message = {0};
+    server->holds_answers = false;
+    LIST_FOR_EACH (&server->peers, link) {
+        struct key_peer *peer = LIST_ITEM(link, struct key_peer, link);
+        if (peer->is_waiting)
+            (void)ipc_channel_send(peer->channel, IPC_KEY_CHANGED, &message); /* as above */
+        peer->is_waiting = false;
+    }
 }
 
 /* ---- tickets ---- */

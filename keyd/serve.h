@@ -15,6 +15,8 @@ struct key_server {
     struct ticket_keys tickets;
     struct loop_timer ticket_timer;
     struct list peers;
+    bool holds_answers; /* that there is no certificate: there may be one in a moment */
+    bool has_relatives; /* another has these keys, or others: it is asked as well */
 };
 
 void key_server_init(struct key_server *server, struct loop *loop, struct maillog *log,
@@ -23,6 +25,11 @@ void key_server_init(struct key_server *server, struct loop *loop, struct maillo
 void key_server_end(struct key_server *server);
 /* Takes the descriptor, one end of a channel, over. */
 void key_server_add_peer(struct key_server *server, const struct service_peer *who, int descriptor);
+/* Nobody hears that a service has no key that can be used, until that is certain. */
+void key_server_hold(struct key_server *server);
+void key_server_stop_holding(struct key_server *server);
+/* Certificates are others now: everybody asks again. */
+void key_server_tell_changed(struct key_server *server);
 /* New keys for tickets, to everybody. */
 void key_server_change_tickets(struct key_server *server);
 

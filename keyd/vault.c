@@ -9,7 +9,16 @@ enum { ARENA_MAX_BYTES = 256 << 20, NOTICE_S = 7 * 24 * 3600 };
 
 static void log_complaint(void *context, const char *text)
 {
-    maillog_text(context, LOG_LEVEL_WARNING, span_empty(), "%s", text);
+    const struct vault *vault = context;
+    maillog_text(vault->log, LOG_LEVEL_WARNING, span_empty(), "%s", text);
+}
+
+/* A file that cannot be watched is read all the same, and again with the next reload. */
+static void watch_file(void *context, const char *path)
+{
+    const struct vault *vault = context;
+    if (vault->watch)
+        (void)!file_watch_add(vault->watch, path);
 }
 
 /* One that was read before and has the same files; or else the same tables. NULL: none. */
@@ -38,15 +47,37 @@ static bool load_keys(struct vault *vault, struct vault_service *service)
     if (!service->own)
         return false;
     tls_chains_init(&chains, service->settings.prefix, (time_t)(clock_realtime_us() / 1000000),
-                    log_complaint, vault->log);
+                    log_complaint, vault);
+    chains.on_file = watch_file;
     const enum tls_key_status status = tls_key_files_read(&service->settings, &chains);
     key_set_fill(service->own, &chains, status);
-    if (service->own->status == TLS_KEY_STATUS_BROKEN)
+    return true;
+}
+
+void vault_complain(const struct vault *vault)
+{
+    LIST_FOR_EACH (&vault->services, link) {
+        const struct vault_service *service = LIST_ITEM(link, struct vault_service, link);
+        if (service->is_first && service->own->status == TLS_KEY_STATUS_BROKEN)
+            maillog_text(vault->log, LOG_LEVEL_WARNING, span_empty(),
+                         "service %.*s: there is no private key that can be used: %s",
+                         SPAN_PRINTF(span_first(service->name, 255)),
+                         service->is_server ? "STARTTLS is answered with 454"
+                                            : "it shows no certificate to servers");
+    }
+}
+
+bool vault_inherit(struct vault *vault, struct vault_service *service, struct tls_chains *chains,
+                   uint32_t elder)
+{
+    const bool was_inherited = service->own->is_inherited;
+    if (!key_set_inherit(service->own, chains, elder))
+        return false;
+    if (!was_inherited)
         maillog_text(vault->log, LOG_LEVEL_WARNING, span_empty(),
-                     "service %.*s: there is no private key that can be used: %s",
-                     SPAN_PRINTF(span_first(service->name, 255)),
-                     service->is_server ? "STARTTLS is answered with 454"
-                                        : "it shows no certificate to servers");
+                     "service %.*s: the certificates from before stay in use, because the new "
+                     "files cannot be used",
+                     SPAN_PRINTF(span_first(service->name, 255)));
     return true;
 }
 
@@ -83,12 +114,13 @@ static bool load_service(void *context, const struct tls_key_service *found)
     return loading->is_ok;
 }
 
-bool vault_load(struct vault *vault, const struct conf_keyd *conf, struct maillog *log)
+bool vault_load(struct vault *vault, const struct conf_keyd *conf, struct maillog *log,
+                struct file_watch *watch)
 {
-    *vault = (struct vault){.log = log};
+    *vault = (struct vault){.log = log, .watch = watch};
     arena_init(&vault->arena, ARENA_MAX_BYTES, 0);
     list_init(&vault->services);
-    vault->files = name_files_create(log);
+    vault->files = name_files_create(log, watch);
     struct loading loading = {.vault = vault, .is_ok = vault->files != NULL};
     if (loading.is_ok)
         tls_key_services_each(conf, load_service, &loading);
@@ -122,18 +154,25 @@ void vault_destroy(struct vault *vault)
     arena_destroy(&vault->arena);
 }
 
+struct vault_service *vault_find_service_of(const struct vault *vault, struct span prefix,
+                                            struct span name)
+{
+    LIST_FOR_EACH (&vault->services, link) {
+        struct vault_service *service = LIST_ITEM(link, struct vault_service, link);
+        if (span_equals(prefix, span_from_string(service->settings.prefix)) &&
+            span_equals(service->name, name))
+            return service;
+    }
+    return NULL;
+}
+
 struct vault_service *vault_find_service(const struct vault *vault, enum ipc_role role,
                                          struct span name)
 {
     const char *prefix = role == IPC_ROLE_SMTP   ? "smtp_tls"
                          : role == IPC_ROLE_LMTP ? "lmtp_tls"
                                                  : "smtpd_tls";
-    LIST_FOR_EACH (&vault->services, link) {
-        struct vault_service *service = LIST_ITEM(link, struct vault_service, link);
-        if (strcmp(service->settings.prefix, prefix) == 0 && span_equals(service->name, name))
-            return service;
-    }
-    return NULL;
+    return vault_find_service_of(vault, span_from_string(prefix), name);
 }
 
 const struct key_set *vault_certificates(struct vault_service *service, struct span name,

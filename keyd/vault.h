@@ -3,7 +3,7 @@
  * service can use another's. Tables that hold the keys themselves (postmap -F) stay open, and are
  * asked when a name comes up; all files are read before the sandbox closes.
  * Interface: vault_load(), vault_remind(), vault_find_service(), vault_certificates(),
- * vault_find_key(). Callers: keyd/main, keyd/serve. */
+ * vault_find_key(), vault_inherit(). Callers: keyd/main, keyd/serve, keyd/succession. */
 #ifndef KEYD_VAULT_H
 #define KEYD_VAULT_H
 
@@ -12,6 +12,7 @@
 #include "ipc/role.h"
 #include "maillog/log.h"
 #include "names.h"
+#include "system/file_watch.h"
 #include "tls/key_files.h"
 
 struct vault_service {
@@ -29,13 +30,22 @@ struct vault_service {
 
 struct vault {
     struct maillog *log;
-    struct arena arena; /* for as long as the process lives */
+    struct file_watch *watch; /* NULL: none */
+    struct arena arena;       /* for as long as the process lives */
     struct list services;
     struct name_files *files; /* shared by all services' tables */
 };
 
-/* Reads what the settings name; what cannot be used is logged. False when memory is out. */
-MUST_USE bool vault_load(struct vault *vault, const struct conf_keyd *conf, struct maillog *log);
+/* Reads what the settings name; what cannot be used is logged. Each file is watched from before it
+ * is read (watch may be NULL). False when memory is out. */
+MUST_USE bool vault_load(struct vault *vault, const struct conf_keyd *conf, struct maillog *log,
+                         struct file_watch *watch);
+/* Logs which services have no key at all, once it is known that there is none to be had. */
+void vault_complain(const struct vault *vault);
+/* What the keyd of process number elder had for the service; key_set_inherit() says what becomes of
+ * it. */
+bool vault_inherit(struct vault *vault, struct vault_service *service, struct tls_chains *chains,
+                   uint32_t elder);
 
 /* Logs which services' own certificates are over within a week, or are over by now. */
 void vault_remind(const struct vault *vault, time_t now);
@@ -44,6 +54,9 @@ void vault_destroy(struct vault *vault);
 /* NULL for a role or a service that has no keys. */
 MUST_USE struct vault_service *vault_find_service(const struct vault *vault, enum ipc_role role,
                                                   struct span name);
+/* By the prefix of its settings, "smtpd_tls". */
+MUST_USE struct vault_service *vault_find_service_of(const struct vault *vault, struct span prefix,
+                                                     struct span name);
 /* The set of a name, or the service's own for an empty one; *status says what it is worth. NULL
  * unless TLS_KEY_STATUS_FOUND. Lasts until the next question. */
 MUST_USE const struct key_set *vault_certificates(struct vault_service *service, struct span name,

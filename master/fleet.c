@@ -60,6 +60,9 @@ static void join(struct fleet *fleet, struct process *client, struct process *se
     int pair[2];
     if (is_foreign(fleet, client) || is_foreign(fleet, server))
         return;
+    /* Of two of one kind the elder is asked. */
+    if (client->service->program == server->service->program && client->number < server->number)
+        return;
     if (!wiring_joins(client->service->program->role, client->generation,
                       server->service->program->role, server->generation))
         return;
@@ -405,6 +408,7 @@ static void review(struct loop_hook *hook)
 {
     struct fleet *fleet = CONTAINER_OF(hook, struct fleet, hook);
     struct generation *awaited = fleet->awaited;
+    fleet_review_renewals(fleet);
     if (awaited && awaited != fleet->present && all_serve(awaited, false))
         make_present(fleet, awaited);
     FOR_EACH_GENERATION(fleet, generation)
@@ -489,6 +493,7 @@ struct fleet *fleet_create(const struct fleet_options *options)
         .on_peer_lost = on_peer_lost,
         .on_work_failed = on_work_failed,
         .on_changed = on_changed,
+        .on_renewal = fleet_renew,
         .context = fleet,
     };
     fleet->hook.run = review;

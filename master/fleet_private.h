@@ -50,6 +50,10 @@ void fleet_join_ourselves(struct fleet *fleet, struct process *logd);
 /* Takes the plan over in any case; NULL when memory is out. */
 MUST_USE struct generation *fleet_add_generation(struct fleet *fleet, struct plan *plan,
                                                  uint32_t number);
+/* A process wants another in its place (master/renew). */
+void fleet_renew(struct process *process, void *context);
+/* What has become of such. */
+void fleet_review_renewals(struct fleet *fleet);
 /* Children that have ended are told of. */
 void fleet_reap(struct fleet *fleet);
 

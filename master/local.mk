@@ -4,7 +4,7 @@ master_parts = \
 	master/adopt.c master/fleet_private.h \
 	master/control.c master/control.h \
 	master/endpoint.c master/endpoint.h \
-	master/fleet.c master/fleet.h \
+	master/fleet.c master/fleet.h master/renew.c \
 	master/handover.c master/handover.h \
 	master/identity.c master/identity.h \
 	master/key_check.c master/key_check.h \

@@ -100,6 +100,9 @@ static void on_control_message(struct ipc_channel *channel, const struct ipc_del
                                      process->world->context);
         break;
     }
+    case IPC_RENEW:
+        process->world->on_renewal(process, process->world->context);
+        break;
     case IPC_PONG: {
         const struct ipc_pong *pong = delivery->message;
         if (pong->serial == process->ping_serial)
@@ -135,6 +138,7 @@ static const struct ipc_permission control_permissions[] = {
     {IPC_FAILED, FROM_CHILDREN},
     {IPC_PONG, FROM_CHILDREN},
     {IPC_PEER_LOST, FROM_CHILDREN},
+    {IPC_RENEW, IPC_ROLE_BIT(IPC_ROLE_KEYD)},
     {0, 0},
 };
 static const struct ipc_channel_handlers control_handlers = {on_control_message, on_control_closed,

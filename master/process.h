@@ -28,6 +28,8 @@ struct process_world {
                        void *context);
     /* It broke down, and this is what it noted last. */
     void (*on_work_failed)(struct process *process, struct span work, void *context);
+    /* It wants another in its place, because what it read at its start has changed. */
+    void (*on_renewal)(struct process *process, void *context);
     /* A channel of it to the process of that number has closed; is_server: it was the server. */
     void (*on_peer_lost)(struct process *process, uint32_t peer_number, bool is_server,
                          void *context);
@@ -57,9 +59,11 @@ struct process {
     int64_t pinged_ms;       /* the oldest ping without an answer; 0: none */
     uint32_t ping_serial;
     uint32_t failure_count;
-    struct note_page *notes; /* what it works on, by its own word; NULL: none */
-    bool has_hung;           /* it answered no ping */
-    bool is_kill_expected;   /* its end by SIGKILL is no news */
+    struct note_page *notes;     /* what it works on, by its own word; NULL: none */
+    bool has_hung;               /* it answered no ping */
+    bool is_kill_expected;       /* its end by SIGKILL is no news */
+    struct process *predecessor; /* the fleet's: leaves when this one serves; NULL: nobody */
+    bool is_superseded;          /* the fleet's: of no use any more, once it has gone */
     struct event error_event;
     int error_pipe;
     size_t error_line_count;

@@ -5,4 +5,4 @@ lib_libposthouse_a_SOURCES += \
 	lib/ipc/message.c lib/ipc/message.h \
 	lib/ipc/packet.c lib/ipc/packet.h \
 	lib/ipc/role.c lib/ipc/role.h \
-	lib/ipc/schema.def lib/ipc/schema_relay.def
+	lib/ipc/schema.def lib/ipc/schema_keys.def lib/ipc/schema_relay.def

@@ -74,6 +74,13 @@ void service_say(struct service *service, const char *format, ...)
     }
 }
 
+void service_ask_for_successor(struct service *service)
+{
+    const struct ipc_renew renew = {.process_number = service->process_number};
+    if (!service->is_draining)
+        (void)ipc_channel_send(control_of(service)->channel, IPC_RENEW, &renew); /* or we leave */
+}
+
 /* ---- channels that end ---- */
 
 /* A channel end that was handed on, by its descriptor. */

@@ -71,6 +71,9 @@ int service_main(const struct service_definition *definition);
 
 /* Before READY: one line that says what is wrong and what to do; master prints it. */
 void service_say(struct service *service, const char *format, ...) PRINTF_LIKE(2, 3);
+/* What this process read in prepare() has changed: master is asked to start another in its place,
+ * and tells this one to leave when that serves. May be asked again, until it does. */
+void service_ask_for_successor(struct service *service);
 /* Writes out what is to be logged and ends the process. */
 NORETURN void service_leave(struct service *service, int status);
 

@@ -4,6 +4,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/system/clock.c lib/system/clock.h \
 	lib/system/command.c lib/system/command.h \
 	lib/system/file.c lib/system/file.h \
+	lib/system/file_watch.c lib/system/file_watch.h \
 	lib/system/filelock.c lib/system/filelock.h \
 	lib/system/journal.c lib/system/journal.h \
 	lib/system/note.c lib/system/note.h \

@@ -25,6 +25,8 @@ struct tls_chains {
     size_t complaint_count;
     /* Told what is wrong, without an end of line; may be NULL. */
     void (*complain)(void *context, const char *text);
+    /* Told which file is about to be read; may be NULL. */
+    void (*on_file)(void *context, const char *path);
     void *context;
     const char
         *setting; /* what complaints begin with: the parameter's name, or a table's and key */

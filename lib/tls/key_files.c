@@ -19,6 +19,8 @@ static const char *read_file(struct tls_chains *chains, struct span path, struct
         tls_chains_complain_of_file(chains, "a name that does not begin with /", ENOENT);
         return NULL;
     }
+    if (chains->on_file)
+        chains->on_file(chains->context, name);
     if (file_read_whole(AT_FDCWD, name, TLS_KEY_FILE_MAX_BYTES, arena, content) == 0)
         return name;
     tls_chains_complain_of_file(chains, name, errno);

@@ -18,6 +18,7 @@ enum {
     /* Handshakes that wait for a signature at a time; each holds a stack of 32 KiB. */
     JOBS_MAX = 256,
     NAMES_MAX = 512,
+    KEYDS_ASKED_MAX = 64,
     REPLY_MAX_BYTES = 128 * 1024
 };
 
@@ -50,6 +51,7 @@ struct tls_keys {
     int status; /* enum tls_key_status, or 0 */
     bool has_names;
     struct tls_identities *own; /* the service's */
+    bool has_replaced_own;      /* contexts may have others beside them */
     struct tls_tickets tickets;
 };
 
@@ -156,6 +158,7 @@ static void on_own(enum ipc_call_result result, void *reply, void *context)
         return; /* what this one cannot do another can */
     keys->status = status;
     keys->has_names = answer->has_names;
+    keys->has_replaced_own = keys->has_replaced_own || keys->own;
     tls_identities_release(&keys->own);
     keys->own = identities;
     LIST_FOR_EACH (&keys->contexts, link)
@@ -193,7 +196,12 @@ static void on_message(struct ipc_channel *channel UNUSED, const struct ipc_deli
 {
     struct keyd_peer *peer = context;
     const struct ipc_key_tickets *message = delivery->message;
-    if (delivery->type == IPC_KEY_TICKETS)
+    if (delivery->type == IPC_KEY_CHANGED) {
+        const struct ipc_key_changed *changed = delivery->message;
+        if (changed->also_names)
+            forget_names(peer->keys);
+        ask_for_own(peer);
+    } else if (delivery->type == IPC_KEY_TICKETS)
         tls_tickets_take(&peer->keys->tickets, peer->process_number, message->current,
                          message->previous, (int64_t)message->lifetime_s * 1000,
                          clock_monotonic_ms());
@@ -214,6 +222,7 @@ static void on_closed(struct ipc_channel *channel UNUSED, const char *reason UNU
 
 static const struct ipc_permission permissions[] = {
     {IPC_KEY_TICKETS, IPC_ROLE_BIT(IPC_ROLE_KEYD)},
+    {IPC_KEY_CHANGED, IPC_ROLE_BIT(IPC_ROLE_KEYD)},
     {0, 0},
 };
 static const struct ipc_channel_handlers handlers = {on_message, on_closed, permissions};
@@ -252,29 +261,50 @@ void tls_keys_destroy(struct tls_keys **pointer)
 
 /* ---- handshakes: waiting ---- */
 
-/* The keyds take turns. NULL while there is none. */
-static struct keyd_peer *next_peer(struct tls_keys *keys)
+/* Who was asked in vain, and is not asked again. */
+struct keyds_asked {
+    uint32_t numbers[KEYDS_ASKED_MAX];
+    size_t count;
+};
+
+static bool was_asked(const struct keyds_asked *asked, const struct keyd_peer *peer)
 {
-    struct list_link *link = list_pop(&keys->peers);
-    if (!link)
-        return NULL;
-    list_append(&keys->peers, link);
-    return LIST_ITEM(link, struct keyd_peer, link);
+    for (size_t i = 0; i < asked->count; i++)
+        if (asked->numbers[i] == peer->process_number)
+            return true;
+    return asked->count == KEYDS_ASKED_MAX;
+}
+
+/* The keyds take turns. NULL while there is none. */
+static struct keyd_peer *next_peer(struct tls_keys *keys, const struct keyds_asked *asked)
+{
+    LIST_FOR_EACH (&keys->peers, link) {
+        struct keyd_peer *peer = LIST_ITEM(link, struct keyd_peer, link);
+        if (was_asked(asked, peer))
+            continue;
+        list_remove(&keys->peers, link);
+        list_append(&keys->peers, link);
+        return peer;
+    }
+    return NULL;
 }
 
 /* One question of a handshake. A keyd that dies over it is replaced by master; while none is there
  * the question waits. */
 static enum ipc_call_result ask(struct tls_keys *keys, enum ipc_type type, const void *question,
                                 enum ipc_type reply_type, void *reply, struct arena *arena,
-                                int64_t deadline_ms)
+                                int64_t deadline_ms, struct keyds_asked *asked)
 {
     const int64_t limit_ms = clock_deadline_after(TLS_KEYS_ANSWER_MS);
     const int64_t end_ms = deadline_ms < limit_ms ? deadline_ms : limit_ms;
     for (;;) {
-        struct keyd_peer *peer = next_peer(keys);
+        struct keyd_peer *peer = next_peer(keys, asked);
         if (peer) {
+            const uint32_t number = peer->process_number;
             const enum ipc_call_result result =
                 ipc_channel_call(peer->channel, type, question, reply_type, reply, arena, end_ms);
+            if (result == IPC_CALL_OK)
+                asked->numbers[asked->count++] = number;
             if (result != IPC_CALL_CLOSED)
                 return result;
         }
@@ -297,12 +327,13 @@ static enum stream_result get_signature(struct tls_keys_handshake *handshake, in
         .name = handshake->chosen ? span_from_string(handshake->name) : span_empty()};
     arena_init(&arena, REPLY_MAX_BYTES, 0);
     /* One keyd may have read other files than the next: whoever came later, or earlier. */
-    size_t attempts = handshake->keys->peers.count;
+    struct keyds_asked asked = {.count = 0};
     enum ipc_call_result result;
     do
         result = ask(handshake->keys, IPC_KEY_SIGN, &question, IPC_KEY_SIGN_REPLY, &reply, &arena,
-                     deadline_ms);
-    while (result == IPC_CALL_OK && span_is_empty(reply.signature) && attempts-- > 1);
+                     deadline_ms, &asked);
+    while (result == IPC_CALL_OK && span_is_empty(reply.signature) &&
+           next_peer(handshake->keys, &asked));
     if (result == IPC_CALL_OK && !span_is_empty(reply.signature) &&
         reply.signature.length <= sizeof(signing->signature)) {
         memcpy(signing->signature, reply.signature.bytes, reply.signature.length);
@@ -321,9 +352,10 @@ static enum stream_result look_up(struct tls_keys_handshake *handshake, int64_t 
     const struct span name = span_from_string(handshake->name);
     const struct ipc_key_certificates question = {.name = name};
     arena_init(&arena, REPLY_MAX_BYTES, 0);
+    struct keyds_asked asked = {.count = 0};
     const enum ipc_call_result result =
         ask(handshake->keys, IPC_KEY_CERTIFICATES, &question, IPC_KEY_CERTIFICATES_REPLY, &reply,
-            &arena, deadline_ms);
+            &arena, deadline_ms, &asked);
     if (result == IPC_CALL_OK && reply.status == TLS_KEY_STATUS_FOUND)
         handshake->chosen = tls_identities_create(reply.chains);
     if (result == IPC_CALL_OK && (handshake->chosen || reply.status == TLS_KEY_STATUS_ABSENT)) {
@@ -383,6 +415,13 @@ static bool take_name(struct tls_keys_handshake *handshake, const char *text)
     return handshake->name[0] != '.';
 }
 
+/* What the context has. A key of another kind that it had before cannot be taken out of it, and
+ * nobody signs with that any more. */
+static int use_own(const struct tls_keys *keys, SSL *ssl)
+{
+    return !keys->has_replaced_own || !keys->own || tls_identities_use(keys->own, ssl);
+}
+
 /* 1: go on; 0: give up; -1: wait (SSL_CTX_set_cert_cb(3)). */
 static int choose_certificates(SSL *ssl, void *context)
 {
@@ -390,13 +429,13 @@ static int choose_certificates(SSL *ssl, void *context)
     struct tls_keys_handshake *handshake = tls_stream_running();
     const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     if (!keys->has_names || !name || !handshake)
-        return 1;
+        return use_own(keys, ssl);
     if (!handshake->is_known && handshake->name[0] != '\0')
         return 0; /* it was looked up, and keyd cannot tell */
     if (!handshake->is_known) {
         if (!take_name(handshake, name)) {
             handshake->name[0] = '\0';
-            return 1;
+            return use_own(keys, ssl);
         }
         const struct named *named = find_name(keys, span_from_string(handshake->name));
         if (!named) {
@@ -406,7 +445,7 @@ static int choose_certificates(SSL *ssl, void *context)
         handshake->is_known = true;
         handshake->chosen = tls_identities_share(named->identities);
     }
-    return !handshake->chosen || tls_identities_use(handshake->chosen, ssl);
+    return handshake->chosen ? tls_identities_use(handshake->chosen, ssl) : use_own(keys, ssl);
 }
 
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,

@@ -90,7 +90,7 @@ static void start(const char *smtpd_chains, const char *smtp_chains, const char 
     conf.smtp_tls_chain_files = setting("relay", smtp_chains);
     conf.tls_server_sni_maps = setting("smtp", tables);
     maillog_init(&logged, 1 << 20, NULL, NULL);
-    assert_true(vault_load(&vault, &conf, &logged));
+    assert_true(vault_load(&vault, &conf, &logged, NULL));
     key_server_init(&server, loop, &logged, &vault, 3600000);
     make_speaker(&smtpd, true);
     make_speaker(&smtp, false);
@@ -478,7 +478,7 @@ static void test_one_of_two(void **state)
     start(path_of("own"), "", "");
     memset(&conf, 0, sizeof(conf));
     conf.smtpd_tls_chain_files = setting("smtp", path_of("absent"));
-    assert_true(vault_load(&empty, &conf, &logged));
+    assert_true(vault_load(&empty, &conf, &logged, NULL));
     key_server_init(&other, loop, &logged, &empty, 3600000);
     struct shaking first = {.name = NULL};
     assert_shaken("one", &first, "own");

@@ -1,11 +1,14 @@
 # tests of keyd's parts, and of keyd with its client
 if HAVE_CMOCKA
-keyd_tests = tests/keyd/keyd_test tests/keyd/signable_test
+keyd_tests = tests/keyd/heirloom_test tests/keyd/keyd_test tests/keyd/signable_test
 check_PROGRAMS += $(keyd_tests)
 TESTS += $(keyd_tests)
 tests_keyd_keyd_test_SOURCES = tests/keyd/keyd_test.c tests/keyd/certificates.c \
 	tests/keyd/certificates.h $(keyd_parts) tests/test.h
 tests_keyd_keyd_test_LDADD = $(test_libs) $(DB_LIBS) $(SSL_LIBS)
+tests_keyd_heirloom_test_SOURCES = tests/keyd/heirloom_test.c tests/keyd/certificates.c \
+	tests/keyd/certificates.h keyd/heirloom.c keyd/heirloom.h keyd/key_set.c keyd/key_set.h tests/test.h
+tests_keyd_heirloom_test_LDADD = $(test_libs) $(SSL_LIBS)
 tests_keyd_signable_test_SOURCES = tests/keyd/signable_test.c keyd/signable.c tests/test.h
 tests_keyd_signable_test_LDADD = $(test_libs)
 endif

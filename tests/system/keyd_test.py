@@ -299,6 +299,7 @@ class Load:
 
     def __init__(self, one, threads=4):
         self.one, self.counts, self.stops = one, {"ok": 0, "failed": 0}, False
+        self.errors = []
         self.context = ssl.create_default_context()
         self.context.check_hostname, self.context.verify_mode = False, ssl.CERT_NONE
         self.context.options |= ssl.OP_NO_TICKET
@@ -311,8 +312,9 @@ class Load:
                     client.starttls(context=self.context)
                     assert client.ehlo()[0] == 250
                 self.counts["ok"] += 1
-            except (OSError, smtplib.SMTPException):
+            except (OSError, smtplib.SMTPException) as error:
                 self.counts["failed"] += 1
+                self.errors.append(repr(error))
 
     def __enter__(self):
         for thread in self.threads:
@@ -361,6 +363,133 @@ def test_several(keys):
         seen = load.counts["ok"]
         wait_until(lambda: load.counts["ok"] > seen + 20, "handshakes go on")
     assert load.counts["failed"] == 0
+
+
+# ---- files that change
+
+BEFORE, AFTER = "before.here.test", "after.here.test"
+
+
+def publish(one, path):
+    """Its owner may read it, as after any renewal."""
+    if one.run_as is not None:
+        os.chown(path, one.run_as, one.run_as)
+
+
+def by_certbot(one, version):
+    """Links in live/ are turned from one file in archive/ to another."""
+    live, archive = one.keys / "live", one.keys / "archive"
+    for directory in (live, archive):
+        directory.mkdir(exist_ok=True)
+    subject = (BEFORE, AFTER)[version]
+    make_chain(archive, f"v{version}", subject=subject)
+    for end in ("key", "crt"):
+        publish(one, archive / f"v{version}.{end}")
+        (live / f"now.{end}").unlink(missing_ok=True)
+        (live / f"now.{end}").symlink_to(f"../archive/v{version}.{end}")
+    return {"smtpd_tls_cert_file": live / "now.crt", "smtpd_tls_key_file": live / "now.key"}
+
+
+def in_place(one, version):
+    """A file is written anew, with a key of another kind."""
+    chain = make_chain(one.keys, f"v{version}", ("rsa", "ec")[version], (BEFORE, AFTER)[version])
+    now = one.keys / "now.pem"
+    now.touch(0o600)
+    publish(one, now)
+    now.write_text(chain.read_text())
+    return {"smtpd_tls_chain_files": now}
+
+
+def by_rename(one, version):
+    """Another takes its place at once."""
+    chain = make_chain(one.keys, f"v{version}", subject=(BEFORE, AFTER)[version])
+    publish(one, chain)
+    chain.rename(one.keys / "now.pem")
+    return {"smtpd_tls_chain_files": one.keys / "now.pem"}
+
+
+def wait_for_subject(one, subject):
+    wait_until(lambda: subject_of(s_client(one)) == subject, f"{subject} is shown")
+
+
+@pytest.mark.parametrize("processes", ["1", "3"])
+@pytest.mark.parametrize("renew", [by_certbot, in_place, by_rename])
+def test_renewed(keys, renew, processes):
+    """New files are noticed: new sessions get the new certificate, those that are there go on, and
+    no handshake fails."""
+    one = keys(services=f"keyd unix - - y - {processes} keyd\n", tls_renewal_delay="1s")
+    start(one, **renew(one, 0))
+    assert subject_of(s_client(one)) == BEFORE
+    servers, keepers = pids(one, "smtpd"), pids(one, "keyd")
+    with one.client() as patient:
+        patient.ehlo()
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        patient.starttls(context=context)
+        with Load(one) as load:
+            renew(one, 1)
+            wait_for_subject(one, AFTER)
+            wait_until(lambda: len(pids(one, "keyd")) == int(processes) and
+                       not set(keepers) & set(pids(one, "keyd")), "who had the old keys has left")
+            before = load.counts["ok"]
+            wait_until(lambda: load.counts["ok"] > before + 20, "handshakes go on")
+        assert not load.errors
+        assert patient.noop()[0] == 250
+    for arguments in ([], ["-sigalgs", "RSA-PSS+SHA256:ECDSA+SHA256"]):
+        assert subject_of(s_client(one, *arguments)) == AFTER
+    assert pids(one, "smtpd") == servers
+    assert "keyd.refused" not in one.log()
+
+
+def test_renewed_badly(keys):
+    """What cannot be used is told in a line, and what was there before goes on; a reload and a killed
+    smtpd change nothing about that. Mended files are noticed, too."""
+    one = keys(tls_renewal_delay="1s")
+    start(one, **by_rename(one, 0))
+    now = one.keys / "now.pem"
+    whole = now.read_text()
+    broken = r"keyd\[\d+\]: warning: smtpd_tls_chain_files: no certificate follows the private key"
+    kept = r"keyd\[\d+\]: warning: service \S+: the certificates from before stay in use, because the new files " \
+           r"cannot be used$"
+    now.write_text(whole[:len(whole) // 2])
+    one.wait_for_log(kept)
+    assert subject_of(s_client(one)) == BEFORE
+    for times in (2, 3):
+        one.reload()
+        wait_until(lambda: len(re.findall(kept, one.log(), re.MULTILINE)) == times, "it is told again")
+        wait_for_subject(one, BEFORE)
+    assert len(re.findall(broken, one.log())) == 3
+    assert "no private key that can be used" not in one.log()
+    by_rename(one, 1)
+    wait_for_subject(one, AFTER)
+
+
+def test_reload_with_files_that_are_gone(keys):
+    """A reload that names what is not there has what was named before go on; what is to have no certificate
+    has none."""
+    one = keys()
+    start(one, **by_rename(one, 0))
+    one.set(smtpd_tls_chain_files=one.keys / "absent.pem")
+    one.reload()
+    one.wait_for_log("the certificates from before stay in use")
+    wait_for_subject(one, BEFORE)
+    one.set(**by_rename(one, 1))
+    one.reload()
+    wait_for_subject(one, AFTER)
+    one.set(smtpd_tls_chain_files="")
+    one.reload()
+    wait_until(lambda: not starttls(one)[0], "STARTTLS is not offered")
+
+
+def test_not_noticed(keys):
+    """tls_renewal_delay = 0: a reload has them read, and nothing else."""
+    one = keys(tls_renewal_delay="0")
+    start(one, **by_rename(one, 0))
+    keepers = pids(one, "keyd")
+    by_rename(one, 1)
+    assert subject_of(s_client(one)) == BEFORE and pids(one, "keyd") == keepers
+    one.reload()
+    wait_for_subject(one, AFTER)
 
 
 def cpu(pid):
