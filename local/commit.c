@@ -58,6 +58,7 @@ struct commit {
     int64_t backoff_ms;
     int64_t syncfs_again_ms;
     struct commit_counts counts;
+    bool lacks_unnamed;    /* files without a name: not here */
     pthread_mutex_t mutex; /* guards spaces */
     struct rendition_space *spaces;
 };
@@ -499,6 +500,8 @@ static void deliver_done(struct pool_job *job)
         const bool needs_flush = delivery->is_written && delivery->file.descriptor >= 0;
         next = delivery->next_in_batch;
         commit->writing_count--;
+        if (delivery->is_written && delivery->file.lacks_unnamed)
+            commit->lacks_unnamed = true;
         keep_mailbox(delivery);
         deliver_rest(delivery);
         if (needs_flush)
@@ -522,6 +525,8 @@ static void prepare(struct commit *commit, struct commit_delivery *delivery, int
     delivery->is_written = delivery->is_settled = false;
     delivery->followers = NULL;
     delivery->request.share = NULL;
+    if (commit->lacks_unnamed)
+        delivery->request.avoids_unnamed = true;
     delivery->next_in_batch = NULL;
 }
 
