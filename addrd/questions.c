@@ -25,6 +25,7 @@ struct peer {
 };
 
 struct question {
+    struct list_link link;
     struct peer *peer;
     uint32_t id;
     enum ipc_type type;
@@ -322,9 +323,8 @@ static void answer_route(struct question *question)
     reply(question, IPC_ADDR_ROUTE_REPLY, &message);
 }
 
-static void run_question(void *argument)
+static void answer(struct question *question)
 {
-    struct question *question = argument;
     switch (question->type) {
     case IPC_ADDR_CHECK_RECIPIENT:
         answer_check(question);
@@ -346,6 +346,43 @@ static void run_question(void *argument)
         break;
     }
     end_question(question);
+}
+
+/* ---- the server ---- */
+
+/* Most questions are answered from memory, without waiting: one task answers what is there, one
+ * question after the other, instead of a task for each. One that has to wait, or to let others run,
+ * hands the rest to another task first, so that no question waits for another's table. */
+
+static bool start_server(struct questions *questions);
+
+static void before_waiting(void *context)
+{
+    struct questions *questions = context;
+    if (questions->server != task_current())
+        return;
+    questions->server = NULL;
+    if (!list_is_empty(&questions->waiting) && !start_server(questions))
+        questions->server = task_current(); /* no memory: they wait for it, after all */
+}
+
+static void serve(void *argument)
+{
+    struct questions *questions = argument;
+    task_before_waiting(before_waiting, questions);
+    while (questions->server == task_current()) {
+        struct question *question = LIST_ITEM(list_pop(&questions->waiting), struct question, link);
+        if (question)
+            answer(question);
+        else
+            questions->server = NULL;
+    }
+}
+
+static bool start_server(struct questions *questions)
+{
+    questions->server = task_start(questions->loop, "questions", serve, questions);
+    return questions->server != NULL;
 }
 
 /* ---- the channels ---- */
@@ -406,18 +443,19 @@ static void keep_message(struct question *question, const void *message)
 
 static struct question *begin_question(struct peer *peer, const struct ipc_delivery *delivery)
 {
+    struct questions *questions = peer->questions;
     struct question *question =
-        peer->questions->open_count < QUESTIONS_OPEN_MAX ? calloc(1, sizeof(*question)) : NULL;
+        questions->open_count < QUESTIONS_OPEN_MAX ? malloc(sizeof(*question)) : NULL;
     if (!question)
         return NULL;
-    question->peer = peer;
-    question->id = delivery->id;
-    question->type = delivery->type;
+    *question = (struct question){.peer = peer, .id = delivery->id, .type = delivery->type};
     arena_init(&question->arena, QUESTION_ARENA_BYTES, 0);
     keep_message(question, delivery->message);
     if (ipc_copy_spans(delivery->type, &question->message, &question->arena) &&
-        task_start(peer->questions->loop, "question", run_question, question))
+        (questions->server || start_server(questions))) {
+        list_append(&questions->waiting, &question->link);
         return question;
+    }
     arena_destroy(&question->arena);
     free(question);
     return NULL;
@@ -477,4 +515,5 @@ void questions_init(struct questions *questions, struct loop *loop, struct resol
 {
     *questions =
         (struct questions){.loop = loop, .resolver = resolver, .verification = verification};
+    list_init(&questions->waiting);
 }

@@ -1,4 +1,4 @@
-/* addrd/questions - the channels: who may ask what, a task for each question, and its answer.
+/* addrd/questions - the channels: who may ask what, a task that answers, and the answers.
  * Interface: questions_init(), questions_add_peer(). Callers: addrd/main, tests. */
 #ifndef ADDRD_QUESTIONS_H
 #define ADDRD_QUESTIONS_H
@@ -14,6 +14,8 @@ struct questions {
     struct resolver *resolver;
     struct resolver *verification; /* the one for probes */
     size_t open_count;
+    struct list waiting; /* for the server */
+    struct task *server; /* the task that answers one after the other; NULL: none does */
     /* Told when the last open question has been answered; may be NULL. */
     void (*on_idle)(struct questions *questions);
     void *owner;

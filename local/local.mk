@@ -1,6 +1,6 @@
 # local/: local and virtual, on one Maildir delivery engine, and pipe, which gives mail to commands.
 local_engine_sources = \
-	local/commit.c local/commit.h \
+	local/commit.c local/commit.h local/commit_private.h local/commit_work.c \
 	local/earlier.c local/earlier.h \
 	local/maildir.c local/maildir.h \
 	local/maildir_cache.c local/maildir_cache.h \

@@ -247,26 +247,20 @@ enum maildir_linked maildir_link(const struct maildir_request *request,
     return MAILDIR_LINKED;
 }
 
-enum maildir_written maildir_write(const struct maildir_request *request,
-                                   const struct maildir *mailbox, struct rendition_space *space,
-                                   pid_t process_id, uint64_t serial, struct maildir_file *file,
-                                   struct maildir_result *result)
-{
-    char base[MAILDIR_NAME_MAX_BYTES + 1 - SUFFIX_MAX_BYTES], tmp_name[MAILDIR_NAME_MAX_BYTES + 1];
-    size_t base_length = 0;
-    uint64_t size_bytes = 0;
-    file->descriptor = -1;
-    result->is_corrupt = false;
-    if (!is_within_limit(request, result) || !make_base(request, base, &base_length, result))
-        return MAILDIR_FAILED;
+/* ---- with a name in tmp/ ---- */
 
-    (void)snprintf(tmp_name, sizeof(tmp_name), "%s.P%lld_%llu", base, (long long)process_id,
-                   (unsigned long long)serial);
+static enum maildir_written write_named(const struct maildir_request *request,
+                                        const struct maildir *mailbox,
+                                        struct rendition_space *space, struct span base,
+                                        const char *tmp_name, struct maildir_file *file,
+                                        struct maildir_result *result)
+{
+    uint64_t size_bytes = 0;
+    bool is_new = false, has_quota = false;
     if ((file->descriptor = create_in_tmp(mailbox, tmp_name)) < 0) {
         maildir_fail(result, errno, "create a file in tmp");
         return errno == ENOENT ? MAILDIR_GONE : MAILDIR_FAILED;
     }
-    bool is_new = false, has_quota = false;
     bool is_placed = write_content(request, space, file->descriptor, &size_bytes, result);
     if (is_placed && request->share) {
         const struct maildir_source source = {mailbox, tmp_name, file->descriptor, size_bytes};
@@ -274,9 +268,8 @@ enum maildir_written maildir_write(const struct maildir_request *request,
     }
     is_placed = is_placed && is_within_quota(request, mailbox, size_bytes, &has_quota, result);
     if (is_placed) {
-        put_name(file, base, size_bytes);
-        is_placed = place_file(request, mailbox, tmp_name, span_of(base, base_length), size_bytes,
-                               file, &is_new, result);
+        put_name(file, (const char *)base.bytes, size_bytes);
+        is_placed = place_file(request, mailbox, tmp_name, base, size_bytes, file, &is_new, result);
     }
     if (is_new && has_quota)
         quota_note(mailbox->directory, size_bytes);
@@ -287,6 +280,80 @@ enum maildir_written maildir_write(const struct maildir_request *request,
     }
     succeed(result);
     return MAILDIR_WRITTEN;
+}
+
+/* ---- without a name until it is whole ---- */
+
+/* The answers of kernels and file systems that know no such files, or give them no name. */
+static bool is_unsupported(int error_number)
+{
+    return error_number == EOPNOTSUPP || error_number == EISDIR || error_number == EINVAL ||
+           error_number == ENOENT;
+}
+
+enum unnamed_result { UNNAMED_PLACED, UNNAMED_FAILED, UNNAMED_IMPOSSIBLE };
+
+/* Impossible, for whatever reason, a name that is there among them: the way by tmp/ meets it again,
+ * and knows what to do or to say. */
+static enum unnamed_result write_unnamed(const struct maildir_request *request,
+                                         const struct maildir *mailbox,
+                                         struct rendition_space *space, struct span base,
+                                         struct maildir_file *file, struct maildir_result *result)
+{
+    uint64_t size_bytes = 0;
+    bool has_quota = false;
+    enum unnamed_result written = UNNAMED_FAILED;
+    file->descriptor = openat(mailbox->tmp, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+    if (file->descriptor < 0) {
+        file->lacks_unnamed = is_unsupported(errno);
+        return UNNAMED_IMPOSSIBLE;
+    }
+    if (write_content(request, space, file->descriptor, &size_bytes, result) &&
+        is_within_quota(request, mailbox, size_bytes, &has_quota, result)) {
+        put_name(file, (const char *)base.bytes, size_bytes);
+        written = linkat(file->descriptor, "", mailbox->new, file->name, AT_EMPTY_PATH) == 0
+                      ? UNNAMED_PLACED
+                      : UNNAMED_IMPOSSIBLE;
+        file->lacks_unnamed = written == UNNAMED_IMPOSSIBLE && is_unsupported(errno);
+    }
+    if (written != UNNAMED_PLACED) {
+        maildir_file_close(file); /* and it is gone */
+        return written;
+    }
+    if (has_quota)
+        quota_note(mailbox->directory, size_bytes);
+    succeed(result);
+    return UNNAMED_PLACED;
+}
+
+/* One that may be there already is looked for, and one that is shared is linked, by its name. */
+static bool may_be_unnamed(const struct maildir_request *request)
+{
+    return !request->avoids_unnamed && !request->is_maybe_repeated && !request->share;
+}
+
+enum maildir_written maildir_write(const struct maildir_request *request,
+                                   const struct maildir *mailbox, struct rendition_space *space,
+                                   pid_t process_id, uint64_t serial, struct maildir_file *file,
+                                   struct maildir_result *result)
+{
+    char base[MAILDIR_NAME_MAX_BYTES + 1 - SUFFIX_MAX_BYTES], tmp_name[MAILDIR_NAME_MAX_BYTES + 1];
+    size_t base_length = 0;
+    file->descriptor = -1;
+    file->lacks_unnamed = false;
+    result->is_corrupt = false;
+    if (!is_within_limit(request, result) || !make_base(request, base, &base_length, result))
+        return MAILDIR_FAILED;
+    const struct span base_span = span_of(base, base_length);
+    if (may_be_unnamed(request)) {
+        const enum unnamed_result written =
+            write_unnamed(request, mailbox, space, base_span, file, result);
+        if (written != UNNAMED_IMPOSSIBLE)
+            return written == UNNAMED_PLACED ? MAILDIR_WRITTEN : MAILDIR_FAILED;
+    }
+    (void)snprintf(tmp_name, sizeof(tmp_name), "%s.P%lld_%llu", base, (long long)process_id,
+                   (unsigned long long)serial);
+    return write_named(request, mailbox, space, base_span, tmp_name, file, result);
 }
 
 void maildir_take_back(const struct maildir *mailbox, struct maildir_file *file, int error_number,

@@ -6,7 +6,11 @@
  * ext4, xfs and btrfs that one flush makes the file and its name durable together; flushing before
  * the rename would need a second flush, of the directory. The price: a power cut may leave a short
  * file in new/, seen until the delivery is repeated and replaces it, which its name, the same each
- * time, allows. */
+ * time, allows.
+ *
+ * Where kernel and file system have files without a name (O_TMPFILE; giving them one takes Linux
+ * 6.10, or a capability) the one in tmp/ has none, and is linked into new/: the same in one flush,
+ * with half the work on directories. */
 #ifndef LOCAL_MAILDIR_H
 #define LOCAL_MAILDIR_H
 
@@ -35,6 +39,7 @@ struct maildir_request {
     bool has_delivered_to;
     bool refuses_loops;
     bool is_maybe_repeated;
+    bool avoids_unnamed; /* the file gets a name in tmp/ from the start */
     struct maildir_place place;
     /* Called when the message is complete in tmp/, before it has its name in new/. NULL: nobody
      * else wants this file. */
@@ -60,6 +65,7 @@ struct maildir_result {
 struct maildir_file {
     int descriptor; /* -1: none */
     char name[MAILDIR_NAME_MAX_BYTES + 1];
+    bool lacks_unnamed; /* with MAILDIR_WRITTEN: files without a name are not to be had here */
 };
 
 enum maildir_written {

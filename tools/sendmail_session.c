@@ -208,8 +208,9 @@ static struct span find_client_name(void *context, const struct ip_address *addr
 }
 
 /* pickup and the queue judge recipients, as with any message of a user. */
-static void check_recipient(void *context, struct span sender, const struct mailbox *recipient,
-                            bool is_first, struct arena *arena, struct smtpsession_verdict *verdict)
+static void check_recipient(void *context, struct addr_ahead *ahead UNUSED, struct span sender,
+                            const struct mailbox *recipient, bool is_first, struct arena *arena,
+                            struct smtpsession_verdict *verdict)
 {
     (void)context;
     (void)sender;

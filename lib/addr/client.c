@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "addr/ahead.h"
 #include "system/task.h"
 
 enum {
@@ -119,9 +120,9 @@ struct outcome addr_expand(struct addr_client *client, struct span recipient, st
     return take_rest(client, &question, &first, deadline_ms, arena, expansion);
 }
 
-void addr_check_recipient(struct addr_client *client, struct span recipient, struct span sender,
-                          unsigned flags, int64_t deadline_ms, struct arena *arena,
-                          struct addr_check *check)
+void addr_check_recipient(struct addr_client *client, struct addr_ahead *ahead,
+                          struct span recipient, struct span sender, unsigned flags,
+                          int64_t deadline_ms, struct arena *arena, struct addr_check *check)
 {
     const struct ipc_addr_check_recipient question = {
         .recipient = recipient, .sender = sender, .flags = flags};
@@ -131,9 +132,11 @@ void addr_check_recipient(struct addr_client *client, struct span recipient, str
                                  .outcome = unavailable(),
                                  .recipient = recipient,
                                  .sender_outcome = outcome_ok()};
-    if (!call(client, IPC_ADDR_CHECK_RECIPIENT, &question, IPC_ADDR_CHECK_RECIPIENT_REPLY, &reply,
-              arena, deadline_ms) ||
-        reply.class > ADDR_CLASS_OTHER)
+    const bool is_answered =
+        (ahead && addr_ahead_take(ahead, &question, deadline_ms, arena, &reply)) ||
+        call(client, IPC_ADDR_CHECK_RECIPIENT, &question, IPC_ADDR_CHECK_RECIPIENT_REPLY, &reply,
+             arena, deadline_ms);
+    if (!is_answered || reply.class > ADDR_CLASS_OTHER)
         return;
     check->class = (enum addr_class)reply.class;
     check->outcome = reply.outcome;

@@ -25,6 +25,8 @@ enum {
     ADDR_ROUTES_AT_ONCE_MAX = 1000
 };
 
+struct addr_ahead; /* addr/ahead.h */
+
 struct addr_client {
     struct ipc_channel *channel; /* NULL while there is none */
 };
@@ -65,10 +67,11 @@ struct addr_check {
     struct outcome sender_outcome;   /* with ADDR_EXPAND_CHECK_SENDER: unknown, or cannot tell */
 };
 
-/* From a task. Texts of the result lie in the arena, or are literals. flags: addr_expand_flags. */
-void addr_check_recipient(struct addr_client *client, struct span recipient, struct span sender,
-                          unsigned flags, int64_t deadline_ms, struct arena *arena,
-                          struct addr_check *check);
+/* From a task. Texts of the result lie in the arena, or are literals. flags: addr_expand_flags.
+ * ahead: where the question may stand already; NULL: nowhere. */
+void addr_check_recipient(struct addr_client *client, struct addr_ahead *ahead,
+                          struct span recipient, struct span sender, unsigned flags,
+                          int64_t deadline_ms, struct arena *arena, struct addr_check *check);
 
 /* From a task: the same expansion without a check, for mail that nobody can refuse any more. Not
  * OK: it cannot be told now, and no part of it is to be used. */

@@ -206,14 +206,24 @@ static struct span as_written(const struct mailbox *recipient, struct arena *are
     return dotted.bytes ? dotted : recipient->text;
 }
 
-static void check_recipient(void *context, struct span sender, const struct mailbox *recipient,
-                            bool is_first, struct arena *arena, struct smtpsession_verdict *verdict)
+static void check_ahead(void *context, struct addr_ahead *ahead, struct span sender,
+                        const struct mailbox *recipient, struct arena *arena)
+{
+    struct smtpd *smtpd = context;
+    addr_ahead_ask(ahead, &smtpd->addr, as_written(recipient, arena), sender,
+                   expand_flags(smtpd->conf, false),
+                   clock_deadline_after(ADDRESS_CHECK_TIMEOUT_MS));
+}
+
+static void check_recipient(void *context, struct addr_ahead *ahead, struct span sender,
+                            const struct mailbox *recipient, bool is_first, struct arena *arena,
+                            struct smtpsession_verdict *verdict)
 {
     struct smtpd *smtpd = context;
     const struct conf_smtpd *conf = smtpd->conf;
     struct addr_check check;
     const struct span text = as_written(recipient, arena);
-    addr_check_recipient(&smtpd->addr, text, sender, expand_flags(conf, is_first),
+    addr_check_recipient(&smtpd->addr, ahead, text, sender, expand_flags(conf, is_first),
                          clock_deadline_after(ADDRESS_CHECK_TIMEOUT_MS), arena, &check);
     *verdict = (struct smtpsession_verdict){
         .outcome = check.outcome,
@@ -383,6 +393,7 @@ bool smtpserver_begin(struct service *service)
         .addr = &smtpd->addr,
         .find_client_name = find_client_name,
         .check_recipient = check_recipient,
+        .check_ahead = check_ahead,
         .verify_address = verify_address,
         .notify = notify,
     };

@@ -10,7 +10,10 @@
 /* How long a client waits for qmgr to be replaced before it is asked to come back. */
 enum { QUEUE_PATIENCE_MS = 5000 };
 
-enum { LIST_MAX_BYTES = 16 << 20 }; /* of all that one recipient stands for */
+enum {
+    LIST_MAX_BYTES = 16 << 20, /* of all that one recipient stands for */
+    AHEAD_BYTES_EACH = 4096    /* of an address that is asked about ahead */
+};
 
 static unsigned address_rules(const struct smtpsession *session)
 {
@@ -257,7 +260,7 @@ static bool check_recipient(struct smtpsession *session, const char *stage,
 {
     const struct smtpsession_service *service = session->service;
     struct outcome refusal;
-    service->backend.check_recipient(service->backend.context,
+    service->backend.check_recipient(service->backend.context, &session->ahead,
                                      session->transaction.reverse_path.text, recipient,
                                      session->transaction.recipient_count == 0, arena, verdict);
     const bool is_known = outcome_is_ok(&verdict->outcome) ||
@@ -276,6 +279,45 @@ static bool check_recipient(struct smtpsession *session, const char *stage,
                                               : recipient->text,
                      verdict->outcome);
     return false;
+}
+
+/* Asks about the recipient and those whose commands have come behind it, when all that was asked
+ * before has been used. Not before one was accepted: with the first the question is another.
+ * Nothing is decided here, and what is odd is left to its own command. */
+static void ask_ahead(struct smtpsession *session, const struct mailbox *current)
+{
+    const struct smtpsession_service *service = session->service;
+    const struct smtpsession_settings *settings = &service->settings;
+    const struct session_transaction *transaction = &session->transaction;
+    const struct span keyword = SPAN("TO:");
+    struct span rest = span_after(stream_input(&session->stream), session->command_bytes);
+    struct span parameters;
+    struct smtp_command command;
+    struct mailbox recipient;
+    struct arena scratch;
+    size_t consumed;
+
+    if (!service->backend.check_ahead || settings->command_filter ||
+        transaction->recipient_count == 0 || !addr_ahead_is_empty(&session->ahead))
+        return;
+    arena_init(&scratch, ADDR_AHEAD_MAX * AHEAD_BYTES_EACH, 0);
+    for (uint32_t i = 1;
+         i <= ADDR_AHEAD_MAX && transaction->recipient_count + i < settings->recipient_limit; i++) {
+        if (smtp_command_parse(rest, settings->line_length_limit, session->takes_bare_lf, &command,
+                               &consumed) != PARSE_OK ||
+            command.verb != SMTP_VERB_RCPT)
+            break;
+        if (i == 1)
+            service->backend.check_ahead(service->backend.context, &session->ahead,
+                                         transaction->reverse_path.text, current, &scratch);
+        rest = span_after(rest, consumed);
+        if (span_starts_with_ascii_nocase(command.argument, keyword) &&
+            path_parse(span_after(command.argument, keyword.length), PATH_FORWARD,
+                       address_rules(session), &scratch, &recipient, &parameters) == PARSE_OK)
+            service->backend.check_ahead(service->backend.context, &session->ahead,
+                                         transaction->reverse_path.text, &recipient, &scratch);
+    }
+    arena_destroy(&scratch);
 }
 
 /* What is said once for all recipients. */
@@ -301,6 +343,7 @@ static bool accept_recipient(struct smtpsession *session, const struct mailbox *
     struct session_transaction *transaction = &session->transaction;
     struct smtpsession_verdict verdict;
 
+    ask_ahead(session, recipient);
     if (!check_recipient(session, "RCPT", recipient, scratch, &verdict) ||
         !begin_message(session, "RCPT", recipient))
         return false;

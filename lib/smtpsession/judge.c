@@ -177,7 +177,7 @@ static enum judge_ruling check_listed_sender(struct judge *judge)
     struct smtpsession_verdict verdict;
     if (mailbox_is_null(sender))
         return JUDGE_GOES_ON;
-    backend->check_recipient(backend->context, span_empty(), sender, false,
+    backend->check_recipient(backend->context, NULL, span_empty(), sender, false,
                              &session->transaction_arena, &verdict);
     struct outcome listed = verdict.listed;
     if (span_starts_with(listed.reason, recipient_words))

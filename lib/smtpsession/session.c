@@ -245,6 +245,7 @@ void session_reset_transaction(struct smtpsession *session)
     if (transaction->message.is_open)
         intake_abandon(&transaction->message);
     session_drop_chunks(transaction);
+    addr_ahead_forget(&session->ahead);
     session->sasl.sender = span_empty(); /* of the transaction */
     *transaction = (struct session_transaction){.is_open = false};
     transaction->reverse_path =
@@ -666,6 +667,7 @@ bool smtpsession_start(struct smtpsession_service *service, int descriptor,
                SESSION_TRANSACTION_BASE_BYTES +
                    (size_t)settings->recipient_limit * SESSION_RECIPIENT_BYTES,
                0);
+    addr_ahead_init(&session->ahead);
     session_reset_transaction(session);
     read_peer_address(peer, &session->address, &session->port);
     session->peer.port = settings->logs_client_port ? session->port : 0;

@@ -9,7 +9,7 @@
 
 #include <sys/socket.h>
 
-#include "addr/client.h"
+#include "addr/ahead.h"
 #include "address/mailbox.h"
 #include "address/rewrite.h"
 #include "auth/client.h"
@@ -224,10 +224,14 @@ struct smtpsession_backend {
     /* The name that the address has and that has the address; empty when there is none. */
     struct span (*find_client_name)(void *context, const struct ip_address *address,
                                     struct arena *arena);
-    /* Where nobody could be asked the verdict is a temporary failure. is_first: of its message. */
-    void (*check_recipient)(void *context, struct span sender, const struct mailbox *recipient,
-                            bool is_first, struct arena *arena,
+    /* Where nobody could be asked the verdict is a temporary failure. is_first: of its message.
+     * ahead: NULL where it is no recipient of a command. */
+    void (*check_recipient)(void *context, struct addr_ahead *ahead, struct span sender,
+                            const struct mailbox *recipient, bool is_first, struct arena *arena,
                             struct smtpsession_verdict *verdict);
+    /* The client has sent this one, too, and it will not be the first. May be NULL. */
+    void (*check_ahead)(void *context, struct addr_ahead *ahead, struct span sender,
+                        const struct mailbox *recipient, struct arena *arena);
     /* Is mail for it taken? OK, permanent: no, temporary: nobody can say. */
     void (*verify_address)(void *context, struct span address, struct arena *arena,
                            struct outcome *outcome);

@@ -108,6 +108,7 @@ struct smtpsession {
     struct stream stream;
     size_t last_reply_offset; /* in the output */
     size_t command_bytes;     /* of the command in hand, still at the start of the input */
+    struct addr_ahead ahead;  /* questions about the recipients of the next commands */
     struct log_peer peer;
     struct ip_address address;
     char address_text[IP_ADDRESS_TEXT_MAX_BYTES];

@@ -49,6 +49,8 @@ struct task {
     enum task_state state;
     bool has_timed_out;
     bool is_cancelled;
+    void (*before_waiting)(void *context);
+    void *before_waiting_context;
     char note[NOTE_BYTES];
 };
 
@@ -271,6 +273,19 @@ const char *task_name(const struct task *task)
     return task->name;
 }
 
+void task_before_waiting(void (*function)(void *context), void *context)
+{
+    ASSERT(running);
+    running->before_waiting = function;
+    running->before_waiting_context = context;
+}
+
+static void prepare_to_wait(const struct task *task)
+{
+    if (task->before_waiting)
+        task->before_waiting(task->before_waiting_context);
+}
+
 enum task_wake task_park(int64_t deadline_ms)
 {
     struct task *task = running;
@@ -279,6 +294,7 @@ enum task_wake task_park(int64_t deadline_ms)
         return TASK_CANCELLED;
     if (deadline_ms != CLOCK_NEVER && deadline_ms <= clock_monotonic_ms())
         return TASK_TIMED_OUT;
+    prepare_to_wait(task);
     task->has_timed_out = false;
     task->state = TASK_STATE_PARKED;
     loop_timer_set(&task->timer, deadline_ms);
@@ -293,6 +309,7 @@ void task_park_uncancelled(void)
 {
     struct task *task = running;
     ASSERT(task);
+    prepare_to_wait(task);
     task->state = TASK_STATE_PARKED;
     leave_coroutine(task->coroutine);
 }
@@ -301,6 +318,7 @@ void task_yield(void)
 {
     struct task *task = running;
     ASSERT(task);
+    prepare_to_wait(task);
     make_ready(task);
     leave_coroutine(task->coroutine);
 }

@@ -28,6 +28,10 @@ void task_note(struct span text);
 struct task *task_current(void);
 struct loop *task_loop(const struct task *task);
 
+/* Called each time the running task is about to wait, or to let others run: whoever has work of
+ * others at hand gives it away then. It must not wait itself. */
+void task_before_waiting(void (*function)(void *context), void *context);
+
 /* The following four are for the running task only. */
 enum task_wake task_park(int64_t deadline_ms);
 /* Lets every other ready task run first. */

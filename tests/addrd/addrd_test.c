@@ -135,8 +135,8 @@ static void assert_check(const char *recipient, const char *expected)
     char actual[512];
 
     arena_init(&arena, 65536, 0);
-    addr_check_recipient(&as_smtpd, span_from_string(recipient), SPAN("s@elsewhere.example"), 0,
-                         clock_deadline_after(15000), &arena, &check);
+    addr_check_recipient(&as_smtpd, NULL, span_from_string(recipient), SPAN("s@elsewhere.example"),
+                         0, clock_deadline_after(15000), &arena, &check);
     if (outcome_is_ok(&check.outcome))
         (void)snprintf(actual, sizeof(actual), "%d ok", (int)check.class);
     else

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -482,6 +483,7 @@ static void test_crash_leftovers(void **state)
     assert_true(fd >= 0);
     assert_int_equal(close(fd), 0);
     delivery.request.is_maybe_repeated = false;
+    delivery.request.avoids_unnamed = true;
     deliver(fixture, &delivery);
     expect_delivered(&delivery);
     assert_int_equal(count_entries(fixture, "user/tmp"), 0);
@@ -679,6 +681,18 @@ static void test_full_disk(void **state)
     assert_int_equal(status, 0);
 }
 
+/* From now on files without a name get none, as before Linux 6.10. */
+static bool forbid_names_for_unnamed(void)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    const bool is_done = filter &&
+                         seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOENT), SCMP_SYS(linkat), 1,
+                                          SCMP_A4(SCMP_CMP_EQ, AT_EMPTY_PATH)) == 0 &&
+                         seccomp_load(filter) == 0;
+    seccomp_release(filter);
+    return is_done;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -701,5 +715,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_not_a_directory, set_up, tear_down),
         cmocka_unit_test(test_full_disk),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const int failed_count = cmocka_run_group_tests_name("maildir", tests, NULL, NULL);
+    assert_true(forbid_names_for_unnamed());
+    return failed_count + cmocka_run_group_tests_name("with names in tmp/", tests, NULL, NULL);
 }

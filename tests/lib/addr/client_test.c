@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#include "addr/client.h"
+#include "addr/ahead.h"
 #include "system/task.h"
 
 enum { PATIENCE_MS = 5000, ARENA_BYTES = 1 << 20 };
@@ -23,6 +23,7 @@ struct play {
 static struct play play;
 static struct loop *loop;
 static struct addr_client client;
+static bool is_channel_destroyed; /* by the body */
 
 static void put_records(struct buffer *records, uint32_t first)
 {
@@ -78,19 +79,36 @@ static void answer_rewrite(struct ipc_channel *channel, const struct ipc_deliver
     buffer_release(&records);
 }
 
+static void answer_check(struct ipc_channel *channel, const struct ipc_delivery *delivery)
+{
+    const struct ipc_addr_check_recipient *question = delivery->message;
+    char text[64];
+    (void)snprintf(text, sizeof(text), "%.*s %u", SPAN_PRINTF(question->recipient),
+                   question->flags);
+    const struct ipc_addr_check_recipient_reply reply = {.class = ADDR_CLASS_LOCAL,
+                                                         .outcome = outcome_ok(),
+                                                         .recipient = span_from_string(text),
+                                                         .sender_outcome = outcome_ok()};
+    assert_true(ipc_channel_reply(channel, delivery->id, IPC_ADDR_CHECK_RECIPIENT_REPLY, &reply));
+}
+
 static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
                        void *context)
 {
     (void)context;
     play.asked_count++;
-    if (delivery->type == IPC_ADDR_EXPAND)
+    if (delivery->type == IPC_ADDR_CHECK_RECIPIENT)
+        answer_check(channel, delivery);
+    else if (delivery->type == IPC_ADDR_EXPAND)
         answer_expand(channel, delivery);
     else
         answer_rewrite(channel, delivery);
 }
 
-static const struct ipc_permission permissions[] = {
-    {IPC_ADDR_EXPAND, UINT32_MAX}, {IPC_ADDR_REWRITE, UINT32_MAX}, {0, 0}};
+static const struct ipc_permission permissions[] = {{IPC_ADDR_CHECK_RECIPIENT, UINT32_MAX},
+                                                    {IPC_ADDR_EXPAND, UINT32_MAX},
+                                                    {IPC_ADDR_REWRITE, UINT32_MAX},
+                                                    {0, 0}};
 static const struct ipc_channel_handlers server_handlers = {on_message, NULL, permissions};
 static const struct ipc_channel_handlers client_handlers = {NULL, NULL, NULL};
 
@@ -112,7 +130,8 @@ static void run(struct play behaviour, void (*body)(void *argument), void *argum
     assert_non_null(task_start(loop, "test", body, argument));
     loop_run(loop);
     ipc_channel_destroy(&server);
-    ipc_channel_destroy(&channel);
+    if (!is_channel_destroyed)
+        ipc_channel_destroy(&channel);
     loop_destroy(&loop);
 }
 
@@ -205,11 +224,97 @@ static void test_rewriting(void **state)
     run((struct play){.at_once = 0}, rewrite, &is_ok);
 }
 
+/* ---- questions ahead ---- */
+
+static void ask_ahead(struct addr_ahead *ahead, const char *recipient, unsigned flags)
+{
+    addr_ahead_ask(ahead, &client, span_from_string(recipient), SPAN("s@x"), flags,
+                   clock_deadline_after(PATIENCE_MS));
+}
+
+/* What is answered, and after how many questions in all. */
+static void expect_answer(struct addr_ahead *ahead, const char *recipient, unsigned flags,
+                          const char *expected, uint32_t asked_count)
+{
+    struct addr_check check;
+    struct arena arena;
+    arena_init(&arena, ARENA_BYTES, 0);
+    addr_check_recipient(&client, ahead, span_from_string(recipient), SPAN("s@x"), flags,
+                         clock_deadline_after(PATIENCE_MS), &arena, &check);
+    assert_span_is(recipient, check.recipient, expected);
+    assert_int_equal(check.class, ADDR_CLASS_LOCAL);
+    assert_int_equal(play.asked_count, asked_count);
+    arena_destroy(&arena);
+}
+
+static void check_ahead(void *argument)
+{
+    struct addr_ahead ahead;
+    (void)argument;
+    addr_ahead_init(&ahead);
+    ask_ahead(&ahead, "a@x", 0);
+    ask_ahead(&ahead, "b@x", 0);
+    ask_ahead(&ahead, "c@x", 0);
+    ask_ahead(&ahead, "d@x", 0);
+    expect_answer(&ahead, "a@x", 0, "a@x 0", 4); /* they went out together */
+    expect_answer(&ahead, "b@x", 0, "b@x 0", 4);
+    expect_answer(&ahead, "d@x", 0, "d@x 0", 4); /* the command of c was none */
+    assert_true(addr_ahead_is_empty(&ahead));
+    expect_answer(&ahead, "e@x", 0, "e@x 0", 5);
+    ask_ahead(&ahead, "f@x", 0);
+    ask_ahead(&ahead, "g@x", 0);
+    expect_answer(&ahead, "f@x", 1, "f@x 1", 8); /* another question */
+    assert_true(addr_ahead_is_empty(&ahead));
+    ask_ahead(&ahead, "h@x", 0);
+    addr_ahead_forget(&ahead); /* its answer comes to nobody */
+    expect_answer(&ahead, "i@x", 0, "i@x 0", 10);
+    loop_stop(loop);
+}
+
+static void test_questions_ahead(void **state)
+{
+    (void)state;
+    run((struct play){0}, check_ahead, NULL);
+}
+
+/* The channel closes with questions under way, which are asked again when there is another. */
+static void check_without_channel(void *argument)
+{
+    struct addr_ahead ahead;
+    struct addr_check check;
+    struct arena arena;
+    (void)argument;
+    addr_ahead_init(&ahead);
+    ask_ahead(&ahead, "a@x", 0);
+    ask_ahead(&ahead, "b@x", 0);
+    struct ipc_channel *channel = client.channel;
+    addr_client_set_channel(&client, NULL);
+    ipc_channel_destroy(&channel);
+    ask_ahead(&ahead, "c@x", 0); /* nobody is there to be asked */
+    arena_init(&arena, ARENA_BYTES, 0);
+    addr_check_recipient(&client, &ahead, SPAN("a@x"), SPAN("s@x"), 0, clock_deadline_after(10),
+                         &arena, &check);
+    assert_int_equal(check.outcome.kind, OUTCOME_TEMPORARY);
+    addr_ahead_forget(&ahead);
+    arena_destroy(&arena);
+    loop_stop(loop);
+}
+
+static void test_questions_ahead_without_addrd(void **state)
+{
+    (void)state;
+    is_channel_destroyed = true;
+    run((struct play){0}, check_without_channel, NULL);
+    is_channel_destroyed = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_expansions),
         cmocka_unit_test(test_rewriting),
+        cmocka_unit_test(test_questions_ahead),
+        cmocka_unit_test(test_questions_ahead_without_addrd),
     };
     return cmocka_run_group_tests_name("addr/client", tests, NULL, NULL);
 }

@@ -151,8 +151,9 @@ static struct span name_client(void *context, const struct ip_address *address, 
     return address->bytes[0] == 127 ? SPAN("localhost") : span_empty();
 }
 
-static void check_recipient(void *context, struct span sender, const struct mailbox *recipient,
-                            bool is_first, struct arena *arena, struct smtpsession_verdict *verdict)
+static void check_recipient(void *context, struct addr_ahead *ahead UNUSED, struct span sender,
+                            const struct mailbox *recipient, bool is_first, struct arena *arena,
+                            struct smtpsession_verdict *verdict)
 {
     (void)is_first;
     (void)context;

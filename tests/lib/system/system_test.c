@@ -95,6 +95,34 @@ static void test_park_and_wake(void **state)
     assert_string_equal(trace.text, "twcc");
 }
 
+static void note_waiting(void *context)
+{
+    note(context, 'h');
+}
+
+static void telling_body(void *argument)
+{
+    (void)argument;
+    task_yield(); /* nobody is told yet */
+    task_before_waiting(note_waiting, &trace);
+    note(&trace, '1');
+    task_yield();
+    note(&trace, '2');
+    (void)task_sleep(1);
+    note(&trace, '3');
+    if (task_park(0) == TASK_TIMED_OUT) /* that is no waiting */
+        loop_stop(loop);
+}
+
+static void test_told_before_waiting(void **state)
+{
+    (void)state;
+    trace = (struct trace){.running = 1};
+    assert_non_null(task_start(loop, "teller", telling_body, NULL));
+    loop_run(loop);
+    assert_string_equal(trace.text, "1h2h3");
+}
+
 static NOINLINE void deep(int depth)
 {
     volatile char page[400];
@@ -329,6 +357,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_yield_is_round_robin, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_park_and_wake, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_told_before_waiting, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_tasks_reuse_stacks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stream_trickle, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stream_bulk, set_up, tear_down),
