@@ -6,7 +6,7 @@
 
 static const struct span version = SPAN_LITERAL("v=STSv1");
 
-static bool is_id(struct span text)
+bool mtasts_record_is_id(struct span text)
 {
     for (size_t i = 0; i < text.length; i++)
         if (!ascii_is_alnum(text.bytes[i]))
@@ -16,7 +16,8 @@ static bool is_id(struct span text)
 
 enum parse_result mtasts_record_parse(struct span text, struct span *id)
 {
-    return tag_list_find(text, version, SPAN("id"), is_id, id) ? PARSE_OK : PARSE_MALFORMED;
+    return tag_list_find(text, version, SPAN("id"), mtasts_record_is_id, id) ? PARSE_OK
+                                                                             : PARSE_MALFORMED;
 }
 
 enum parse_result mtasts_record_choose(const struct span *texts, size_t count, struct span *id)
