@@ -8,20 +8,15 @@
 #include "conf/instance.h"
 #include "interfaces.h"
 #include "system/random.h"
+#include "table/paths.h"
 #include "worker.h"
 
 enum {
     REPORT_AGAIN_MS = 10000,
-    PATHS_MAX = 64,
     WORKER_ERROR_MAX_BYTES = 2048,
     ANSWER_ARENA_BYTES = 256 * 1024,
     KEY_MAX_BYTES = 1024 /* IPC_ADDRESS_MAX */
 };
-
-/* What name services read and connect to, beside the tables' directories. */
-static const char *const name_service_paths[] = {
-    "/etc",     "/usr/lib", "/usr/lib64", "/lib",       "/lib64",      "/run",
-    "/var/run", "/var/lib", "/usr/share", "/proc/self", "/dev/urandom"};
 
 /* ---- the log ---- */
 
@@ -119,71 +114,29 @@ static bool needs_workers(const struct addr_tables *tables)
 
 /* ---- before the sandbox ---- */
 
-struct path_list {
-    struct sandbox_path *paths;
-    size_t count;
-};
-
-static void add_path(struct path_list *list, const char *path)
+static struct sandbox_paths *table_paths(const struct addr_tables *tables, struct arena *arena)
 {
-    for (size_t i = 0; i < list->count; i++)
-        if (strcmp(list->paths[i].path, path) == 0)
-            return;
-    if (list->count < PATHS_MAX)
-        list->paths[list->count++] =
-            (struct sandbox_path){path, SANDBOX_PATH_READ | SANDBOX_PATH_OPTIONAL};
-}
+    struct sandbox_paths *paths = arena_alloc(arena, sizeof(*paths));
 
-/* The directory, since a rebuilt table is another file in it. */
-static void add_directory(struct path_list *list, struct span file, struct arena *arena)
-{
-    const size_t slash = span_find_last_byte(file, '/');
-    const char *directory = slash == file.length ? "."
-                            : slash == 0         ? "/"
-                                                 : arena_string(arena, span_first(file, slash));
-    if (directory)
-        add_path(list, directory);
-}
-
-static void add_table(struct path_list *list, const struct table *table, struct arena *arena)
-{
-    const struct span file = table_file(table);
-    const char *name = file.length > 0 ? arena_string(arena, file) : NULL;
-    char *resolved = name ? realpath(name, NULL) : NULL;
-
-    if (name)
-        add_directory(list, file, arena);
-    if (resolved)
-        add_directory(list, span_from_string(resolved), arena);
-    free(resolved);
-    for (size_t i = 0; i < table_part_count(table); i++)
-        add_table(list, table_part(table, i), arena);
-}
-
-static struct path_list table_paths(const struct addr_tables *tables, struct arena *arena)
-{
-    struct path_list list = {.paths = arena_alloc(arena, PATHS_MAX * sizeof(*list.paths))};
-
-    ASSERT(list.paths);
+    ASSERT(paths);
     for (size_t i = 0; i < tables->count; i++)
-        add_table(&list, tables->all[i], arena);
-    return list;
+        table_add_paths(tables->all[i], paths, arena);
+    return paths;
 }
 
-static bool start_nursery(struct dispatcher *dispatcher, const struct path_list *tables)
+static bool start_nursery(struct dispatcher *dispatcher, const struct sandbox_paths *tables)
 {
     struct service *service = dispatcher->service;
     const struct conf_addrd *settings = service->settings;
-    struct path_list all = {.paths = arena_alloc(&service->arena, PATHS_MAX * sizeof(*all.paths))};
+    struct sandbox_paths *all = arena_alloc(&service->arena, sizeof(*all));
 
-    ASSERT(all.paths);
-    for (size_t i = 0; i < ARRAY_LENGTH(name_service_paths); i++)
-        add_path(&all, name_service_paths[i]);
+    ASSERT(all);
+    sandbox_paths_add_services(all);
     for (size_t i = 0; i < tables->count; i++)
-        add_path(&all, tables->paths[i].path);
+        sandbox_paths_add(all, tables->all[i].path, tables->all[i].access);
     const struct worker_setup setup = {.tables = &dispatcher->resolver.tables,
-                                       .paths = all.paths,
-                                       .path_count = all.count,
+                                       .paths = all->all,
+                                       .path_count = all->count,
                                        .uid = service->profile.uid,
                                        .gid = service->profile.gid,
                                        .lookup_limit_ms = settings->addrd_lookup_timeout_ms};
@@ -237,11 +190,11 @@ bool dispatcher_prepare(struct dispatcher *dispatcher, struct service *service)
         service_say(service, "memory is out");
         return false;
     }
-    const struct path_list paths = table_paths(&resolver->tables, &service->arena);
-    service->profile.paths = paths.paths;
-    service->profile.path_count = paths.count;
+    const struct sandbox_paths *paths = table_paths(&resolver->tables, &service->arena);
+    service->profile.paths = paths->all;
+    service->profile.path_count = paths->count;
     return find_own_addresses(dispatcher) &&
-           (!needs_workers(&resolver->tables) || start_nursery(dispatcher, &paths));
+           (!needs_workers(&resolver->tables) || start_nursery(dispatcher, paths));
 }
 
 /* ---- in the sandbox ---- */

@@ -13,8 +13,9 @@
 #include "relay_server.h"
 #include "system/file.h"
 #include "system/note.h"
+#include "table/paths.h"
 
-enum { PATHS_MAX = 64, DESCRIPTOR_LIMIT = 256 };
+enum { DESCRIPTOR_LIMIT = 256 };
 
 /* Tables may be files, other processes, or name services. */
 #define SERVER_PROMISES                                                                            \
@@ -28,8 +29,7 @@ static const char *const system_paths[] = {"/etc",   "/usr/lib", "/usr/lib64", "
 /* What the keeper and its children need to know. */
 struct keeper {
     const struct conf_authd *settings;
-    struct sandbox_path paths[PATHS_MAX];
-    size_t path_count;
+    struct sandbox_paths paths;
     uid_t uid; /* of its children */
     gid_t gid;
     const struct sandbox_filter *filter;
@@ -51,8 +51,8 @@ static bool close_in(const struct keeper *keeper, unsigned promises,
                                             .kept_fd_count = kept->count,
                                             .uid = uid,
                                             .gid = gid,
-                                            .paths = keeper->paths,
-                                            .path_count = keeper->path_count,
+                                            .paths = keeper->paths.all,
+                                            .path_count = keeper->paths.count,
                                             .filter = filter,
                                             .descriptor_limit = DESCRIPTOR_LIMIT};
     struct sandbox_error error;
@@ -140,47 +140,11 @@ static NORETURN void run_keeper(struct keeper *keeper, int descriptor)
 
 /* ---- before the sandbox ---- */
 
-static void add_path(struct keeper *keeper, const char *path)
-{
-    for (size_t i = 0; i < keeper->path_count; i++)
-        if (strcmp(keeper->paths[i].path, path) == 0)
-            return;
-    if (keeper->path_count < PATHS_MAX)
-        keeper->paths[keeper->path_count++] =
-            (struct sandbox_path){path, SANDBOX_PATH_READ | SANDBOX_PATH_OPTIONAL};
-}
-
-/* The directory, since a table that is made anew is another file in it. */
-static void add_directory(struct keeper *keeper, struct span file, struct arena *arena)
-{
-    const size_t slash = span_find_last_byte(file, '/');
-    const char *directory = slash == file.length ? "."
-                            : slash == 0         ? "/"
-                                                 : arena_string(arena, span_first(file, slash));
-    if (directory)
-        add_path(keeper, directory);
-}
-
-static void add_table(struct keeper *keeper, const struct table *table, struct arena *arena)
-{
-    const struct span file = table_file(table);
-    const char *name = file.length > 0 ? arena_string(arena, file) : NULL;
-    char *resolved = name ? realpath(name, NULL) : NULL;
-
-    if (name)
-        add_directory(keeper, file, arena);
-    if (resolved)
-        add_directory(keeper, span_from_string(resolved), arena);
-    free(resolved);
-    for (size_t i = 0; i < table_part_count(table); i++)
-        add_table(keeper, table_part(table, i), arena);
-}
-
 static bool add_tables(struct keeper *keeper, struct span names, struct arena *arena)
 {
     struct table_list *list = table_list_open(names, NULL);
     for (size_t i = 0; list && i < table_list_count(list); i++)
-        add_table(keeper, table_list_at(list, i), arena);
+        table_add_paths(table_list_at(list, i), &keeper->paths, arena);
     const bool is_open = list != NULL;
     if (list)
         table_list_close(&list);
@@ -206,7 +170,6 @@ bool relay_start(struct authd *authd)
     const struct conf_authd *conf = authd->conf;
     struct keeper *keeper;
     int ends[2];
-
     bool has_any = false;
 
     authd->relay_descriptor = -1;
@@ -219,7 +182,7 @@ bool relay_start(struct authd *authd)
     keeper->uid = service->profile.uid;
     keeper->gid = service->profile.gid;
     for (size_t i = 0; i < ARRAY_LENGTH(system_paths); i++)
-        add_path(keeper, system_paths[i]);
+        sandbox_paths_add(&keeper->paths, system_paths[i], SANDBOX_PATH_READ);
     if (!add_services(keeper, conf->smtp_sasl_password_maps, &service->arena, &has_any) ||
         !add_services(keeper, conf->lmtp_sasl_password_maps, &service->arena, &has_any)) {
         service_say(service, "out of memory");

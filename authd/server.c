@@ -13,17 +13,13 @@
 #include "maillog/event.h"
 #include "mechanisms.h"
 #include "relay.h"
+#include "sandbox/paths.h"
 #include "system/file.h"
 #include "system/random.h"
 #include "token.h"
 #include "worker.h"
 
-enum { PATHS_MAX = 64, DESCRIPTOR_LIMIT = 2048, QUESTIONS_WAITING_MAX = 1000 };
-
-/* What name services and the libraries of databases read and connect to. */
-static const char *const system_paths[] = {"/etc",       "/usr/lib",   "/usr/lib64",  "/lib",
-                                           "/lib64",     "/run",       "/var/run",    "/var/lib",
-                                           "/usr/share", "/proc/self", "/dev/urandom"};
+enum { DESCRIPTOR_LIMIT = 2048, QUESTIONS_WAITING_MAX = 1000 };
 
 /* ---- before the sandbox ---- */
 
@@ -72,54 +68,32 @@ static bool load_salt_secret(struct authd *authd, struct service *service)
     return is_read;
 }
 
-struct path_list {
-    struct sandbox_path paths[PATHS_MAX];
-    size_t count;
-};
-
-static void add_path(struct path_list *list, const char *path, unsigned access)
-{
-    if (list->count < PATHS_MAX)
-        list->paths[list->count++] = (struct sandbox_path){path, access | SANDBOX_PATH_OPTIONAL};
-}
-
-/* A file may be replaced: it is its directory that may be read. */
-static bool add_directory(struct service *service, struct path_list *list, struct span path,
-                          unsigned access)
-{
-    const size_t slash = span_find_last_byte(path, '/');
-    const char *directory = arena_string(&service->arena, slash == path.length ? SPAN(".")
-                                                          : slash == 0         ? SPAN("/")
-                                                                       : span_first(path, slash));
-    if (!directory)
-        return false;
-    add_path(list, directory, access);
-    return true;
-}
-
 static bool start_nursery(struct authd *authd, enum database_kind kind)
 {
     struct service *service = authd->service;
-    struct path_list *list = arena_alloc(&service->arena, sizeof(*list));
-    if (!list)
+    struct sandbox_paths *paths = arena_alloc(&service->arena, sizeof(*paths));
+    if (!paths)
         return false;
-    for (size_t i = 0; kind != DATABASE_OF_FILES && i < ARRAY_LENGTH(system_paths); i++)
-        add_path(list, system_paths[i], SANDBOX_PATH_READ);
+    if (kind != DATABASE_OF_FILES)
+        sandbox_paths_add_services(paths);
     for (size_t i = 0; i < authd->database_count; i++) {
         const struct database *database = &authd->databases[i];
+        /* A file may be replaced: it is its directory that may be read. */
         if (database->type->kind == kind && database->argument.length > 0 &&
             database->argument.bytes[0] == '/' &&
-            !add_directory(service, list, database->argument,
-                           SANDBOX_PATH_READ | (authd->conf->auth_password_upgrade.length > 0
-                                                    ? (unsigned)SANDBOX_PATH_WRITE
-                                                    : 0U)))
+            !sandbox_paths_add_directory(paths, database->argument,
+                                         SANDBOX_PATH_READ |
+                                             (authd->conf->auth_password_upgrade.length > 0
+                                                  ? (unsigned)SANDBOX_PATH_WRITE
+                                                  : 0U),
+                                         &service->arena))
             return false;
     }
     struct worker_setup setup = {.databases = authd->databases,
                                  .database_count = authd->database_count,
                                  .kind = kind,
-                                 .paths = list->paths,
-                                 .path_count = list->count,
+                                 .paths = paths->all,
+                                 .path_count = paths->count,
                                  .uid = service->profile.uid,
                                  .gid = service->profile.gid,
                                  .limit_ms = authd->conf->auth_database_timeout_ms,

@@ -3,9 +3,15 @@
 #include "conf/discard.h"
 #include "nowhere.h"
 
+static bool prepare(struct service *service)
+{
+    (void)nowhere_create(service);
+    return true;
+}
+
 static bool begin(struct service *service)
 {
-    return nowhere_begin(service, OUTCOME_OK, false, NULL, NULL);
+    return nowhere_begin(service, OUTCOME_OK, false);
 }
 
 int main(void)
@@ -13,6 +19,7 @@ int main(void)
     static const struct service_definition definition = {
         .program = "discard",
         .part = &conf_part_discard,
+        .prepare = prepare,
         .begin = begin,
         .on_peer = nowhere_on_peer,
         .drain = nowhere_drain,

@@ -1,20 +1,13 @@
 /* error - returns mail, or, as a service of the name "retry", puts it off. The next hop says why.
  * Opens nothing. Manual: man/error.8. */
-#include "agent/status_filter.h"
 #include "conf/error.h"
 #include "nowhere.h"
-
-static struct status_filter filter;
 
 static bool prepare(struct service *service)
 {
     const struct conf_error_settings *settings = service->settings;
-    struct conf_error error;
-    if (status_filter_open(&filter, "default_delivery_status_filter",
-                           settings->default_delivery_status_filter, &service->log, &error))
-        return true;
-    service_say(service, "%s", error.text);
-    return false;
+    return agent_service_prepare(service, nowhere_create(service), "default_delivery_status_filter",
+                                 settings->default_delivery_status_filter);
 }
 
 static bool begin(struct service *service)
@@ -22,7 +15,7 @@ static bool begin(struct service *service)
     const struct conf_error_settings *settings = service->settings;
     const bool is_retry = span_equals(span_from_string(service->name), SPAN("retry"));
     return nowhere_begin(service, is_retry ? OUTCOME_TEMPORARY : OUTCOME_PERMANENT,
-                         settings->soft_bounce, status_filter_change, &filter);
+                         settings->soft_bounce);
 }
 
 int main(void)

@@ -1,14 +1,12 @@
 /* error/nowhere - see nowhere.h. */
 #include "nowhere.h"
 
-#include "system/file.h"
-
 /* Each holds a descriptor until its last result is acknowledged. */
 enum { CAPACITY = 200 };
 
 struct nowhere {
     enum outcome_kind kind;
-    struct agent *agent;
+    struct agent_service agent;
 };
 
 static void deliver(struct agent_message *message, void *context)
@@ -20,47 +18,35 @@ static void deliver(struct agent_message *message, void *context)
         agent_finish(&message->recipients[i], outcome);
 }
 
-bool nowhere_begin(struct service *service, enum outcome_kind kind, bool is_soft_bouncing,
-                   void (*change_outcome)(void *context, struct outcome *outcome,
-                                          struct arena *arena),
-                   void *change_context)
+struct agent_service *nowhere_create(struct service *service)
 {
     struct nowhere *nowhere = arena_alloc(&service->arena, sizeof(*nowhere));
-    if (nowhere) {
-        *nowhere = (struct nowhere){.kind = kind};
-        service->state = nowhere;
-        const struct agent_settings agent = {.relay = SPAN("none"),
-                                             .log = &service->log,
-                                             .is_soft_bouncing = is_soft_bouncing,
-                                             .change_outcome = change_outcome,
-                                             .change_context = change_context,
-                                             .capacity = CAPACITY,
-                                             .takes_verification = true,
-                                             .deliver = deliver,
-                                             .context = nowhere};
-        nowhere->agent = agent_create(service->loop, &agent);
-    }
-    if (!nowhere || !nowhere->agent)
-        service_say(service, "cannot start: out of memory");
-    return nowhere && nowhere->agent;
+    ASSERT(nowhere);
+    service->state = nowhere;
+    return &nowhere->agent;
+}
+
+bool nowhere_begin(struct service *service, enum outcome_kind kind, bool is_soft_bouncing)
+{
+    struct nowhere *nowhere = service->state;
+    const struct agent_settings agent = {.relay = SPAN("none"),
+                                         .is_soft_bouncing = is_soft_bouncing,
+                                         .capacity = CAPACITY,
+                                         .takes_verification = true,
+                                         .deliver = deliver,
+                                         .context = nowhere};
+    nowhere->kind = kind;
+    return agent_service_begin(service, &nowhere->agent, agent);
 }
 
 void nowhere_on_peer(struct service *service, const struct service_peer *peer, int descriptor)
 {
-    const struct nowhere *nowhere = service->state;
-    if (peer->role == IPC_ROLE_QMGR)
-        agent_attach(nowhere->agent, descriptor, peer->role);
-    else
-        file_close(descriptor); /* nobody else has business here */
-}
-
-static void leave(void *service)
-{
-    service_leave(service, 0);
+    struct nowhere *nowhere = service->state;
+    agent_service_on_peer(&nowhere->agent, peer, descriptor);
 }
 
 void nowhere_drain(struct service *service)
 {
-    const struct nowhere *nowhere = service->state;
-    agent_drain(nowhere->agent, leave, service);
+    struct nowhere *nowhere = service->state;
+    agent_service_drain(service, &nowhere->agent);
 }

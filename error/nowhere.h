@@ -4,16 +4,14 @@
 #ifndef ERROR_NOWHERE_H
 #define ERROR_NOWHERE_H
 
-#include "agent/agent.h"
-#include "service/service.h"
+#include "service/agent_service.h"
 
-/* For service_definition.begin. kind: what becomes of all mail. */
-/* change_outcome and its context: as in agent_settings. */
-MUST_USE bool nowhere_begin(struct service *service, enum outcome_kind kind, bool is_soft_bouncing,
-                            void (*change_outcome)(void *context, struct outcome *outcome,
-                                                   struct arena *arena),
-                            void *change_context);
-/* For service_definition.on_peer and .drain. */
+/* For service_definition.prepare: what agent_service_prepare() may be given, and nowhere_begin()
+ * needs. */
+struct agent_service *nowhere_create(struct service *service);
+/* For .begin. kind: what becomes of all mail. */
+MUST_USE bool nowhere_begin(struct service *service, enum outcome_kind kind, bool is_soft_bouncing);
+/* For .on_peer and .drain. */
 void nowhere_on_peer(struct service *service, const struct service_peer *peer, int descriptor);
 void nowhere_drain(struct service *service);
 

@@ -6,11 +6,11 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "agent/status_filter.h"
 #include "conf/local.h"
 #include "delivery.h"
 #include "identity.h"
 #include "runner.h"
+#include "service/agent_service.h"
 #include "stages.h"
 
 enum { DESCRIPTOR_LIMIT = 8192, SPARE_IDS = 1 };
@@ -20,8 +20,7 @@ struct local {
     int commands; /* the root part whose workers run commands; -1: none are run */
     struct dispatch *dispatch;
     struct stages stages;
-    struct agent *agent;
-    struct status_filter filter;
+    struct agent_service agent;
     struct ipc_channel *addrd;
 };
 
@@ -63,12 +62,9 @@ static bool prepare(struct service *service)
     struct local *local = arena_alloc(&service->arena, sizeof(*local));
     ASSERT(local);
     service->state = local;
-    struct conf_error error;
-    if (!status_filter_open(&local->filter, "local_delivery_status_filter",
-                            settings->local_delivery_status_filter, &service->log, &error)) {
-        service_say(service, "%s", error.text);
+    if (!agent_service_prepare(service, &local->agent, "local_delivery_status_filter",
+                               settings->local_delivery_status_filter))
         return false;
-    }
     struct deliverer_rules rules;
     if (!deliverer_set_quota(&rules, settings->mailbox_quota, settings->mailbox_quota_code)) {
         service_say(service,
@@ -117,21 +113,17 @@ static bool begin(struct service *service)
     struct local *local = service->state;
     stages_init(&local->stages, service->loop, settings, &service->log);
     intake_init(&local->stages.forwarder.intake, service->loop, SPARE_IDS);
-    const bool has_dispatches = make_dispatches(service, local);
+    if (!make_dispatches(service, local)) {
+        service_say(service, "cannot start: out of memory");
+        return false;
+    }
     const struct agent_settings agent = {.relay = span_from_string(service->name),
-                                         .log = &service->log,
                                          .is_soft_bouncing = settings->soft_bounce,
-                                         .change_outcome = status_filter_change,
-                                         .change_context = &local->filter,
                                          .capacity = DISPATCH_CAPACITY,
                                          .takes_verification = true,
                                          .deliver = dispatch_deliver,
                                          .context = local->dispatch};
-    if (has_dispatches)
-        local->agent = agent_create(service->loop, &agent);
-    if (!local->agent)
-        service_say(service, "cannot start: out of memory");
-    return local->agent != NULL;
+    return agent_service_begin(service, &local->agent, agent);
 }
 
 static void on_addrd_closed(struct ipc_channel *channel, const char *reason, void *context)
@@ -156,25 +148,18 @@ static void attach_addrd(struct service *service, struct local *local, int descr
 static void on_peer(struct service *service, const struct service_peer *peer, int descriptor)
 {
     struct local *local = service->state;
-    if (peer->role == IPC_ROLE_QMGR && peer->is_server)
-        agent_attach(local->agent, descriptor, peer->role);
-    else if (peer->role == IPC_ROLE_QMGR)
+    if (peer->role == IPC_ROLE_QMGR && !peer->is_server)
         intake_attach(&local->stages.forwarder.intake, descriptor);
     else if (peer->role == IPC_ROLE_ADDRD)
         attach_addrd(service, local, descriptor);
     else
-        (void)close(descriptor); /* nobody else has business here */
-}
-
-static void leave(void *service)
-{
-    service_leave(service, 0);
+        agent_service_on_peer(&local->agent, peer, descriptor);
 }
 
 static void drain(struct service *service)
 {
     struct local *local = service->state;
-    agent_drain(local->agent, leave, service);
+    agent_service_drain(service, &local->agent);
 }
 
 int main(void)

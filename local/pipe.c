@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/status_filter.h"
 #include "dispatch.h"
 #include "pipe_run.h"
+#include "service/agent_service.h"
 
 enum { DESCRIPTOR_LIMIT = 4096, COMMANDS_MAX = 200, WORDS_MAX = 400 };
 
@@ -18,8 +18,7 @@ struct pipe {
     struct pipe_rules rules;
     int root_part;
     struct dispatch *dispatch;
-    struct agent *agent;
-    struct status_filter filter;
+    struct agent_service agent;
 };
 
 /* master has looked at the words, too, when it read master.cf. */
@@ -43,13 +42,9 @@ static bool prepare(struct service *service)
     struct pipe *pipe = arena_alloc(&service->arena, sizeof(*pipe));
     ASSERT(pipe);
     service->state = pipe;
-    struct conf_error error;
-    if (!status_filter_open(&pipe->filter, "pipe_delivery_status_filter",
-                            settings->pipe_delivery_status_filter, &service->log, &error)) {
-        service_say(service, "%s", error.text);
-        return false;
-    }
-    if (!read_command(service, pipe))
+    if (!agent_service_prepare(service, &pipe->agent, "pipe_delivery_status_filter",
+                               settings->pipe_delivery_status_filter) ||
+        !read_command(service, pipe))
         return false;
     pipe->rules = (struct pipe_rules){.settings = service->settings, .command = &pipe->command};
     if (!sandbox_warm_up_crypto()) {
@@ -93,39 +88,28 @@ static bool begin(struct service *service)
                                                .root_part_context = service,
                                                .context = service};
     pipe->dispatch = dispatch_create(service->loop, &dispatch);
+    if (!pipe->dispatch) {
+        service_say(service, "cannot start: out of memory");
+        return false;
+    }
     const struct agent_settings agent = {.relay = span_from_string(service->name),
-                                         .log = &service->log,
                                          .is_soft_bouncing = settings->soft_bounce,
-                                         .change_outcome = status_filter_change,
-                                         .change_context = &pipe->filter,
                                          .capacity = (uint32_t)limit,
                                          .deliver = dispatch_deliver,
                                          .context = pipe->dispatch};
-    if (pipe->dispatch)
-        pipe->agent = agent_create(service->loop, &agent);
-    if (!pipe->agent)
-        service_say(service, "cannot start: out of memory");
-    return pipe->agent != NULL;
+    return agent_service_begin(service, &pipe->agent, agent);
 }
 
 static void on_peer(struct service *service, const struct service_peer *peer, int descriptor)
 {
-    const struct pipe *pipe = service->state;
-    if (peer->role == IPC_ROLE_QMGR)
-        agent_attach(pipe->agent, descriptor, peer->role);
-    else
-        (void)close(descriptor); /* nobody else has business here */
-}
-
-static void leave(void *service)
-{
-    service_leave(service, 0);
+    struct pipe *pipe = service->state;
+    agent_service_on_peer(&pipe->agent, peer, descriptor);
 }
 
 static void drain(struct service *service)
 {
-    const struct pipe *pipe = service->state;
-    agent_drain(pipe->agent, leave, service);
+    struct pipe *pipe = service->state;
+    agent_service_drain(service, &pipe->agent);
 }
 
 int main(void)

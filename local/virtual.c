@@ -8,12 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/status_filter.h"
 #include "conf/virtual.h"
 #include "dispatch.h"
 #include "maillog/event.h"
 #include "mbox.h"
 #include "owner.h"
+#include "service/agent_service.h"
 #include "worker.h"
 
 enum { DESCRIPTOR_LIMIT = 8192 };
@@ -23,8 +23,7 @@ struct virtual
     struct deliverer_rules rules;
     bool has_workers;
     int root_part;
-    struct agent *agent;
-    struct status_filter filter;
+    struct agent_service agent;
 };
 
 /* ---- who delivers ---- */
@@ -147,12 +146,9 @@ static bool prepare(struct service *service)
     struct virtual *virtual = arena_alloc(&service->arena, sizeof(*virtual));
     ASSERT(virtual);
     service->state = virtual;
-    struct conf_error error;
-    if (!status_filter_open(&virtual->filter, "virtual_delivery_status_filter",
-                            settings->virtual_delivery_status_filter, &service->log, &error)) {
-        service_say(service, "%s", error.text);
+    if (!agent_service_prepare(service, &virtual->agent, "virtual_delivery_status_filter",
+                               settings->virtual_delivery_status_filter))
         return false;
-    }
     virtual->root_part = virtual->rules.base = -1;
     virtual->rules.is_confined = true;
     virtual->rules.owner = MAILDIR_ANY_OWNER;
@@ -236,42 +232,31 @@ static bool begin(struct service *service)
     struct virtual *virtual = service->state;
     void *context = virtual->has_workers ? make_workers(service, virtual)
                                          : make_deliverer(service, virtual);
+    if (!context) {
+        service_say(service, "cannot start: out of memory or threads");
+        return false;
+    }
     const struct agent_settings agent = {
         .relay = span_from_string(service->name),
-        .log = &service->log,
         .is_soft_bouncing = settings->soft_bounce,
-        .change_outcome = status_filter_change,
-        .change_context = &virtual->filter,
         .capacity = DELIVERER_CAPACITY,
         .takes_verification = true,
         .deliver = virtual->has_workers ? dispatch_deliver : deliverer_deliver,
         .context = context,
     };
-    if (context)
-        virtual->agent = agent_create(service->loop, &agent);
-    if (!virtual->agent)
-        service_say(service, "cannot start: out of memory or threads");
-    return virtual->agent != NULL;
+    return agent_service_begin(service, &virtual->agent, agent);
 }
 
 static void on_peer(struct service *service, const struct service_peer *peer, int descriptor)
 {
     struct virtual *virtual = service->state;
-    if (peer->role == IPC_ROLE_QMGR)
-        agent_attach(virtual->agent, descriptor, peer->role);
-    else
-        (void)close(descriptor); /* nobody else has business here */
-}
-
-static void leave(void *service)
-{
-    service_leave(service, 0);
+    agent_service_on_peer(&virtual->agent, peer, descriptor);
 }
 
 static void drain(struct service *service)
 {
     struct virtual *virtual = service->state;
-    agent_drain(virtual->agent, leave, service);
+    agent_service_drain(service, &virtual->agent);
 }
 
 int main(void)

@@ -1,7 +1,6 @@
 /* stsd/record - see record.h. */
 #include "record.h"
 
-#include "base/ascii.h"
 #include "base/number.h"
 #include "dnswire/name.h"
 #include "mtasts/record.h"
@@ -19,14 +18,6 @@ void sts_record_append(const struct sts_record *record, struct buffer *out)
         buffer_append_byte(out, byte == '\n' ? POLICY_LINE_END : byte);
     }
     buffer_append_byte(out, '\n');
-}
-
-static bool is_id(struct span text)
-{
-    for (size_t i = 0; i < text.length; i++)
-        if (!ascii_is_alnum(text.bytes[i]))
-            return false;
-    return text.length > 0 && text.length <= MTASTS_ID_MAX_BYTES;
 }
 
 static bool next_time(struct span *rest, int64_t *time_s)
@@ -47,7 +38,7 @@ enum parse_result sts_record_parse(struct span line, struct buffer *text, struct
     struct span rest;
     if (!span_split_once(line, FIELD_END, &found.domain, &rest) ||
         found.domain.length > DOMAIN_MAX_BYTES || !dns_name_is_mail_host(found.domain) ||
-        !span_split_once(rest, FIELD_END, &found.id, &rest) || !is_id(found.id) ||
+        !span_split_once(rest, FIELD_END, &found.id, &rest) || !mtasts_record_is_id(found.id) ||
         !next_time(&rest, &found.fetched_s) || !next_time(&rest, &found.asked_s))
         return PARSE_MALFORMED;
     buffer_reset(text);

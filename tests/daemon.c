@@ -15,7 +15,6 @@
 
 enum {
     CONTROL_DESCRIPTOR = 3,
-    START_TIMEOUT_MS = 20000,
     TEST_USER = 57900,
     LOG_MAX_BYTES = 16 << 20,
     SETTINGS_MAX_BYTES = 1 << 20
@@ -39,6 +38,8 @@ static void on_control_message(struct ipc_channel *channel, const struct ipc_del
     if (delivery->type == IPC_FAILED) {
         const struct ipc_failed *failed = delivery->message;
         daemon->has_failed = true;
+        (void)snprintf(daemon->failure, sizeof(daemon->failure), "%.*s",
+                       SPAN_PRINTF(failed->reason));
         buffer_append_span(&daemon->log, failed->reason);
         buffer_append_byte(&daemon->log, '\n');
     }
@@ -136,20 +137,32 @@ static int seal_settings(const struct conf_part *part, const char *main_text)
     return descriptor;
 }
 
+struct waiting {
+    struct loop *loop;
+    bool is_over;
+};
+
 static void on_timeout(void *context)
 {
-    struct daemon *daemon = context;
-    loop_stop(daemon->loop);
+    struct waiting *waiting = context;
+    waiting->is_over = true;
+    loop_stop(waiting->loop);
+}
+
+bool daemon_run(struct daemon *daemon)
+{
+    struct waiting waiting = {.loop = daemon->loop};
+    struct loop_timer timer;
+    loop_timer_init(&timer, daemon->loop, on_timeout, &waiting);
+    loop_timer_set(&timer, clock_deadline_after(DAEMON_WAIT_MS));
+    loop_run(daemon->loop);
+    loop_timer_release(&timer);
+    return !waiting.is_over;
 }
 
 static bool wait_until_ready(struct daemon *daemon)
 {
-    struct loop_timer timer;
-    loop_timer_init(&timer, daemon->loop, on_timeout, daemon);
-    loop_timer_set(&timer, clock_deadline_after(START_TIMEOUT_MS));
-    loop_run(daemon->loop);
-    loop_timer_release(&timer);
-    if (daemon->is_ready)
+    if (daemon_run(daemon) && daemon->is_ready)
         return true;
     const struct span log = buffer_span(&daemon->log);
     (void)fprintf(stderr, "daemon does not serve: %.*s\n", SPAN_PRINTF(log));
@@ -186,8 +199,10 @@ bool daemon_start(struct daemon *daemon, struct loop *loop, const char *program,
         .root_directory = span_from_string(daemon->root_directory),
         .arguments = role == IPC_ROLE_PIPE ? span_of(command, sizeof(command)) : span_empty()};
     (void)ipc_channel_send(daemon->control, IPC_START, &start);
-    const int log_end = daemon_give_peer(daemon, IPC_ROLE_LOGD, "logd", false);
-    daemon->log_channel = ipc_channel_create(loop, log_end, role, &log_handlers, daemon);
+    if (role != IPC_ROLE_LOGD) {
+        const int log_end = daemon_give_peer(daemon, IPC_ROLE_LOGD, "logd", false);
+        daemon->log_channel = ipc_channel_create(loop, log_end, role, &log_handlers, daemon);
+    }
     return wait_until_ready(daemon);
 }
 
@@ -222,12 +237,30 @@ static int clean_up(struct daemon *daemon)
     return status;
 }
 
+static bool has_left(int status)
+{
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+bool daemon_drain(struct daemon *daemon)
+{
+    const struct ipc_stop stop = {.is_graceful = true};
+    if (daemon->control)
+        (void)ipc_channel_send(daemon->control, IPC_STOP, &stop);
+    while (daemon->control) {
+        if (!daemon_run(daemon)) {
+            daemon_kill(daemon);
+            return false;
+        }
+    }
+    return has_left(clean_up(daemon));
+}
+
 bool daemon_stop(struct daemon *daemon)
 {
     if (daemon->control)
         ipc_channel_destroy(&daemon->control);
-    const int status = clean_up(daemon);
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    return has_left(clean_up(daemon));
 }
 
 void daemon_kill(struct daemon *daemon)

@@ -9,6 +9,8 @@
 #include "conf/part.h"
 #include "ipc/channel.h"
 
+enum { DAEMON_WAIT_MS = 20000 };
+
 struct daemon {
     pid_t process;
     struct loop *loop;
@@ -22,6 +24,7 @@ struct daemon {
     bool has_probe_reply; /* to an IPC_PROBE, from a daemon built to answer it */
     uint32_t probe_result;
     char root_directory[64];
+    char failure[1024]; /* why it does not serve, in its words; stays when it is gone */
     void (*on_log)(struct daemon *daemon); /* after new lines; may be NULL */
 };
 
@@ -32,6 +35,10 @@ MUST_USE bool daemon_start(struct daemon *daemon, struct loop *loop, const char 
 /* Gives the daemon a channel to a peer of that role and returns our end. */
 int daemon_give_peer(struct daemon *daemon, enum ipc_role role, const char *service,
                      bool is_server);
+/* Turns until something stops the loop. False when nothing did for DAEMON_WAIT_MS. */
+MUST_USE bool daemon_run(struct daemon *daemon);
+/* Asks it to end its work and leave, as at a reload, and waits. True when it left of its own. */
+bool daemon_drain(struct daemon *daemon);
 /* Ends it by closing its control channel, and waits. True when it left of its own. */
 bool daemon_stop(struct daemon *daemon);
 /* Kills it, and waits. */

@@ -6,7 +6,7 @@
 
 static const struct span version = SPAN_LITERAL("v=STSv1");
 
-static bool is_id(struct span text)
+bool mtasts_record_is_id(struct span text)
 {
     for (size_t i = 0; i < text.length; i++)
         if (!ascii_is_alnum(text.bytes[i]))
@@ -16,22 +16,8 @@ static bool is_id(struct span text)
 
 enum parse_result mtasts_record_parse(struct span text, struct span *id)
 {
-    struct span rest, name, value, found = span_empty();
-    enum tag_list_step step;
-    if (!tag_list_begin(text, version, &rest))
-        return PARSE_MALFORMED;
-    while ((step = tag_list_next(&rest, &name, &value)) == TAG_LIST_TAG) {
-        const bool is_ours = span_equals(name, SPAN("id"));
-        if (is_ours ? !is_id(value) : !tag_list_is_extension(name, value))
-            return PARSE_MALFORMED;
-        /* Section 3.2: of repeated fields the first one counts. */
-        if (is_ours && span_is_empty(found))
-            found = value;
-    }
-    if (step == TAG_LIST_MALFORMED || span_is_empty(found))
-        return PARSE_MALFORMED;
-    *id = found;
-    return PARSE_OK;
+    return tag_list_find(text, version, SPAN("id"), mtasts_record_is_id, id) ? PARSE_OK
+                                                                             : PARSE_MALFORMED;
 }
 
 enum parse_result mtasts_record_choose(const struct span *texts, size_t count, struct span *id)

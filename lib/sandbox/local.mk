@@ -2,6 +2,7 @@
 lib_libposthouse_a_SOURCES += \
 	lib/sandbox/filter.c \
 	lib/sandbox/landlock.c \
+	lib/sandbox/paths.c lib/sandbox/paths.h \
 	lib/sandbox/privilege.c \
 	lib/sandbox/probe.c lib/sandbox/probe.h \
 	lib/sandbox/rules.c \

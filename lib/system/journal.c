@@ -67,24 +67,43 @@ static void cut_torn_line(struct journal *journal, struct span text)
         journal->has_failed = true;
 }
 
+/* What a file holds behind its head, from the heap. NULL when it cannot be read, or is too long. */
+static uint8_t *read_lines(int descriptor, size_t maximum_bytes, struct span *text)
+{
+    const off_t size = lseek(descriptor, 0, SEEK_END);
+    if (size < (off_t)HEAD_BYTES || (uint64_t)size > maximum_bytes)
+        return NULL;
+    const size_t length = (size_t)size - HEAD_BYTES;
+    uint8_t *bytes = malloc(length + 1);
+    if (bytes && file_pread_all(descriptor, bytes, length, HEAD_BYTES) != 0) {
+        free(bytes);
+        return NULL;
+    }
+    *text = span_of(bytes, length);
+    return bytes;
+}
+
 void journal_load(struct journal *journal, size_t maximum_bytes,
                   void (*take)(void *context, struct span line), void *context)
 {
     const uint64_t generations[] = {read_generation(journal->descriptors[0]),
                                     read_generation(journal->descriptors[1])};
-    journal->active = generations[1] > generations[0];
-    journal->generation = generations[journal->active];
-    journal->has_failed = true; /* until something is known to be there */
-    const int descriptor = journal->descriptors[journal->active];
-    const off_t size = lseek(descriptor, 0, SEEK_END);
-    if (journal->generation == 0 || size < (off_t)HEAD_BYTES || (uint64_t)size > maximum_bytes)
-        return;
-    const size_t length = (size_t)size - HEAD_BYTES;
-    uint8_t *bytes = malloc(length + 1);
-    if (bytes && file_pread_all(descriptor, bytes, length, HEAD_BYTES) == 0) {
-        journal->has_failed = false;
-        take_lines(span_of(bytes, length), take, context);
-        cut_torn_line(journal, span_of(bytes, length));
+    const size_t later = generations[1] > generations[0];
+    uint8_t *bytes = NULL;
+    struct span text;
+    if (journal->is_hasty && generations[!later] != 0)
+        bytes = read_lines(journal->descriptors[!later], maximum_bytes, &text);
+    if (bytes)
+        take_lines(text, take, context);
+    free(bytes);
+    journal->active = later;
+    journal->generation = generations[later];
+    bytes = journal->generation != 0 ? read_lines(journal->descriptors[later], maximum_bytes, &text)
+                                     : NULL;
+    journal->has_failed = !bytes; /* until something is known to be there */
+    if (bytes) {
+        take_lines(text, take, context);
+        cut_torn_line(journal, text);
     }
     free(bytes);
 }
@@ -139,7 +158,7 @@ int journal_rewrite(struct journal *journal, bool (*next)(void *context, struct 
     int error =
         ftruncate(descriptor, 0) == 0 ? write_lines(descriptor, next, context, &offset) : errno;
     /* Only what is on disk may take the other one's place. */
-    if (error == 0 && fdatasync(descriptor) != 0)
+    if (error == 0 && !journal->is_hasty && fdatasync(descriptor) != 0)
         error = errno;
     (void)snprintf(head, sizeof(head), HEAD "%020llu\n",
                    (unsigned long long)(journal->generation + 1));

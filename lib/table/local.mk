@@ -17,6 +17,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/table/memory.c lib/table/memory.h \
 	lib/table/name_service.c \
 	lib/table/names.c lib/table/names.h \
+	lib/table/paths.c lib/table/paths.h \
 	lib/table/pattern.c lib/table/pattern.h \
 	lib/table/pcre.c \
 	lib/table/regexp.c \

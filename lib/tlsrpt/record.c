@@ -39,21 +39,7 @@ static bool is_list(struct span uris)
 
 enum parse_result tlsrpt_record_parse(struct span text, struct span *uris)
 {
-    struct span rest, name, value, found = span_empty();
-    enum tag_list_step step;
-    if (!tag_list_begin(text, version, &rest))
-        return PARSE_MALFORMED;
-    while ((step = tag_list_next(&rest, &name, &value)) == TAG_LIST_TAG) {
-        const bool is_ours = span_equals(name, SPAN("rua"));
-        if (is_ours ? !is_list(value) : !tag_list_is_extension(name, value))
-            return PARSE_MALFORMED;
-        if (is_ours && span_is_empty(found))
-            found = value;
-    }
-    if (step == TAG_LIST_MALFORMED || span_is_empty(found))
-        return PARSE_MALFORMED;
-    *uris = found;
-    return PARSE_OK;
+    return tag_list_find(text, version, SPAN("rua"), is_list, uris) ? PARSE_OK : PARSE_MALFORMED;
 }
 
 enum parse_result tlsrpt_record_choose(const struct span *texts, size_t count, struct span *uris)

@@ -1,7 +1,11 @@
 /* tests/bounce/bounce - the daemon in its sandbox, this program being qmgr: an original and a
  * request in, a report in a queue file out. */
-#include "../lone_daemon.h"
+#include "../test.h"
 
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../daemon.h"
 #include "conf/bounce.h"
 #include "dsn/report.h"
 #include "ipc/codec.h"
@@ -213,7 +217,7 @@ static void ask(struct queue_envelope envelope, unsigned kind, bool is_damaged)
     assert_true(ipc_channel_call_async(queue.requests, IPC_BOUNCE, &message, IPC_BOUNCE_REPLY,
                                        clock_deadline_after(DAEMON_WAIT_MS), on_answer, NULL));
     while (!queue.is_answered)
-        daemon_run(&queue.daemon);
+        assert_true(daemon_run(&queue.daemon));
 }
 
 /* Everybody stands for themselves. */
@@ -240,27 +244,29 @@ static void start_bounce(const char *settings)
     static const struct ipc_channel_handlers request_handlers = {NULL, NULL, NULL};
     queue = (struct queue){.refuses = false};
     arena_init(&queue.arena, 1 << 20, 0);
-    if (!daemon_start(&queue.daemon, "bounce/bounce", &conf_part_bounce, settings))
+    if (!daemon_start(&queue.daemon, loop_create(), "bounce/bounce", IPC_ROLE_BOUNCE,
+                      &conf_part_bounce, settings))
         fail_msg("bounce: %s", queue.daemon.failure);
-    queue.intake =
-        ipc_channel_create(queue.daemon.loop, daemon_give_peer(&queue.daemon, IPC_ROLE_QMGR, false),
-                           IPC_ROLE_BOUNCE, &intake_handlers, NULL);
-    queue.requests =
-        ipc_channel_create(queue.daemon.loop, daemon_give_peer(&queue.daemon, IPC_ROLE_QMGR, true),
-                           IPC_ROLE_BOUNCE, &request_handlers, NULL);
-    queue.addrd = ipc_channel_create(queue.daemon.loop,
-                                     daemon_give_peer(&queue.daemon, IPC_ROLE_ADDRD, false),
-                                     IPC_ROLE_BOUNCE, &addrd_handlers, NULL);
+    queue.intake = ipc_channel_create(queue.daemon.loop,
+                                      daemon_give_peer(&queue.daemon, IPC_ROLE_QMGR, "qmgr", false),
+                                      IPC_ROLE_BOUNCE, &intake_handlers, NULL);
+    queue.requests = ipc_channel_create(
+        queue.daemon.loop, daemon_give_peer(&queue.daemon, IPC_ROLE_QMGR, "qmgr", true),
+        IPC_ROLE_BOUNCE, &request_handlers, NULL);
+    queue.addrd = ipc_channel_create(
+        queue.daemon.loop, daemon_give_peer(&queue.daemon, IPC_ROLE_ADDRD, "addrd", false),
+        IPC_ROLE_BOUNCE, &addrd_handlers, NULL);
 }
 
 static void stop_bounce(void)
 {
-    assert_int_equal(daemon_stop(&queue.daemon), 0);
+    assert_true(daemon_drain(&queue.daemon));
     ipc_channel_destroy(&queue.intake);
     ipc_channel_destroy(&queue.requests);
     ipc_channel_destroy(&queue.addrd);
     for (size_t i = 0; i < queue.granted_count; i++)
         (void)close(queue.granted[i]);
+    loop_destroy(&queue.daemon.loop);
     arena_destroy(&queue.arena);
 }
 

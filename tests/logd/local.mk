@@ -10,6 +10,6 @@ tests_logd_destination_test_SOURCES = tests/logd/destination_test.c $(logd_parts
 tests_logd_destination_test_LDADD = $(test_libs)
 tests_logd_order_test_SOURCES = tests/logd/order_test.c $(logd_parts) tests/test.h
 tests_logd_order_test_LDADD = $(test_libs)
-tests_logd_logd_test_SOURCES = tests/logd/logd_test.c tests/lone_daemon.h tests/test.h
+tests_logd_logd_test_SOURCES = tests/logd/logd_test.c tests/daemon.c tests/daemon.h tests/test.h
 tests_logd_logd_test_LDADD = $(test_libs)
 endif

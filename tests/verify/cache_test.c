@@ -141,8 +141,8 @@ static int open_directory(char path[64])
 
 static void close_store(struct store *store)
 {
-    (void)close(store->descriptors[0]);
-    (void)close(store->descriptors[1]);
+    (void)close(store->journal.descriptors[0]);
+    (void)close(store->journal.descriptors[1]);
 }
 
 static void test_store(void **state)
@@ -165,10 +165,11 @@ static void test_store(void **state)
             (void)cache_update(&cache, entry, &yes, 100 + round);
             assert_int_equal(store_append(&store, &cache, entry), 0);
         }
-    assert_true(store.length_bytes < 2 * cache.size_bytes + (2 << 20)); /* not 40 times */
+    assert_true(store.journal.length_bytes < 2 * cache.size_bytes + (2 << 20)); /* not 40 times */
     /* A torn line, as a crash leaves it. */
-    assert_int_equal(
-        file_pwrite_all(store.descriptors[store.active], "5\t550\t1", 7, store.length_bytes), 0);
+    assert_int_equal(file_pwrite_all(store.journal.descriptors[store.journal.active], "5\t550\t1",
+                                     7, store.journal.length_bytes),
+                     0);
     close_store(&store);
     cache_destroy(&cache);
 
@@ -180,7 +181,7 @@ static void test_store(void **state)
         assert_int_equal(cache_get(&cache, SPAN("a17@example.org"))->updated_s, 139);
         /* The one that was being written when the machine went down. */
         if (again == 1)
-            assert_int_equal(ftruncate(store.descriptors[store.active], 300), 0);
+            assert_int_equal(ftruncate(store.journal.descriptors[store.journal.active], 300), 0);
         close_store(&store);
         cache_destroy(&cache);
     }

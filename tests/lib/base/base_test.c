@@ -1,4 +1,5 @@
-/* tests/lib/base - spans, buffers, arenas, numbers, base64, UTF-8, maps, lists, outcomes. */
+/* tests/lib/base - spans, buffers, arenas, numbers, base64, UTF-8, maps, lists, tag lists,
+ * outcomes. */
 #include "../../test.h"
 
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "base/number.h"
 #include "base/outcome.h"
 #include "base/byteset.h"
+#include "base/tag_list.h"
 #include "base/utf8.h"
 
 static void test_span_questions(void **state)
@@ -373,6 +375,59 @@ static void test_enhanced_status(void **state)
     buffer_release(&text);
 }
 
+static bool is_digits(struct span value)
+{
+    uint64_t number;
+    return number_parse_uint64(value, UINT64_MAX, &number);
+}
+
+static void test_tag_list(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *found; /* NULL: no record */
+    } rows[] = {
+        {"v=X1; n=7", "7"},
+        {"v=X1;n=7;", "7"},
+        {"v=X1 ; n=7 ; ", "7"},
+        {"v=X1; a=b; n=7; c-d.e_f=\x7e", "7"},
+        {"v=X1; n=7; n=8", "7"},
+        {"v=X1; n=7; n=x", NULL},
+        {"v=X1; n=; n=7", NULL},
+        {"v=X1; n=7;; a=b", NULL},
+        {"v=X1; n=7; a", NULL},
+        {"v=X1; n=7; -a=b", NULL},
+        {"v=X1; n=7; a=b c", NULL},
+        {"v=X1; n=7; a=", NULL},
+        {"v=X1; N=7", NULL},
+        {"v=X1;", NULL},
+        {"v=X1", NULL},
+        {"v=X10; n=7", NULL},
+        {" v=X1; n=7", NULL},
+        {"", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct span found = SPAN("untouched");
+        const bool is_found = tag_list_find(span_from_string(rows[i].text), SPAN("v=X1"), SPAN("n"),
+                                            is_digits, &found);
+        if (is_found != (rows[i].found != NULL))
+            fail_msg("\"%s\": %d", rows[i].text, is_found);
+        assert_span_is(rows[i].text, found, is_found ? rows[i].found : "untouched");
+    }
+}
+
+static void test_tag_list_choice(void **state)
+{
+    const struct span texts[] = {SPAN("v=Y1; n=1"), SPAN("v=X1; n=2"), SPAN("v=X10; n=3"),
+                                 SPAN("v=X1; n=4")};
+    (void)state;
+    assert_ptr_equal(tag_list_choose(texts, 3, SPAN("v=X1")), &texts[1]);
+    assert_null(tag_list_choose(texts, 4, SPAN("v=X1")));
+    assert_null(tag_list_choose(texts, 1, SPAN("v=X1")));
+    assert_null(tag_list_choose(texts, 0, SPAN("v=X1")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -386,6 +441,8 @@ int main(void)
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_base64),
         cmocka_unit_test(test_byteset),
+        cmocka_unit_test(test_tag_list),
+        cmocka_unit_test(test_tag_list_choice),
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_map_and_list),
         cmocka_unit_test(test_siphash),

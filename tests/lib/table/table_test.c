@@ -9,6 +9,7 @@
 
 #include "table/build.h"
 #include "table/names.h"
+#include "table/paths.h"
 #include "table/table.h"
 
 static char directory[] = "/tmp/posthouse-table-XXXXXX";
@@ -383,6 +384,30 @@ static void test_build_failures(void **state)
     buffer_release(&error);
 }
 
+/* A link's directory, and that of what it leads to, which another build replaces. */
+static void test_paths(void **state)
+{
+    struct sandbox_paths paths = {.count = 0};
+    struct arena arena;
+    char name[600], link_name[300];
+
+    (void)state;
+    arena_init(&arena, 65536, 0);
+    assert_int_equal(mkdir(path_of("elsewhere"), 0755), 0);
+    write_file("elsewhere/linked", "a b\n");
+    (void)snprintf(link_name, sizeof(link_name), "%s", path_of("link"));
+    assert_int_equal(symlink("elsewhere/linked", link_name), 0);
+    (void)snprintf(name, sizeof(name), "{texthash:%s,inline:{a=b}}", link_name);
+    struct table *table = must_open("unionmap", name, 0);
+    table_add_paths(table, &paths, &arena);
+    assert_int_equal(paths.count, 2);
+    assert_string_equal(paths.all[0].path, directory);
+    assert_string_equal(paths.all[1].path, path_of("elsewhere"));
+    assert_int_equal(paths.all[1].access, SANDBOX_PATH_READ | SANDBOX_PATH_OPTIONAL);
+    table_close(&table);
+    arena_destroy(&arena);
+}
+
 static int make_directory(void **state)
 {
     (void)state;
@@ -410,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_hash_rewritten_in_place),
         cmocka_unit_test(test_walk),
         cmocka_unit_test(test_build_failures),
+        cmocka_unit_test(test_paths),
     };
     return cmocka_run_group_tests_name("table", tests, make_directory, remove_directory);
 }
