@@ -177,6 +177,8 @@ static void tell_mechanisms(const struct client *client)
 {
     const struct authd *authd = client->authd;
     struct buffer records;
+    if (authd->forwarder && authd->forwarded_count == 0)
+        return; /* all are told when the server has said it */
     buffer_init(&records, NULL, RECORDS_MAX_BYTES);
     for (size_t i = 0; i < authd->forwarded_count; i++) {
         const struct ipc_auth_mechanism mechanism = {.name = authd->forwarded[i].name,

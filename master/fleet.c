@@ -392,13 +392,20 @@ static bool all_gone(const struct generation *generation)
     return true;
 }
 
-/* Reloads faster than sessions end: the oldest sessions are cut off. */
+/* Reloads faster than sessions end: the oldest sessions are told to come again (RFC 5321 section
+ * 3.8), deliveries end with what they are at, and only what piles up in spite of that is killed. */
 static void limit_generations(struct fleet *fleet)
 {
+    size_t count = fleet->generations.count;
     FOR_EACH_GENERATION(fleet, generation)
-    if (fleet->generations.count > GENERATIONS_MAX && generation->is_leaving) {
-        leave_by_force(generation);
-        return;
+    if (count > GENERATIONS_MAX && generation->is_leaving) {
+        if (count-- > 2 * (size_t)GENERATIONS_MAX) {
+            leave_by_force(generation);
+            continue;
+        }
+        FOR_EACH_PROCESS(generation, process)
+        if (process->state == SUPERVISE_DRAINING)
+            process_handle(process, SUPERVISE_LEAVE, NULL);
     }
 }
 

@@ -42,9 +42,19 @@ void auth_client_on_message(struct auth_client *client, const struct ipc_deliver
     struct ipc_auth_mechanism mechanism;
     size_t used_bytes = 0;
     client->mechanism_count = 0;
+    client->is_told = true;
     while (rest.length > 0 && ipc_records_next(&rest, IPC_AUTH_MECHANISM, &mechanism) == PARSE_OK &&
            add_mechanism(client, &mechanism, &used_bytes))
         ;
+}
+
+bool auth_client_await_mechanisms(const struct auth_client *client)
+{
+    const int64_t patience_ms = clock_deadline_after(AUTH_CLIENT_PATIENCE_MS);
+    while (!client->is_told)
+        if (clock_monotonic_ms() >= patience_ms || task_sleep(CHANNEL_POLL_MS) == TASK_CANCELLED)
+            return false;
+    return true;
 }
 
 const struct auth_mechanism *auth_client_find(const struct auth_client *client, struct span name)

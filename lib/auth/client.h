@@ -2,7 +2,8 @@
  * Passwords go through here towards authd and nothing comes back but yes or no. Where authd is
  * away, silent or unsure the answer is AUTH_TEMPORARY; an exchange does not outlive its authd.
  * Interface: auth_client_init(), auth_client_set_channel(), auth_client_on_message(),
- * auth_client_find(), auth_exchange_start(), auth_exchange_continue(), auth_exchange_cancel().
+ * auth_client_await_mechanisms(), auth_client_find(), auth_exchange_start(),
+ * auth_exchange_continue(), auth_exchange_cancel().
  * Callers: smtpd, submitd. */
 #ifndef AUTH_CLIENT_H
 #define AUTH_CLIENT_H
@@ -25,6 +26,7 @@ struct auth_client {
      * no authd: clients are told to try later when they use it, instead of seeing it gone. */
     struct auth_mechanism mechanisms[AUTH_MECHANISMS_MAX];
     size_t mechanism_count;
+    bool is_told; /* some authd has said what it does, if that is nothing */
     uint8_t names[AUTH_CLIENT_NAMES_MAX_BYTES];
 };
 
@@ -36,6 +38,9 @@ void auth_client_init(struct auth_client *client);
 void auth_client_set_channel(struct auth_client *client, struct ipc_channel *channel);
 /* For the on_message of the channel's handlers. */
 void auth_client_on_message(struct auth_client *client, const struct ipc_delivery *delivery);
+/* Waits, in a process that is younger than its authd, until it is known what authd does. False: it
+ * is not, and clients are to come later. */
+MUST_USE bool auth_client_await_mechanisms(const struct auth_client *client);
 /* NULL when authd does not do it. The name in any case of letters. */
 MUST_USE const struct auth_mechanism *auth_client_find(const struct auth_client *client,
                                                        struct span name);

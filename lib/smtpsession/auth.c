@@ -80,7 +80,7 @@ void session_offer_auth(struct smtpsession *session, struct buffer *reply)
 {
     const struct auth_client *auth = session->service->auth;
     struct buffer names;
-    if (!is_enabled(session) || !session_may_auth(session))
+    if (!is_enabled(session) || !session_may_auth(session) || !auth_client_await_mechanisms(auth))
         return;
     buffer_init(&names, NULL, NAMES_MAX_BYTES);
     for (size_t i = 0; i < auth->mechanism_count; i++)
@@ -308,6 +308,12 @@ static bool converse(struct login *login, bool has_response)
 static bool is_offered(struct login *login)
 {
     const struct smtpsession *session = login->session;
+    if (!auth_client_await_mechanisms(session->service->auth)) {
+        login->answer = (struct auth_answer){
+            .result = AUTH_TEMPORARY, .user = span_empty(), .reason = SPAN("authd is not there")};
+        refuse_login(login);
+        return false;
+    }
     const struct auth_mechanism *mechanism =
         auth_client_find(session->service->auth, login->mechanism);
     if (mechanism && is_usable(session, mechanism)) {

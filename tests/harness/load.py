@@ -375,7 +375,8 @@ class _Client:
 
     async def say_bytes(self, data):
         self._writer.write(data)
-        await asyncio.wait_for(self._writer.drain(), TIMEOUT_S)
+        with contextlib.suppress(ConnectionError):  # it may have said 421 before
+            await asyncio.wait_for(self._writer.drain(), TIMEOUT_S)
         return await self.reply()
 
     async def say(self, command):
@@ -465,6 +466,14 @@ class Mailboxes:
                     if key[0] in self._directories:
                         self.times[about[0]].append(file[2] / 1e9)
         return self
+
+    def empty(self):
+        """Makes room; only when all that is known has been accounted for."""
+        for _end, path in list(self._places()):
+            if os.path.isfile(path):
+                os.unlink(path)
+        self.read()
+        self.forget()
 
     def _look(self, key, path):
         status = os.stat(path)

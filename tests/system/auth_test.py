@@ -183,6 +183,25 @@ def test_without_authd_clients_come_back(server):
     server.wait_for_log(r"SASL PLAIN authentication failed: Connection lost to authentication server: ")
 
 
+def test_a_process_that_authd_has_told_nothing_yet(server):
+    """It does not know what authd does, and so cannot say that something is not to be had."""
+    for process in running(server.programs, "authd"):
+        os.kill(process, signal.SIGSTOP)
+    old = running(server.programs, "smtpd")
+    for process in old:
+        os.kill(process, signal.SIGKILL)
+    wait_until(lambda: set(running(server.programs, "smtpd")) - set(old), "another smtpd")
+    raw, _ = greet(server)
+    try:
+        assert raw.say("AUTH PLAIN " + encode("", "bob", "secret")).startswith(("454 4.7.0", "235 "))
+    finally:
+        for process in running(server.programs, "authd"):
+            os.kill(process, signal.SIGCONT)
+    raw, offer = greet(server)
+    assert any(word[4:].startswith("AUTH ") for word in offer), offer
+    assert raw.say("AUTH PLAIN " + encode("", "bob", "secret")).startswith("235 ")
+
+
 def test_fail2ban_bans_who_guesses_and_nobody_else(make_instance):
     if not more_peers.have("fail2ban"):
         pytest.skip("no fail2ban: its package could not be had")

@@ -132,3 +132,18 @@ def test_two_instances_side_by_side(make_instance):
     assert two.is_running()
     two.send("you@there.test")
     two.wait_for_mail("you@there.test")
+
+
+def test_reloads_faster_than_sessions_end(make_instance):
+    """The oldest sessions make room, and are told so."""
+    one = make_instance("here").start()
+    clients = []
+    for _ in range(10):
+        clients.append(one.client())
+        clients[-1].ehlo()
+        one.reload()
+    code, text = clients[0].getreply()
+    assert code == 421 and text.startswith(b"4.3.2"), (code, text)
+    assert clients[-1].noop()[0] == 250
+    for client in clients:
+        client.close()
