@@ -136,8 +136,9 @@ static bool check_settings(const struct setting *setting, struct span argument,
             if (!is_good)
                 buffer_append_format(&reason, "%.*s has no %s", SPAN_PRINTF(argument), *required);
         }
+    buffer_append_string(&reason, "; its users are told to try later");
     if (!is_good)
-        note(setting, CONF_NOTICE_ERROR, buffer_span(&reason));
+        note(setting, CONF_NOTICE_WARNING, buffer_span(&reason));
     buffer_release(&reason);
     return is_good;
 }

@@ -12,10 +12,10 @@
 
 enum { PATH_TEXT_BYTES = 1024 };
 
-static bool load_file(X509_STORE *store, const char *path,
-                      char problem[TLS_AUTHORITIES_PROBLEM_BYTES])
+static bool load_file(void *context, const char *path, char problem[TLS_AUTHORITIES_PROBLEM_BYTES])
 {
     char reason[TLS_REASON_MAX_BYTES];
+    X509_STORE *store = context;
     ERR_clear_error();
     if (X509_STORE_load_file(store, path) == 1)
         return true;
@@ -38,8 +38,8 @@ static bool is_hashed_name(const char *name)
     return name[i] == '\0';
 }
 
-static bool load_directory(X509_STORE *store, const char *path,
-                           char problem[TLS_AUTHORITIES_PROBLEM_BYTES])
+static bool visit_directory(const char *path, tls_authorities_take *take, void *context,
+                            char problem[TLS_AUTHORITIES_PROBLEM_BYTES])
 {
     char file[PATH_TEXT_BYTES], ignored[TLS_AUTHORITIES_PROBLEM_BYTES];
     DIR *directory = opendir(path);
@@ -53,7 +53,7 @@ static bool load_directory(X509_STORE *store, const char *path,
             break;
         if (is_hashed_name(entry->d_name) &&
             snprintf(file, sizeof(file), "%s/%s", path, entry->d_name) < (int)sizeof(file))
-            (void)load_file(store, file, ignored); /* others may do */
+            (void)take(context, file, ignored); /* others may do */
     }
     (void)closedir(directory);
     return true;
@@ -68,23 +68,29 @@ static bool copy_path(struct span path, char text[PATH_TEXT_BYTES],
     return false;
 }
 
-bool tls_authorities_load(X509_STORE *store, const struct tls_authorities *authorities,
-                          char problem[TLS_AUTHORITIES_PROBLEM_BYTES])
+bool tls_authorities_visit(const struct tls_authorities *authorities, tls_authorities_take *take,
+                           void *context, char problem[TLS_AUTHORITIES_PROBLEM_BYTES])
 {
     char path[PATH_TEXT_BYTES], ignored[TLS_AUTHORITIES_PROBLEM_BYTES];
     if (!span_is_empty(authorities->file) &&
-        (!copy_path(authorities->file, path, problem) || !load_file(store, path, problem)))
+        (!copy_path(authorities->file, path, problem) || !take(context, path, problem)))
         return false;
     if (!span_is_empty(authorities->directory) &&
         (!copy_path(authorities->directory, path, problem) ||
-         !load_directory(store, path, problem)))
+         !visit_directory(path, take, context, problem)))
         return false;
     if (authorities->has_defaults) {
-        (void)load_file(store, X509_get_default_cert_file(), ignored);
-        (void)load_directory(store, X509_get_default_cert_dir(), ignored);
+        (void)take(context, X509_get_default_cert_file(), ignored);
+        (void)visit_directory(X509_get_default_cert_dir(), take, context, ignored);
     }
     ERR_clear_error();
     return true;
+}
+
+bool tls_authorities_load(X509_STORE *store, const struct tls_authorities *authorities,
+                          char problem[TLS_AUTHORITIES_PROBLEM_BYTES])
+{
+    return tls_authorities_visit(authorities, load_file, store, problem);
 }
 
 /* ---- trust anchors ---- */

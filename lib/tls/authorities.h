@@ -1,6 +1,7 @@
 /* tls/authorities - whom we trust to vouch for others: files and directories of certificates, read
  * whole before a sandbox closes, since libssl would open files later.
- * Interface: tls_authorities_load(), tls_anchors_parse(). Callers: tls/client, tls/server, smtp. */
+ * Interface: tls_authorities_load(), tls_authorities_visit(), tls_anchors_parse(). Callers:
+ * tls/gathered, tls/server, smtp. */
 #ifndef TLS_AUTHORITIES_H
 #define TLS_AUTHORITIES_H
 
@@ -13,6 +14,14 @@ struct tls_authorities {
     struct span directory; /* with names as c_rehash(1) makes them; empty: none */
     bool has_defaults;     /* those that libcrypto knows, too */
 };
+
+/* Each file that has certificates of authorities. False, with what cannot be read in *problem: only
+ * the file that is named has to be right. */
+typedef bool tls_authorities_take(void *context, const char *path,
+                                  char problem[TLS_AUTHORITIES_PROBLEM_BYTES]);
+MUST_USE bool tls_authorities_visit(const struct tls_authorities *authorities,
+                                    tls_authorities_take *take, void *context,
+                                    char problem[TLS_AUTHORITIES_PROBLEM_BYTES]);
 
 /* False, with what cannot be read in *problem. A single certificate in the directory or among the
  * defaults that is none is passed over. */

@@ -56,21 +56,44 @@ static bool set_up(SSL_CTX *context, uint32_t verify_depth, const struct tls_dan
     return tls_dane_enable(context, digests);
 }
 
-static bool load_web(struct tls_client *client, const struct tls_client_rules *rules,
-                     char problem[TLS_AUTHORITIES_PROBLEM_BYTES])
+/* What libssl would read later, in the sandbox, is read now. */
+static bool gather(struct tls_client *client, const struct tls_client_rules *rules,
+                   char problem[TLS_AUTHORITIES_PROBLEM_BYTES])
 {
     struct tls_authorities authorities = rules->authorities;
+    client->own_gathered = tls_gathered_read(&authorities, problem);
+    if (!client->own_gathered || !rules->needs_web)
+        return client->own_gathered != NULL;
     authorities.has_defaults = true;
-    client->web = X509_STORE_new();
-    if (client->web)
-        return tls_authorities_load(client->web, &authorities, problem);
-    (void)snprintf(problem, TLS_AUTHORITIES_PROBLEM_BYTES, "out of memory");
-    return false;
+    client->web_gathered = tls_gathered_read(&authorities, problem);
+    return client->web_gathered != NULL;
 }
 
 bool tls_client_has_web(const struct tls_client *client)
 {
-    return client->web && sk_X509_OBJECT_num(X509_STORE_get0_objects(client->web)) > 0;
+    return client->web ? sk_X509_OBJECT_num(X509_STORE_get0_objects(client->web)) > 0
+                       : client->web_gathered && tls_gathered_count(client->web_gathered) > 0;
+}
+
+/* A certificate of a server will be looked at: now they are needed. */
+static void use_own(struct tls_client *client)
+{
+    if (client->own_gathered)
+        tls_gathered_add_to(client->own_gathered, SSL_CTX_get_cert_store(client->context));
+    tls_gathered_destroy(&client->own_gathered);
+}
+
+/* False when memory is out. */
+static bool use_web(struct tls_client *client, SSL *ssl)
+{
+    if (!client->web && client->web_gathered) {
+        client->web = X509_STORE_new();
+        if (!client->web)
+            return false;
+        tls_gathered_add_to(client->web_gathered, client->web);
+        tls_gathered_destroy(&client->web_gathered);
+    }
+    return !client->web || SSL_set1_verify_cert_store(ssl, client->web) == 1;
 }
 
 struct tls_client *tls_client_create(const struct tls_client_rules *rules,
@@ -103,9 +126,7 @@ struct tls_client *tls_client_create(const struct tls_client_rules *rules,
                        TLS_AUTHORITIES_PROBLEM_BYTES - 1, error.text);
         goto failed;
     }
-    if (tls_authorities_load(SSL_CTX_get_cert_store(client->context), &rules->authorities,
-                             problem) &&
-        (!rules->needs_web || load_web(client, rules, problem)))
+    if (gather(client, rules, problem))
         return client;
 failed:
     tls_client_destroy(&client);
@@ -119,6 +140,8 @@ void tls_client_destroy(struct tls_client **client_pointer)
     if (!client)
         return;
     tls_sessions_destroy(&client->sessions);
+    tls_gathered_destroy(&client->own_gathered);
+    tls_gathered_destroy(&client->web_gathered);
     X509_STORE_free(client->web);
     SSL_CTX_free(client->context);
     free(client);
@@ -230,12 +253,12 @@ bool tls_wish_check(const struct tls_wish *wish, struct span *bad_word)
     return !wish->ciphers.bytes || tls_grade_find(wish->ciphers, &grade);
 }
 
-static bool apply(SSL *ssl, const struct tls_client *client, const struct tls_wish *wish)
+static bool apply(SSL *ssl, struct tls_client *client, const struct tls_wish *wish)
 {
     if ((wish->protocols.bytes && !set_protocols(ssl, wish->protocols)) ||
         !set_ciphers(ssl, client, wish))
         return false;
-    if (wish->trusts_web && client->web && SSL_set1_verify_cert_store(ssl, client->web) != 1)
+    if (wish->trusts_web && !use_web(client, ssl))
         return false;
     if (tls_level_is_dane(wish->level))
         return tls_dane_apply(ssl, wish->records, wish->record_count, wish->names,
@@ -339,6 +362,7 @@ enum stream_result tls_client_handshake(struct tls_client *client, struct stream
 {
     SSL *ssl = SSL_new(client->context);
     *peer = (struct tls_peer){.client = client};
+    use_own(client);
     ERR_clear_error();
     if (!ssl || !apply(ssl, client, wish)) {
         tls_take_error(peer->reason);

@@ -5,10 +5,9 @@
 #ifndef TLS_CLIENT_H
 #define TLS_CLIENT_H
 
-#include "tls/authorities.h"
 #include "tls/keys.h"
 #include "tls/facts.h"
-#include "tls/keys.h"
+#include "tls/gathered.h"
 #include "tls/policy.h"
 #include "tls/sessions.h"
 #include "tls/settings.h"
@@ -31,7 +30,9 @@ struct tls_client_rules {
 
 struct tls_client {
     SSL_CTX *context;
-    X509_STORE *web;       /* NULL: not needed */
+    /* What is trusted, until it is needed; then it is in the context, or in web. */
+    struct tls_gathered *own_gathered, *web_gathered;
+    X509_STORE *web;       /* NULL: not needed so far */
     struct tls_keys *keys; /* NULL: there are no certificates of our own to show; the owner's */
     int64_t keys_patience_end_ms; /* where no keyd has answered; 0: nobody has waited yet */
     struct tls_settings settings;

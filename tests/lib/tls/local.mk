@@ -24,6 +24,11 @@ TESTS += tests/lib/tls/chain_test
 tests_lib_tls_chain_test_SOURCES = tests/lib/tls/chain_test.c tests/keyd/certificates.c \
 	tests/keyd/certificates.h tests/test.h
 tests_lib_tls_chain_test_LDADD = $(test_libs)
+check_PROGRAMS += tests/lib/tls/gathered_test
+TESTS += tests/lib/tls/gathered_test
+tests_lib_tls_gathered_test_SOURCES = tests/lib/tls/gathered_test.c tests/keyd/certificates.c \
+	tests/keyd/certificates.h tests/test.h
+tests_lib_tls_gathered_test_LDADD = $(test_libs) $(SSL_LIBS)
 endif
 fuzz_targets += tests/fuzz/tls_settings_fuzz
 tests_fuzz_tls_settings_fuzz_SOURCES = tests/fuzz/tls_settings_fuzz.c $(fuzz_main)
