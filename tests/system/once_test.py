@@ -1,6 +1,7 @@
 """What a queue manager is in the middle of when it is killed happens once: the reports it has asked
 for, the mail that was made of its recipients."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -86,6 +87,46 @@ def test_forwarded_once_although_the_recovery_is_killed(people, workspace):    #
         wait_until(lambda: far.messages, "it delivers what it found", 20)
         os.kill(second, signal.SIGKILL)
         signal_all(locals_, signal.SIGKILL)
+        one.wait_for_empty_queue(60)
+        assert far.recipients() == ["you@far.test"]
+
+
+@contextlib.contextmanager
+def stopped_at(one, call, trace, act):
+    """qmgr goes no further than to this call, the next time that it makes it, after what act() begins."""
+    pid = pid_of(one, "qmgr")
+    injection = Injection(one.programs, "qmgr", call, "signal=STOP", "1+", trace)
+    try:
+        act()
+        wait_until(lambda: "stopped by SIGSTOP" in trace.read_text(), f"qmgr stops at {call}", 30)
+        yield
+        os.kill(pid, signal.SIGKILL)
+    finally:
+        injection.end()
+
+
+@pytest.mark.own_machine
+def test_forwarded_once_although_the_original_is_held(people, workspace):    # noqa: F811
+    """The message that a recipient became is on disk, and that it became one is not. Before the next queue
+    manager comes, somebody puts the original on hold."""
+    with sinks.Sink() as far:
+        one = people.start("list: you@far.test\n", relayhost=f"[127.0.0.1]:{far.port}")
+        one.tolerate(r"qmgr|queue manager|killed by signal 9|has died|ended|local")
+        locals_ = running(one.programs, "local")
+        signal_all(locals_, signal.SIGSTOP)
+        queue_id = one.send("list@here.test")
+        [master] = running(one.programs, "master")
+        os.kill(master, signal.SIGSTOP)
+        with stopped_at(one, "fsync", workspace / "trace", lambda: signal_all(locals_, signal.SIGCONT)):
+            pass
+        signal_all([*processes_of(one.programs)["local"], master], signal.SIGKILL)
+        wait_until(lambda: not any(processes_of(one.programs).values()), "all have left")
+        held = one.run("postsuper", "-h", queue_id)
+        assert "Placed on hold: 1 message" in held.stdout + held.stderr
+        one.start()
+        wait_until(lambda: far.messages, "what the recipient became is delivered", 30)
+        released = one.run("postsuper", "-H", queue_id)
+        assert "Released from hold: 1 message" in released.stdout + released.stderr
         one.wait_for_empty_queue(60)
         assert far.recipients() == ["you@far.test"]
 
