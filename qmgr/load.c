@@ -8,6 +8,7 @@
 #include "origin.h"
 #include "poison.h"
 #include "queuestore/alter.h"
+#include "recovered.h"
 #include "scan.h"
 #include "schedule.h"
 #include "system/clock.h"
@@ -226,6 +227,8 @@ static bool take_load(struct loader *loader, struct load *load)
     result_apply_orphans(loader->qmgr, message);
     const bool is_held = load->place.is_held;
     const bool is_new = load->place.bucket == 0 && !is_held;
+    if (is_new)
+        recovered_note(loader->qmgr, queue_id);
     origin_loaded(message, is_new);
     if (is_held || (load->ignores_lock && message->open_count > 0))
         message_settle(message);

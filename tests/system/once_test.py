@@ -201,3 +201,30 @@ def test_a_client_hears_nothing_of_another_queue_manager(make_instance, workspac
     text = path.read_text()
     assert text.endswith(lines.replace("\r", "") + "the end\n") and queue_id in text
     one.wait_for_log(rf"smtpd\[\d+\]: {queue_id}: client=")
+
+
+@pytest.mark.own_machine
+def test_a_client_is_slower_than_the_next_queue_manager(make_instance, workspace):
+    """Killed when the message is in the queue and nobody has been told. The next one has delivered it and
+    removed it before the client's server comes back with its question."""
+    with sinks.Sink() as far:
+        one = make_instance("here", users=[], settings={"relayhost": f"[127.0.0.1]:{far.port}"}).start()
+        one.tolerate(r"qmgr|queue manager|killed by signal 9|has died|ended")
+        with socket.create_connection((one.address, one.port), 60) as connection:
+            say(connection, b"")
+            for command in ("EHLO client.example", "MAIL FROM:<me@client.example>", "RCPT TO:<you@far.test>"):
+                assert say(connection, f"{command}\r\n".encode()).startswith("250"), command
+            assert say(connection, b"DATA\r\n").startswith("354")
+            servers = running(one.programs, "smtpd")
+            with stopped_at(one, "fsync", workspace / "trace",
+                            lambda: connection.sendall(b"Subject: x\r\n\r\none\r\n.\r\n")):
+                signal_all(servers, signal.SIGSTOP)
+            one.wait_for_log(r"qmgr\[\d+\]: \w+: removed", 60)
+            signal_all(servers, signal.SIGCONT)
+            answer = say(connection, b"")
+        assert answer.startswith("250 2.0.0 Ok: queued as "), answer
+        one.wait_for_log(rf"qmgr\[\d+\]: {answer.split()[-1]}: removed")
+        one.send("last@far.test")
+        wait_until(lambda: "last@far.test" in far.recipients(), "what came later")
+        one.wait_for_empty_queue()
+        assert far.recipients() == ["you@far.test", "last@far.test"]
