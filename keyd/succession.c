@@ -11,8 +11,7 @@
 enum {
     NOBODY_MS = 200,  /* whoever is there is known by then: master tells at once */
     ANSWER_MS = 3000, /* of an elder */
-    UNASKED_MS = 3000,
-    FAREWELL_MS = 100 /* the answers leave with the end of a turn */
+    UNASKED_MS = 3000 /* how long one that leaves waits to be asked */
 };
 
 /* One end of a channel to another keyd. */
@@ -87,6 +86,17 @@ static void ask_for_all(struct relative *elder)
 
 /* ---- the heirs ---- */
 
+/* In the next turn: answers leave at the end of this one, and an heir asks all at once. */
+static void leave_if_asked(struct succession *succession)
+{
+    LIST_FOR_EACH (&succession->relatives, link) {
+        const struct relative *relative = LIST_ITEM(link, struct relative, link);
+        if (relative->is_heir && !relative->has_asked)
+            return;
+    }
+    loop_timer_set(&succession->timer, clock_deadline_after(0));
+}
+
 static void on_question(struct relative *heir, uint32_t id, const struct ipc_key_estate *question)
 {
     struct succession *succession = heir->succession;
@@ -105,7 +115,7 @@ static void on_question(struct relative *heir, uint32_t id, const struct ipc_key
     buffer_release(&keys);
     heir->has_asked = true;
     if (succession->done)
-        loop_timer_set(&succession->timer, clock_deadline_after(FAREWELL_MS));
+        leave_if_asked(succession);
 }
 
 static void on_timer(void *context)
@@ -119,17 +129,10 @@ static void on_timer(void *context)
 
 void succession_finish(struct succession *succession, void (*done)(void *context), void *context)
 {
-    bool has_heirs = false, was_asked = true;
-    LIST_FOR_EACH (&succession->relatives, link) {
-        const struct relative *relative = LIST_ITEM(link, struct relative, link);
-        has_heirs = has_heirs || relative->is_heir;
-        was_asked = was_asked && (!relative->is_heir || relative->has_asked);
-    }
     succession->done = done;
     succession->context = context;
-    loop_timer_set(&succession->timer, clock_deadline_after(!has_heirs  ? 0
-                                                            : was_asked ? FAREWELL_MS
-                                                                        : UNASKED_MS));
+    loop_timer_set(&succession->timer, clock_deadline_after(UNASKED_MS));
+    leave_if_asked(succession);
 }
 
 /* ---- both ---- */

@@ -11,6 +11,7 @@
 #include "route.h"
 #include "scan.h"
 #include "schedule.h"
+#include "recovered.h"
 #include "source.h"
 #include "space.h"
 #include "system/note.h"
@@ -529,8 +530,13 @@ static void claim_done(struct pool_job *job)
 {
     struct claim_job *claim = CONTAINER_OF(job, struct claim_job, job);
     struct intake_peer *peer = claim->peer;
-    if (claim->is_known) {
+    /* It may have been read, and have left, between our question and our look at the disk. */
+    if (claim->is_known ||
+        (claim->copy >= 0 && recovered_has(peer->qmgr, span_from_string(claim->queue_id)))) {
         reply_claim(peer, claim->request_id, -1, true, NULL);
+        file_close(claim->copy);
+        if (claim->descriptor >= 0)
+            store_abandon(claim->store, claim->queue_id, claim->descriptor);
     } else if (claim->copy >= 0 && peer->channel &&
                make_grant(peer, claim->queue_id, claim->descriptor)) {
         reply_claim(peer, claim->request_id, claim->copy, false, NULL);
@@ -570,7 +576,7 @@ static void on_claim(struct intake_peer *peer, uint32_t request_id, struct ipc_q
         reply_claim(peer, request_id, -1, false, reason ? reason : "out of memory");
         return;
     }
-    claim->is_known = state == SOURCE_IN_QUEUE;
+    claim->is_known = state == SOURCE_IN_QUEUE || recovered_has(qmgr, queue_id);
     claim->earlier = message->earlier;
     message->earlier = -1;
     claim->limit_bytes = qmgr->settings->message_size_limit

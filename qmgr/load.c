@@ -7,6 +7,8 @@
 #include "agent.h"
 #include "origin.h"
 #include "poison.h"
+#include "queuestore/alter.h"
+#include "recovered.h"
 #include "scan.h"
 #include "schedule.h"
 #include "system/clock.h"
@@ -122,7 +124,10 @@ static void load_work(void *argument)
         struct load *load = &job->loads[i];
         arena_init(&load->arena, MESSAGE_ARENA_BYTES, 0);
         load->result = STORE_GONE;
-        const int found = load->is_sought ? store_find(job->store, &load->place) : 1;
+        /* What is settled may lie in hold/, and stays there. */
+        const int found = !load->is_sought     ? 1
+                          : load->ignores_lock ? store_find_anywhere(job->store, &load->place)
+                                               : store_find(job->store, &load->place);
         if (found < 0) {
             load->result = STORE_FAILED;
             load->message.error = errno;
@@ -220,9 +225,12 @@ static bool take_load(struct loader *loader, struct load *load)
     message_use(message);
     message->is_flushed = load->haste == LOAD_FLUSHED;
     result_apply_orphans(loader->qmgr, message);
-    const bool is_new = load->place.bucket == 0;
+    const bool is_held = load->place.is_held;
+    const bool is_new = load->place.bucket == 0 && !is_held;
+    if (is_new)
+        recovered_note(loader->qmgr, queue_id);
     origin_loaded(message, is_new);
-    if (load->ignores_lock && message->open_count > 0)
+    if (is_held || (load->ignores_lock && message->open_count > 0))
         message_settle(message);
     else
         origin_activate(message, !is_new);

@@ -13,6 +13,7 @@ qmgr_qmgr_SOURCES += qmgr/load.c qmgr/load.h
 qmgr_qmgr_SOURCES += qmgr/main.c
 qmgr_qmgr_SOURCES += qmgr/message.c qmgr/message.h
 qmgr_qmgr_SOURCES += qmgr/poison.c qmgr/poison.h
+qmgr_qmgr_SOURCES += qmgr/recovered.c qmgr/recovered.h
 qmgr_qmgr_SOURCES += qmgr/report.c qmgr/report.h
 qmgr_qmgr_SOURCES += qmgr/result.c
 qmgr_qmgr_SOURCES += qmgr/origin.c qmgr/origin.h

@@ -16,6 +16,7 @@
 #include "route.h"
 #include "scan.h"
 #include "showq.h"
+#include "recovered.h"
 #include "source.h"
 #include "system/random.h"
 #include "tool_peer.h"
@@ -135,6 +136,7 @@ static bool begin(struct service *service)
     qmgr.intake_state = outcome_temporary(451, 3, 0, "Error: queue file write error");
     map_init(&qmgr.messages, seed);
     source_init(&qmgr);
+    recovered_init(&qmgr);
     origin_init(&qmgr);
     list_init(&qmgr.intake_peers);
     list_init(&qmgr.unrouted);

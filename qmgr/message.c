@@ -563,7 +563,8 @@ void message_progress(struct message *message)
     if (message->is_settling) {
         if (write_marks(message))
             return;
-        scan_settled(message->qmgr, &message->place);
+        if (!message->place.is_held) /* that waits for the operator */
+            scan_settled(message->qmgr, &message->place);
         message_discard(message);
         return;
     }

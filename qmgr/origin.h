@@ -3,7 +3,7 @@
  * made of, and its envelope says which. A qmgr that is killed between the two leaves the message in
  * new/, where its successor finds it: then those recipients are settled, and are not forwarded or
  * reported once more. The message waits until that is on disk, too: delivered and gone, it could
- * tell a third qmgr nothing.
+ * tell a third qmgr nothing. An original that lies in hold/ by then is marked there.
  * Callers: intake_peer, load, message, report, write. */
 #ifndef QMGR_ORIGIN_H
 #define QMGR_ORIGIN_H

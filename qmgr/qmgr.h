@@ -55,6 +55,9 @@ struct qmgr {
     bool is_origin_retry_set;
 
     /* Dropped files of messages that are in the queue. */
+    struct map recovered; /* struct recovered by queue id */
+    struct loop_timer recovered_timer;
+    bool is_recovery_over;
     struct map sources; /* struct source by queue id */
     bool are_sources_settled;
 

@@ -1,6 +1,7 @@
 """What a queue manager is in the middle of when it is killed happens once: the reports it has asked
 for, the mail that was made of its recipients."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -90,6 +91,46 @@ def test_forwarded_once_although_the_recovery_is_killed(people, workspace):    #
         assert far.recipients() == ["you@far.test"]
 
 
+@contextlib.contextmanager
+def stopped_at(one, call, trace, act):
+    """qmgr goes no further than to this call, the next time that it makes it, after what act() begins."""
+    pid = pid_of(one, "qmgr")
+    injection = Injection(one.programs, "qmgr", call, "signal=STOP", "1+", trace)
+    try:
+        act()
+        wait_until(lambda: "stopped by SIGSTOP" in trace.read_text(), f"qmgr stops at {call}", 30)
+        yield
+        os.kill(pid, signal.SIGKILL)
+    finally:
+        injection.end()
+
+
+@pytest.mark.own_machine
+def test_forwarded_once_although_the_original_is_held(people, workspace):    # noqa: F811
+    """The message that a recipient became is on disk, and that it became one is not. Before the next queue
+    manager comes, somebody puts the original on hold."""
+    with sinks.Sink() as far:
+        one = people.start("list: you@far.test\n", relayhost=f"[127.0.0.1]:{far.port}")
+        one.tolerate(r"qmgr|queue manager|killed by signal 9|has died|ended|local")
+        locals_ = running(one.programs, "local")
+        signal_all(locals_, signal.SIGSTOP)
+        queue_id = one.send("list@here.test")
+        [master] = running(one.programs, "master")
+        os.kill(master, signal.SIGSTOP)
+        with stopped_at(one, "fsync", workspace / "trace", lambda: signal_all(locals_, signal.SIGCONT)):
+            pass
+        signal_all([*processes_of(one.programs)["local"], master], signal.SIGKILL)
+        wait_until(lambda: not any(processes_of(one.programs).values()), "all have left")
+        held = one.run("postsuper", "-h", queue_id)
+        assert "Placed on hold: 1 message" in held.stdout + held.stderr
+        one.start()
+        wait_until(lambda: far.messages, "what the recipient became is delivered", 30)
+        released = one.run("postsuper", "-H", queue_id)
+        assert "Released from hold: 1 message" in released.stdout + released.stderr
+        one.wait_for_empty_queue(60)
+        assert far.recipients() == ["you@far.test"]
+
+
 @pytest.mark.own_machine
 @pytest.mark.parametrize("call", ["renameat,renameat2,rename", "fsync", "fdatasync"])
 def test_a_command_beside_addresses_runs_once(people, workspace, call):    # noqa: F811
@@ -160,3 +201,30 @@ def test_a_client_hears_nothing_of_another_queue_manager(make_instance, workspac
     text = path.read_text()
     assert text.endswith(lines.replace("\r", "") + "the end\n") and queue_id in text
     one.wait_for_log(rf"smtpd\[\d+\]: {queue_id}: client=")
+
+
+@pytest.mark.own_machine
+def test_a_client_is_slower_than_the_next_queue_manager(make_instance, workspace):
+    """Killed when the message is in the queue and nobody has been told. The next one has delivered it and
+    removed it before the client's server comes back with its question."""
+    with sinks.Sink() as far:
+        one = make_instance("here", users=[], settings={"relayhost": f"[127.0.0.1]:{far.port}"}).start()
+        one.tolerate(r"qmgr|queue manager|killed by signal 9|has died|ended")
+        with socket.create_connection((one.address, one.port), 60) as connection:
+            say(connection, b"")
+            for command in ("EHLO client.example", "MAIL FROM:<me@client.example>", "RCPT TO:<you@far.test>"):
+                assert say(connection, f"{command}\r\n".encode()).startswith("250"), command
+            assert say(connection, b"DATA\r\n").startswith("354")
+            servers = running(one.programs, "smtpd")
+            with stopped_at(one, "fsync", workspace / "trace",
+                            lambda: connection.sendall(b"Subject: x\r\n\r\none\r\n.\r\n")):
+                signal_all(servers, signal.SIGSTOP)
+            one.wait_for_log(r"qmgr\[\d+\]: \w+: removed", 60)
+            signal_all(servers, signal.SIGCONT)
+            answer = say(connection, b"")
+        assert answer.startswith("250 2.0.0 Ok: queued as "), answer
+        one.wait_for_log(rf"qmgr\[\d+\]: {answer.split()[-1]}: removed")
+        one.send("last@far.test")
+        wait_until(lambda: "last@far.test" in far.recipients(), "what came later")
+        one.wait_for_empty_queue()
+        assert far.recipients() == ["you@far.test", "last@far.test"]

@@ -53,7 +53,7 @@ def test_session_outlives_an_upgrade(make_instance):
     wait_until(lambda: generations(one) == {2}, "the old ones are gone")
     assert not before & {pid for pids in processes(one).values() for pid in pids}
     one.reload()
-    assert generations(one) == {3}
+    wait_until(lambda: generations(one) == {3}, "there is one generation")
     one.stop()
 
 
