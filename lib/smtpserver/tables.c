@@ -79,7 +79,9 @@ bool smtpserver_tables_open(const struct conf_smtpd *conf, struct arena *arena,
     tables->interface_clients =
         open_clients("smtpd_interface_clients", conf->smtpd_interface_clients, error);
     tables->login_mechanisms =
-        open_clients("smtpd_sasl_mechanism_filter", conf->smtpd_sasl_mechanism_filter, error);
+        span_is_empty(conf->smtpd_sasl_mechanism_filter)
+            ? NULL /* all of them pass */
+            : open_clients("smtpd_sasl_mechanism_filter", conf->smtpd_sasl_mechanism_filter, error);
     tables->login_exceptions =
         open_clients("smtpd_sasl_exceptions_networks", conf->smtpd_sasl_exceptions_networks, error);
     if (!table_reference_open("relay_clientcerts", conf->relay_clientcerts,

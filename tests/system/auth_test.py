@@ -74,6 +74,7 @@ def test_offer(server):
     ({"smtpd_sasl_auth_enable": "no"}, None),
     ({"smtpd_sasl_security_options": "noanonymous, noplaintext"}, None),
     ({"smtpd_sasl_mechanism_filter": "login"}, "AUTH LOGIN"),
+    ({"smtpd_sasl_mechanism_filter": ""}, "AUTH PLAIN LOGIN"),
     ({"smtpd_sasl_mechanism_filter": "!plain, static:rest"}, "AUTH LOGIN"),
     ({"smtpd_sasl_exceptions_networks": "127.0.0.0/8"}, None),
     ({"smtpd_discard_ehlo_keywords": "auth"}, None),
