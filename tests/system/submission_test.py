@@ -161,7 +161,7 @@ def by_swaks(one, mechanism, is_wrapped):
         "--data", MESSAGE.replace("\r\n", "\n"))
 
 
-def by_msmtp(one, mechanism, is_wrapped, secret="secret"):
+def by_msmtp(one, mechanism, is_wrapped, secret="secret", user="bob", more=""):
     settings = one.directory / "msmtprc"
     settings.write_text(f"""account default
 host {one.address}
@@ -170,10 +170,10 @@ tls on
 tls_starttls {"off" if is_wrapped else "on"}
 tls_trust_file {one.certificate}
 auth {mechanism.lower()}
-user bob
+user {user}
 password {secret}
 from bob@here.test
-""")
+{more}""")
     settings.chmod(0o600)
     run("msmtp", "-C", settings, "you@here.test", "friend@there.test", stdin=MESSAGE)
 
