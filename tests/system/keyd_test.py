@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from harness.instance import wait_until
+from harness.instance import free_port, wait_until
 from harness.processes import memory_of, processes_of
 
 
@@ -256,6 +256,58 @@ def test_broken(keys, what):
     wait_until(lambda: subject_of(s_client(one)) == "mx.here.test", "TLS is there")
 
 
+class Letter:
+    """A message that comes in over TLS, in two parts with a pause between them."""
+
+    def __init__(self, one):
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self.client = one.client()
+        self.client.starttls(context=context)
+        for command in ("EHLO client.example", "MAIL FROM:<a@client.example>", "RCPT TO:<you@here.test>", "DATA"):
+            assert self.client.docmd(command)[0] in (250, 354)
+        self.client.send("Subject: in two parts\r\n\r\none\r\n")
+
+    def end(self):
+        self.client.send("two\r\n.\r\n")
+        assert self.client.getreply()[0] == 250
+        assert self.client.noop()[0] == 250
+        self.client.quit()
+
+
+@pytest.mark.parametrize("what", ["new", *BROKEN])
+def test_certificates_change_under_sessions(keys, what):
+    """By a reload: whoever is there stays and can end what he has begun, also where the new one is of no
+    use and the one before stays; mail comes in all the time; and the next reload mends it."""
+    one = keys()
+    make_chain(one.keys, "first", subject="first")
+    start(one, smtpd_tls_chain_files=one.keys / "first.pem")
+    letters = [Letter(one), Letter(one)]
+    assert subject_of(s_client(one)) == "first"
+    one.set(smtpd_tls_chain_files=BROKEN[what][0](one) if what in BROKEN else
+            make_chain(one.keys, "second", "rsa", subject="second"))
+    if one.run_as is not None:
+        for path in one.keys.iterdir():
+            os.chown(path, one.run_as, one.run_as)
+    one.reload()
+    if what in BROKEN:
+        one.wait_for_log(BROKEN[what][1] + r".*; then run posthouse reload$")
+        one.wait_for_log("the certificates from before stay in use")
+        wait_until(lambda: subject_of(s_client(one)) == "first", "the one before is in use")
+        one.send("you@here.test")
+    else:
+        wait_until(lambda: subject_of(s_client(one)) == "second", "the new one is in force")
+    letters.pop().end()
+    one.set(smtpd_tls_chain_files=make_chain(one.keys, "third", subject="third"))
+    if one.run_as is not None:
+        os.chown(one.keys / "third.pem", one.run_as, one.run_as)
+    one.reload()
+    wait_until(lambda: subject_of(s_client(one)) == "third", "it is mended")
+    letters.pop().end()
+    one.wait_for_mail("you@here.test", 3 if what in BROKEN else 2)
+    assert not re.search(r"lost connection after DATA|killed by", one.log())
+
+
 def test_one_of_two_is_broken(keys):
     one = keys()
     make_chain(one.keys, "good")
@@ -297,9 +349,10 @@ def test_not_configured(keys):
 class Load:
     """Handshakes, one after the other in each thread, and how they ended."""
 
-    def __init__(self, one, threads=4):
+    def __init__(self, one, threads=4, port=None):
         self.one, self.counts, self.stops = one, {"ok": 0, "failed": 0}, False
         self.errors = []
+        self.port = port or one.port
         self.context = ssl.create_default_context()
         self.context.check_hostname, self.context.verify_mode = False, ssl.CERT_NONE
         self.context.options |= ssl.OP_NO_TICKET
@@ -308,7 +361,7 @@ class Load:
     def run(self):
         while not self.stops:
             try:
-                with smtplib.SMTP(self.one.address, self.one.port, "client.example", 30) as client:
+                with smtplib.SMTP(self.one.address, self.port, "client.example", 30) as client:
                     client.starttls(context=self.context)
                     assert client.ehlo()[0] == 250
                 self.counts["ok"] += 1
@@ -524,11 +577,12 @@ def find_secrets(pid, secrets):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="reads the memory of others")
-def test_memory(keys):
+def test_memory(keys, make_instance):
     """Under load no daemon but keyd has a part of a key in its memory; that keyd has them shows that
     the search would find them."""
-    one = keys(smtp_tls_security_level="may", relayhost="[127.0.0.1]:9",
-               smtp_tls_chain_files="")
+    port = free_port()
+    one = keys(services=f"127.0.0.1:{port} inet n - y - - submitd\n", smtp_tls_security_level="encrypt",
+               smtp_connection_cache_on_demand="no", smtp_tls_loglevel="1", auth_databases="static:ann:{PLAIN}secret")
     secrets = {}
     for kind in ("rsa", "ec", "ed"):
         make_chain(one.keys, kind, kind)
@@ -541,15 +595,22 @@ def test_memory(keys):
     one.run("postmap", "-F", f"hash:{one.etc}/names", check=True)
     if one.run_as is not None:
         os.chown(one.etc / "names.db", one.run_as, one.run_as)
-    start(one, smtpd_tls_chain_files=f"{one.keys}/rsa.pem {one.keys}/ec.pem",
+    make_chain(one.keys, "other")
+    there = make_instance("there", settings={
+        "smtpd_tls_security_level": "encrypt", "smtpd_tls_ask_ccert": "yes", "smtpd_tls_loglevel": "2",
+        "smtpd_tls_chain_files": one.keys / "other.pem"}).start()
+    start(one, smtpd_tls_chain_files=f"{one.keys}/rsa.pem {one.keys}/ec.pem", relayhost=f"[{there.address}]:{there.port}",
           smtp_tls_chain_files=f"{one.keys}/ed.pem", tls_server_sni_maps=f"hash:{one.etc}/names")
-    with Load(one) as load:
-        wait_until(lambda: load.counts["ok"] > 50, "handshakes")
+    with Load(one, 2) as load, Load(one, 2, port) as submissions:
+        wait_until(lambda: min(load.counts["ok"], submissions.counts["ok"]) > 25, "handshakes")
         for algorithm in ("ECDSA+SHA256", "RSA-PSS+SHA256"):
             s_client(one, "-sigalgs", algorithm)
         assert subject_of(s_client(one, "-servername", "sni.example")) == "sni"
         seen = set()
-        for _ in range(3):
+        for number in range(3):
+            for _ in range(5):
+                one.send("you@there.test")
+            there.wait_for_mail("you@there.test", 5 * (number + 1))
             for program, processes in processes_of(one.programs).items():
                 for pid in set(processes) & set(pids(one, program)):
                     try:
@@ -562,12 +623,13 @@ def test_memory(keys):
                         assert {"rsa prime1", "rsa prime2", "ec priv", "ed priv", "sni priv"} <= found
                     else:
                         assert not found, (program, found)
-        assert {"keyd", "smtpd", "qmgr", "addrd", "logd"} <= seen
+        assert {"keyd", "smtpd", "submitd", "smtp", "authd", "dnsd", "qmgr", "addrd", "logd"} <= seen
         # The one that started all of them has read the files' names and nothing more.
         with open(f"/proc/{pids(one, 'keyd')[0]}/status", encoding="ascii") as status:
             master = int(re.search(r"^PPid:\t(\d+)", status.read(), re.MULTILINE).group(1))
         assert not find_secrets(master, secrets)
-    assert load.counts["failed"] == 0
+    assert load.counts["failed"] == submissions.counts["failed"] == 0
+    there.wait_for_log(r"client-signature ED25519")    # what smtp showed, keyd signed
 
 
 def test_tickets_are_not_on_disk(keys):
