@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import smtplib
 import socket
@@ -829,6 +830,45 @@ def test_helpers_leave_when_master_is_gone(authenticating, database):
     wait_until(lambda: not processes.processes_of(one.programs)["authd"], "all of them are gone")
 
 
+@pytest.mark.own_machine
+def test_modules_of_the_system(authenticating, workspace):
+    """A service of PAM of our own: a program that says yes or no, accounts that are closed, and modules that
+    cannot find it out or never come back."""
+    place = workspace / "pam"
+    shutil.copytree("/etc/pam.d", place, symlinks=True)
+    place.chmod(0o755)
+    program = place / "check"
+    program.write_text("#!/bin/sh\nword=$(tr -d '\\000')\ntest \"$PAM_USER$PAM_TYPE$word\" = annauthsecret && "
+                       "test \"$PAM_RHOST\" = 192.0.2.7\n")
+    program.chmod(0o755)
+    asks = f"auth sufficient pam_exec.so expose_authtok quiet {program}\nauth required pam_deny.so\n"
+    permits = "account required pam_permit.so\n"
+    for name, text in {"good": asks + permits, "closed": asks + "account required pam_deny.so\n",
+                       "down": "auth required pam_debug.so auth=authinfo_unavail\n" + permits,
+                       "hung": "auth required pam_exec.so quiet /bin/sleep 300\n" + permits}.items():
+        (place / f"mail-{name}").write_text(text)
+    subprocess.run(["mount", "--bind", place, "/etc/pam.d"], check=True)
+    one = authenticating(auth_user_failure_limit="0", auth_worker_count="2", auth_database_timeout="2s")
+    one.tolerate("auth.database_unavailable")
+    one.tolerate("a worker")
+    try:
+        for name, answers in {"good": ("OK", "FAIL"), "closed": ("FAIL", "FAIL"), "down": ("temp", "temp"),
+                              "hung": ("temp", "temp")}.items():
+            one.set(auth_databases=f"static:dora:{{PLAIN}}dora pam:mail-{name}")
+            one.reload()
+            with connected(one) as asker:
+                for password, answer in zip(("secret", "wrong"), answers):
+                    number = asker.begin("PLAIN", f"\0ann\0{password}".encode())
+                    dora = asker.begin("PLAIN", b"\0dora\0dora")
+                    said = {int(words[1]): words for words in (asker.read(), asker.read())}
+                    assert said[dora][0] == "OK"
+                    assert answer in said[number] and ("temp" in said[number]) == (answer == "temp"), (name, said)
+            if answers[0] == "temp":
+                one.wait_for_log(rf"error: auth\.database_unavailable: database=pam:mail-{name} reason=\".+\"")
+    finally:
+        subprocess.run(["umount", "/etc/pam.d"], check=True)
+
+
 # ---- the command ----
 
 def make_password(one, *arguments, password="secret"):
@@ -885,7 +925,7 @@ def ask_server(authenticating, server, kind, configuration, **settings):
     file = one.etc / f"{kind}.cf"
     file.write_text(configuration)
     file.chmod(0o600)
-    one.set(auth_databases=f"{kind}:{file}")
+    one.set(auth_databases=f"static:dora:{{PLAIN}}dora {kind}:{file}")
     one.reload()
     with connected(one) as asker:
         for _ in range(2):
@@ -896,9 +936,19 @@ def ask_server(authenticating, server, kind, configuration, **settings):
             assert asker.plain("*", "secret") == ("FAIL", ["user=*"])
             assert asker.plain("x' OR name = 'ann", "secret")[0] == "FAIL"
             assert asker.plain("ann)(uid=*", "secret")[0] == "FAIL"
+        asker.begin("LOGIN")    # on its way when the server ends
+        assert asker.read()[0] == "CONT"
         server.stop()
-        assert asker.plain("ann", "secret") == ("FAIL", ["user=ann", "temp"])
-        one.wait_for_log(rf"error: auth\.database_unavailable: database={kind}:\S+ reason=")
+        asker.go_on(b"ann")
+        assert asker.read()[0] == "CONT"
+        asker.go_on(b"secret")
+        assert asker.read() == ["FAIL", str(asker.number), "user=ann", "temp"]
+        for _ in range(3):
+            assert asker.plain("ann", "secret") == ("FAIL", ["user=ann", "temp"])
+            assert asker.plain("dora", "dora") == ("OK", ["user=dora"])     # whom another database knows
+        one.wait_for_log(rf"error: auth\.database_unavailable: database={kind}:\S+ reason=\".+\" effect=\"clients are "
+                         r"told to try later\"$")
+        assert len(re.findall("auth.database_unavailable", one.log())) == 1
         server.start()
         wait_until(lambda: asker.plain("ann", "secret")[0] == "OK", "the server answers again")
         assert asker.plain("ann", "wrong")[1] == ["user=ann"]
@@ -1010,10 +1060,13 @@ def test_secrets_stay_where_they_are_used(authenticating):
         client.login("ann", "Blumenkohl7")
         worker = children_of(children_of(pid_of(one, "authd"))[0])[0]
         assert secrets["hash"] in memory_of(worker)     # there it belongs, and this test sees it
-        for program in ("smtpd", "qmgr", "addrd", "limitd", "logd"):
-            text = memory_of(pid_of(one, program))
+        authd = pid_of(one, "authd")
+        master = next(int(line.split()[1]) for line in ps() if int(line.split()[0]) == authd)
+        programs = {int(line.split()[0]): line.split()[2] for line in ps() if int(line.split()[1]) == master}
+        assert {"smtpd", "qmgr", "addrd", "limitd", "logd", "dnsd", "authd", "keyd"} <= set(programs.values())
+        for pid, program in [(master, "master"), *programs.items()]:
+            text = memory_of(pid)
             assert len(text) > 1 << 20
             assert [name for name in ("hash", "verifier") if secrets[name] in text] == [], program
         # The process that parses what clients say has seen the password, and has it no more.
-        assert secrets["hash"] not in memory_of(pid_of(one, "authd"))
-        assert secrets["password"] not in memory_of(pid_of(one, "authd"))
+        assert secrets["password"] not in memory_of(authd)
