@@ -115,8 +115,9 @@ static void commit(struct smtpsession *session, struct reception *reception)
         reception->outcome = outcome_permanent(554, 4, 0, "Error: too many hops");
         return;
     }
-    if (!session_owns_from(session, span_after(header, reception->received_bytes),
-                           &reception->outcome))
+    const struct span submitted = span_after(header, reception->received_bytes);
+    if (!session_header_is_qualified(session, submitted, &reception->outcome) ||
+        !session_owns_from(session, submitted, &reception->outcome))
         return;
     if (!session_judge(session, "END-OF-MESSAGE", 1U << SMTPSESSION_LIST_END_OF_DATA, NULL, NULL,
                        &reception->outcome))

@@ -207,6 +207,7 @@ bool session_mail(struct smtpsession *session, struct span argument)
         return false;
     struct smtp_parameters parameters;
     if (!take_sender(session, argument, &parameters) ||
+        !session_is_qualified(session, "MAIL", &session->transaction.reverse_path) ||
         !session_permits(session, "MAIL", 1U << SMTPSESSION_LIST_SENDER) ||
         !session_owns_sender(session) ||
         !session_sender_may(session, LIMIT_KIND_SENDER_MESSAGE, NULL) ||
@@ -399,7 +400,8 @@ bool session_rcpt(struct smtpsession *session, struct span argument)
         return false;
     }
     if (!takes_parameters(session, &parameters) ||
-        !takes_utf8_address(session, &recipient, transaction->parameters.has_smtputf8, false))
+        !takes_utf8_address(session, &recipient, transaction->parameters.has_smtputf8, false) ||
+        !session_is_qualified(session, "RCPT", &recipient))
         return false;
     if (transaction->recipient_count >= settings->recipient_limit) {
         /* RFC 5321 section 4.5.3.1.10: the client is to send these in another transaction. */

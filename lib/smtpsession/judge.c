@@ -107,8 +107,7 @@ static bool is_literal(struct span domain)
     return domain.length > 0 && domain.bytes[0] == '[' && address_literal_parse(domain, &address);
 }
 
-/* A domain with a dot in it, or an address literal. */
-static bool is_qualified(struct span domain)
+bool judge_is_qualified(struct span domain)
 {
     if (is_literal(domain))
         return true;
@@ -124,9 +123,9 @@ static enum judge_ruling check_helo_name(struct judge *judge, bool must_be_quali
     if (span_is_empty(helo))
         return JUDGE_GOES_ON;
     if (must_be_qualified)
-        return is_qualified(helo) ? JUDGE_GOES_ON
-                                  : judge_refuse(judge, rules->non_fqdn_code, 5, 2, &about,
-                                                 SPAN("need fully-qualified hostname"));
+        return judge_is_qualified(helo) ? JUDGE_GOES_ON
+                                        : judge_refuse(judge, rules->non_fqdn_code, 5, 2, &about,
+                                                       SPAN("need fully-qualified hostname"));
     return is_literal(helo) || address_domain_check(helo, ADDRESS_ALLOW_UTF8) == PARSE_OK
                ? JUDGE_GOES_ON
                : judge_refuse(judge, rules->invalid_hostname_code, 5, 2, &about,
@@ -137,7 +136,7 @@ static enum judge_ruling
 check_qualified_address(struct judge *judge, const struct judge_subject *about, struct span domain)
 {
     const struct smtpsession_restrictions *rules = &judge->session->service->settings.restrictions;
-    if (span_is_empty(about->name) || is_qualified(domain))
+    if (span_is_empty(about->name) || judge_is_qualified(domain))
         return JUDGE_GOES_ON;
     return judge_refuse(judge, rules->non_fqdn_code, 5, 2, about,
                         SPAN("need fully-qualified address"));

@@ -83,7 +83,9 @@ MUST_USE enum judge_ruling judge_access(struct judge *judge, const struct restri
  * can say. */
 MUST_USE bool judge_find_owners(struct judge *judge, const struct mailbox *address,
                                 struct buffer *owners, bool *has_failed);
-/* judge.c: may this client, if it has logged in, send as that address? No list is asked. */
+/* judge.c: a domain with a dot in it, or an address literal. */
+MUST_USE bool judge_is_qualified(struct span domain);
+/* May this client, if it has logged in, send as that address? No list is asked. */
 MUST_USE bool judge_login(struct smtpsession *session, const char *stage,
                           const struct mailbox *address, struct outcome *refusal);
 

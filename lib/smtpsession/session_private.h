@@ -201,6 +201,13 @@ void session_offer_auth(struct smtpsession *session, struct buffer *reply);
 
 /* submission.c: false where a login is needed first, which was answered. */
 MUST_USE bool session_may_submit(struct smtpsession *session);
+/* Is the domain in the reverse-path or the recipient a whole one, where that matters? When not, it
+ * was answered. */
+MUST_USE bool session_is_qualified(struct smtpsession *session, const char *command,
+                                   const struct mailbox *address);
+/* The same for all addresses in the header, as it will be. */
+MUST_USE bool session_header_is_qualified(struct smtpsession *session, struct span header,
+                                          struct outcome *refusal);
 /* Does the reverse-path belong to the login, where that matters? When not, it was answered. */
 MUST_USE bool session_owns_sender(struct smtpsession *session);
 /* The same for the addresses in From. */

@@ -4,6 +4,8 @@
 #include "smtp/header.h"
 #include "smtpsession/judge.h"
 
+enum { ADDRESS_ARENA_BYTES = 16384 };
+
 bool session_may_submit(struct smtpsession *session)
 {
     if (!session->service->settings.submission.is_on || session->sasl.method.length)
@@ -11,6 +13,71 @@ bool session_may_submit(struct smtpsession *session)
     /* RFC 4954 section 6. */
     session_reply(session, 530, 7, 0, "Authentication required");
     return false;
+}
+
+/* Nobody else could answer it (RFC 6409 section 4.2). */
+static struct outcome refuse_unqualified(struct smtpsession *session, const char *what,
+                                         uint16_t detail, struct span text)
+{
+    struct outcome refusal = outcome_permanent(554, 1, detail, "need fully-qualified address");
+    const struct span reason =
+        arena_format(&session->transaction_arena, "<%.*s>: %s rejected: %.*s", SPAN_PRINTF(text),
+                     what, SPAN_PRINTF(refusal.reason));
+    if (reason.bytes)
+        refusal.reason = reason;
+    return refusal;
+}
+
+bool session_is_qualified(struct smtpsession *session, const char *command,
+                          const struct mailbox *address)
+{
+    const struct smtpsession_settings *settings = &session->service->settings;
+    const bool is_sender = address == &session->transaction.reverse_path;
+    struct mailbox complete;
+    if (!settings->submission.is_on || mailbox_is_null(address) ||
+        !address_complete(&settings->completion, address, &session->transaction_arena,
+                          &complete) || /* which others say better */
+        judge_is_qualified(complete.domain))
+        return true;
+    /* RFC 3463: X.1.8, X.1.2. */
+    const struct outcome refusal =
+        refuse_unqualified(session, is_sender ? "Sender address" : "Recipient address",
+                           is_sender ? 8 : 2, address->text);
+    session_refuse(session, command, &refusal, is_sender ? NULL : address);
+    return false;
+}
+
+static bool has_qualified(struct smtpsession *session, struct span value, struct outcome *refusal)
+{
+    struct smtp_field_address address;
+    struct mailbox mailbox;
+    struct arena scratch; /* for one address at a time: there may be many */
+    size_t at = 0;
+    bool is_qualified = true;
+    arena_init(&scratch, ADDRESS_ARENA_BYTES, 0);
+    while (is_qualified && smtp_address_field_next(value, &at, &scratch, &address)) {
+        is_qualified = mailbox_parse(address.text, ADDRESS_LENIENT | ADDRESS_ALLOW_UTF8, &scratch,
+                                     &mailbox) != PARSE_OK ||
+                       mailbox_is_null(&mailbox) || judge_is_qualified(mailbox.domain);
+        if (!is_qualified)
+            *refusal = refuse_unqualified(session, "Header address", 0, mailbox.text);
+        arena_reset(&scratch);
+    }
+    arena_destroy(&scratch);
+    return is_qualified;
+}
+
+bool session_header_is_qualified(struct smtpsession *session, struct span header,
+                                 struct outcome *refusal)
+{
+    struct smtp_header_field field;
+    if (!session->service->settings.submission.is_on)
+        return true;
+    while (smtp_header_next(&header, &field))
+        if (smtp_address_field_kind(field.name) != SMTP_ADDRESS_FIELD_NONE &&
+            !has_qualified(session, field.value, refusal))
+            return false;
+    return true;
 }
 
 bool session_owns_sender(struct smtpsession *session)

@@ -20,6 +20,8 @@ OUTCOMES = {
     "alias.signed.test": "Verified",
     "agile.signed.test": "Verified",
     "nomx.signed.test": "Verified",
+    "oldkey.signed.test": "Verified",       # usage 3: dates mean nothing (RFC 7672 section 3.1.1)
+    "oldauthority.signed.test": "Server certificate not verified",     # usage 2: they do
     "wrong.signed.test": "Server certificate not verified",
     "othername.signed.test": "Server certificate not verified",
     "unusable.signed.test": "Untrusted",
@@ -44,12 +46,17 @@ def certificate(authority):
     return authority.issue("mx.key.signed.test", "mx.authority.signed.test")
 
 
+@pytest.fixture(scope="module")
+def old_certificate(authority):
+    return authority.issue("mx.oldkey.signed.test", "mx.oldauthority.signed.test", days=-1)
+
+
 def spoil(record):
     return record[:-1] + ("0" if record[-1] != "0" else "1")
 
 
 @pytest.fixture(scope="module")
-def resolver(workspace, authority, certificate):
+def resolver(workspace, authority, certificate, old_certificate):
     good, by_authority = certificate.tlsa(3, 1, 1), authority.tlsa(2, 0, 1)
     long_digest = certificate.tlsa(3, 1, 2)
     tampered = certificate.tlsa(3, 0, 1)
@@ -57,6 +64,10 @@ def resolver(workspace, authority, certificate):
     records = ["mx.key A 127.0.0.2", "key MX 10 mx.key", f"_25._tcp.mx.key TLSA {good}",
                "alias MX 10 mx.alias", "mx.alias CNAME mx.key",
                "nomx A 127.0.0.2", f"_25._tcp.nomx TLSA {good}",
+               "mx.oldkey A 127.0.0.4", "oldkey MX 10 mx.oldkey",
+               f"_25._tcp.mx.oldkey TLSA {old_certificate.tlsa(3, 1, 1)}",
+               "mx.oldauthority A 127.0.0.4", "oldauthority MX 10 mx.oldauthority",
+               f"_25._tcp.mx.oldauthority TLSA {by_authority}",
                "mx.clear A 127.0.0.3", f"_2525._tcp.mx.clear TLSA {good}",
                f"_25._tcp.mx.authority TLSA {by_authority}",
                # The certificate is not this host's.
@@ -82,10 +93,19 @@ def resolver(workspace, authority, certificate):
 
 @pytest.fixture(scope="module")
 def postfix(workspace, certificate):
-    users = [USER.format(domain) for domain in OUTCOMES]
-    with peers.Postfix(workspace / "postfix", "127.0.0.2", 25, users=users, settings={
-            "smtpd_tls_chain_files": certificate.chain, "smtpd_tls_security_level": "may"}) as one:
+    with serve(workspace / "postfix", "127.0.0.2", certificate) as one:
         yield one
+
+
+@pytest.fixture(scope="module")
+def old_postfix(workspace, old_certificate):
+    with serve(workspace / "postfix-old", "127.0.0.4", old_certificate) as one:
+        yield one
+
+
+def serve(directory, address, certificate):
+    return peers.Postfix(directory, address, 25, users=[USER.format(domain) for domain in OUTCOMES], settings={
+        "smtpd_tls_chain_files": certificate.chain, "smtpd_tls_security_level": "may"})
 
 
 SETTINGS = {"smtp_dns_support_level": "dnssec", "smtp_tls_security_level": "dane", "smtp_tls_loglevel": "1",
@@ -93,20 +113,21 @@ SETTINGS = {"smtp_dns_support_level": "dnssec", "smtp_tls_security_level": "dane
 
 
 @pytest.fixture
-def sender(make_instance, resolver, postfix):
+def sender(make_instance, resolver, postfix, old_postfix):
     return make_instance("here", settings=SETTINGS).start()
 
 
 @pytest.mark.parametrize("domain", OUTCOMES)
-def test_outcome(sender, postfix, domain):
+def test_outcome(sender, postfix, old_postfix, domain):
+    server = old_postfix if domain.startswith("old") else postfix
     outcome, user = OUTCOMES[domain], USER.format(domain)
     queue_id = sender.send(user)
     if " " in outcome:
         sender.wait_for_log(rf"{queue_id}: to=<{user}>, .*status=deferred \({re.escape(outcome)}")
-        assert not postfix.messages(user)
+        assert not server.messages(user)
         return
-    wait_until(lambda: postfix.messages(user), f"Postfix delivered to {user}\n{sender.log()[-3000:]}")
-    sender.wait_for_log(rf"{outcome} TLS connection established to \S+\[127\.0\.0\.2\]:25: TLSv1\.3 with "
+    wait_until(lambda: server.messages(user), f"Postfix delivered to {user}\n{sender.log()[-3000:]}")
+    sender.wait_for_log(rf"{outcome} TLS connection established to \S+\[127\.0\.0\.[24]\]:25: TLSv1\.3 with "
                         r"cipher \S+ \(\d+/\d+ bits\) key-exchange X25519 server-signature ECDSA \(P-256\) "
                         r"server-digest SHA256")
     sender.wait_for_empty_queue()

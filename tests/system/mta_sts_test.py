@@ -24,7 +24,21 @@ DOMAINS = {
     "trialclear.test": (TESTING, "mx.trialclear.test", "127.0.0.3", "clear"),
     "gone.test": (None, "", "127.0.0.2", "Untrusted"),     # a record, and no policy behind it
     "without.test": ("none", "", "127.0.0.2", "Untrusted"),
+    # Policies that do not count: mail goes as if there were none.
+    "redirect.test": (ENFORCE, "mx9.redirect.test", "127.0.0.2", "Untrusted"),
+    "stranger.test": (ENFORCE, "mx9.stranger.test", "127.0.0.2", "Untrusted"),
+    "othername.test": (ENFORCE, "mx9.othername.test", "127.0.0.2", "Untrusted"),
+    "expired.test": (ENFORCE, "mx9.expired.test", "127.0.0.2", "Untrusted"),
+    "type.test": (ENFORCE, "mx9.type.test", "127.0.0.2", "Untrusted"),
+    "large.test": (ENFORCE, "mx9.large.test", "127.0.0.2", "Untrusted"),
+    "broken.test": (ENFORCE, "mx9.broken.test", "127.0.0.2", "Untrusted"),
+    "down.test": (ENFORCE, "mx9.down.test", "127.0.0.2", "Untrusted"),
 }
+POLICY = "version: STSv1\nmode: {mode}\nmx: {hosts}\nmax_age: 86400\n"
+ANSWERS = {"redirect.test": {"status": 301, "headers": [("Location", "https://mta-sts.good.test/x")]},
+           "type.test": {"content_type": "text/html"}, "large.test": {"more": "x: y\n" * 20000},
+           "broken.test": {"more": "mode: whatever\nmax_age: never\n", "less": "version: STSv1\n"}}
+NEVER_REACHED = ("stranger.test", "othername.test", "expired.test", "down.test")
 NAMES_IN_CERTIFICATE = ["mx.good.test", "mx.wild.test", "mx.other.test", "mx.trial.test"]
 
 
@@ -41,7 +55,7 @@ def name_server(workspace):
     records = []
     for domain, (mode, _, address, _) in DOMAINS.items():
         records += [f"{domain}. 60 IN MX 10 mx.{domain}.", f"mx.{domain}. 60 IN A {address}",
-                    f"mta-sts.{domain}. 60 IN A 127.0.0.1"]
+                    f"mta-sts.{domain}. 60 IN A {'127.0.0.99' if domain == 'down.test' else '127.0.0.1'}"]
         if mode != "none":
             records.append(f'_mta-sts.{domain}. 60 IN TXT "v=STSv1; id=1;"')
     peers.replace_file("/etc/resolv.conf", "nameserver 127.0.0.1\n", workspace)
@@ -51,11 +65,17 @@ def name_server(workspace):
 
 @pytest.fixture(scope="module")
 def web(authority):
-    server = https.Server({None: authority.issue(*(f"mta-sts.{domain}" for domain in DOMAINS))}, port=443)
+    names = {domain: f"mta-sts.{domain}" for domain in DOMAINS}
+    strangers = https.Authority(authority.directory / "strangers", "Somebody else")
+    server = https.Server({
+        None: authority.issue(*(name for domain, name in names.items() if domain != "othername.test")),
+        names["stranger.test"]: strangers.issue(names["stranger.test"]),
+        names["expired.test"]: authority.issue(names["expired.test"], days=-1)}, port=443)
     for domain, (mode, hosts, _, _) in DOMAINS.items():
         if mode in (ENFORCE, TESTING):
-            server.answers[f"mta-sts.{domain}"] = https.Answer(
-                f"version: STSv1\nmode: {mode}\nmx: {hosts}\nmax_age: 86400\n")
+            how = dict(ANSWERS.get(domain, {}))
+            text = POLICY.format(mode=mode, hosts=hosts).replace(how.pop("less", "\0"), "") + how.pop("more", "")
+            server.answers[names[domain]] = https.Answer(text, **how)
     yield server
     server.stop()
 
@@ -83,7 +103,7 @@ def sender(make_instance, name_server, web, servers, authority):
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
-def test_outcome(sender, servers, domain):
+def test_outcome(sender, servers, web, domain):
     outcome, user = DOMAINS[domain][3], USER.format(domain)
     queue_id = sender.send(user)
     if " " in outcome:
@@ -91,6 +111,8 @@ def test_outcome(sender, servers, domain):
         assert not any(server.messages(user) for server in servers)
         return
     sender.wait_for_log(rf"{queue_id}: to=<{user}>, .*status=sent ")
+    asked = [host for _, host, *_ in web.requests]
+    assert (f"mta-sts.{domain}" in asked) == (DOMAINS[domain][0] != "none" and domain not in NEVER_REACHED)
     wait_until(lambda: any(server.messages(user) for server in servers), "Postfix delivered")
     if outcome in ("Verified", "Trusted"):
         sender.wait_for_log(rf"{outcome} TLS connection established to mx\.{domain}\[")

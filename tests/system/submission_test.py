@@ -357,6 +357,64 @@ def test_senders_belong_to_logins(submission):
                      r"helo=<client\.example> sasl_method=\S+ sasl_username=bob$")
 
 
+def test_domains_are_whole(submission):
+    """RFC 6409 section 4.2; and section 5.1: what is no address is none."""
+    one = submission(append_dot_mydomain="no")
+    with client_of(one) as client:
+        for line, answer in (
+                ("MAIL FROM:<bob@sales>", "554 5.1.8 <bob@sales>: Sender address rejected: need fully-qualified address"),
+                ("MAIL FROM:<bob@sales.>", "554 5.1.8 "), ("MAIL FROM:<b ob@here.test>", "501 5.1.7"),
+                ("MAIL FROM:<>", "250 2.1.0"), ("RSET", "250"), ("MAIL FROM:<bob>", "250 2.1.0"),
+                ("RCPT TO:<you@here>", "554 5.1.2 <you@here>: Recipient address rejected: need fully-qualified address"),
+                ("RCPT TO:<@here.test>", "501 5.1.3"), ("RCPT TO:<postmaster>", "250 2.1.5"),
+                ("RCPT TO:<you@[192.0.2.1]>", "250 2.1.5"), ("RCPT TO:<you@here.test>", "250 2.1.5"), ("RSET", "250")):
+            assert command(client, line).startswith(answer), line
+        for field, answer in (("To: you, Friend <friend@there.test>, nobody:;", "250 2.0.0"),
+                              ("To: you@here.test, friend@there", "554 5.1.0 <friend@there>: Header address rejected: "),
+                              ("Reply-To: bob@sales", "554 5.1.0"), ("Subject: bob@sales", "250 2.0.0")):
+            command(client, "MAIL FROM:<bob@here.test>")
+            command(client, "RCPT TO:<you@here.test>")
+            command(client, "DATA")
+            client.send(f"From: bob@here.test\r\n{field}\r\n\r\nx\r\n.\r\n")
+            code, text = client.getreply()
+            assert f"{code} {text.decode()}".startswith(answer), field
+    one.wait_for_mail("you@here.test", 2)
+    one.set(append_dot_mydomain="yes", mydomain="here.test")
+    one.reload()
+    with client_of(one) as client:
+        assert command(client, "MAIL FROM:<bob@sales>").startswith("250")
+        assert command(client, "RCPT TO:<you@here.test>").startswith("250")
+        command(client, "DATA")
+        client.send("From: bob@sales\r\n\r\nx\r\n.\r\n")
+        assert client.getreply()[0] == 250
+    one.wait_for_mail("you@here.test", 3)
+    assert b"From: bob@sales.here.test" in one.messages("you@here.test")[-1].read_bytes()
+
+
+def test_letters_beyond_ascii(submission):
+    """In content and in addresses, and on to a server that takes them."""
+    with Sink(extensions=["PIPELINING", "8BITMIME", "SMTPUTF8"]) as sink:
+        one = submission(relayhost=f"[127.0.0.1]:{sink.port}", users=["you@here.test", "j\u00f6rg@here.test"],
+                         smtpd_sender_login_maps="inline:{{bob@here.test=bob}, {j\u00f6rg@here.test=bob}}")
+        with client_of(one) as client:
+            client.command_encoding = "utf-8"
+            assert {"8bitmime", "smtputf8"} <= set(client.esmtp_features)
+            client.sendmail("bob@here.test", ["you@here.test", "friend@there.test"], (
+                "From: bob@here.test\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                "Content-Transfer-Encoding: 8bit\r\n\r\nGr\u00fc\u00dfe\r\n").encode(), mail_options=["BODY=8BITMIME"])
+            client.sendmail("j\u00f6rg@here.test", ["j\u00f6rg@here.test", "fr\u00e4nd@there.test"], (
+                "From: J\u00f6rg <j\u00f6rg@here.test>\r\nSubject: \u00fc\r\n\r\nx\r\n").encode(),
+                mail_options=["SMTPUTF8", "BODY=8BITMIME"])
+        wait_until(lambda: len(sink.messages) == 2, "both are relayed")
+        one.wait_for_mail("you@here.test")
+        one.wait_for_mail("j\u00f6rg@here.test")
+    assert any("BODY=8BITMIME" in line for line in sink.commands)
+    assert any("SMTPUTF8" in line and line.startswith("MAIL FROM:<j\u00f6rg@here.test>") for line in sink.commands), \
+        sink.commands
+    assert all(word in b"".join(message.content for message in sink.messages)
+               for word in ("Gr\u00fc\u00dfe".encode(), "J\u00f6rg".encode()))
+
+
 @pytest.mark.parametrize("header, is_taken", [
     ("From: Bob <bob@here.test>", True),
     ("From: bob@here.test, Alice <alice@here.test>", True),
