@@ -9,6 +9,7 @@
 #include "maillog/event.h"
 #include "mechanisms.h"
 #include "password/scheme.h"
+#include "patience.h"
 #include "system/random.h"
 #include "system/task.h"
 #include "token.h"
@@ -63,7 +64,8 @@ static bool is_guess(enum auth_failure failure)
 /* Nobody keeps a place for an answer that nobody waits for. */
 static void hold_back(const struct exchange *exchange, int64_t delay_ms)
 {
-    const int64_t deadline_ms = clock_deadline_after(delay_ms);
+    const int64_t deadline_ms =
+        patience_answer_ms(exchange->asked_ms, clock_monotonic_ms(), delay_ms);
     enum task_wake wake = TASK_WOKEN;
     while (!exchange->is_abandoned && wake == TASK_WOKEN)
         wake = task_park(deadline_ms);
@@ -369,6 +371,7 @@ bool exchange_challenge(struct exchange *exchange, struct span challenge)
     while (!exchange->has_response && !exchange->is_abandoned && wake == TASK_WOKEN)
         wake = task_park(deadline_ms);
     exchange->awaits_response = false;
+    exchange->asked_ms = clock_monotonic_ms();
     return exchange->has_response;
 }
 
@@ -518,6 +521,7 @@ static void converse(struct exchange *exchange)
 static void run(void *argument)
 {
     struct exchange *exchange = argument;
+    exchange->asked_ms = clock_monotonic_ms();
     if (exchange->authd->forwarder)
         forward_converse(exchange);
     else

@@ -20,6 +20,7 @@ struct exchange {
     bool awaits_response;
     bool has_response;
     bool is_abandoned;
+    int64_t asked_ms;          /* when the client said what it said last */
     struct span user;          /* as databases know it, as soon as there is one */
     struct span login;         /* the name that they were asked for */
     struct span password_name; /* of the app password that matched */

@@ -16,6 +16,7 @@ authd_parts = \
 	authd/login_name.c authd/login_name.h \
 	authd/mechanisms.c authd/mechanisms.h \
 	authd/module.c authd/module.h \
+	authd/patience.c authd/patience.h \
 	authd/relay.c authd/relay.h \
 	authd/relay_cache.c authd/relay_cache.h \
 	authd/relay_server.c authd/relay_server.h \

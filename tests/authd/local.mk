@@ -14,7 +14,7 @@ tests_authd_database_test_LDADD = $(test_libs) $(SASL_LIBS) $(PASSWORD_LIBS) $(D
 tests_authd_jwt_test_SOURCES = tests/authd/jwt_test.c authd/claims.c authd/jwt.c tests/test.h
 tests_authd_jwt_test_LDADD = $(test_libs)
 tests_authd_parsers_test_SOURCES = tests/authd/parsers_test.c authd/dovecot_line.c \
-	authd/login_name.c tests/test.h
+	authd/login_name.c authd/patience.c tests/test.h
 tests_authd_parsers_test_LDADD = $(test_libs)
 tests_authd_relay_cache_test_SOURCES = tests/authd/relay_cache_test.c authd/relay_cache.c tests/test.h
 tests_authd_relay_cache_test_LDADD = $(test_libs) $(SASL_LIBS)

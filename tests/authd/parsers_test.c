@@ -1,7 +1,9 @@
-/* tests/authd/parsers - lines of Dovecot's protocol and of password files, login names. */
+/* tests/authd/parsers - lines of Dovecot's protocol and of password files, login names, and other
+ * pure parts. */
 #include "auth/credential.h"
 #include "../../authd/dovecot_line.h"
 #include "../../authd/login_name.h"
+#include "../../authd/patience.h"
 #include "auth/passwd_line.h"
 #include "../test.h"
 
@@ -238,12 +240,39 @@ static void test_login_names(void **state)
     assert_false(login_name_format_is_valid(SPAN("%x")));
 }
 
+/* Whatever it took to find out, within reason, the answer comes at the same moment. */
+static void test_patience(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int64_t took_ms, delay_ms, answered_ms; /* since it was asked */
+    } rows[] = {
+        {"at once", 0, 2000, 2000},
+        {"a cheap hash", 1, 2000, 2000},
+        {"a dear hash", 700, 2000, 2000},
+        {"two of them", 1999, 2000, 2000},
+        {"just in time", 2000, 2000, 2000},
+        {"late", 2001, 2000, 3000},
+        {"a little later", 2800, 2000, 3000},
+        {"very late", 31415, 2000, 32000},
+        {"long ones", 300, 15000, 15000},
+        {"not held back", 300, 0, 300},
+        {"a clock that went back", -5, 2000, 1995},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        if (patience_answer_ms(1000, 1000 + rows[i].took_ms, rows[i].delay_ms) !=
+            1000 + rows[i].answered_ms)
+            fail_msg("%s", rows[i].name);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines),         cmocka_unit_test(test_escapes),
         cmocka_unit_test(test_password_file), cmocka_unit_test(test_replacing),
         cmocka_unit_test(test_rules),         cmocka_unit_test(test_login_names),
+        cmocka_unit_test(test_patience),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -402,6 +402,56 @@ def test_kills(keys):
         assert load.counts["failed"] == 0
 
 
+def descriptors(pids_):
+    return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids_)
+
+
+def shake(one):
+    """A handshake of its own; what came of it."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with smtplib.SMTP(one.address, one.port, "client.example", 60) as client:
+            client.starttls(context=context)
+            return client.ehlo()[0]
+    except (OSError, smtplib.SMTPException):
+        return None
+
+
+def test_hangs(keys):
+    """A keyd that stands still: who needs it waits a while and fails, with a line that says why; nobody else
+    waits, nobody spins, nothing is left over, and when it goes on all is well."""
+    one = keys()
+    make_chain(one.keys, "own")
+    start(one, smtpd_tls_chain_files=one.keys / "own.pem")
+    assert shake(one) == 250
+    keepers, servers = pids(one, "keyd"), pids(one, "smtpd")
+    wait_until(lambda: len(re.findall("disconnect from", one.log())) == 1, "nobody is connected")
+    before = descriptors(servers)
+    for pid in keepers:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        results = []
+        threads = [threading.Thread(target=lambda: results.append(shake(one))) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        worked = {pid: cpu(pid) for pid in servers}
+        one.send("you@here.test")
+        one.wait_for_mail("you@here.test")
+        for thread in threads:
+            thread.join()
+        assert results == [None] * 20
+        assert all(cpu(pid) - worked[pid] < 2e9 for pid in servers)   # of ten seconds; it spins if it spins
+    finally:
+        for pid in keepers:
+            os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: len(re.findall(r"smtpd\[\d+\]: warning: TLS library problem: .*no signature from keyd",
+                                      one.log())) == 20, "a line for each")
+    assert shake(one) == 250
+    wait_until(lambda: descriptors(servers) <= before, "no more descriptors than before")
+    assert pids(one, "keyd") == keepers and pids(one, "smtpd") == servers
+
+
 def test_several(keys):
     one = keys(services="keyd unix - - y - 3 keyd\n")
     make_chain(one.keys, "own")
@@ -659,3 +709,29 @@ def test_client_certificates(keys, make_instance):
     one.send("you@there.test")
     there.wait_for_mail("you@there.test")
     there.wait_for_log(r"subject_CN=client\.here\.test")
+
+
+def test_a_client_whose_keyd_hangs(keys, make_instance):
+    """Mail waits for a signature, is put off, and goes when there is one."""
+    one = keys(minimal_backoff_time="1s", maximal_backoff_time="2s")
+    make_chain(one.keys, "own", "rsa")
+    make_chain(one.keys, "client", subject="client.here.test")
+    there = make_instance("there", settings={
+        "smtpd_tls_security_level": "encrypt", "smtpd_tls_ask_ccert": "yes", "smtpd_tls_loglevel": "2",
+        "smtpd_tls_chain_files": one.keys / "own.pem"}).start()
+    start(one, relayhost=f"[{there.address}]:{there.port}", smtp_tls_security_level="encrypt",
+          smtp_tls_chain_files=one.keys / "client.pem", smtp_connection_cache_on_demand="no",
+          smtp_tls_session_cache_timeout="0")
+    one.send("you@there.test")
+    there.wait_for_mail("you@there.test")
+    keepers = pids(one, "keyd")
+    for pid in keepers:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        one.send("you@there.test")
+        one.wait_for_log(r"to=<you@there\.test>, .*dsn=4\.7\.5, status=deferred \(Cannot start TLS: handshake failure\)")
+        one.wait_for_log(r"smtp\[\d+\]: warning: TLS library problem: .*no signature from keyd")
+    finally:
+        for pid in keepers:
+            os.kill(pid, signal.SIGCONT)
+    there.wait_for_mail("you@there.test", 2)
