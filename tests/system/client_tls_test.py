@@ -23,9 +23,14 @@ def authority(workspace):
 
 
 @pytest.fixture(scope="module")
-def postfix(workspace, authority):
+def certificate(authority):
+    return authority.issue("mx.far.test")
+
+
+@pytest.fixture(scope="module")
+def postfix(workspace, authority, certificate):
     with peers.Postfix(workspace / "postfix-tls", SERVER, 2525, users=[USER], settings={
-            "smtpd_tls_chain_files": authority.issue("mx.far.test").chain,
+            "smtpd_tls_chain_files": certificate.chain,
             "smtpd_tls_security_level": "may", "smtpd_tls_loglevel": "1", "smtpd_tls_ask_ccert": "yes",
             "smtpd_tls_CAfile": authority.certificate,
             "smtpd_tls_session_cache_timeout": "3600s"}) as one:
@@ -43,6 +48,55 @@ def test_certificate_of_our_own(make_instance, postfix, authority):
                      r"\(P-256\) client-digest SHA256")
     wait_until(lambda: re.search(r"Trusted TLS connection established from .*client-signature ECDSA",
                                  postfix.log()), f"Postfix saw the certificate\n{postfix.log()[-2000:]}")
+
+
+SENT, UNVERIFIED = r"status=sent \(250 ", r"dsn=4\.7\.5, status=deferred \(Server certificate not verified\)"
+NOT_OFFERED = r"dsn=4\.7\.4, status=deferred \(TLS is required, but was not offered by host "
+# policy for a server with TLS, its authority known or not: the log's word for the connection, what becomes of mail
+LEVELS = [
+    ("none", True, None, SENT),
+    ("may", True, "Trusted", SENT),
+    ("may", False, "Untrusted", SENT),
+    ("encrypt", False, "Untrusted", SENT),
+    ("encrypt protocols=TLSv1.2 ciphers=high", True, r"Trusted .*: TLSv1\.2 with cipher ECDHE-", SENT),
+    ("verify match=mx.far.test", True, "Verified", SENT),
+    ("verify match=nexthop:mx.far.test", True, "Verified", SENT),
+    ("verify match=mx.other.test", True, None, UNVERIFIED),
+    ("verify match=mx.far.test", False, None, UNVERIFIED),
+    ("secure match=.far.test", True, "Verified", SENT),
+    ("secure", True, None, UNVERIFIED),
+    ("fingerprint match={good}", False, "Verified", SENT),
+    ("fingerprint match=00:{bad}|{good}", False, "Verified", SENT),
+    ("fingerprint match={bad}", True, None, UNVERIFIED),
+]
+
+
+@pytest.mark.parametrize("policy, is_known, connection, result", LEVELS,
+                         ids=[f"{number}-{row[0].split()[0]}" for number, row in enumerate(LEVELS)])
+def test_each_level(make_instance, postfix, authority, certificate, policy, is_known, connection, result):
+    good = certificate.fingerprint()
+    policy = policy.format(good=good, bad="00" + good[2:] if good[:2] != "00" else "01" + good[2:])
+    one = make_instance("here", settings={
+        **ROUTE, "smtp_tls_policy_maps": f"inline:{{ {{[{SERVER}]:2525 = {policy}}} }}", "smtp_tls_loglevel": "1",
+        "smtp_tls_fingerprint_digest": "sha256", "smtp_connection_cache_on_demand": "no",
+        **({"smtp_tls_CAfile": authority.certificate} if is_known else {})}).start()
+    queue_id = one.send(USER)
+    one.wait_for_log(rf"{queue_id}: to=<{USER}>, .*{result}")
+    if connection:
+        one.wait_for_log(connection.split(" ")[0] + r" TLS connection established to " +
+                         (connection.split(" ", 1)[1] if " " in connection else ""))
+    elif result == SENT:
+        assert "TLS connection established" not in one.log()
+
+
+@pytest.mark.parametrize("level, result", [
+    ("may", SENT), ("encrypt", NOT_OFFERED), ("verify", NOT_OFFERED), ("secure", NOT_OFFERED), ("dane", SENT)])
+def test_each_level_without_tls(make_instance, workspace, level, result):
+    with peers.Postfix(workspace / f"postfix-clear-{level}", SERVER, 2526, users=[USER]):
+        one = make_instance("here", settings={
+            "transport_maps": f"inline:{{{DOMAIN}=smtp:[{SERVER}]:2526}}", "smtp_tls_security_level": level}).start()
+        queue_id = one.send(USER)
+        one.wait_for_log(rf"{queue_id}: to=<{USER}>, .*{result}")
 
 
 def test_connections_are_reused_and_sessions_resumed(make_instance, postfix):

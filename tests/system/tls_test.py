@@ -25,17 +25,18 @@ IDLE_SESSION_MAX_KIB = 45
 @pytest.fixture
 def protected(make_instance):
     """protected(setting=value ...): a running instance with a certificate that .authority signed; its
-    port for TLS from the first byte is .wrapped_port."""
+    port for TLS from the first byte is .wrapped_port, that of submitd .submissions."""
     made = []
 
     def make(kinds=("ec",), service_options="", **settings):
-        port = free_port()
+        port, submissions = free_port(), free_port()
         one = make_instance("here", services=(
             f"127.0.0.1:{port} inet n - y - - smtpd -o smtpd_tls_wrappermode=yes"
-            f" -o syslog_name=posthouse/smtps {service_options}\n"))
+            f" -o syslog_name=posthouse/smtps {service_options}\n"
+            f"127.0.0.1:{submissions} inet n - y - - submitd -o smtpd_tls_wrappermode=yes\n"))
         one.authority = Authority(one.directory / "keys")
         chains = [one.authority.issue(kind, "mx.here.test", kind) for kind in kinds]
-        one.wrapped_port = port
+        one.wrapped_port, one.submissions = port, submissions
         one.set(**{"smtpd_tls_security_level": "may", "smtpd_tls_loglevel": "1",
                    "smtpd_tls_chain_files": " ".join(map(str, chains)), **settings})
         made.append(one)
@@ -182,7 +183,7 @@ def test_as_nmap_sees_it(protected):
     if not shutil.which("nmap"):
         pytest.skip("no nmap")
     one = protected(kinds=("ec", "rsa"))
-    for port in (one.port, one.wrapped_port):
+    for port in (one.port, one.wrapped_port, one.submissions):
         done = subprocess.run(["nmap", "-Pn", "-n", "-sT", "-sV", "--version-light", "--script",
                                "ssl-enum-ciphers", "-p", str(port), one.address],
                               capture_output=True, text=True, timeout=120, check=False)
@@ -284,6 +285,27 @@ def test_client_certificates_relay(protected):
         client.sendmail("sender@client.example", ["you@here.test"], MESSAGE)
     received = re.sub(r"\s+", " ", one.wait_for_mail("you@here.test")[0]["Received"])
     assert '(Client CN "bob", Issuer "Test CA" (verified OK))' in received
+
+
+def test_check_ccert_access(protected):
+    one = protected(smtpd_tls_ask_ccert="yes")
+    for name in ("bob", "eve"):
+        one.authority.issue(name, name)
+    (one.etc / "certificates").write_text(f"{fingerprint(one.authority.directory / 'eve.crt')} REJECT not you\n")
+    one.run("postmap", f"hash:{one.etc}/certificates", check=True)
+    one.set(smtpd_client_restrictions=f"check_ccert_access hash:{one.etc}/certificates")
+    one.reload()
+
+    def greeted(name):
+        with smtplib.SMTP(one.address, one.port, "client.example", 30) as client:
+            client.starttls(context=context_for(one, name and one.authority.directory / f"{name}.pem"))
+            client.ehlo()
+            client.mail("sender@client.example")
+            return client.rcpt("you@here.test")
+
+    wait_until(lambda: greeted("eve")[0] == 554, "eve is refused")
+    assert greeted("eve")[1].endswith(b"Client certificate rejected: not you")
+    assert greeted("bob")[0] == greeted(None)[0] == 250
 
 
 def test_a_file_of_authorities_that_is_not_there(protected):
