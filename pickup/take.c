@@ -442,6 +442,7 @@ static void fill_envelope(const struct taking *taking, struct span block,
         .arrival_us = arrival_of(taking),
         .origin = QUEUE_ORIGIN_PICKUP,
         .reverse_path = taking->sender.text,
+        .filter = taking->pickup->settings->content_filter,
         .envid = taking->drop.envid,
         .ret = taking->drop.ret,
         .facts =

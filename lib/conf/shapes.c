@@ -410,6 +410,7 @@ static const struct {
     {"daemon_directory", check_path},
     {"data_directory", check_path},
     {"default_privs", check_user},
+    {"content_filter", check_transport},
     {"default_transport", check_transport},
     {"dns_servers", check_servers},
     {"fallback_relay", check_next_hops},

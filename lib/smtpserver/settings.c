@@ -203,6 +203,7 @@ bool smtpserver_settings_make(const struct conf_smtpd *conf, struct arena *arena
     settings->restrictions = restrictions_of(conf);
     settings->login = login_of(conf);
     settings->hides_client = conf->smtpd_hide_client_session;
+    settings->content_filter = conf->content_filter;
     settings->maps_no_addresses =
         has_word(conf->receive_override_options, SPAN("no_address_mappings"));
     settings->completes_users =

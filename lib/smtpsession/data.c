@@ -92,7 +92,9 @@ static void fill_envelope(struct smtpsession *session, const struct reception *r
         envelope->flags |= QUEUE_FLAG_TLS_OPTIONAL;
     }
     session_fill_timing(session, envelope);
-    envelope->filter = transaction->actions.filter;
+    envelope->filter = span_is_empty(transaction->actions.filter)
+                           ? session->service->settings.content_filter
+                           : transaction->actions.filter;
     if (transaction->actions.holds)
         envelope->flags |= QUEUE_FLAG_HOLD;
     if (transaction->parameters.body == SMTP_BODY_8BITMIME)

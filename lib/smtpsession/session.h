@@ -180,9 +180,10 @@ struct smtpsession_settings {
     struct smtpsession_restrictions restrictions;
     struct smtpsession_login login;
     struct smtpsession_submission submission;
-    bool maps_no_addresses; /* receive_override_options = no_address_mappings */
-    bool hides_client;      /* in Received */
-    bool completes_users;   /* who has logged in counts as one of local_clients */
+    struct span content_filter; /* where a table names no other; empty: none */
+    bool maps_no_addresses;     /* receive_override_options = no_address_mappings */
+    bool hides_client;          /* in Received */
+    bool completes_users;       /* who has logged in counts as one of local_clients */
     struct smtpsession_unverified unverified_sender;
     struct smtpsession_unverified unverified_recipient;
     struct table_list *command_filter; /* NULL: none, as below */

@@ -3,8 +3,9 @@
 import json
 import os
 import signal
+import smtplib
 
-from harness.instance import wait_until
+from harness.instance import free_port, wait_until
 from harness.processes import running
 from harness.sink import Sink
 
@@ -134,3 +135,34 @@ def test_bcc_and_prepend(make_instance):
     one.wait_for_empty_queue()
     one.wait_for_log("triggers BCC watch@here.test; from=")
     one.wait_for_log("triggers PREPEND X-Seen: by us; from=")
+
+
+def test_content_filter(make_instance):
+    """All that comes in, by SMTP and by sendmail; what the filter gives back goes its own way, and reports are none
+    of its business. A table knows better."""
+    back = free_port()
+    with Sink() as sink, Sink() as other:
+        one = make_instance("here", users=USERS, settings={
+            "content_filter": f"scan:[127.0.0.1]:{sink.port}", "transport_maps": "inline:{gone.test=fails:}",
+            "smtpd_sender_restrictions": "inline:{{other.example = FILTER scan:[127.0.0.1]:%d}}" % other.port},
+            services=f"scan unix - - y - - smtp\n127.0.0.1:{back} inet n - y - - smtpd -o content_filter=\n"
+                     "fails unix - n n - - pipe user=nobody argv=/bin/sh -c {exit 67}\n").start()
+        one.send(["you@here.test", "friend@here.test"], sender="a@client.example")
+        wait_until(lambda: sink.messages, "the filter got it")
+        assert sorted(sink.messages[0].recipients) == ["friend@here.test", "you@here.test"]
+        one.sendmail("friend@here.test")
+        wait_until(lambda: len(sink.messages) == 2, "from sendmail, too")
+        one.send("you@here.test", sender="a@other.example")
+        wait_until(lambda: other.messages, "the other filter got it")
+        with smtplib.SMTP("127.0.0.1", back, "filter.example", 30) as client:
+            client.sendmail("spy@here.test", ["you@here.test", "nobody@gone.test"], sink.messages[0].content)
+        one.wait_for_mail("you@here.test")
+        one.wait_for_mail("spy@here.test")
+        one.wait_for_empty_queue()
+        assert len(sink.messages) == 2 and len(other.messages) == 1
+
+
+def test_a_filter_that_is_none(make_instance):
+    one = make_instance("here", settings={"content_filter": "nowhere:[127.0.0.1]:10024"})
+    assert 'content_filter = nowhere:[127.0.0.1]:10024: master.cf has no service "nowhere" that delivers mail' in \
+        one.run("posthouse", "check").stderr

@@ -132,6 +132,8 @@
 #define CONF_SHARED_receive_override_options CONF_WORDS(receive_override_options, "", \
     "no_unknown_recipient_checks|no_address_mappings|no_header_body_checks|no_milters", \
     "What is left out for mail that is taken in here, as before a content filter.")
+#define CONF_SHARED_content_filter CONF_TEXT(content_filter, "", 0, 1024, \
+    "transport:destination by which all mail goes that is taken in here, before its own way; the filter gives it back to a service of smtpd without one. Empty: none.")
 #define CONF_SHARED_duplicate_filter_limit CONF_NUMBER(duplicate_filter_limit, "1000", 0, CONF_NUMBER_MAX, \
     "Recipients of a message that are remembered, so that equal ones count once.")
 
