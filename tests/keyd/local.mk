@@ -16,3 +16,8 @@ fuzz_targets += tests/fuzz/keyd_signable_fuzz
 tests_fuzz_keyd_signable_fuzz_SOURCES = tests/fuzz/keyd_signable_fuzz.c keyd/signable.c $(fuzz_main)
 tests_fuzz_keyd_signable_fuzz_LDADD = $(posthouse_libs)
 tests_fuzz_keyd_signable_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
+fuzz_targets += tests/fuzz/keyd_heirloom_fuzz
+tests_fuzz_keyd_heirloom_fuzz_SOURCES = tests/fuzz/keyd_heirloom_fuzz.c keyd/heirloom.c \
+	keyd/heirloom.h keyd/key_set.c keyd/key_set.h $(fuzz_main)
+tests_fuzz_keyd_heirloom_fuzz_LDADD = $(posthouse_libs) $(SSL_LIBS)
+tests_fuzz_keyd_heirloom_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
