@@ -198,7 +198,8 @@ static void report(struct forwarder *forwarder, struct span reason)
     if (!forwarder->has_reported)
         log_event(&context, LOG_LEVEL_ERROR, "auth.database_unavailable",
                   log_text("database", authd->conf->smtpd_sasl_path), log_text("reason", reason),
-                  log_string("effect", "clients are told to try later"));
+                  log_string("effect", "clients are told to try later"),
+                  log_string("next", "see that it runs and lets us connect; we try each second"));
     forwarder->has_reported = true;
 }
 

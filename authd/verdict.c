@@ -16,7 +16,9 @@ void verdict_report_trouble(struct authd *authd, struct trouble *trouble, struct
     trouble->next_report_ms = now_ms + REPORT_AGAIN_MS;
     log_event(&context, LOG_LEVEL_ERROR, "auth.database_unavailable",
               log_text("database", database), log_text("reason", reason),
-              log_string("effect", "clients are told to try later"));
+              log_string("effect", "clients are told to try later"),
+              log_string("next", "mend what the reason says; it is asked again at the next login, "
+                                 "other settings count after posthouse reload"));
 }
 
 void verdict_report_end(struct authd *authd, struct trouble *trouble, struct span database)

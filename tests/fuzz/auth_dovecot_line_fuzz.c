@@ -40,6 +40,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         if (dovecot_line_find(&line, 1, "resp", &value))
             ASSERT(value.length <= consumed);
         write_again(&line);
+        dovecot_line_end_behind(&line, 1, "resp"); /* nothing could be put behind it */
+        ASSERT(line.count > 0 && (!dovecot_line_find(&line, 1, "resp", &value) ||
+                                  span_ends_with(line.words[line.count - 1], value)));
         rest = span_after(rest, consumed);
     }
     return 0;

@@ -127,7 +127,7 @@ class Session(socketserver.StreamRequestHandler):
                     words.append(" ".join(["AUTH", *owner.mechanisms]))
                 self.reply("\r\n".join(f"250{' ' if word is words[-1] else '-'}{word}" for word in words))
             elif verb == "STARTTLS":
-                self.reply("220 2.0.0 go ahead")
+                self.wfile.write(b"220 2.0.0 go ahead\r\n" + owner.injection)
                 self.connection = owner.context.wrap_socket(self.connection, server_side=True)
                 self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
                 is_encrypted = True
@@ -210,6 +210,7 @@ class AuthenticatingServer:
         self.refusal = None             # the answer to AUTH
         self.hangs_up = False           # instead of one
         self.garble = None              # in place of each challenge
+        self.injection = b""            # behind the answer to STARTTLS, before the handshake
         self.messages = []              # (who, sender, recipients)
         self.commands = []
         self.connections = 0

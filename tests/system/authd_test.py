@@ -485,7 +485,8 @@ def test_a_server_that_is_not_there(authenticating):
     with connected(one) as asker:
         assert asker.mechanisms == {}
         assert asker.plain("ann", "secret") == ("FAIL", ["temp"])
-    one.wait_for_log(r"error: auth\.database_unavailable: database=private/nobody reason=\"No such file or directory\"")
+    one.wait_for_log(r"error: auth\.database_unavailable: database=private/nobody reason=\"No such file or directory\" "
+                     r"effect=\"clients are told to try later\" next=\"see that it runs .*\"$")
 
 
 # ---- tokens ----
@@ -947,7 +948,7 @@ def ask_server(authenticating, server, kind, configuration, **settings):
             assert asker.plain("ann", "secret") == ("FAIL", ["user=ann", "temp"])
             assert asker.plain("dora", "dora") == ("OK", ["user=dora"])     # whom another database knows
         one.wait_for_log(rf"error: auth\.database_unavailable: database={kind}:\S+ reason=\".+\" effect=\"clients are "
-                         r"told to try later\"$")
+                         r"told to try later\" next=\"mend .*\"$")
         assert len(re.findall("auth.database_unavailable", one.log())) == 1
         server.start()
         wait_until(lambda: asker.plain("ann", "secret")[0] == "OK", "the server answers again")

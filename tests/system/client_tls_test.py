@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from harness import authority as authorities, peers
+from harness.authenticating import AuthenticatingServer
 from harness.instance import wait_until
 
 pytestmark = pytest.mark.own_machine
@@ -120,6 +121,22 @@ def test_connections_are_reused_and_sessions_resumed(make_instance, postfix):
     lines = [line for line in two.log().splitlines() if "TLS connection established" in line]
     assert "server-signature" in lines[0]
     wait_until(lambda: any("server-signature" not in line for line in lines), "\n".join(lines))
+
+
+@pytest.mark.parametrize("injection", [b"250 mx.far.test\r\n", b"250-mx.far.test\r\n250-AUTH PLAIN\r\n250 SIZE 1\r\n", b"421 "])
+def test_answers_before_the_handshake_do_not_count(make_instance, certificate, injection):
+    """Somebody in between puts them behind the server's answer to STARTTLS: whoever took them for the server's
+    would be one answer ahead of it from then on."""
+    with AuthenticatingServer(None, {}, (certificate.chain, certificate.key), SERVER) as server:
+        server.takes_strangers, server.injection = True, injection
+        one = make_instance("here", settings={
+            "transport_maps": f"inline:{{{DOMAIN}=smtp:[{SERVER}]:{server.port}}}", "smtp_tls_security_level": "encrypt",
+            "smtp_tls_loglevel": "1"}).start()
+        queue_id = one.send(USER)
+        one.wait_for_log(rf"{queue_id}: to=<{USER}>, .*status=sent \(250 2\.0\.0 Ok\)")
+        one.wait_for_log(r"Untrusted TLS connection established to ")
+        assert [command.split()[0] for command in server.commands[:4]] == ["EHLO", "STARTTLS", "EHLO", "MAIL"]
+        assert [recipients for _, _, recipients in server.messages] == [[USER]]
 
 
 def test_tls_from_the_first_byte(make_instance, workspace, authority):

@@ -711,6 +711,24 @@ def test_client_certificates(keys, make_instance):
     there.wait_for_log(r"subject_CN=client\.here\.test")
 
 
+@pytest.mark.parametrize("what", BROKEN)
+def test_client_certificates_that_are_broken(keys, make_instance, what):
+    """smtp shows none, of which the log has one line with what to do, and mail goes over TLS all the same."""
+    one = keys()
+    make_chain(one.keys, "there")
+    there = make_instance("there", settings={
+        "smtpd_tls_security_level": "encrypt", "smtpd_tls_ask_ccert": "yes", "smtpd_tls_loglevel": "1",
+        "smtpd_tls_chain_files": one.keys / "there.pem"}).start()
+    make, line = BROKEN[what]
+    start(one, relayhost=f"[{there.address}]:{there.port}", smtp_tls_security_level="encrypt",
+          smtp_tls_chain_files=make(one))
+    one.wait_for_log(r"keyd\[\d+\]: warning: smtp_tls_chain_files: .*" + line + r".*; then run posthouse reload$")
+    assert len(re.findall(line, one.log())) == 1
+    one.send("you@there.test")
+    there.wait_for_mail("you@there.test")
+    there.wait_for_log("Anonymous TLS connection established from ")
+
+
 def test_a_client_whose_keyd_hangs(keys, make_instance):
     """Mail waits for a signature, is put off, and goes when there is one."""
     one = keys(minimal_backoff_time="1s", maximal_backoff_time="2s")

@@ -309,7 +309,8 @@ def test_wrong_passwords_from_a_program(submission):
 
 TOKEN_CLIENTS = [
     (by_msmtp, "msmtp", ["OAUTHBEARER", "XOAUTH2"]),
-    (by_curl, "curl", ["OAUTHBEARER"]),     # which it prefers, whatever it is told
+    (by_curl, "curl", ["OAUTHBEARER"]),
+    (by_curl, "curl", ["XOAUTH2"]),     # where there is no other: it prefers the former, whatever it is told
     (by_mutt, "mutt", ["OAUTHBEARER", "XOAUTH2"]),
     (by_etpan, "libetpan", ["XOAUTH2"]),
 ]
@@ -323,7 +324,7 @@ def test_tokens_from_programs_of_others(submission, tmp_path, send, program, mec
     key = bytes(range(40))
     keys = tmp_path / "keys.json"
     keys.write_text(json.dumps({"keys": [{"kty": "oct", "kid": "1", "k": encode_url(key)}]}))
-    one = submission(users=["you@here.test"], auth_mechanisms="oauthbearer, xoauth2", auth_oauth2_keys=keys,
+    one = submission(users=["you@here.test"], auth_mechanisms=", ".join(mechanisms), auth_oauth2_keys=keys,
                      auth_oauth2_username_claims="email", auth_address_failure_limit="100",
                      relay_domains="there.test", relay_transport="discard:")
     good, expired = (jwt({"email": "bob", "exp": int(time.time()) + left_s}, key) for left_s in (600, -600))
