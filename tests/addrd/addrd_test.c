@@ -23,23 +23,12 @@ static struct daemon addrd;
 static struct addr_client as_smtpd, as_qmgr;
 static size_t tasks_left;
 
-static void on_client_closed(struct ipc_channel *channel, const char *reason, void *context)
-{
-    struct addr_client *client = context;
-    (void)reason;
-    addr_client_set_channel(client, NULL);
-    ipc_channel_destroy(&channel);
-}
-static const struct ipc_channel_handlers client_handlers = {NULL, on_client_closed, NULL};
-
 static void connect_client(struct addr_client *client, enum ipc_role role, const char *service)
 {
     const int end = daemon_give_peer(&addrd, role, service, true);
     assert_true(end >= 0);
-    struct ipc_channel *channel =
-        ipc_channel_create(loop, end, IPC_ROLE_ADDRD, &client_handlers, client);
-    assert_non_null(channel);
-    addr_client_set_channel(client, channel);
+    addr_client_attach(client, loop, end);
+    assert_non_null(client->channel);
 }
 
 static const char *path_of(const char *name)
@@ -82,10 +71,8 @@ static void start_addrd(const char *more)
 
 static void stop_addrd(void)
 {
-    if (as_smtpd.channel)
-        ipc_channel_destroy(&as_smtpd.channel);
-    if (as_qmgr.channel)
-        ipc_channel_destroy(&as_qmgr.channel);
+    ipc_channel_destroy(&as_smtpd.channel);
+    ipc_channel_destroy(&as_qmgr.channel);
     assert_true(daemon_stop(&addrd));
 }
 
@@ -483,6 +470,42 @@ static void test_missing_tables_are_told(void **state)
     stop_addrd();
 }
 
+static void write_text(const char *name, const char *text)
+{
+    FILE *file = fopen(path_of(name), "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+static void check_odd(void *argument)
+{
+    (void)argument;
+    assert_check("ann@relay.example", "4 ok");
+    task_done();
+}
+
+/* A worker reads the text, because another part of the table may wait; the dispatcher has the log.
+ */
+static void test_odd_text_is_told(void **state)
+{
+    char settings[600];
+    (void)state;
+    write_text("relays", "ann@relay.example here\n");
+    (void)snprintf(settings, sizeof(settings),
+                   "relay_domains = relay.example\n"
+                   "relay_recipient_maps = unionmap:{unix:passwd.byname,texthash:%s}\n",
+                   path_of("relays"));
+    start_addrd(settings);
+    run_in_task(check_odd, NULL);
+    loop_run(loop);
+    assert_false(daemon_has_logged(&addrd, "duplicate"));
+    write_text("relays", "ann@relay.example here\nbob@relay.example 1\nbob@relay.example 2\n");
+    run_in_task(check_odd, NULL);
+    loop_run(loop);
+    assert_logged("relays, line 3: duplicate entry: \"bob@relay.example\"");
+    stop_addrd();
+}
+
 static int set_up_group(void **state)
 {
     (void)state;
@@ -534,6 +557,7 @@ int main(void)
         cmocka_unit_test(test_hanging_look_ups),
         cmocka_unit_test(test_patterns),
         cmocka_unit_test(test_missing_tables_are_told),
+        cmocka_unit_test(test_odd_text_is_told),
     };
     return cmocka_run_group_tests_name("addrd", tests, set_up_group, tear_down_group);
 }
