@@ -189,8 +189,6 @@ static void test_client_names(void **state)
     (void)state;
     if (!loop)
         skip();
-    struct ipc_channel *channel = client.channel;
-    ipc_channel_destroy(&channel);
     connect_client(IPC_ROLE_SMTPD); /* who may ask for PTR and TXT */
     run(client_name_body);
 }
