@@ -158,10 +158,29 @@ static bool load_files(void *context, struct span key, struct span value)
     return map_insert(&files->sets, &set->node);
 }
 
-static const struct key_set *find_files(const struct name_files *files, struct span value)
+struct key_set *name_files_find(const struct name_files *files, struct span list)
 {
-    struct map_node *node = map_find(&files->sets, value);
+    struct map_node *node = map_find(&files->sets, list);
     return node ? &CONTAINER_OF(node, struct file_set, node)->set : NULL;
+}
+
+struct visit {
+    bool (*visit)(void *context, struct span list, struct key_set *set);
+    void *context;
+};
+
+static bool visit_files(struct map_node *node, void *context)
+{
+    const struct visit *visit = context;
+    return visit->visit(visit->context, node->key, &CONTAINER_OF(node, struct file_set, node)->set);
+}
+
+void name_files_each(struct name_files *files,
+                     bool (*visit)(void *context, struct span list, struct key_set *set),
+                     void *context)
+{
+    struct visit walk = {visit, context};
+    map_for_each(&files->sets, visit_files, &walk);
 }
 
 static void load_listed(struct name_tables *tables, struct table *table, struct arena *arena)
@@ -333,7 +352,7 @@ static const struct key_set *find_in(struct name_tables *tables, size_t index, s
     buffer_init(&value, &arena, VALUE_MAX_BYTES);
     const enum table_result result = table_lookup(table, key, &value);
     if (result == TABLE_FOUND && has_file_names(table)) {
-        found = find_files(tables->files, buffer_span(&value));
+        found = name_files_find(tables->files, buffer_span(&value));
         *is_error = !found;
     } else if (result == TABLE_FOUND && has_contents(table)) {
         kept = keep(tables, name, table, buffer_span(&value));

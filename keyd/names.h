@@ -19,6 +19,12 @@ struct name_files;
  */
 MUST_USE struct name_files *name_files_create(struct maillog *log, struct file_watch *watch);
 void name_files_destroy(struct name_files **files);
+/* The set of a list; NULL when it was not read. */
+MUST_USE struct key_set *name_files_find(const struct name_files *files, struct span list);
+/* Each that was read, until visit returns false. */
+void name_files_each(struct name_files *files,
+                     bool (*visit)(void *context, struct span list, struct key_set *set),
+                     void *context);
 /* tables: the setting; lasts as long as they do. NULL when memory is out. What is wrong is
  * logged. */
 MUST_USE struct name_tables *name_tables_open(struct span tables, struct name_files *files,

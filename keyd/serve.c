@@ -133,9 +133,9 @@ static void on_sign(struct key_peer *peer, uint32_t id, const struct ipc_key_sig
 
 /* ---- news ---- */
 
-void key_server_tell_changed(struct key_server *server)
+void key_server_tell_changed(struct key_server *server, bool also_names)
 {
-    const struct ipc_key_changed message = {0};
+    const struct ipc_key_changed message = {.also_names = also_names};
     LIST_FOR_EACH (&server->peers, link)
         (void)ipc_channel_send(LIST_ITEM(link, struct key_peer, link)->channel, IPC_KEY_CHANGED,
                                &message); /* or it has closed */

@@ -29,7 +29,7 @@ void key_server_add_peer(struct key_server *server, const struct service_peer *w
 void key_server_hold(struct key_server *server);
 void key_server_stop_holding(struct key_server *server);
 /* Certificates are others now: everybody asks again. */
-void key_server_tell_changed(struct key_server *server);
+void key_server_tell_changed(struct key_server *server, bool also_names);
 /* New keys for tickets, to everybody. */
 void key_server_change_tickets(struct key_server *server);
 

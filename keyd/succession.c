@@ -11,6 +11,7 @@
 enum {
     NOBODY_MS = 200,  /* whoever is there is known by then: master tells at once */
     ANSWER_MS = 3000, /* of an elder */
+    QUESTIONS_MAX = 200,
     UNASKED_MS = 3000 /* how long one that leaves waits to be asked */
 };
 
@@ -27,9 +28,13 @@ struct relative {
 /* A question to an elder. */
 struct bequest {
     struct succession *succession;
-    struct vault_service *service;
+    struct key_set *set; /* of a service or of a name: the vault's, which stay */
+    const char *whose;
+    struct span name;
     uint32_t process_number;
 };
+
+static const char of_service[] = "service", of_name[] = "tls_server_sni_maps";
 
 /* ---- the elders ---- */
 
@@ -48,43 +53,67 @@ static void on_answer(enum ipc_call_result result, void *reply, void *context)
     struct succession *succession = bequest->succession;
     const struct ipc_key_estate_reply *estate = reply;
     struct tls_chains chains;
-    tls_chains_init(&chains, bequest->service->settings.prefix, 0, NULL, NULL);
+    tls_chains_init(&chains, bequest->whose, 0, NULL, NULL);
     if (result == IPC_CALL_OK)
         heirlooms_read(estate->keys, &chains);
-    if (vault_inherit(succession->vault, bequest->service, &chains, bequest->process_number))
-        key_server_tell_changed(succession->server);
+    if (vault_inherit(succession->vault, bequest->set, bequest->whose, bequest->name, &chains,
+                      bequest->process_number))
+        key_server_tell_changed(succession->server, bequest->whose == of_name);
     tls_chains_clear(&chains);
     free(bequest);
     succession->pending_count--;
     settle(succession);
 }
 
-static bool ask(struct relative *elder, struct vault_service *service)
+static void ask(struct relative *elder, const char *prefix, const struct bequest *wanted)
 {
-    const struct ipc_key_estate question = {.prefix = span_from_string(service->settings.prefix),
-                                            .service = service->name};
+    const struct ipc_key_estate question = {.prefix = span_from_string(prefix),
+                                            .service = wanted->name};
     struct bequest *bequest = malloc(sizeof(*bequest));
     if (!bequest)
-        return false;
-    *bequest = (struct bequest){elder->succession, service, elder->process_number};
+        return;
+    *bequest = *wanted;
     if (ipc_channel_call_async(elder->channel, IPC_KEY_ESTATE, &question, IPC_KEY_ESTATE_REPLY,
                                clock_deadline_after(ANSWER_MS), on_answer, bequest))
-        return true;
-    free(bequest);
-    return false;
+        elder->succession->pending_count++;
+    else
+        free(bequest);
+}
+
+/* Names are many: those are asked about that have nothing else. */
+static bool ask_for_name(void *context, struct span list, struct key_set *set)
+{
+    struct relative *elder = context;
+    const struct bequest wanted = {elder->succession, set, of_name, list, elder->process_number};
+    if (set->status == TLS_KEY_STATUS_BROKEN || set->is_inherited)
+        ask(elder, "", &wanted);
+    return elder->succession->pending_count < QUESTIONS_MAX;
 }
 
 static void ask_for_all(struct relative *elder)
 {
     struct succession *succession = elder->succession;
     LIST_FOR_EACH (&succession->vault->services, link) {
-        struct vault_service *service = LIST_ITEM(link, struct vault_service, link);
-        if (service->is_first && ask(elder, service))
-            succession->pending_count++;
+        const struct vault_service *service = LIST_ITEM(link, struct vault_service, link);
+        const struct bequest wanted = {succession, service->own, of_service, service->name,
+                                       elder->process_number};
+        if (service->is_first)
+            ask(elder, service->settings.prefix, &wanted);
     }
+    name_files_each(succession->vault->files, ask_for_name, elder);
 }
 
 /* ---- the heirs ---- */
+
+static const struct key_set *find_set(const struct vault *vault,
+                                      const struct ipc_key_estate *question)
+{
+    if (span_is_empty(question->prefix))
+        return name_files_find(vault->files, question->service);
+    const struct vault_service *service =
+        vault_find_service_of(vault, question->prefix, question->service);
+    return service ? service->own : NULL;
+}
 
 /* In the next turn: answers leave at the end of this one, and an heir asks all at once. */
 static void leave_if_asked(struct succession *succession)
@@ -100,12 +129,11 @@ static void leave_if_asked(struct succession *succession)
 static void on_question(struct relative *heir, uint32_t id, const struct ipc_key_estate *question)
 {
     struct succession *succession = heir->succession;
-    const struct vault_service *service =
-        vault_find_service_of(succession->vault, question->prefix, question->service);
+    const struct key_set *set = find_set(succession->vault, question);
     struct buffer keys;
     buffer_init(&keys, NULL, IPC_RECORDS_MAX);
-    if (service && service->own->status == TLS_KEY_STATUS_FOUND)
-        heirlooms_append(service->own, &keys);
+    if (set && set->status == TLS_KEY_STATUS_FOUND)
+        heirlooms_append(set, &keys);
     const struct ipc_key_estate_reply reply = {.keys = buffer_ok(&keys) ? buffer_span(&keys)
                                                                         : span_empty()};
     if (id != 0)

@@ -67,17 +67,17 @@ void vault_complain(const struct vault *vault)
     }
 }
 
-bool vault_inherit(struct vault *vault, struct vault_service *service, struct tls_chains *chains,
-                   uint32_t elder)
+bool vault_inherit(const struct vault *vault, struct key_set *set, const char *whose,
+                   struct span name, struct tls_chains *chains, uint32_t elder)
 {
-    const bool was_inherited = service->own->is_inherited;
-    if (!key_set_inherit(service->own, chains, elder))
+    const bool was_inherited = set->is_inherited;
+    if (!key_set_inherit(set, chains, elder))
         return false;
     if (!was_inherited)
         maillog_text(vault->log, LOG_LEVEL_WARNING, span_empty(),
-                     "service %.*s: the certificates from before stay in use, because the new "
+                     "%s %.*s: the certificates from before stay in use, because the new "
                      "files cannot be used",
-                     SPAN_PRINTF(span_first(service->name, 255)));
+                     whose, SPAN_PRINTF(span_first(name, 255)));
     return true;
 }
 

@@ -42,10 +42,10 @@ MUST_USE bool vault_load(struct vault *vault, const struct conf_keyd *conf, stru
                          struct file_watch *watch);
 /* Logs which services have no key at all, once it is known that there is none to be had. */
 void vault_complain(const struct vault *vault);
-/* What the keyd of process number elder had for the service; key_set_inherit() says what becomes of
- * it. */
-bool vault_inherit(struct vault *vault, struct vault_service *service, struct tls_chains *chains,
-                   uint32_t elder);
+/* What the keyd of process number elder had in the place of that set; key_set_inherit() says what
+ * becomes of it. whose: for the log, "service smtp". */
+bool vault_inherit(const struct vault *vault, struct key_set *set, const char *whose,
+                   struct span name, struct tls_chains *chains, uint32_t elder);
 
 /* Logs which services' own certificates are over within a week, or are over by now. */
 void vault_remind(const struct vault *vault, time_t now);

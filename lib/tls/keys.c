@@ -19,6 +19,7 @@ enum {
     JOBS_MAX = 256,
     NAMES_MAX = 512,
     KEYDS_ASKED_MAX = 64,
+    REFUSED_MS = 1000, /* how long a signature is asked for that all refuse */
     REPLY_MAX_BYTES = 128 * 1024
 };
 
@@ -308,6 +309,7 @@ static enum ipc_call_result ask(struct tls_keys *keys, enum ipc_type type, const
             if (result != IPC_CALL_CLOSED)
                 return result;
         }
+        asked->count = 0; /* whoever refused before may know by now */
         if (clock_monotonic_ms() >= end_ms)
             return IPC_CALL_TIMED_OUT;
         if (task_sleep(KEYD_POLL_MS) == TASK_CANCELLED)
@@ -328,12 +330,25 @@ static enum stream_result get_signature(struct tls_keys_handshake *handshake, in
     arena_init(&arena, REPLY_MAX_BYTES, 0);
     /* One keyd may have read other files than the next: whoever came later, or earlier. */
     struct keyds_asked asked = {.count = 0};
+    const int64_t patience_ms = clock_deadline_after(REFUSED_MS);
+    const int64_t end_ms = patience_ms < deadline_ms ? patience_ms : deadline_ms;
     enum ipc_call_result result;
-    do
+    for (;;) {
         result = ask(handshake->keys, IPC_KEY_SIGN, &question, IPC_KEY_SIGN_REPLY, &reply, &arena,
                      deadline_ms, &asked);
-    while (result == IPC_CALL_OK && span_is_empty(reply.signature) &&
-           next_peer(handshake->keys, &asked));
+        if (result != IPC_CALL_OK || !span_is_empty(reply.signature))
+            break;
+        if (next_peer(handshake->keys, &asked))
+            continue;
+        /* One that has just begun may get it from the one before, which has gone meanwhile. */
+        if (clock_monotonic_ms() >= end_ms)
+            break;
+        if (task_sleep(KEYD_POLL_MS) == TASK_CANCELLED) {
+            result = IPC_CALL_CANCELLED;
+            break;
+        }
+        asked.count = 0;
+    }
     if (result == IPC_CALL_OK && !span_is_empty(reply.signature) &&
         reply.signature.length <= sizeof(signing->signature)) {
         memcpy(signing->signature, reply.signature.bytes, reply.signature.length);

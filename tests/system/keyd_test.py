@@ -567,6 +567,27 @@ def test_renewed_badly(keys):
     wait_for_subject(one, AFTER)
 
 
+def test_a_name_renewed(keys):
+    """Names have the same: a new certificate without a reload, and the old one where the new is broken."""
+    one = keys(tls_renewal_delay="1s")
+    own, named = make_chain(one.keys, "own"), one.keys / "named.pem"
+
+    def write(subject):
+        chain = make_chain(one.keys, "next", subject=subject)
+        publish(one, chain)
+        chain.rename(named)
+    write(BEFORE)
+    start(one, smtpd_tls_chain_files=own, tls_server_sni_maps=f"inline:{{name.example={named}}}")
+    assert subject_of(s_client(one, "-servername", "name.example")) == BEFORE
+    whole = named.read_text()
+    named.write_text(whole[:100])
+    one.wait_for_log(rf"warning: tls_server_sni_maps {named}: the certificates from before stay in use")
+    assert subject_of(s_client(one, "-servername", "name.example")) == BEFORE
+    write(AFTER)
+    wait_until(lambda: subject_of(s_client(one, "-servername", "name.example")) == AFTER, "the new one is shown")
+    assert subject_of(s_client(one)) == "mx.here.test"
+
+
 def test_reload_with_files_that_are_gone(keys):
     """A reload that names what is not there has what was named before go on; what is to have no certificate
     has none."""
