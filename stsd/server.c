@@ -1,13 +1,11 @@
 /* stsd/server - see server.h. */
 #include "server.h"
 
-#include <stdlib.h>
-
 #include "dnswire/name.h"
+#include "ipc/asker.h"
 #include "look.h"
 #include "maillog/event.h"
 #include "system/clock.h"
-#include "system/file.h"
 #include "system/random.h"
 
 enum {
@@ -21,22 +19,6 @@ enum {
     FILE_MAX_BYTES = 4 * CACHE_BYTES_MAX
 };
 
-struct client {
-    struct server *server;
-    struct ipc_channel *channel;
-    struct list waiters;
-};
-
-/* A question that waits for a look. */
-struct waiter {
-    struct list_link client_link;
-    struct list_link entry_link;
-    struct client *client;
-    struct cache_entry *entry;
-    uint32_t request_id;
-    struct loop_timer timer;
-};
-
 static int64_t now_s(void)
 {
     return (int64_t)(clock_realtime_us() / 1000000);
@@ -44,7 +26,8 @@ static int64_t now_s(void)
 
 /* ---- answers ---- */
 
-static void answer(struct client *client, uint32_t request_id, const struct cache_entry *entry)
+static void answer(const struct ipc_asker *asker, uint32_t request_id,
+                   const struct cache_entry *entry)
 {
     const struct span policy = entry ? cache_policy(entry, now_s()) : span_empty();
     const struct ipc_sts_reply message = {
@@ -54,122 +37,74 @@ static void answer(struct client *client, uint32_t request_id, const struct cach
         .reason = entry ? span_from_string(entry->reason) : span_empty(),
         .is_unknown = span_is_empty(policy) && (!entry || entry->is_unknown || entry->is_busy),
     };
-    (void)ipc_channel_reply(client->channel, request_id, IPC_STS_REPLY,
+    (void)ipc_channel_reply(asker->channel, request_id, IPC_STS_REPLY,
                             &message); /* or it is gone */
 }
 
-static void answer_none(struct client *client, uint32_t request_id)
+static void answer_none(const struct ipc_asker *asker, uint32_t request_id)
 {
     const struct ipc_sts_reply message = {0};
-    (void)ipc_channel_reply(client->channel, request_id, IPC_STS_REPLY,
+    (void)ipc_channel_reply(asker->channel, request_id, IPC_STS_REPLY,
                             &message); /* or it is gone */
 }
 
-static void forget_waiter(struct waiter *waiter)
+static void on_waited(struct ipc_waiter *waiter)
 {
-    list_remove(&waiter->client->waiters, &waiter->client_link);
-    list_remove(&waiter->entry->waiters, &waiter->entry_link);
-    loop_timer_release(&waiter->timer);
-    free(waiter);
-}
-
-static void on_waited(void *context)
-{
-    struct waiter *waiter = context;
-    answer(waiter->client, waiter->request_id, waiter->entry);
-    forget_waiter(waiter);
+    answer(waiter->asker, waiter->request_id, waiter->subject);
 }
 
 static void on_look_ended(struct cache_entry *entry)
 {
-    struct list_link *link;
-    while ((link = list_first(&entry->waiters)) != NULL)
-        on_waited(LIST_ITEM(link, struct waiter, entry_link));
+    struct ipc_waiter *waiter;
+    while ((waiter = ipc_waiter_first(&entry->waiters)) != NULL) {
+        on_waited(waiter);
+        ipc_waiter_end(waiter);
+    }
 }
 
 /* False when memory is out. */
-static bool wait_for_look(struct client *client, struct cache_entry *entry, uint32_t request_id)
+static bool wait_for_look(struct ipc_asker *asker, struct cache_entry *entry, uint32_t request_id)
 {
-    const struct server *server = client->server;
+    const struct server *server = asker->server;
     const bool has_policy = !span_is_empty(cache_policy(entry, now_s()));
-    struct waiter *waiter = calloc(1, sizeof(*waiter));
-    if (!waiter)
-        return false;
-    *waiter = (struct waiter){.client = client, .entry = entry, .request_id = request_id};
-    loop_timer_init(&waiter->timer, server->service->loop, on_waited, waiter);
-    loop_timer_set(&waiter->timer,
-                   clock_deadline_after(has_policy ? NEWS_WAIT_MS
-                                                   : server->conf->mta_sts_fetch_timeout_ms +
-                                                         DISCOVERY_WAIT_MS));
-    list_append(&client->waiters, &waiter->client_link);
-    list_append(&entry->waiters, &waiter->entry_link);
-    return true;
+    const int64_t wait_ms =
+        has_policy ? NEWS_WAIT_MS : server->conf->mta_sts_fetch_timeout_ms + DISCOVERY_WAIT_MS;
+    return ipc_asker_wait(asker, request_id, &entry->waiters, entry, clock_deadline_after(wait_ms));
 }
 
 /* ---- questions ---- */
 
-static void on_question(struct client *client, uint32_t request_id, struct span domain)
+static void on_question(struct ipc_asker *asker, const struct ipc_delivery *delivery)
 {
-    struct server *server = client->server;
+    const struct ipc_sts_query *query = delivery->message;
+    struct server *server = asker->server;
+    struct span domain = query->domain;
     if (span_ends_with(domain, SPAN(".")))
         domain = span_first(domain, domain.length - 1);
     if (!server->conf->smtp_tls_mta_sts || !dns_name_is_mail_host(domain)) {
-        answer_none(client, request_id);
+        answer_none(asker, delivery->id);
         return;
     }
     struct cache_entry *entry = cache_get(&server->cache, domain);
     if (!entry) {
-        answer(client, request_id, NULL);
+        answer(asker, delivery->id, NULL);
         return;
     }
     entry->asked_s = now_s();
     if (!entry->is_busy && cache_is_check_due(&server->cache, entry, entry->asked_s))
         look_start(server, entry, on_look_ended);
-    if (!entry->is_busy || !wait_for_look(client, entry, request_id))
-        answer(client, request_id, entry);
+    if (!entry->is_busy || !wait_for_look(asker, entry, delivery->id))
+        answer(asker, delivery->id, entry);
 }
-
-static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
-                       void *context)
-{
-    const struct ipc_sts_query *query = delivery->message;
-    (void)channel;
-    if (delivery->type == IPC_STS_QUERY && delivery->id != 0)
-        on_question(context, delivery->id, query->domain);
-}
-
-static void on_client_closed(struct ipc_channel *channel, const char *reason, void *context)
-{
-    struct client *client = context;
-    struct list_link *link;
-    (void)channel;
-    (void)reason;
-    while ((link = list_first(&client->waiters)) != NULL)
-        forget_waiter(LIST_ITEM(link, struct waiter, client_link));
-    ipc_channel_destroy(&client->channel);
-    free(client);
-}
-
-static const struct ipc_permission client_permissions[] = {
-    {IPC_STS_QUERY, IPC_ROLE_BIT(IPC_ROLE_SMTP)},
-    {0, 0},
-};
-static const struct ipc_channel_handlers client_handlers = {on_message, on_client_closed,
-                                                            client_permissions};
 
 void server_add_client(struct server *server, enum ipc_role role, int descriptor)
 {
-    struct client *client = calloc(1, sizeof(*client));
-    if (!client) {
-        file_close(descriptor);
-        return;
-    }
-    client->server = server;
-    list_init(&client->waiters);
-    client->channel =
-        ipc_channel_create(server->service->loop, descriptor, role, &client_handlers, client);
-    if (!client->channel)
-        free(client);
+    static const struct ipc_permission permissions[] = {
+        {IPC_STS_QUERY, IPC_ROLE_BIT(IPC_ROLE_SMTP)},
+        {0, 0},
+    };
+    static const struct ipc_asker_rules rules = {permissions, on_question, on_waited};
+    ipc_asker_create(server->service->loop, descriptor, role, &rules, server);
 }
 
 /* ---- helpers ---- */

@@ -3,31 +3,15 @@
 
 #include <stdlib.h>
 
+#include "ipc/asker.h"
 #include "maillog/event.h"
 #include "system/clock.h"
-#include "system/file.h"
 #include "system/random.h"
 
 enum {
     PROBE_TIMEOUT_MS = 1000 * 1000,
     SENDER_MAX_BYTES = 512,
     SENDER_BASE = 31 /* digits and consonants, as Postfix writes a changing sender */
-};
-
-struct client {
-    struct server *server;
-    struct ipc_channel *channel;
-    struct list waiters;
-};
-
-/* A question that waits for a probe. */
-struct waiter {
-    struct list_link client_link;
-    struct list_link entry_link;
-    struct client *client;
-    struct cache_entry *entry;
-    uint32_t request_id;
-    struct loop_timer timer;
 };
 
 struct probe {
@@ -42,56 +26,30 @@ static int64_t now_s(void)
 
 /* ---- answers ---- */
 
-static void answer(const struct client *client, uint32_t request_id, bool is_known,
+static void answer(const struct ipc_asker *asker, uint32_t request_id, bool is_known,
                    const struct outcome *outcome)
 {
     const struct ipc_address_verify_reply reply = {.is_known = is_known, .outcome = *outcome};
-    (void)ipc_channel_reply(client->channel, request_id, IPC_ADDRESS_VERIFY_REPLY, &reply);
+    (void)ipc_channel_reply(asker->channel, request_id, IPC_ADDRESS_VERIFY_REPLY, &reply);
 }
 
-static void answer_in_progress(const struct client *client, uint32_t request_id)
+static void answer_in_progress(const struct ipc_asker *asker, uint32_t request_id)
 {
     const struct outcome outcome = outcome_temporary(450, 1, 1, "Address verification in progress");
-    answer(client, request_id, false, &outcome);
+    answer(asker, request_id, false, &outcome);
 }
 
-static void forget_waiter(struct waiter *waiter)
+static void on_waited(struct ipc_waiter *waiter)
 {
-    list_remove(&waiter->client->waiters, &waiter->client_link);
-    list_remove(&waiter->entry->waiters, &waiter->entry_link);
-    loop_timer_release(&waiter->timer);
-    free(waiter);
-}
-
-static void on_waited(void *context)
-{
-    struct waiter *waiter = context;
-    answer_in_progress(waiter->client, waiter->request_id);
-    forget_waiter(waiter);
-}
-
-/* False when memory is out. */
-static bool wait_for_probe(struct client *client, struct cache_entry *entry, uint32_t request_id,
-                           uint32_t wait_ms)
-{
-    struct waiter *waiter = calloc(1, sizeof(*waiter));
-    if (!waiter)
-        return false;
-    *waiter = (struct waiter){.client = client, .entry = entry, .request_id = request_id};
-    loop_timer_init(&waiter->timer, client->server->service->loop, on_waited, waiter);
-    loop_timer_set(&waiter->timer, clock_deadline_after(wait_ms));
-    list_append(&client->waiters, &waiter->client_link);
-    list_append(&entry->waiters, &waiter->entry_link);
-    return true;
+    answer_in_progress(waiter->asker, waiter->request_id);
 }
 
 static void answer_waiters(struct cache_entry *entry, const struct outcome *outcome)
 {
-    struct list_link *link;
-    while ((link = list_first(&entry->waiters)) != NULL) {
-        struct waiter *waiter = LIST_ITEM(link, struct waiter, entry_link);
-        answer(waiter->client, waiter->request_id, true, outcome);
-        forget_waiter(waiter);
+    struct ipc_waiter *waiter;
+    while ((waiter = ipc_waiter_first(&entry->waiters)) != NULL) {
+        answer(waiter->asker, waiter->request_id, true, outcome);
+        ipc_waiter_end(waiter);
     }
 }
 
@@ -188,65 +146,34 @@ static void start_probe(struct server *server, struct cache_entry *entry)
 
 /* ---- questions ---- */
 
-static void on_question(struct client *client, uint32_t request_id,
-                        const struct ipc_address_verify *question)
+static void on_question(struct ipc_asker *asker, const struct ipc_delivery *delivery)
 {
-    struct server *server = client->server;
+    const struct ipc_address_verify *question = delivery->message;
+    struct server *server = asker->server;
     struct cache_entry *entry = cache_get(&server->cache, question->address);
     if (!entry) {
-        answer_in_progress(client, request_id);
+        answer_in_progress(asker, delivery->id);
         return;
     }
     const int64_t time_s = now_s();
     if (cache_needs_probe(&server->cache, entry, time_s))
         start_probe(server, entry);
     if (cache_is_known(&server->cache, entry, time_s))
-        answer(client, request_id, true, &entry->outcome);
+        answer(asker, delivery->id, true, &entry->outcome);
     else if (!entry->is_probing || question->wait_ms == 0 ||
-             !wait_for_probe(client, entry, request_id, question->wait_ms))
-        answer_in_progress(client, request_id);
+             !ipc_asker_wait(asker, delivery->id, &entry->waiters, entry,
+                             clock_deadline_after(question->wait_ms)))
+        answer_in_progress(asker, delivery->id);
 }
-
-static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
-                       void *context)
-{
-    (void)channel;
-    if (delivery->type == IPC_ADDRESS_VERIFY && delivery->id != 0)
-        on_question(context, delivery->id, delivery->message);
-}
-
-static void on_client_closed(struct ipc_channel *channel, const char *reason, void *context)
-{
-    struct client *client = context;
-    struct list_link *link;
-    (void)channel;
-    (void)reason;
-    while ((link = list_first(&client->waiters)) != NULL)
-        forget_waiter(LIST_ITEM(link, struct waiter, client_link));
-    ipc_channel_destroy(&client->channel);
-    free(client);
-}
-
-static const struct ipc_permission client_permissions[] = {
-    {IPC_ADDRESS_VERIFY, IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SUBMITD)},
-    {0, 0},
-};
-static const struct ipc_channel_handlers client_handlers = {on_message, on_client_closed,
-                                                            client_permissions};
 
 void server_add_client(struct server *server, enum ipc_role role, int descriptor)
 {
-    struct client *client = calloc(1, sizeof(*client));
-    if (!client) {
-        file_close(descriptor);
-        return;
-    }
-    client->server = server;
-    list_init(&client->waiters);
-    client->channel =
-        ipc_channel_create(server->service->loop, descriptor, role, &client_handlers, client);
-    if (!client->channel)
-        free(client);
+    static const struct ipc_permission permissions[] = {
+        {IPC_ADDRESS_VERIFY, IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SUBMITD)},
+        {0, 0},
+    };
+    static const struct ipc_asker_rules rules = {permissions, on_question, on_waited};
+    ipc_asker_create(server->service->loop, descriptor, role, &rules, server);
 }
 
 /* ---- qmgr ---- */

@@ -1,5 +1,6 @@
 # lib/ipc: layer 5, how the processes talk.
 lib_libposthouse_a_SOURCES += \
+	lib/ipc/asker.c lib/ipc/asker.h \
 	lib/ipc/channel.c lib/ipc/channel.h \
 	lib/ipc/codec.c lib/ipc/codec.h \
 	lib/ipc/message.c lib/ipc/message.h \

@@ -1,7 +1,9 @@
 # tests of lib/ipc
 if HAVE_CMOCKA
-check_PROGRAMS += tests/lib/ipc/codec_test tests/lib/ipc/channel_test
-TESTS += tests/lib/ipc/codec_test tests/lib/ipc/channel_test
+check_PROGRAMS += tests/lib/ipc/asker_test tests/lib/ipc/codec_test tests/lib/ipc/channel_test
+TESTS += tests/lib/ipc/asker_test tests/lib/ipc/codec_test tests/lib/ipc/channel_test
+tests_lib_ipc_asker_test_SOURCES = tests/lib/ipc/asker_test.c tests/test.h
+tests_lib_ipc_asker_test_LDADD = $(test_libs)
 tests_lib_ipc_codec_test_SOURCES = tests/lib/ipc/codec_test.c tests/test.h
 tests_lib_ipc_codec_test_LDADD = $(test_libs)
 tests_lib_ipc_channel_test_SOURCES = tests/lib/ipc/channel_test.c tests/test.h
