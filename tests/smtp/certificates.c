@@ -3,6 +3,7 @@
 
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -69,8 +70,10 @@ static EVP_PKEY *make_key(void)
     return key;
 }
 
-const char *certificates_make(void)
+int certificates_set_up(void **state)
 {
+    (void)state;
+    (void)signal(SIGPIPE, SIG_IGN); /* servers write to clients that have gone */
     authority_key = make_key();
     host_key = make_key();
     authority = issue("Test Authority", authority_key, NULL, authority_key, -DAY_S, DAY_S);
@@ -80,6 +83,11 @@ const char *certificates_make(void)
     const int descriptor = mkstemp(authority_file);
     FILE *file = descriptor >= 0 ? fdopen(descriptor, "w") : NULL;
     ASSERT(file && PEM_write_X509(file, authority) == 1 && fclose(file) == 0);
+    return 0;
+}
+
+const char *certificates_authority(void)
+{
     return authority_file;
 }
 
@@ -102,8 +110,9 @@ const char *certificates_directory(void)
     return directory;
 }
 
-void certificates_destroy(void)
+int certificates_tear_down(void **state)
 {
+    (void)state;
     put_hashed(NULL, "0");
     put_hashed(NULL, "1");
     (void)rmdir(directory);
@@ -114,6 +123,7 @@ void certificates_destroy(void)
     X509_free(host);
     EVP_PKEY_free(authority_key);
     EVP_PKEY_free(host_key);
+    return 0;
 }
 
 static int note_name(SSL *ssl, int *alert, void *unused)

@@ -5,9 +5,11 @@
 
 #include <openssl/ssl.h>
 
-/* The authority's certificate goes to a file; its name. */
-const char *certificates_make(void);
-void certificates_destroy(void);
+/* For cmocka_run_group_tests(). */
+int certificates_set_up(void **state);
+int certificates_tear_down(void **state);
+/* The file in which the authority's certificate is. */
+const char *certificates_authority(void);
 /* A directory in which it stands under its hash, beside a file that is no certificate. */
 const char *certificates_directory(void);
 /* A server that shows one of:

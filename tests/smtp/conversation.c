@@ -90,3 +90,37 @@ void conversation_run(struct world *world, const struct row *rows, size_t count)
     for (size_t i = 0; i < count; i++)
         run_row(world, &rows[i]);
 }
+
+static struct world world;
+static struct conversation conversation;
+
+static void test_conversations(void **state)
+{
+    (void)state;
+    conversation_run(&world, conversation.rows, conversation.row_count);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    const bool is_started = conversation.speaks_lmtp
+                                ? world_start_lmtp(&world, conversation.settings)
+                                : world_start(&world, conversation.settings);
+    return is_started ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    world_stop(&world);
+    return 0;
+}
+
+int conversation_main(const struct conversation *played)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_conversations, set_up, tear_down),
+    };
+    conversation = *played;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

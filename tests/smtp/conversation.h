@@ -27,6 +27,17 @@ struct row {
     const char *nexthop; /* NULL: a domain made of the name */
 };
 
+/* In a world that has started. */
 void conversation_run(struct world *world, const struct row *rows, size_t count);
+
+struct conversation {
+    const char *settings; /* further lines of main.cf */
+    bool speaks_lmtp;
+    const struct row *rows;
+    size_t row_count;
+};
+
+/* A whole test program: all rows in one world. To be returned from main(). */
+int conversation_main(const struct conversation *played);
 
 #endif

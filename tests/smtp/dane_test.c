@@ -1,5 +1,4 @@
 /* tests/smtp/dane - TLSA records (RFC 7672): which of them count, and what comes of each. */
-#include <signal.h>
 
 #include "certificates.h"
 #include "conversation.h"
@@ -164,26 +163,11 @@ static void test_without_dnssec(void **state)
     run(&without, "enabled");
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    (void)signal(SIGPIPE, SIG_IGN);
-    (void)certificates_make();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    certificates_destroy();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_without_dnssec),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, certificates_set_up, certificates_tear_down);
 }

@@ -2,8 +2,6 @@
  * XFORWARD, LIMITS, too many recipients. */
 #include "conversation.h"
 
-static struct world world;
-
 #define EHLO(words) "S 220 h0 ESMTP\nC EHLO client.test\nS 250-h0\n" words
 #define CHUNKING EHLO("S 250-PIPELINING\nS 250 CHUNKING\n")
 #define SMALL_CHUNK "C BDAT 20 LAST\nB 20\n"
@@ -219,34 +217,14 @@ static const struct row rows[] = {
      NULL},
 };
 
-static void test_conversations(void **state)
-{
-    (void)state;
-    conversation_run(&world, rows, ARRAY_LENGTH(rows));
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    return world_start(&world, "smtp_connection_cache_on_demand = no\n"
-                               "smtp_randomize_addresses = no\nsmtp_helo_timeout = 5s\n"
-                               "smtp_send_xforward_command = yes\n"
-                               "smtp_send_dummy_mail_auth = yes\n")
-               ? 0
-               : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    world_stop(&world);
-    return 0;
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_conversations, set_up, tear_down),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    static const struct conversation conversation = {
+        .settings = "smtp_connection_cache_on_demand = no\n"
+                    "smtp_randomize_addresses = no\nsmtp_helo_timeout = 5s\n"
+                    "smtp_send_xforward_command = yes\n"
+                    "smtp_send_dummy_mail_auth = yes\n",
+        .rows = rows,
+        .row_count = ARRAY_LENGTH(rows)};
+    return conversation_main(&conversation);
 }

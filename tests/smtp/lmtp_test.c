@@ -1,8 +1,6 @@
 /* tests/smtp/lmtp - the daemon as lmtp: LHLO, and a reply for each recipient after the content. */
 #include "conversation.h"
 
-static struct world world;
-
 #define LHLO "S 220 h0 LMTP\nC LHLO client.test\nS 250-h0\nS 250-PIPELINING\nS 250 8BITMIME\n"
 #define LHLO_PLAIN "S 220 h0\nC LHLO client.test\nS 250 h0\n"
 
@@ -107,32 +105,13 @@ static const struct row rows[] = {
      "unix:"},
 };
 
-static void test_conversations(void **state)
-{
-    (void)state;
-    conversation_run(&world, rows, ARRAY_LENGTH(rows));
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    return world_start_lmtp(&world, "lmtp_connection_cache_on_demand = no\n"
-                                    "lmtp_skip_quit_response = yes\nlmtp_lhlo_timeout = 5s\n")
-               ? 0
-               : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    world_stop(&world);
-    return 0;
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_conversations, set_up, tear_down),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    static const struct conversation conversation = {
+        .settings = "lmtp_connection_cache_on_demand = no\n"
+                    "lmtp_skip_quit_response = yes\nlmtp_lhlo_timeout = 5s\n",
+        .speaks_lmtp = true,
+        .rows = rows,
+        .row_count = ARRAY_LENGTH(rows)};
+    return conversation_main(&conversation);
 }

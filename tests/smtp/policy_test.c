@@ -1,12 +1,10 @@
 /* tests/smtp/policy - who the server must be: each level with right and wrong certificates, by
  * settings and by tables. */
-#include <signal.h>
 
 #include "certificates.h"
 #include "conversation.h"
 
 static struct world world;
-static const char *authority_file;
 
 #define START                                                                                      \
     "S 220 h0 ESMTP\nC EHLO client.test\nS 250-h0\nS 250 STARTTLS\nC STARTTLS\nS 220 2.0.0 "       \
@@ -41,7 +39,7 @@ static void run(const char *lines, const char *policies, const struct row *rows,
     (void)snprintf(settings, sizeof(settings),
                    "smtp_tls_loglevel = 1\nsmtp_connection_cache_on_demand = no\n"
                    "smtp_tls_CAfile = %s\n%s\n",
-                   authority_file, lines);
+                   certificates_authority(), lines);
     assert_true(world_start(&world, settings));
     world.policies = policies;
     conversation_run(&world, rows, count);
@@ -286,12 +284,12 @@ static void test_table(void **state)
     (void)snprintf(lines, sizeof(lines),
                    "smtp_tls_policy_maps = inline:{x=none}\n"
                    "smtp_tls_policy_trust_anchor_files = %s",
-                   authority_file);
+                   certificates_authority());
     char settings[1500];
     (void)snprintf(settings, sizeof(settings),
                    "smtp_tls_loglevel = 1\nsmtp_connection_cache_on_demand = no\n%s\n", lines);
     assert_true(world_start(&world, settings));
-    (void)snprintf(text, sizeof(text), policies, (unsigned)world.port, authority_file);
+    (void)snprintf(text, sizeof(text), policies, (unsigned)world.port, certificates_authority());
     (void)snprintf(bracketed, sizeof(bracketed), "[h0.test]:%u", (unsigned)world.port);
     world.policies = text;
     /* No authority is trusted by this process: only the anchor. */
@@ -302,9 +300,9 @@ static void test_table(void **state)
     (void)snprintf(settings, sizeof(settings),
                    "smtp_tls_loglevel = 1\nsmtp_connection_cache_on_demand = no\n"
                    "smtp_tls_CAfile = %s\n%s\n",
-                   authority_file, lines);
+                   certificates_authority(), lines);
     assert_true(world_start(&world, settings));
-    (void)snprintf(text, sizeof(text), policies, (unsigned)world.port, authority_file);
+    (void)snprintf(text, sizeof(text), policies, (unsigned)world.port, certificates_authority());
     (void)snprintf(bracketed, sizeof(bracketed), "[h0.test]:%u", (unsigned)world.port);
     world.policies = text;
     conversation_run(&world, rows, ARRAY_LENGTH(rows));
@@ -335,21 +333,6 @@ static void test_before_policies(void **state)
         ARRAY_LENGTH(enforced));
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    (void)signal(SIGPIPE, SIG_IGN);
-    authority_file = certificates_make();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    certificates_destroy();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,5 +341,5 @@ int main(void)
         cmocka_unit_test(test_fingerprint),     cmocka_unit_test(test_table),
         cmocka_unit_test(test_before_policies),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, certificates_set_up, certificates_tear_down);
 }

@@ -1,12 +1,10 @@
 /* tests/smtp/requiretls - messages that require TLS, and those that would rather do without
  * (RFC 8689). */
-#include <signal.h>
 
 #include "certificates.h"
 #include "conversation.h"
 
 static struct world world;
-static const char *authority_file;
 
 #define START                                                                                      \
     "S 220 h0 ESMTP\nC EHLO client.test\nS 250-h0\nS 250 STARTTLS\nC STARTTLS\nS 220 2.0.0 "       \
@@ -188,8 +186,8 @@ static void run_row(const struct case_row *row)
 {
     char settings[600], text[400];
     (void)snprintf(settings, sizeof(settings),
-                   "smtp_tls_CAfile = %s\nsmtp_connection_cache_on_demand = no\n%s", authority_file,
-                   row->settings);
+                   "smtp_tls_CAfile = %s\nsmtp_connection_cache_on_demand = no\n%s",
+                   certificates_authority(), row->settings);
     assert_true(world_start(&world, settings));
     world.mx = row->mx ? row->mx : "10 h0.test";
     world.is_mx_secure = row->is_mx_secure;
@@ -225,23 +223,8 @@ static void test_rows(void **state)
         run_row(&rows[i]);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    (void)signal(SIGPIPE, SIG_IGN);
-    authority_file = certificates_make();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    certificates_destroy();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, certificates_set_up, certificates_tear_down);
 }

@@ -1,12 +1,10 @@
 /* tests/smtp/reuse - a connection that is kept serves the next message only if it is what that
  * message wishes for, by what domains and tables say then. */
-#include <signal.h>
 
 #include "certificates.h"
 #include "conversation.h"
 
 static struct world world;
-static const char *authority_file;
 
 #define POLICY(mode, host) "version: STSv1\nmode: " mode "\nmx: " host "\nmax_age: 86400\n"
 #define MESSAGE MAIL_OK RCPT_OK("a@d.test") DATA_OK
@@ -128,7 +126,7 @@ static void run(const struct reuse_row *row)
     (void)snprintf(settings, sizeof(settings),
                    "smtp_tls_CAfile = %s\nsmtp_dns_support_level = dnssec\n"
                    "smtp_connection_cache_time_limit = 1s\n%s\n",
-                   authority_file, row->settings);
+                   certificates_authority(), row->settings);
     assert_true(world_start(&world, settings));
     world.servers[0].script = row->script;
     for (size_t i = 0; i < DELIVERIES; i++) {
@@ -154,23 +152,8 @@ static void test_rows(void **state)
         run(&rows[i]);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    (void)signal(SIGPIPE, SIG_IGN);
-    authority_file = certificates_make();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    certificates_destroy();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, certificates_set_up, certificates_tear_down);
 }

@@ -2,8 +2,6 @@
  * of every answer at every stage, what it logs and reports. */
 #include "conversation.h"
 
-static struct world world;
-
 static const struct row rows[] = {
     {"delivered",
      "10 h0.test",
@@ -407,33 +405,13 @@ static const struct row rows[] = {
      NULL},
 };
 
-static void test_conversations(void **state)
-{
-    (void)state;
-    conversation_run(&world, rows, ARRAY_LENGTH(rows));
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    return world_start(&world, "smtp_connection_cache_on_demand = no\n"
-                               "smtp_randomize_addresses = no\n"
-                               "smtp_helo_timeout = 5s\n")
-               ? 0
-               : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    world_stop(&world);
-    return 0;
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_conversations, set_up, tear_down),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    static const struct conversation conversation = {.settings =
+                                                         "smtp_connection_cache_on_demand = no\n"
+                                                         "smtp_randomize_addresses = no\n"
+                                                         "smtp_helo_timeout = 5s\n",
+                                                     .rows = rows,
+                                                     .row_count = ARRAY_LENGTH(rows)};
+    return conversation_main(&conversation);
 }

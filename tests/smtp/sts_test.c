@@ -1,11 +1,9 @@
 /* tests/smtp/sts - MTA-STS policies (RFC 8461) beside DANE: neither opens a way round the other. */
-#include <signal.h>
 
 #include "certificates.h"
 #include "conversation.h"
 
 static struct world world;
-static const char *authority_file;
 
 #define POLICY(mode, host) "version: STSv1\nmode: " mode "\nmx: " host "\nmax_age: 86400\n"
 #define START                                                                                      \
@@ -103,7 +101,7 @@ static void test_rows(void **state)
         (void)snprintf(settings, sizeof(settings),
                        "smtp_tls_mta_sts = yes\nsmtp_tls_loglevel = 1\nsmtp_tls_CAfile = %s\n"
                        "smtp_dns_support_level = dnssec\nsmtp_tls_security_level = %s\n",
-                       authority_file, row->level);
+                       certificates_authority(), row->level);
         assert_true(world_start(&world, settings));
         world.sts = row->policy;
         world.is_mx_secure = row->is_mx_secure;
@@ -114,23 +112,8 @@ static void test_rows(void **state)
     }
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    (void)signal(SIGPIPE, SIG_IGN);
-    authority_file = certificates_make();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    certificates_destroy();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, certificates_set_up, certificates_tear_down);
 }

@@ -1,8 +1,6 @@
 /* tests/smtp/tables - what tables say about servers, their answers and results of deliveries. */
 #include "conversation.h"
 
-static struct world world;
-
 #define EHLO(words) "S 220 h0 ESMTP\nC EHLO client.test\nS 250-h0\n" words
 
 static const struct row rows[] = {
@@ -84,41 +82,20 @@ static const struct row rows[] = {
      NULL},
 };
 
-static void test_conversations(void **state)
-{
-    (void)state;
-    conversation_run(&world, rows, ARRAY_LENGTH(rows));
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    return world_start(
-               &world,
-               "smtp_connection_cache_on_demand = no\nsmtp_randomize_addresses = no\n"
-               "smtp_helo_timeout = 5s\n"
-               "smtp_discard_ehlo_keyword_address_maps = inline:{127.0.1.0=chunking}\n"
-               "smtp_pix_workaround_maps = inline:{127.0.1.0=delay_dotcrlf}\n"
-               "smtp_reply_filter = pcre:{{/^nonsense$$/ 250 ok} {/^550-(greylisted)$$/ 450-$$1}"
-               " {/^550 5\\.7\\.1 (for an hour)$$/ 450 $$1}}\n"
-               "default_delivery_status_filter = pcre:{{/^4(\\.2\\.1) .* gone/ 5$$1 The mailbox "
-               "has "
-               "gone} {/^2.*: here$$/ 2.1.9} {/^5\\.1\\.1/ 2.0.0 fine}}\n")
-               ? 0
-               : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    world_stop(&world);
-    return 0;
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_conversations, set_up, tear_down),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    static const struct conversation conversation = {
+        .settings =
+            "smtp_connection_cache_on_demand = no\nsmtp_randomize_addresses = no\n"
+            "smtp_helo_timeout = 5s\n"
+            "smtp_discard_ehlo_keyword_address_maps = inline:{127.0.1.0=chunking}\n"
+            "smtp_pix_workaround_maps = inline:{127.0.1.0=delay_dotcrlf}\n"
+            "smtp_reply_filter = pcre:{{/^nonsense$$/ 250 ok} {/^550-(greylisted)$$/ 450-$$1}"
+            " {/^550 5\\.7\\.1 (for an hour)$$/ 450 $$1}}\n"
+            "default_delivery_status_filter = pcre:{{/^4(\\.2\\.1) .* gone/ 5$$1 The mailbox "
+            "has "
+            "gone} {/^2.*: here$$/ 2.1.9} {/^5\\.1\\.1/ 2.0.0 fine}}\n",
+        .rows = rows,
+        .row_count = ARRAY_LENGTH(rows)};
+    return conversation_main(&conversation);
 }

@@ -1,13 +1,11 @@
 /* tests/smtp/tls - connections under TLS: what is offered and what is asked for, by the level; who
  * was reached; and what comes of a handshake that fails. */
-#include <signal.h>
 
 #include "certificates.h"
 #include "conversation.h"
 
 static struct world world;
 static char settings[1024];
-static const char *authority_file;
 
 #define OFFER "S 220 h0 ESMTP\nC EHLO client.test\nS 250-h0\nS 250 STARTTLS\n"
 #define START "C STARTTLS\nS 220 2.0.0 Ready\n"
@@ -193,7 +191,7 @@ static void test_encrypt(void **state)
     (void)snprintf(lines, sizeof(lines),
                    "smtp_tls_security_level = encrypt\nminimal_backoff_time = 1s\n"
                    "smtp_tls_CAfile = %s",
-                   authority_file);
+                   certificates_authority());
     run(lines, rows, ARRAY_LENGTH(rows));
 }
 
@@ -224,21 +222,6 @@ static void test_wrapped(void **state)
     run("smtp_tls_wrappermode = yes", refused, ARRAY_LENGTH(refused));
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    (void)signal(SIGPIPE, SIG_IGN);
-    authority_file = certificates_make();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    certificates_destroy();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,5 +229,5 @@ int main(void)
         cmocka_unit_test(test_none),    cmocka_unit_test(test_encrypt),
         cmocka_unit_test(test_wrapped),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, certificates_set_up, certificates_tear_down);
 }

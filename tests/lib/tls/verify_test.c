@@ -151,20 +151,6 @@ static void test_usable(void **state)
             }
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    (void)certificates_make();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    certificates_destroy();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,5 +158,6 @@ int main(void)
         cmocka_unit_test(test_explanations), cmocka_unit_test(test_digests),
         cmocka_unit_test(test_usable),
     };
-    return cmocka_run_group_tests_name("tls/verify", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("tls/verify", tests, certificates_set_up,
+                                       certificates_tear_down);
 }
