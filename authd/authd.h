@@ -63,7 +63,6 @@ struct authd {
     struct failure_memory failure_memory;
     struct ipc_channel *limitd;
     struct connect_client connect;
-    struct ipc_channel *connectd;
     int relay_descriptor;      /* before the sandbox; -1: there are no passwords for others */
     struct ipc_channel *relay; /* to the keeper of authd/relay; NULL likewise */
 };

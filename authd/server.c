@@ -242,19 +242,8 @@ static void on_limitd_closed(struct ipc_channel *channel, const char *reason, vo
     ipc_channel_destroy(&authd->limitd);
 }
 
-static void on_connectd_closed(struct ipc_channel *channel, const char *reason, void *context)
-{
-    struct authd *authd = context;
-    (void)channel;
-    (void)reason;
-    connect_client_set_channel(&authd->connect, NULL);
-    ipc_channel_destroy(&authd->connectd);
-}
-
-/* These say nothing unasked. */
+/* It says nothing unasked. */
 static const struct ipc_permission no_permissions[] = {{0, 0}};
-static const struct ipc_channel_handlers connectd_handlers = {NULL, on_connectd_closed,
-                                                              no_permissions};
 static const struct ipc_channel_handlers limitd_handlers = {NULL, on_limitd_closed, no_permissions};
 
 void authd_on_peer(struct service *service, const struct service_peer *peer, int descriptor)
@@ -273,11 +262,7 @@ void authd_on_peer(struct service *service, const struct service_peer *peer, int
     } else if (peer->role == IPC_ROLE_FETCHD) {
         fetch_client_attach(&authd->fetch, descriptor);
     } else if (peer->role == IPC_ROLE_CONNECTD) {
-        connect_client_set_channel(&authd->connect, NULL);
-        ipc_channel_destroy(&authd->connectd);
-        authd->connectd = ipc_channel_create(service->loop, descriptor, IPC_ROLE_CONNECTD,
-                                             &connectd_handlers, authd);
-        connect_client_set_channel(&authd->connect, authd->connectd);
+        connect_client_attach(&authd->connect, service->loop, descriptor);
     } else {
         file_close(descriptor);
     }

@@ -8,7 +8,6 @@ enum { SPARE_IDS = 2 };
 
 struct bounce {
     struct intake intake;
-    struct ipc_channel *addrd;
     struct addr_client addr;
     struct bounce_writer writer;
     struct bounce_clients clients;
@@ -35,33 +34,12 @@ static bool begin(struct service *service)
                               &service->log, &service->arena);
 }
 
-static void on_addrd_closed(struct ipc_channel *channel, const char *reason, void *context)
-{
-    struct bounce *bounce = context;
-    (void)channel;
-    (void)reason; /* master brings another */
-    addr_client_set_channel(&bounce->addr, NULL);
-    ipc_channel_destroy(&bounce->addrd);
-}
-
-static void attach_addrd(struct bounce *bounce, struct loop *loop, int descriptor)
-{
-    /* It says nothing unasked. */
-    static const struct ipc_permission no_permissions[] = {{0, 0}};
-    static const struct ipc_channel_handlers handlers = {NULL, on_addrd_closed, no_permissions};
-
-    addr_client_set_channel(&bounce->addr, NULL);
-    ipc_channel_destroy(&bounce->addrd);
-    bounce->addrd = ipc_channel_create(loop, descriptor, IPC_ROLE_ADDRD, &handlers, bounce);
-    addr_client_set_channel(&bounce->addr, bounce->addrd);
-}
-
 /* Two channels to qmgr: on one it asks for reports, on the other it takes them as new mail. */
 static void on_peer(struct service *service, const struct service_peer *peer, int descriptor)
 {
     struct bounce *bounce = service->state;
     if (peer->role == IPC_ROLE_ADDRD)
-        attach_addrd(bounce, service->loop, descriptor);
+        addr_client_attach(&bounce->addr, service->loop, descriptor);
     else if (peer->role != IPC_ROLE_QMGR || peer->is_server)
         bounce_clients_add(&bounce->clients, peer, descriptor);
     else

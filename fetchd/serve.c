@@ -347,22 +347,7 @@ void fetch_server_add_client(struct fetch_server *server, enum ipc_role role, in
         free(client);
 }
 
-static void on_dnsd_closed(struct ipc_channel *channel, const char *reason, void *context)
-{
-    struct fetch_server *server = context;
-    (void)channel;
-    (void)reason; /* master brings another */
-    dns_client_set_channel(&server->dns, NULL);
-    ipc_channel_destroy(&server->dnsd);
-}
-
 void fetch_server_set_dnsd(struct fetch_server *server, int descriptor)
 {
-    static const struct ipc_permission no_permissions[] = {{0, 0}};
-    static const struct ipc_channel_handlers dnsd_handlers = {NULL, on_dnsd_closed, no_permissions};
-    dns_client_set_channel(&server->dns, NULL);
-    ipc_channel_destroy(&server->dnsd);
-    server->dnsd = ipc_channel_create(server->service->loop, descriptor, IPC_ROLE_DNSD,
-                                      &dnsd_handlers, server);
-    dns_client_set_channel(&server->dns, server->dnsd);
+    dns_client_attach(&server->dns, server->service->loop, descriptor);
 }

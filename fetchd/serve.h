@@ -20,7 +20,6 @@ struct fetch_server {
     struct service *service;
     const struct conf_fetchd *settings;
     struct web web;
-    struct ipc_channel *dnsd;
     struct dns_client dns;
     unsigned wanted_families; /* DNS_WANT_... */
     struct ip_network_list private_networks;

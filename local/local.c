@@ -21,7 +21,6 @@ struct local {
     struct dispatch *dispatch;
     struct stages stages;
     struct agent_service agent;
-    struct ipc_channel *addrd;
 };
 
 /* ---- before the sandbox ---- */
@@ -126,24 +125,6 @@ static bool begin(struct service *service)
     return agent_service_begin(service, &local->agent, agent);
 }
 
-static void on_addrd_closed(struct ipc_channel *channel, const char *reason, void *context)
-{
-    struct local *local = context;
-    (void)channel;
-    (void)reason;
-    addr_client_set_channel(&local->stages.forwarder.addr, NULL);
-    ipc_channel_destroy(&local->addrd);
-}
-
-static void attach_addrd(struct service *service, struct local *local, int descriptor)
-{
-    static const struct ipc_channel_handlers handlers = {.on_closed = on_addrd_closed};
-    addr_client_set_channel(&local->stages.forwarder.addr, NULL);
-    ipc_channel_destroy(&local->addrd);
-    local->addrd = ipc_channel_create(service->loop, descriptor, IPC_ROLE_ADDRD, &handlers, local);
-    addr_client_set_channel(&local->stages.forwarder.addr, local->addrd);
-}
-
 /* qmgr twice: it asks for deliveries on one channel, and takes forwarded mail on the other. */
 static void on_peer(struct service *service, const struct service_peer *peer, int descriptor)
 {
@@ -151,7 +132,7 @@ static void on_peer(struct service *service, const struct service_peer *peer, in
     if (peer->role == IPC_ROLE_QMGR && !peer->is_server)
         intake_attach(&local->stages.forwarder.intake, descriptor);
     else if (peer->role == IPC_ROLE_ADDRD)
-        attach_addrd(service, local, descriptor);
+        addr_client_attach(&local->stages.forwarder.addr, service->loop, descriptor);
     else
         agent_service_on_peer(&local->agent, peer, descriptor);
 }

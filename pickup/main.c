@@ -43,30 +43,10 @@ static bool begin(struct service *service)
     return spool_start(&pickup);
 }
 
-static void on_addrd_closed(struct ipc_channel *channel, const char *reason, void *context)
-{
-    (void)channel;
-    (void)reason; /* master brings another */
-    (void)context;
-    addr_client_set_channel(&pickup.addr, NULL);
-    ipc_channel_destroy(&pickup.addrd);
-}
-
-static void attach_addrd(struct loop *loop, int descriptor)
-{
-    /* It says nothing unasked. */
-    static const struct ipc_permission no_permissions[] = {{0, 0}};
-    static const struct ipc_channel_handlers handlers = {NULL, on_addrd_closed, no_permissions};
-    addr_client_set_channel(&pickup.addr, NULL);
-    ipc_channel_destroy(&pickup.addrd);
-    pickup.addrd = ipc_channel_create(loop, descriptor, IPC_ROLE_ADDRD, &handlers, &pickup);
-    addr_client_set_channel(&pickup.addr, pickup.addrd);
-}
-
 static void on_peer(struct service *service, const struct service_peer *peer, int descriptor)
 {
     if (peer->role == IPC_ROLE_ADDRD) {
-        attach_addrd(service->loop, descriptor);
+        addr_client_attach(&pickup.addr, service->loop, descriptor);
     } else if (peer->role == IPC_ROLE_QMGR) {
         intake_attach(&pickup.intake, descriptor);
         spool_queue_changed(&pickup);

@@ -15,7 +15,6 @@ struct pickup {
     const struct conf_pickup *settings;
     struct intake_header_rules rules;
     struct intake intake;
-    struct ipc_channel *addrd;
     struct addr_client addr;
     int maildrop;     /* the directory */
     int notice;       /* of inotify, or -1 */

@@ -339,54 +339,14 @@ static void add_client(struct server *server, enum ipc_role role, int descriptor
 
 /* ---- helpers ---- */
 
-static const struct ipc_permission no_permissions[] = {{0, 0}};
-
-static void on_dnsd_closed(struct ipc_channel *channel, const char *reason, void *context)
-{
-    struct server *server = context;
-    (void)channel;
-    (void)reason; /* master brings another */
-    dns_client_set_channel(&server->deliverer.dns, NULL);
-    ipc_channel_destroy(&server->dnsd);
-}
-
-static void set_dnsd(struct server *server, int descriptor)
-{
-    static const struct ipc_channel_handlers handlers = {NULL, on_dnsd_closed, no_permissions};
-    dns_client_set_channel(&server->deliverer.dns, NULL);
-    ipc_channel_destroy(&server->dnsd);
-    server->dnsd =
-        ipc_channel_create(server->service->loop, descriptor, IPC_ROLE_DNSD, &handlers, server);
-    dns_client_set_channel(&server->deliverer.dns, server->dnsd);
-}
-
-static void on_addrd_closed(struct ipc_channel *channel, const char *reason, void *context)
-{
-    struct server *server = context;
-    (void)channel;
-    (void)reason; /* master brings another */
-    addr_client_set_channel(&server->deliverer.addr, NULL);
-    ipc_channel_destroy(&server->addrd);
-}
-
-static void set_addrd(struct server *server, int descriptor)
-{
-    static const struct ipc_channel_handlers handlers = {NULL, on_addrd_closed, no_permissions};
-    addr_client_set_channel(&server->deliverer.addr, NULL);
-    ipc_channel_destroy(&server->addrd);
-    server->addrd =
-        ipc_channel_create(server->service->loop, descriptor, IPC_ROLE_ADDRD, &handlers, server);
-    addr_client_set_channel(&server->deliverer.addr, server->addrd);
-}
-
 void server_add_peer(struct server *server, const struct service_peer *peer, int descriptor)
 {
     switch ((int)peer->role) {
     case IPC_ROLE_DNSD:
-        set_dnsd(server, descriptor);
+        dns_client_attach(&server->deliverer.dns, server->service->loop, descriptor);
         break;
     case IPC_ROLE_ADDRD:
-        set_addrd(server, descriptor);
+        addr_client_attach(&server->deliverer.addr, server->service->loop, descriptor);
         break;
     case IPC_ROLE_FETCHD:
         fetch_client_attach(&server->deliverer.fetch, descriptor);

@@ -14,7 +14,6 @@ struct server {
     struct counters counters;
     struct journal journal;
     struct deliverer deliverer;
-    struct ipc_channel *dnsd, *addrd;
     struct loop_timer tick;
     size_t delivery_count; /* under way */
     bool has_complained;   /* of the journal */

@@ -214,75 +214,21 @@ void agent_attach_qmgr(struct agent *agent, int descriptor)
     send_all_reports(agent);
 }
 
-/* ---- dnsd ---- */
-
-static void on_dnsd_closed(struct ipc_channel *channel, const char *reason, void *context)
-{
-    struct agent *agent = context;
-    (void)channel;
-    (void)reason;
-    dns_client_set_channel(&agent->dns, NULL);
-    ipc_channel_destroy(&agent->dns_channel);
-}
-
-static const struct ipc_permission no_permissions[] = {{0, 0}};
-static const struct ipc_channel_handlers dnsd_handlers = {NULL, on_dnsd_closed, no_permissions};
+/* ---- helpers ---- */
 
 void agent_attach_dnsd(struct agent *agent, int descriptor)
 {
-    dns_client_set_channel(&agent->dns, NULL);
-    if (agent->dns_channel)
-        ipc_channel_destroy(&agent->dns_channel);
-    agent->dns_channel =
-        ipc_channel_create(agent->loop, descriptor, IPC_ROLE_DNSD, &dnsd_handlers, agent);
-    dns_client_set_channel(&agent->dns, agent->dns_channel);
+    dns_client_attach(&agent->dns, agent->loop, descriptor);
 }
-
-/* ---- addrd ---- */
-
-static void on_addrd_closed(struct ipc_channel *channel, const char *reason, void *context)
-{
-    struct agent *agent = context;
-    (void)channel;
-    (void)reason;
-    addr_client_set_channel(&agent->addr, NULL);
-    ipc_channel_destroy(&agent->addr_channel);
-}
-
-static const struct ipc_channel_handlers addrd_handlers = {NULL, on_addrd_closed, no_permissions};
 
 void agent_attach_addrd(struct agent *agent, int descriptor)
 {
-    addr_client_set_channel(&agent->addr, NULL);
-    if (agent->addr_channel)
-        ipc_channel_destroy(&agent->addr_channel);
-    agent->addr_channel =
-        ipc_channel_create(agent->loop, descriptor, IPC_ROLE_ADDRD, &addrd_handlers, agent);
-    addr_client_set_channel(&agent->addr, agent->addr_channel);
+    addr_client_attach(&agent->addr, agent->loop, descriptor);
 }
-
-/* ---- connectd ---- */
-
-static void on_connectd_closed(struct ipc_channel *channel, const char *reason, void *context)
-{
-    struct agent *agent = context;
-    (void)channel;
-    (void)reason;
-    connect_client_set_channel(&agent->connector, NULL);
-    ipc_channel_destroy(&agent->connector_channel);
-}
-
-static const struct ipc_channel_handlers connectd_handlers = {NULL, on_connectd_closed,
-                                                              no_permissions};
 
 void agent_attach_connectd(struct agent *agent, int descriptor)
 {
-    connect_client_set_channel(&agent->connector, NULL);
-    if (agent->connector_channel)
-        ipc_channel_destroy(&agent->connector_channel);
-    agent->connector_channel =
-        ipc_channel_create(agent->loop, descriptor, IPC_ROLE_CONNECTD, &connectd_handlers, agent);
-    connect_client_set_channel(&agent->connector, agent->connector_channel);
+    connect_client_attach(&agent->connector, agent->loop, descriptor);
 }
 
 /* ---- authd ---- */
@@ -296,6 +242,7 @@ static void on_authd_closed(struct ipc_channel *channel, const char *reason, voi
     ipc_channel_destroy(&agent->authenticator_channel);
 }
 
+static const struct ipc_permission no_permissions[] = {{0, 0}};
 static const struct ipc_channel_handlers authd_handlers = {NULL, on_authd_closed, no_permissions};
 
 void agent_attach_authd(struct agent *agent, int descriptor)

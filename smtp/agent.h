@@ -54,11 +54,8 @@ struct agent {
     struct maillog *log;
     const struct conf_smtp *settings;
     struct dns_client dns;
-    struct ipc_channel *dns_channel;
     struct addr_client addr;
-    struct ipc_channel *addr_channel;
     struct connect_client connector;
-    struct ipc_channel *connector_channel;
     struct relay_auth_client authenticator;
     struct ipc_channel *authenticator_channel;
     struct sts_client sts; /* which MTA-STS policies domains have */

@@ -109,24 +109,9 @@ void server_add_client(struct server *server, enum ipc_role role, int descriptor
 
 /* ---- helpers ---- */
 
-static void on_dnsd_closed(struct ipc_channel *channel, const char *reason, void *context)
-{
-    struct server *server = context;
-    (void)channel;
-    (void)reason; /* master brings another */
-    dns_client_set_channel(&server->dns, NULL);
-    ipc_channel_destroy(&server->dnsd);
-}
-
 void server_set_dnsd(struct server *server, int descriptor)
 {
-    static const struct ipc_permission permissions[] = {{0, 0}};
-    static const struct ipc_channel_handlers handlers = {NULL, on_dnsd_closed, permissions};
-    dns_client_set_channel(&server->dns, NULL);
-    ipc_channel_destroy(&server->dnsd);
-    server->dnsd =
-        ipc_channel_create(server->service->loop, descriptor, IPC_ROLE_DNSD, &handlers, server);
-    dns_client_set_channel(&server->dns, server->dnsd);
+    dns_client_attach(&server->dns, server->service->loop, descriptor);
 }
 
 void server_set_fetchd(struct server *server, int descriptor)

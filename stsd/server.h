@@ -15,7 +15,6 @@ struct server {
     const struct conf_stsd *conf;
     struct cache cache;
     struct journal journal;
-    struct ipc_channel *dnsd;
     struct dns_client dns;
     struct fetch_client fetch;
     size_t look_count; /* under way */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "ipc/asker.h"
+#include "ipc/helper.h"
 #include "maillog/event.h"
 #include "system/clock.h"
 #include "system/random.h"
@@ -176,24 +177,9 @@ void server_add_client(struct server *server, enum ipc_role role, int descriptor
     ipc_asker_create(server->service->loop, descriptor, role, &rules, server);
 }
 
-/* ---- qmgr ---- */
-
-static void on_qmgr_closed(struct ipc_channel *channel, const char *reason, void *context)
-{
-    struct server *server = context;
-    (void)channel;
-    (void)reason;
-    ipc_channel_destroy(&server->qmgr);
-}
-
-static const struct ipc_permission qmgr_permissions[] = {{0, 0}};
-static const struct ipc_channel_handlers qmgr_handlers = {NULL, on_qmgr_closed, qmgr_permissions};
-
 void server_set_qmgr(struct server *server, int descriptor)
 {
-    ipc_channel_destroy(&server->qmgr);
-    server->qmgr = ipc_channel_create(server->service->loop, descriptor, IPC_ROLE_QMGR,
-                                      &qmgr_handlers, server);
+    ipc_helper_attach(&server->qmgr, server->service->loop, descriptor, IPC_ROLE_QMGR);
 }
 
 /* ---- life ---- */

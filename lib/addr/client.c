@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "addr/ahead.h"
+#include "ipc/helper.h"
 #include "system/task.h"
 
 enum {
@@ -12,9 +13,9 @@ enum {
     EXPANSION_MAX_BYTES = 64 << 20
 };
 
-void addr_client_set_channel(struct addr_client *client, struct ipc_channel *channel)
+void addr_client_attach(struct addr_client *client, struct loop *loop, int descriptor)
 {
-    client->channel = channel;
+    ipc_helper_attach(&client->channel, loop, descriptor, IPC_ROLE_ADDRD);
 }
 
 static struct outcome unavailable(void)

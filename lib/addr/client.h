@@ -1,6 +1,6 @@
 /* addr/client - ask addrd about addresses: from a task, or with a callback.
  * What comes back is an answer, always: where addrd is gone, silent or unsure it is a temporary
- * failure. Interface: addr_client_set_channel(), addr_check_recipient(), addr_expand(),
+ * failure. Interface: addr_client_attach(), addr_check_recipient(), addr_expand(),
  * addr_rewrite(), addr_find(), addr_lookup(), addr_route(), addr_route_async(). Callers: intake,
  * smtpd, smtp, qmgr. */
 #ifndef ADDR_CLIENT_H
@@ -31,8 +31,8 @@ struct addr_client {
     struct ipc_channel *channel; /* NULL while there is none */
 };
 
-/* The channel stays its owner's, who says so (NULL) before it goes. */
-void addr_client_set_channel(struct addr_client *client, struct ipc_channel *channel);
+/* Takes over the descriptor of a channel to addrd, in place of the one before. */
+void addr_client_attach(struct addr_client *client, struct loop *loop, int descriptor);
 
 /* Mail to one of these is taken from anybody. */
 static inline bool addr_class_is_ours(enum addr_class class)

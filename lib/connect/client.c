@@ -1,13 +1,14 @@
 /* connect/client - see client.h. */
 #include "connect/client.h"
 
+#include "ipc/helper.h"
 #include "system/task.h"
 
 enum { POLL_MS = 50 };
 
-void connect_client_set_channel(struct connect_client *client, struct ipc_channel *channel)
+void connect_client_attach(struct connect_client *client, struct loop *loop, int descriptor)
 {
-    client->channel = channel;
+    ipc_helper_attach(&client->channel, loop, descriptor, IPC_ROLE_CONNECTD);
 }
 
 /* RFC 3463: X.4.1 no answer from host. */

@@ -1,7 +1,7 @@
 /* connect/client - have connectd make a connection, from a task.
  * Whoever speaks a protocol with a local server gets a connected socket and nothing else: neither
  * the path nor the right to open one is in its sandbox.
- * Interface: connect_client_set_channel(), connect_to_path(). Callers: smtp (its lmtp program). */
+ * Interface: connect_client_attach(), connect_to_path(). Callers: smtp (its lmtp program). */
 #ifndef CONNECT_CLIENT_H
 #define CONNECT_CLIENT_H
 
@@ -17,8 +17,8 @@ struct connect_client {
     struct ipc_channel *channel; /* NULL while there is none */
 };
 
-/* The channel stays its owner's, who says so (NULL) before it goes. */
-void connect_client_set_channel(struct connect_client *client, struct ipc_channel *channel);
+/* Takes over the descriptor of a channel to connectd, in place of the one before. */
+void connect_client_attach(struct connect_client *client, struct loop *loop, int descriptor);
 
 /* A connected stream socket of the Unix server at that path, or -1 and *outcome, temporary: its
  * reason is what follows "connect to NAME: " in a log line; the arena's, or a literal. A server

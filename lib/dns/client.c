@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "dns/records.h"
+#include "ipc/helper.h"
 #include "system/task.h"
 
 enum { CHANNEL_POLL_MS = 50 };
@@ -22,9 +23,9 @@ struct batch {
     } items[];
 };
 
-void dns_client_set_channel(struct dns_client *client, struct ipc_channel *channel)
+void dns_client_attach(struct dns_client *client, struct loop *loop, int descriptor)
 {
-    client->channel = channel;
+    ipc_helper_attach(&client->channel, loop, descriptor, IPC_ROLE_DNSD);
 }
 
 static void read_reply(const struct ipc_dns_reply *reply, struct arena *arena,

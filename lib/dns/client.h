@@ -1,5 +1,5 @@
 /* dns/client - ask dnsd, from a task.
- * Interface: dns_client_set_channel(), dns_lookup(), dns_lookup_many(). What comes back is an
+ * Interface: dns_client_attach(), dns_lookup(), dns_lookup_many(). What comes back is an
  * answer, always: where dnsd is gone or silent, a temporary one.
  * Callers: smtpd, smtp; dns/hosts for what they usually want. */
 #ifndef DNS_CLIENT_H
@@ -18,8 +18,8 @@ struct dns_client {
     struct ipc_channel *channel; /* NULL while there is none */
 };
 
-/* The channel stays its owner's, who says so (NULL) before it goes. */
-void dns_client_set_channel(struct dns_client *client, struct ipc_channel *channel);
+/* Takes over the descriptor of a channel to dnsd, in place of the one before. */
+void dns_client_attach(struct dns_client *client, struct loop *loop, int descriptor);
 
 struct dns_request {
     struct span name; /* text */

@@ -7,6 +7,7 @@
 #include "addr/client.h"
 #include "auth/client.h"
 #include "dns/hosts.h"
+#include "ipc/helper.h"
 #include "limit/load.h"
 #include "smtpserver/listeners.h"
 #include "maillog/event.h"
@@ -35,8 +36,6 @@ struct smtpd {
     struct listeners listeners;
     struct smtpsession_service sessions;
     struct intake intake;
-    struct ipc_channel *addrd;
-    struct ipc_channel *dnsd;
     struct ipc_channel *limitd;
     struct ipc_channel *verify;
     struct ipc_channel *bounce;
@@ -427,40 +426,6 @@ void smtpserver_on_listener(struct service *service, struct span endpoint, int d
 
 /* ---- helpers come and go ---- */
 
-static void on_addrd_closed(struct ipc_channel *channel, const char *reason, void *context)
-{
-    struct smtpd *smtpd = context;
-    (void)channel;
-    (void)reason; /* master brings another */
-    addr_client_set_channel(&smtpd->addr, NULL);
-    ipc_channel_destroy(&smtpd->addrd);
-}
-
-static void on_dnsd_closed(struct ipc_channel *channel, const char *reason, void *context)
-{
-    struct smtpd *smtpd = context;
-    (void)channel;
-    (void)reason;
-    dns_client_set_channel(&smtpd->dns, NULL);
-    ipc_channel_destroy(&smtpd->dnsd);
-}
-
-static void on_bounce_closed(struct ipc_channel *channel, const char *reason, void *context)
-{
-    struct smtpd *smtpd = context;
-    (void)channel;
-    (void)reason;
-    ipc_channel_destroy(&smtpd->bounce);
-}
-
-static void on_verify_closed(struct ipc_channel *channel, const char *reason, void *context)
-{
-    struct smtpd *smtpd = context;
-    (void)channel;
-    (void)reason;
-    ipc_channel_destroy(&smtpd->verify);
-}
-
 static void on_authd_closed(struct ipc_channel *channel, const char *reason, void *context)
 {
     struct smtpd *smtpd = context;
@@ -498,12 +463,6 @@ static void on_limitd_message(struct ipc_channel *channel, const struct ipc_deli
     set_stress(smtpd, message->is_stressed, message->is_full);
 }
 
-/* These say nothing unasked. */
-static const struct ipc_permission no_permissions[] = {{0, 0}};
-static const struct ipc_channel_handlers addrd_handlers = {NULL, on_addrd_closed, no_permissions};
-static const struct ipc_channel_handlers dnsd_handlers = {NULL, on_dnsd_closed, no_permissions};
-static const struct ipc_channel_handlers bounce_handlers = {NULL, on_bounce_closed, no_permissions};
-static const struct ipc_channel_handlers verify_handlers = {NULL, on_verify_closed, no_permissions};
 static const struct ipc_channel_handlers authd_handlers = {on_authd_message, on_authd_closed,
                                                            auth_client_permissions};
 static const struct ipc_permission limitd_permissions[] = {
@@ -519,18 +478,10 @@ void smtpserver_on_peer(struct service *service, const struct service_peer *peer
         intake_attach(&smtpd->intake, descriptor);
         break;
     case IPC_ROLE_ADDRD:
-        addr_client_set_channel(&smtpd->addr, NULL);
-        ipc_channel_destroy(&smtpd->addrd);
-        smtpd->addrd =
-            ipc_channel_create(service->loop, descriptor, IPC_ROLE_ADDRD, &addrd_handlers, smtpd);
-        addr_client_set_channel(&smtpd->addr, smtpd->addrd);
+        addr_client_attach(&smtpd->addr, service->loop, descriptor);
         break;
     case IPC_ROLE_DNSD:
-        dns_client_set_channel(&smtpd->dns, NULL);
-        ipc_channel_destroy(&smtpd->dnsd);
-        smtpd->dnsd =
-            ipc_channel_create(service->loop, descriptor, IPC_ROLE_DNSD, &dnsd_handlers, smtpd);
-        dns_client_set_channel(&smtpd->dns, smtpd->dnsd);
+        dns_client_attach(&smtpd->dns, service->loop, descriptor);
         break;
     case IPC_ROLE_LIMITD:
         limit_client_set_channel(&smtpd->limits, NULL);
@@ -541,14 +492,10 @@ void smtpserver_on_peer(struct service *service, const struct service_peer *peer
         report_load(smtpd);
         break;
     case IPC_ROLE_BOUNCE:
-        ipc_channel_destroy(&smtpd->bounce);
-        smtpd->bounce =
-            ipc_channel_create(service->loop, descriptor, IPC_ROLE_BOUNCE, &bounce_handlers, smtpd);
+        ipc_helper_attach(&smtpd->bounce, service->loop, descriptor, peer->role);
         break;
     case IPC_ROLE_VERIFY:
-        ipc_channel_destroy(&smtpd->verify);
-        smtpd->verify =
-            ipc_channel_create(service->loop, descriptor, IPC_ROLE_VERIFY, &verify_handlers, smtpd);
+        ipc_helper_attach(&smtpd->verify, service->loop, descriptor, peer->role);
         break;
     case IPC_ROLE_AUTHD:
         auth_client_set_channel(&smtpd->auth, NULL);

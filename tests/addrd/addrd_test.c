@@ -23,23 +23,12 @@ static struct daemon addrd;
 static struct addr_client as_smtpd, as_qmgr;
 static size_t tasks_left;
 
-static void on_client_closed(struct ipc_channel *channel, const char *reason, void *context)
-{
-    struct addr_client *client = context;
-    (void)reason;
-    addr_client_set_channel(client, NULL);
-    ipc_channel_destroy(&channel);
-}
-static const struct ipc_channel_handlers client_handlers = {NULL, on_client_closed, NULL};
-
 static void connect_client(struct addr_client *client, enum ipc_role role, const char *service)
 {
     const int end = daemon_give_peer(&addrd, role, service, true);
     assert_true(end >= 0);
-    struct ipc_channel *channel =
-        ipc_channel_create(loop, end, IPC_ROLE_ADDRD, &client_handlers, client);
-    assert_non_null(channel);
-    addr_client_set_channel(client, channel);
+    addr_client_attach(client, loop, end);
+    assert_non_null(client->channel);
 }
 
 static const char *path_of(const char *name)
@@ -82,10 +71,8 @@ static void start_addrd(const char *more)
 
 static void stop_addrd(void)
 {
-    if (as_smtpd.channel)
-        ipc_channel_destroy(&as_smtpd.channel);
-    if (as_qmgr.channel)
-        ipc_channel_destroy(&as_qmgr.channel);
+    ipc_channel_destroy(&as_smtpd.channel);
+    ipc_channel_destroy(&as_qmgr.channel);
     assert_true(daemon_stop(&addrd));
 }
 

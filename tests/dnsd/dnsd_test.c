@@ -16,23 +16,10 @@ static struct daemon dnsd;
 static struct dns_client client;
 static char main_text[256];
 
-static void on_client_closed(struct ipc_channel *channel, const char *reason, void *context)
-{
-    struct ipc_channel *closed = channel;
-    (void)reason;
-    (void)context;
-    dns_client_set_channel(&client, NULL);
-    ipc_channel_destroy(&closed);
-}
-static const struct ipc_channel_handlers client_handlers = {NULL, on_client_closed, NULL};
-
 static void connect_client(enum ipc_role as)
 {
-    const int end = daemon_give_peer(&dnsd, as, "test", true);
-    struct ipc_channel *channel =
-        ipc_channel_create(loop, end, IPC_ROLE_DNSD, &client_handlers, NULL);
-    assert_non_null(channel);
-    dns_client_set_channel(&client, channel);
+    dns_client_attach(&client, loop, daemon_give_peer(&dnsd, as, "test", true));
+    assert_non_null(client.channel);
 }
 
 static int set_up(void **state)
@@ -55,10 +42,7 @@ static int tear_down(void **state)
     (void)state;
     if (!loop)
         return 0;
-    struct ipc_channel *channel = client.channel;
-    if (channel)
-        ipc_channel_destroy(&channel);
-    dns_client_set_channel(&client, NULL);
+    ipc_channel_destroy(&client.channel);
     assert_true(daemon_stop(&dnsd));
     loop_destroy(&loop);
     return 0;

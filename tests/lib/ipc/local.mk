@@ -1,7 +1,11 @@
 # tests of lib/ipc
 if HAVE_CMOCKA
-check_PROGRAMS += tests/lib/ipc/asker_test tests/lib/ipc/codec_test tests/lib/ipc/channel_test
-TESTS += tests/lib/ipc/asker_test tests/lib/ipc/codec_test tests/lib/ipc/channel_test
+ipc_tests = tests/lib/ipc/asker_test tests/lib/ipc/codec_test tests/lib/ipc/channel_test \
+	tests/lib/ipc/helper_test
+check_PROGRAMS += $(ipc_tests)
+TESTS += $(ipc_tests)
+tests_lib_ipc_helper_test_SOURCES = tests/lib/ipc/helper_test.c tests/test.h
+tests_lib_ipc_helper_test_LDADD = $(test_libs)
 tests_lib_ipc_asker_test_SOURCES = tests/lib/ipc/asker_test.c tests/test.h
 tests_lib_ipc_asker_test_LDADD = $(test_libs)
 tests_lib_ipc_codec_test_SOURCES = tests/lib/ipc/codec_test.c tests/test.h
