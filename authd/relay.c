@@ -6,13 +6,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "auth/relay.h"
 #include "relay_server.h"
-#include "system/file.h"
 #include "system/note.h"
+#include "system/part.h"
 #include "table/paths.h"
 
 enum { DESCRIPTOR_LIMIT = 256 };
@@ -112,8 +111,9 @@ static void on_dispatcher_gone(struct ipc_channel *channel UNUSED, const char *r
     _exit(EXIT_SUCCESS);
 }
 
-static NORETURN void run_keeper(struct keeper *keeper, int descriptor)
+static NORETURN void run_keeper(void *context, int descriptor)
 {
+    struct keeper *keeper = context;
     static const struct ipc_permission permissions[] = {
         {IPC_RELAY_AUTH_SERVE, IPC_ROLE_BIT(IPC_ROLE_AUTHD)}, {0, 0}};
     static const struct ipc_channel_handlers handlers = {on_serve, on_dispatcher_gone, permissions};
@@ -169,7 +169,6 @@ bool relay_start(struct authd *authd)
     struct service *service = authd->service;
     const struct conf_authd *conf = authd->conf;
     struct keeper *keeper;
-    int ends[2];
     bool has_any = false;
 
     authd->relay_descriptor = -1;
@@ -190,19 +189,10 @@ bool relay_start(struct authd *authd)
     }
     if (!has_any)
         return true;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
-        service_say(service, "socketpair: %s", strerror(errno));
-        return false;
-    }
-    const pid_t child = fork();
-    if (child == 0)
-        run_keeper(keeper, ends[1]);
-    const int error = errno;
-    file_close(ends[1]);
-    authd->relay_descriptor = ends[0];
-    if (child < 0)
-        service_say(service, "cannot start a process: %s", strerror(error));
-    return child > 0;
+    authd->relay_descriptor = part_fork(run_keeper, keeper);
+    if (authd->relay_descriptor < 0)
+        service_say(service, "cannot start a process: %s", strerror(errno));
+    return authd->relay_descriptor >= 0;
 }
 
 /* ---- the dispatcher ---- */

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include "system/command.h"
 #include "system/file.h"
 #include "system/note.h"
+#include "system/part.h"
 
 enum { TEXT_MAX_BYTES = 512, COMMAND_TEXT_MAX_BYTES = 400 };
 
@@ -331,7 +331,7 @@ static void warm_up_name_services(void)
     (void)getgrnam("posthouse-no-such-group");
 }
 
-static NORETURN void run_root_part(struct runner *runner, int socket)
+static NORETURN void run_root_part(void *runner, int socket)
 {
     static const struct ipc_permission permissions[] = {
         {IPC_WORKER_WANT, IPC_ROLE_BIT(IPC_ROLE_PIPE)}, {0, 0}};
@@ -354,15 +354,6 @@ static NORETURN void run_root_part(struct runner *runner, int socket)
 int pipe_run_fork_root_part(struct service *service, const struct pipe_rules *rules)
 {
     static struct runner runner; /* the root part's own: it has one */
-    int ends[2];
     runner = (struct runner){.service = service, .rules = rules, .service_name = service->name};
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-        return -1;
-    const pid_t child = fork();
-    if (child == 0)
-        run_root_part(&runner, ends[1]);
-    file_close(ends[1]);
-    if (child < 0)
-        file_close(ends[0]);
-    return child < 0 ? -1 : ends[0];
+    return part_fork(run_root_part, &runner);
 }

@@ -12,13 +12,13 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "system/file.h"
 #include "system/note.h"
+#include "system/part.h"
 
 /* A worker allocates and flushes, reads messages and writes files below one directory. */
 #define WORKER_PROMISES (SANDBOX_MAILDIR | SANDBOX_THREADS | SANDBOX_RECEIVE_FDS)
@@ -330,9 +330,15 @@ static void warm_up_name_services(void)
     (void)getgrouplist("posthouse-no-such-user", 0, groups, &count);
 }
 
-static NORETURN void run_root_part(const struct service *service, struct worker_program *program,
-                                   int socket)
+struct root_part {
+    const struct service *service;
+    struct worker_program program;
+};
+
+static NORETURN void run_root_part(void *context, int socket)
 {
+    struct root_part *part = context;
+    struct worker_program *program = &part->program;
     static const struct ipc_permission permissions[] = {
         {IPC_WORKER_WANT, IPC_ROLE_BIT(IPC_ROLE_LOCAL) | IPC_ROLE_BIT(IPC_ROLE_VIRTUAL)}, {0, 0}};
     static const struct ipc_channel_handlers handlers = {on_want, on_closed, permissions};
@@ -344,7 +350,7 @@ static NORETURN void run_root_part(const struct service *service, struct worker_
         program->filter = sandbox_filter_create(WORKER_PROMISES, false);
     (void)signal(SIGCHLD, SIG_IGN); /* nobody waits for workers: their channels tell */
     if ((!program->filter && !program->runs_commands) ||
-        !close_root_part_in(service, program, socket))
+        !close_root_part_in(part->service, program, socket))
         _exit(1);
     struct loop *loop = loop_create();
     if (!loop || !ipc_channel_create(loop, socket, program->role, &handlers, program))
@@ -355,16 +361,6 @@ static NORETURN void run_root_part(const struct service *service, struct worker_
 
 int worker_fork_root_part(struct service *service, const struct worker_program *program)
 {
-    static struct worker_program kept; /* in each root part its own */
-    int ends[2];
-    kept = *program;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-        return -1;
-    const pid_t child = fork();
-    if (child == 0)
-        run_root_part(service, &kept, ends[1]);
-    file_close(ends[1]);
-    if (child < 0)
-        file_close(ends[0]);
-    return child < 0 ? -1 : ends[0];
+    struct root_part part = {service, *program};
+    return part_fork(run_root_part, &part);
 }

@@ -1,7 +1,6 @@
 /* crew/nursery - see nursery.h. */
 #include "crew/nursery.h"
 
-#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
@@ -13,6 +12,7 @@
 
 #include "system/file.h"
 #include "system/note.h"
+#include "system/part.h"
 #include "system/watchdog.h"
 
 enum { DESCRIPTOR_LIMIT = 256 };
@@ -136,8 +136,9 @@ void nursery_warm_up_name_service(void)
     (void)getgrnam("posthouse-no-such-group");
 }
 
-static NORETURN void run_nursery(const struct nursery_plan *plan, int descriptor)
+static NORETURN void run_nursery(void *context, int descriptor)
 {
+    const struct nursery_plan *plan = context;
     struct process *process = calloc(1, sizeof(*process));
 
     note_detach();
@@ -168,19 +169,6 @@ static NORETURN void run_nursery(const struct nursery_plan *plan, int descriptor
 
 int nursery_start(const struct nursery_plan *plan)
 {
-    int ends[2];
-
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-        return -1;
-    const pid_t child = fork();
-    if (child == 0)
-        run_nursery(plan, ends[1]);
-    const int error = errno;
-    file_close(ends[1]);
-    if (child < 0) {
-        file_close(ends[0]);
-        errno = error;
-        return -1;
-    }
-    return ends[0];
+    struct nursery_plan own = *plan;
+    return part_fork(run_nursery, &own);
 }

@@ -9,6 +9,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/system/journal.c lib/system/journal.h \
 	lib/system/note.c lib/system/note.h \
 	lib/system/loop.c lib/system/loop.h \
+	lib/system/part.c lib/system/part.h \
 	lib/system/pool.c lib/system/pool.h \
 	lib/system/random.c lib/system/random.h \
 	lib/system/stream.c lib/system/stream.h \
