@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import smtplib
-import socket
 import time
 
 import pytest
@@ -16,35 +15,13 @@ from harness.authentication import Scram, encode_url, jwt
 from harness.instance import small_message, wait_until
 from harness.more_peers import fail2ban
 from harness.processes import running
+from harness.raw import Raw
 
 STRANGERS = {"mynetworks": "192.0.2.0/24"}
 
 
 def encode(*parts):
     return base64.b64encode(b"\0".join(part.encode() for part in parts)).decode()
-
-
-class Raw:
-    """A client that says exactly what it is told."""
-
-    def __init__(self, instance, port=None):
-        self.connection = socket.create_connection((instance.address, port or instance.port), 30)
-        self.stream = self.connection.makefile("rb")
-        self.greeting = self.reply()
-
-    def reply(self):
-        lines = []
-        while True:
-            line = self.stream.readline()
-            if not line:
-                return ""
-            lines.append(line.decode("latin-1").rstrip("\r\n"))
-            if line[3:4] != b"-":
-                return "\n".join(lines)
-
-    def say(self, text):
-        self.connection.sendall(text if isinstance(text, bytes) else text.encode() + b"\r\n")
-        return self.reply()
 
 
 def set_passwords(one, text="bob:{PLAIN}secret\nalice@here.test:{PLAIN}w0nderland\n"):

@@ -11,19 +11,15 @@ import time
 import pytest
 
 from harness.instance import small_message, wait_until
-from smtpd_test import Raw, kill, ps
+from harness.raw import Raw
+from smtpd_test import kill, ps
 
 
 class Client(Raw):
-    """From an address of its own; early: sent before anything was read."""
+    """From an address of its own."""
 
     def __init__(self, instance, source="127.0.0.2", early=b""):
-        self.source = source
-        self.connection = socket.create_connection((instance.address, instance.port), 30, (source, 0))
-        if early:
-            self.connection.sendall(early)
-        self.stream = self.connection.makefile("rb")
-        self.greeting = self.reply()
+        super().__init__(instance, source=source, early=early)
 
     def is_refused(self):
         return self.greeting.startswith("421")

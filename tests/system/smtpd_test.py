@@ -9,37 +9,7 @@ import subprocess
 import pytest
 
 from harness.instance import small_message, wait_until
-
-
-class Raw:
-    """A client that says exactly what it is told."""
-
-    def __init__(self, instance):
-        self.connection = socket.create_connection((instance.address, instance.port), 30)
-        self.stream = self.connection.makefile("rb")
-        self.greeting = self.reply()
-
-    def reply(self):
-        lines = []
-        while True:
-            line = self.stream.readline()
-            if not line:
-                return ""
-            lines.append(line.decode("latin-1").rstrip("\r\n"))
-            if line[3:4] != b"-":
-                return "\n".join(lines)
-
-    def say(self, text):
-        self.connection.sendall(text if isinstance(text, bytes) else text.encode() + b"\r\n")
-        return self.reply()
-
-    def open(self, *recipients):
-        assert self.say("EHLO client.example").startswith("250")
-        assert self.say("MAIL FROM:<sender@client.example>").startswith("250")
-        return [self.say(f"RCPT TO:<{recipient}>") for recipient in recipients]
-
-    def is_closed(self):
-        return self.stream.readline() == b""
+from harness.raw import Raw
 
 
 def test_banner_and_extensions(here):
