@@ -66,9 +66,9 @@ static enum table_result ask_crew(struct crew *crew, size_t number, struct span 
         found = (enum table_result)reply.status;
     if (found == TABLE_FOUND)
         buffer_append_span(value, reply.value);
-    else if (found == TABLE_ERROR && result == IPC_CALL_OK)
+    if (result == IPC_CALL_OK)
         buffer_append_span(reason, reply.reason);
-    else if (found == TABLE_ERROR)
+    else
         buffer_append_string(reason, failure);
     arena_destroy(&arena);
     return found;

@@ -470,6 +470,42 @@ static void test_missing_tables_are_told(void **state)
     stop_addrd();
 }
 
+static void write_text(const char *name, const char *text)
+{
+    FILE *file = fopen(path_of(name), "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+static void check_odd(void *argument)
+{
+    (void)argument;
+    assert_check("ann@relay.example", "4 ok");
+    task_done();
+}
+
+/* A worker reads the text, because another part of the table may wait; the dispatcher has the log.
+ */
+static void test_odd_text_is_told(void **state)
+{
+    char settings[600];
+    (void)state;
+    write_text("relays", "ann@relay.example here\n");
+    (void)snprintf(settings, sizeof(settings),
+                   "relay_domains = relay.example\n"
+                   "relay_recipient_maps = unionmap:{unix:passwd.byname,texthash:%s}\n",
+                   path_of("relays"));
+    start_addrd(settings);
+    run_in_task(check_odd, NULL);
+    loop_run(loop);
+    assert_false(daemon_has_logged(&addrd, "duplicate"));
+    write_text("relays", "ann@relay.example here\nbob@relay.example 1\nbob@relay.example 2\n");
+    run_in_task(check_odd, NULL);
+    loop_run(loop);
+    assert_logged("relays, line 3: duplicate entry: \"bob@relay.example\"");
+    stop_addrd();
+}
+
 static int set_up_group(void **state)
 {
     (void)state;
@@ -521,6 +557,7 @@ int main(void)
         cmocka_unit_test(test_hanging_look_ups),
         cmocka_unit_test(test_patterns),
         cmocka_unit_test(test_missing_tables_are_told),
+        cmocka_unit_test(test_odd_text_is_told),
     };
     return cmocka_run_group_tests_name("addrd", tests, set_up_group, tear_down_group);
 }
