@@ -13,6 +13,7 @@ local_engine_sources = \
 local_agent_sources = \
 	local/deliverer.c local/deliverer.h \
 	local/dispatch.c local/dispatch.h \
+	local/root_part.c local/root_part.h \
 	local/worker.c local/worker.h
 
 daemon_PROGRAMS += local/local local/virtual local/pipe
@@ -35,7 +36,7 @@ local_virtual_LDADD = $(posthouse_libs) $(DB_LIBS)
 
 local_pipe_SOURCES = local/pipe.c local/pipe_arguments.c local/pipe_arguments.h \
 	local/pipe_copy.c local/pipe_copy.h local/pipe_run.c local/pipe_run.h \
-	local/dispatch.c local/dispatch.h
+	local/dispatch.c local/dispatch.h local/root_part.c local/root_part.h
 local_pipe_LDADD = $(posthouse_libs) $(DB_LIBS)
 
 if HAVE_CMOCKA

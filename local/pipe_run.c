@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "pipe_copy.h"
+#include "root_part.h"
 #include "system/command.h"
 #include "system/file.h"
 #include "system/note.h"
@@ -280,8 +281,9 @@ static void leave(struct agent *agent, void *context)
     _exit(0); /* the dispatcher has what it wanted, or is gone */
 }
 
-static NORETURN void run_runner(struct runner *runner, int socket)
+static NORETURN void run_runner(void *context, struct span key UNUSED, int socket)
 {
+    struct runner *runner = context;
     (void)prctl(PR_SET_NAME, "pipe: command", 0, 0, 0); /* a help for people only */
     (void)signal(SIGCHLD, SIG_DFL);
     /* What the root part has open is not the command's; its loop is not ours either. */
@@ -301,54 +303,16 @@ static NORETURN void run_runner(struct runner *runner, int socket)
 
 /* ---- the root part ---- */
 
-static void on_want(struct ipc_channel *channel, const struct ipc_delivery *delivery, void *context)
-{
-    const struct ipc_worker_want *want = delivery->message;
-    struct ipc_worker_reply reply = {.outcome = outcome_ok()};
-    const pid_t child = fork();
-    if (child == 0)
-        run_runner(context, want->socket);
-    if (child < 0)
-        reply.outcome = outcome_temporary(451, 3, 0, "cannot fork a delivery process");
-    else
-        reply.process_id = (uint32_t)child;
-    (void)ipc_channel_reply(channel, delivery->id, IPC_WORKER_REPLY, &reply); /* or it is closed */
-}
-
-static void on_closed(struct ipc_channel *channel, const char *reason, void *context)
-{
-    (void)channel;
-    (void)reason;
-    (void)context;
-    _exit(0); /* the dispatcher is gone, and with it what we are for */
-}
-
-/* Loads the modules of the name service, for all children: a name that nobody has makes it ask
- * every one of them. */
-static void warm_up_name_services(void)
-{
-    (void)getpwnam("posthouse-no-such-user");
-    (void)getgrnam("posthouse-no-such-group");
-}
-
 static NORETURN void run_root_part(void *runner, int socket)
 {
-    static const struct ipc_permission permissions[] = {
-        {IPC_WORKER_WANT, IPC_ROLE_BIT(IPC_ROLE_PIPE)}, {0, 0}};
-    static const struct ipc_channel_handlers handlers = {on_want, on_closed, permissions};
     note_detach();
     (void)prctl(PR_SET_NAME, "pipe: root part", 0, 0, 0); /* a help for people only */
     const int kept = dup2(socket, STDERR_FILENO + 1);
     if (kept < 0 || close_range(STDERR_FILENO + 2, ~0U, 0) != 0 ||
         file_set_close_on_exec(kept, true) != 0 || chdir("/") != 0)
         _exit(1);
-    warm_up_name_services();
-    (void)signal(SIGCHLD, SIG_IGN); /* nobody waits for runners: their channels tell */
-    struct loop *loop = loop_create();
-    if (!loop || !ipc_channel_create(loop, kept, IPC_ROLE_PIPE, &handlers, runner))
-        _exit(1);
-    loop_run(loop);
-    _exit(0);
+    root_part_warm_up();
+    root_part_serve(kept, IPC_ROLE_PIPE, run_runner, runner);
 }
 
 int pipe_run_fork_root_part(struct service *service, const struct pipe_rules *rules)

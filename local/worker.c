@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "root_part.h"
 #include "system/file.h"
 #include "system/note.h"
 #include "system/part.h"
@@ -248,8 +248,9 @@ static bool serve(struct worker *worker, int socket)
     return true;
 }
 
-static NORETURN void run_worker(const struct worker_program *program, struct span key, int socket)
+static NORETURN void run_worker(void *context, struct span key, int socket)
 {
+    const struct worker_program *program = context;
     static struct worker worker; /* one per process; large, so not on the stack */
     worker.program = program;
     set_process_name(program, key);
@@ -261,28 +262,6 @@ static NORETURN void run_worker(const struct worker_program *program, struct spa
 }
 
 /* ---- the root part ---- */
-
-static void on_want(struct ipc_channel *channel, const struct ipc_delivery *delivery, void *context)
-{
-    const struct ipc_worker_want *want = delivery->message;
-    struct ipc_worker_reply reply = {.outcome = outcome_ok()};
-    const pid_t child = fork();
-    if (child == 0)
-        run_worker(context, want->key, want->socket);
-    if (child < 0)
-        reply.outcome = outcome_temporary(451, 3, 0, "cannot fork a delivery process");
-    else
-        reply.process_id = (uint32_t)child;
-    (void)ipc_channel_reply(channel, delivery->id, IPC_WORKER_REPLY, &reply); /* or it is closed */
-}
-
-static void on_closed(struct ipc_channel *channel, const char *reason, void *context)
-{
-    (void)channel;
-    (void)reason;
-    (void)context;
-    _exit(0); /* the dispatcher is gone, and with it what we are for */
-}
 
 /* The two capabilities that making workers takes; what a command's set-uid programs may have is not
  * ours to take away. */
@@ -320,16 +299,6 @@ static bool close_root_part_in(const struct service *service, const struct worke
     return false;
 }
 
-/* Loads the modules of the name service, for all children: a name that nobody has makes it ask
- * every one of them. */
-static void warm_up_name_services(void)
-{
-    gid_t groups[16];
-    int count = ARRAY_LENGTH(groups);
-    (void)getpwnam("posthouse-no-such-user");
-    (void)getgrouplist("posthouse-no-such-user", 0, groups, &count);
-}
-
 struct root_part {
     const struct service *service;
     struct worker_program program;
@@ -339,24 +308,16 @@ static NORETURN void run_root_part(void *context, int socket)
 {
     struct root_part *part = context;
     struct worker_program *program = &part->program;
-    static const struct ipc_permission permissions[] = {
-        {IPC_WORKER_WANT, IPC_ROLE_BIT(IPC_ROLE_LOCAL) | IPC_ROLE_BIT(IPC_ROLE_VIRTUAL)}, {0, 0}};
-    static const struct ipc_channel_handlers handlers = {on_want, on_closed, permissions};
     note_detach();
     set_process_name(program, program->runs_commands ? SPAN("commands") : SPAN("root part"));
-    warm_up_name_services();
+    root_part_warm_up();
     sandbox_warm_up_common();
     if (!program->runs_commands)
         program->filter = sandbox_filter_create(WORKER_PROMISES, false);
-    (void)signal(SIGCHLD, SIG_IGN); /* nobody waits for workers: their channels tell */
     if ((!program->filter && !program->runs_commands) ||
         !close_root_part_in(part->service, program, socket))
         _exit(1);
-    struct loop *loop = loop_create();
-    if (!loop || !ipc_channel_create(loop, socket, program->role, &handlers, program))
-        _exit(1);
-    loop_run(loop);
-    _exit(0);
+    root_part_serve(socket, program->role, run_worker, program);
 }
 
 int worker_fork_root_part(struct service *service, const struct worker_program *program)
