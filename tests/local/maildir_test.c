@@ -687,7 +687,7 @@ static bool forbid_names_for_unnamed(void)
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
     const bool is_done = filter &&
                          seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOENT), SCMP_SYS(linkat), 1,
-                                          SCMP_A4(SCMP_CMP_EQ, AT_EMPTY_PATH)) == 0 &&
+                                          SCMP_A4(SCMP_CMP_EQ, AT_EMPTY_PATH, 0)) == 0 &&
                          seccomp_load(filter) == 0;
     seccomp_release(filter);
     return is_done;
