@@ -209,6 +209,7 @@ void succession_add_peer(struct succession *succession, const struct service_pee
         free(relative);
         return;
     }
+    ipc_channel_set_secret(relative->channel);
     list_append(&succession->relatives, &relative->link);
     succession->server->has_relatives = true;
     if (!relative->is_heir)
