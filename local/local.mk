@@ -42,11 +42,11 @@ local_pipe_LDADD = $(posthouse_libs) $(DB_LIBS)
 if HAVE_CMOCKA
 check_PROGRAMS += tests/local/batch_test
 TESTS += tests/local/batch_test
-tests_local_batch_test_SOURCES = tests/local/batch_test.c tests/test.h $(local_engine_sources)
+tests_local_batch_test_SOURCES = tests/local/batch_test.c tests/local/content.h tests/test.h $(local_engine_sources)
 tests_local_batch_test_LDADD = $(test_libs)
 check_PROGRAMS += tests/local/maildir_test
 TESTS += tests/local/maildir_test
-tests_local_maildir_test_SOURCES = tests/local/maildir_test.c tests/test.h $(local_engine_sources)
+tests_local_maildir_test_SOURCES = tests/local/maildir_test.c tests/local/content.h tests/test.h $(local_engine_sources)
 tests_local_maildir_test_LDADD = $(test_libs)
 check_PROGRAMS += tests/local/quota_test
 TESTS += tests/local/quota_test

@@ -8,10 +8,10 @@
 
 #include "flush.h"
 #include "origin.h"
+#include "recovered.h"
 #include "route.h"
 #include "scan.h"
 #include "schedule.h"
-#include "recovered.h"
 #include "source.h"
 #include "space.h"
 #include "system/note.h"

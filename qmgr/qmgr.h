@@ -54,10 +54,12 @@ struct qmgr {
     struct loop_hook origin_hook;
     bool is_origin_retry_set;
 
-    /* Dropped files of messages that are in the queue. */
+    /* Messages that lay in new/ when we came: recovered.h. */
     struct map recovered; /* struct recovered by queue id */
     struct loop_timer recovered_timer;
     bool is_recovery_over;
+
+    /* Dropped files of messages that are in the queue. */
     struct map sources; /* struct source by queue id */
     bool are_sources_settled;
 
