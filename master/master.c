@@ -71,6 +71,7 @@ bool master_check(const struct master_options *options)
 
     arena_init(&arena, NOTICES_BYTES, 0);
     conf_notices_init(&notices, &arena);
+    notices.is_thorough = true;
     struct plan *plan = plan_create(options->directory, &notices);
     if (plan)
         key_check(plan, &notices);

@@ -1,6 +1,8 @@
 /* auth/check - are the password databases that a setting names there, and can they be understood?
  * Said before the start. Interface: auth_check_setting(), made for conf_check();
- * auth_check_services(). Reads files, never asks a server. Callers: master. */
+ * auth_check_services(). Reads files, never asks a server; and password files,
+ * which hold hashes and may be long, only for posthouse check (is_thorough), not in a master that
+ * others wait for. Callers: master. */
 #ifndef AUTH_CHECK_H
 #define AUTH_CHECK_H
 

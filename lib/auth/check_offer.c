@@ -116,7 +116,7 @@ static void check_database(struct offer *offer, struct span mechanism, struct sp
 {
     struct span type, argument;
     (void)span_split_once(word, ':', &type, &argument);
-    if (span_equals(type, SPAN("passwd-file")))
+    if (span_equals(type, SPAN("passwd-file")) && offer->notices->is_thorough)
         check_passwd_file(offer, mechanism, word, scheme, argument);
     else if (span_equals(type, SPAN("pam")) || span_equals(type, SPAN("shadow")) ||
              (span_equals(type, SPAN("ldap")) && binds(argument)))

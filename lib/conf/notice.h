@@ -26,6 +26,7 @@ struct conf_notices {
     struct conf_notice *last;
     size_t warning_count;
     size_t error_count; /* counts also what no longer fitted the arena */
+    bool is_thorough;   /* nobody waits: what is as long as a site is large may be read through */
 };
 
 void conf_notices_init(struct conf_notices *notices, struct arena *arena);

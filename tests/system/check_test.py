@@ -321,6 +321,16 @@ def test_files_of_password_databases(make_instance, kind, text, complaint):
     assert "secret" not in "".join(lines)
 
 
+def test_password_files_are_read_by_check_alone(make_instance):
+    """They hold hashes and may be long: nothing for a master that others wait for."""
+    one = make_instance("here")
+    (one.etc / "passwords").write_text("bob:{PLAIN}secret\nno password here\n")
+    add(one, "main.cf", f"auth_databases = passwd-file:{one.etc}/passwords\n")
+    assert has_line(check(one)[1], r"passwords, line 2: user:\{SCHEME\}password is needed")
+    one.start()
+    assert "line 2" not in one.reload().stderr + one.log()
+
+
 # auth_mechanisms, a password file, and whom they lock out; None: nobody.
 OFFERS = [
     ("plain, login", "bob:{SSHA}x\n", None),
