@@ -73,12 +73,25 @@ static void on_grant(struct intake *intake, struct ipc_queue_grant *message)
     wake_next(intake);
 }
 
+/* qmgr has two or three things to say of new mail; one that had ever more is not quoted. */
+static struct span kept_text(struct intake *intake, struct span text)
+{
+    const size_t room = sizeof(intake->state_texts[0]) - 1;
+    text = span_first(text, room);
+    for (size_t i = 0; i < intake->state_text_count; i++)
+        if (span_equals(span_from_string(intake->state_texts[i]), text))
+            return span_from_string(intake->state_texts[i]);
+    if (intake->state_text_count == INTAKE_STATE_TEXTS)
+        return span_from_string("Error: queue file write error");
+    char *kept = intake->state_texts[intake->state_text_count++];
+    (void)snprintf(kept, room + 1, "%.*s", SPAN_PRINTF(text));
+    return span_from_string(kept);
+}
+
 static void on_state(struct intake *intake, const struct ipc_queue_state *state)
 {
-    (void)snprintf(intake->state_text, sizeof(intake->state_text), "%.*s",
-                   SPAN_PRINTF(span_first(state->outcome.reason, sizeof(intake->state_text) - 1)));
     intake->state = state->outcome;
-    intake->state.reason = span_from_string(intake->state_text);
+    intake->state.reason = kept_text(intake, state->outcome.reason);
     intake->available_bytes = state->available_bytes;
     intake->is_away = false;
     wake_all(&intake->waiters);
@@ -208,11 +221,6 @@ void intake_attach(struct intake *intake, int descriptor)
 struct ipc_channel *intake_channel(const struct intake *intake)
 {
     return intake->qmgr ? intake->qmgr->channel : NULL;
-}
-
-struct outcome intake_state(const struct intake *intake)
-{
-    return intake->state;
 }
 
 struct outcome intake_wait_for_state(struct intake *intake, int64_t deadline_ms)

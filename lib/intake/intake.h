@@ -12,6 +12,8 @@
 #include "queuefile/id.h"
 #include "queuefile/preamble.h"
 
+enum { INTAKE_STATE_TEXTS = 4 };
+
 /* A process's side of its channel to qmgr. */
 struct intake {
     struct loop *loop;
@@ -28,9 +30,11 @@ struct intake {
     size_t duplicate_limit;  /* duplicate_filter_limit; 0: equal recipients are no matter */
     bool keeps_no_originals; /* enable_original_recipient = no */
     bool is_away;            /* no qmgr has said anything yet */
-    struct outcome state;    /* qmgr's word on new mail; its reason lives in state_text */
+    struct outcome state;    /* qmgr's word on new mail; its reason is one of state_texts */
     uint64_t available_bytes;
-    char state_text[256];
+    /* Each stays as it is: sessions that were refused may still be about to say why. */
+    char state_texts[INTAKE_STATE_TEXTS][128];
+    size_t state_text_count;
 };
 
 struct intake_digest;
@@ -63,9 +67,8 @@ void intake_destroy(struct intake *intake);
 void intake_attach(struct intake *intake, int descriptor);
 /* The channel to the present qmgr, for what else is said on it (pickup); NULL: there is none. */
 struct ipc_channel *intake_channel(const struct intake *intake);
-/* Why a client would be refused now (OUTCOME_TEMPORARY), or OUTCOME_OK. */
-struct outcome intake_state(const struct intake *intake);
-/* From a task: the same, after waiting for a qmgr where there is none, as while one is replaced. */
+/* From a task: why a client would be refused now (OUTCOME_TEMPORARY), or OUTCOME_OK, after waiting
+ * for a qmgr where there is none, as while one is replaced. The reason lives as long as *intake. */
 struct outcome intake_wait_for_state(struct intake *intake, int64_t deadline_ms);
 
 /* Takes an id. False, with *outcome (temporary), when there is none by the deadline. */

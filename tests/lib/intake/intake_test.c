@@ -281,6 +281,41 @@ static void test_a_known_id_that_was_not_committed(void **state)
     }
 }
 
+static void say_state(struct outcome outcome)
+{
+    const struct ipc_queue_state message = {.outcome = outcome, .available_bytes = 1 << 20};
+    assert_true(ipc_channel_send(qmgr, IPC_QUEUE_STATE, &message));
+}
+
+/* A session that was refused may say why after others have been told that all is well again. */
+static void hold_a_refusal(void *argument)
+{
+    static const char *const later[] = {"Ok", "one", "two", "three", "four", "five"};
+    (void)argument;
+    say_state(outcome_temporary(452, 3, 1, "Insufficient system storage"));
+    const struct outcome refusal =
+        intake_wait_for_state(&intake, clock_deadline_after(PATIENCE_MS));
+    for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++) {
+        const uint64_t before = intake.available_bytes;
+        intake.available_bytes = 0;
+        say_state(outcome_temporary(451, 3, 0, later[i]));
+        while (intake.available_bytes != before)
+            (void)task_sleep(1);
+        assert_true(span_equals(refusal.reason, SPAN("Insufficient system storage")));
+    }
+    assert_true(
+        span_equals(intake.state.reason, SPAN("Error: queue file write error"))); /* too many */
+    loop_stop(loop);
+}
+
+static void test_the_reason_of_a_refusal_stays(void **state)
+{
+    (void)state;
+    attach();
+    assert_non_null(task_start(loop, "refused", hold_a_refusal, NULL));
+    loop_run(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +326,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_qmgr_that_dies_has_accepted_nothing, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_the_next_qmgr_goes_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_reason_of_a_refusal_stays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_known_id_that_was_not_committed, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
