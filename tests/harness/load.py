@@ -367,6 +367,8 @@ class _Client:
     async def reply(self):
         while True:
             line = (await asyncio.wait_for(self._reader.readuntil(b"\n"), TIMEOUT_S)).decode("latin-1")
+            if not line.strip().isprintable():
+                self._replies[f"5xx, were it readable: {line!r}"] += 1  # nobody may be told anything like that
             if line[3:4] != "-":
                 if line[:1] not in "23":
                     self._replies[re.sub(r"<[^>]*>", "<>", line.strip())] += 1
