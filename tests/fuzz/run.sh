@@ -2,7 +2,7 @@
 # tests/fuzz/run.sh SECONDS SOURCE TABLE TARGET...: run each libFuzzer target for SECONDS over a copy
 # of its corpus; new inputs stay in fuzz-work/NAME. One line per target; fails if one found something.
 # What was run is added to TABLE (tests/fuzz/RESULTS.md), after each target, so that an interrupted
-# round counts as far as it came.
+# round counts as far as it came: seconds of a processor, which on a busy machine are fewer than SECONDS.
 set -u
 seconds=$1
 source=$2
@@ -15,13 +15,20 @@ last() {
     sed -n "s/.*$2 *\([0-9][0-9]*\).*/\1/p" "fuzz-work/$1.log" | tail -n 1 | grep . || echo 0
 }
 
+# The seconds of a processor that the targets have had so far. (A subshell would have none.)
+used=0
+measure() {
+    times >fuzz-work/times
+    used=$(awk 'NR == 2 { gsub(/[ms]/, " "); print int($1 * 60 + $2 + $3 * 60 + $4) }' fuzz-work/times)
+}
+
 # add NAME SECONDS CRASHES: the row of NAME grows by this run, or is made.
 add() {
     [ -e "$table" ] || cat >"$table" <<'HEAD'
 # What has been fuzzed
 
 `make fuzz FUZZ_SECONDS=n` in a build made with `--enable-fuzzing CC=clang` runs each target for n
-seconds and adds to this table: time and runs in sum, edges reached and inputs kept at the end of the
+seconds and adds to this table: processor time and runs in sum, edges reached and inputs kept at the end of the
 last run, how many runs ended with a find (each was repaired, with a file in `corpus/` to keep it so),
 and the day of the last run.
 
@@ -46,7 +53,8 @@ HEAD
 for target; do
     name=$(basename "$target")
     mkdir -p "fuzz-work/$name"
-    started=$(date +%s)
+    measure
+    before=$used
     finds=0
     if "./$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="fuzz-work/$name-" "fuzz-work/$name" "$source/tests/fuzz/corpus/$name" \
@@ -57,6 +65,7 @@ for target; do
         finds=1
         status=1
     fi
-    add "$name" $(($(date +%s) - started)) "$finds"
+    measure
+    add "$name" $((used - before)) "$finds"
 done
 exit $status
