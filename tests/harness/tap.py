@@ -22,7 +22,7 @@ class Results:
         else:
             self.failed += 1
         self._line("ok" if is_ok else "not ok", name)
-        for problem in list(problems)[:20] if not is_ok else ():
+        for problem in list(problems)[:60] if not is_ok else ():
             self.note(problem)
         return is_ok
 
