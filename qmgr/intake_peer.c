@@ -220,6 +220,12 @@ static void reply(struct intake_peer *peer, uint32_t request_id, const struct ou
 static void commit_work(struct pool_job *job)
 {
     struct commit_job *commit = CONTAINER_OF(job, struct commit_job, job);
+    commit->result = origin_marks_look(&commit->origin, commit->store);
+    commit->error = errno;
+    if (commit->result != 0 || commit->origin.is_known) {
+        store_abandon(commit->store, commit->message->place.queue_id, commit->descriptor);
+        return;
+    }
     commit->result = store_commit(commit->store, commit->message->place.queue_id,
                                   commit->descriptor, &commit->preamble, commit->envelope,
                                   (uint32_t)commit->message->recipient_count, commit->is_kept,
@@ -240,6 +246,17 @@ static void refuse(struct commit_job *commit)
     reply(commit->peer, commit->request_id, &outcome);
     if (is_full && !(IPC_ROLE_BIT(commit->peer->role) & THROTTLED))
         space_spend_reserve(commit->peer->qmgr);
+    message_discard(commit->message);
+}
+
+/* It was in the queue and is delivered: to take it once more would double it. */
+static void drop_known(struct commit_job *commit)
+{
+    const struct outcome outcome = outcome_ok();
+    reply(commit->peer, commit->request_id, &outcome);
+    maillog_text(&commit->peer->qmgr->service->log, LOG_LEVEL_INFO, message_id(commit->message),
+                 "not taken twice: the recipient of %s that it was made of is settled",
+                 commit->origin.sought_id);
     message_discard(commit->message);
 }
 
@@ -268,10 +285,12 @@ static void commit_done(struct pool_job *job)
     struct intake_peer *peer = commit->peer;
     struct message *message = commit->message;
     note_set(message_id(message));
-    if (commit->result == 0)
-        accept_message(commit);
-    else
+    if (commit->result != 0)
         refuse(commit);
+    else if (commit->origin.is_known)
+        drop_known(commit);
+    else
+        accept_message(commit);
     note_clear();
     message_unuse(message);
     origin_marks_release(&commit->origin);
@@ -452,6 +471,7 @@ static void on_commit(struct intake_peer *peer, uint32_t request_id,
     commit->descriptor = grant->descriptor;
     commit->is_kept = qmgr_has_room(qmgr);
     origin_marks_prepare(commit->message, &commit->origin);
+    origin_begin_commit(commit->message);
     forget_grant(peer, grant);
     refill(peer);
     message_use(commit->message);

@@ -61,6 +61,7 @@ struct message {
     struct list_link unrouted_link;
     struct list_link unreported_link;
     struct list_link origin_link; /* waits for what it was made of: origin.h */
+    struct list_link commit_link; /* is being committed, and was made of another */
     bool is_origin_settled;       /* and need not any more */
     int ready_descriptor;         /* for the first delivery, -1 when used */
     uint64_t journal_end;

@@ -111,8 +111,21 @@ static struct message *find_original(const struct message *message)
     return original && original != message && original->is_committed ? original : NULL;
 }
 
+void origin_begin_commit(struct message *message)
+{
+    if (origin_exists(message))
+        list_append(&message->qmgr->origins_in_commit, &message->commit_link);
+}
+
+static void end_commit(struct message *message)
+{
+    if (list_is_linked(&message->commit_link))
+        list_remove(&message->qmgr->origins_in_commit, &message->commit_link);
+}
+
 void origin_committed(struct message *message)
 {
+    end_commit(message);
     struct message *original = find_original(message);
     if (!original)
         return;
@@ -147,6 +160,12 @@ void origin_marks_prepare(const struct message *message, struct origin_marks *ma
     size_t capacity = 0;
     read_origin(message, &origin);
     *marks = (struct origin_marks){.marks = NULL};
+    if (!original && !origin.is_report && origin.original.length > 0 &&
+        queue_id_is_valid(origin.original)) {
+        marks->is_sought = true;
+        memcpy(marks->sought_id, origin.original.bytes, origin.original.length);
+        marks->sought_index = message->envelope.forward_index;
+    }
     /* That somebody was warned stands in the journal, which is written in the usual way. */
     if (!original || (original->envelope.flags & QUEUE_FLAG_VERIFY) ||
         (origin.is_report && (origin.kind == DSN_DELAY || origin.kind == DSN_VERIFY)))
@@ -173,6 +192,16 @@ void origin_marks_prepare(const struct message *message, struct origin_marks *ma
                 (struct store_mark){index, (uint8_t)mark_of(original, index, &origin)};
         }
     }
+}
+
+int origin_marks_look(struct origin_marks *marks, const struct store *store)
+{
+    if (!marks->is_sought)
+        return 0;
+    const enum store_recipient_state state =
+        store_look_at_recipient(store, marks->sought_id, marks->sought_index);
+    marks->is_known = state == STORE_RECIPIENT_SETTLED;
+    return state == STORE_RECIPIENT_UNKNOWN ? -1 : 0;
 }
 
 void origin_marks_write(struct origin_marks *marks, const struct store *store)
@@ -229,6 +258,7 @@ static void on_hook(struct loop_hook *hook)
 void origin_init(struct qmgr *qmgr)
 {
     list_init(&qmgr->waiting_for_origin);
+    list_init(&qmgr->origins_in_commit);
     qmgr->origin_hook.run = on_hook;
 }
 
@@ -287,6 +317,7 @@ void origin_written(const struct message *original)
 
 void origin_forget(struct message *message)
 {
+    end_commit(message);
     if (list_is_linked(&message->origin_link))
         list_remove(&message->qmgr->waiting_for_origin, &message->origin_link);
 }
@@ -314,25 +345,13 @@ static bool is_same(const struct message *one, const struct message *other)
            span_equals(one->envelope.report_of, other->envelope.report_of);
 }
 
-struct search {
-    const struct message *sought;
-    bool is_found;
-};
-
-static bool is_other_commit(struct map_node *node, void *context)
-{
-    struct search *search = context;
-    const struct message *message = CONTAINER_OF(node, struct message, node);
-    search->is_found = !message->is_committed && is_same(message, search->sought);
-    return !search->is_found;
-}
-
 /* Is the same just being committed for an agent that is dead by now? */
-static bool is_being_committed(struct qmgr *qmgr, const struct message *message)
+static bool is_being_committed(const struct qmgr *qmgr, const struct message *message)
 {
-    struct search search = {.sought = message};
-    map_for_each(&qmgr->messages, is_other_commit, &search);
-    return search.is_found;
+    LIST_FOR_EACH (&qmgr->origins_in_commit, link)
+        if (is_same(LIST_ITEM(link, struct message, commit_link), message))
+            return true;
+    return false;
 }
 
 static bool is_waiting(const struct qmgr *qmgr, const struct message *message)

@@ -19,9 +19,18 @@ struct origin_marks {
     struct store_mark *marks; /* NULL: none are wanted */
     size_t count;
     bool are_written;
+    /* The original is not in memory: the disk is asked whether the recipient is settled already. A
+     * qmgr before us may have had the same message, have let it go, and have told nobody. */
+    bool is_sought;
+    bool is_known; /* it is */
+    char sought_id[QUEUE_ID_MAX_BYTES + 1];
+    uint32_t sought_index;
 };
 /* Before the commit; nothing is wanted for a message that was made of no other. */
 void origin_marks_prepare(const struct message *message, struct origin_marks *marks);
+/* In the pool, before the message itself is put on disk: 0 where it is to be, or known (is_known);
+ * -1 with errno where that cannot be said now. */
+MUST_USE int origin_marks_look(struct origin_marks *marks, const struct store *store);
 /* In the pool, when the message itself is on disk. */
 void origin_marks_write(struct origin_marks *marks, const struct store *store);
 void origin_marks_release(struct origin_marks *marks);
@@ -38,6 +47,8 @@ enum origin_answer {
 /* Before the commit of such a message. */
 MUST_USE enum origin_answer origin_ask(struct qmgr *qmgr, const struct message *message);
 
+/* Its commit begins. */
+void origin_begin_commit(struct message *message);
 /* The message is on disk: what it was made of is settled. */
 void origin_committed(struct message *message);
 /* The message was read from disk, and its round has not begun: it may have been made of another's

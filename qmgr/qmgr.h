@@ -51,6 +51,7 @@ struct qmgr {
 
     /* Messages on disk that may not go yet: origin.h. */
     struct list waiting_for_origin;
+    struct list origins_in_commit; /* messages made of others, while they are being committed */
     struct loop_hook origin_hook;
     bool is_origin_retry_set;
 

@@ -9,6 +9,8 @@
 
 #include "system/file.h"
 
+enum { MESSAGE_ARENA_BYTES = 64 << 20, JOURNAL_RECORD_BYTES = 256 };
+
 int store_find_anywhere(const struct store *store, struct store_place *place)
 {
     const int found = store_find(store, place);
@@ -17,6 +19,57 @@ int store_find_anywhere(const struct store *store, struct store_place *place)
     place->bucket = 0;
     place->is_held = true;
     return store_look(store, place);
+}
+
+static bool is_set_aside(const struct store *store, const char *queue_id)
+{
+    struct stat facts;
+    const int corrupt = openat(store->queue, "corrupt", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool is_there = corrupt >= 0 && fstatat(corrupt, queue_id, &facts, 0) == 0;
+    file_close(corrupt);
+    return is_there;
+}
+
+static enum store_recipient_state look(const struct store *store, const struct store_place *place,
+                                       uint32_t index, bool *is_gone)
+{
+    struct store_message message;
+    struct arena arena;
+    enum store_recipient_state state = STORE_RECIPIENT_OPEN;
+    arena_init(&arena, MESSAGE_ARENA_BYTES, 0);
+    const enum store_load_result result = store_load(store, place, true, false, &arena, &message);
+    *is_gone = result == STORE_GONE;
+    if (result == STORE_FAILED) {
+        state = STORE_RECIPIENT_UNKNOWN;
+    } else if (result == STORE_LOADED && index < message.statuses.length) {
+        const enum queue_status status = queue_status_from_byte(message.statuses.bytes[index]);
+        if (queue_status_is_done(status) || status == QUEUE_STATUS_SUCCEEDED)
+            state = STORE_RECIPIENT_SETTLED;
+    }
+    const int error = message.error;
+    arena_destroy(&arena);
+    errno = error;
+    return state;
+}
+
+enum store_recipient_state store_look_at_recipient(const struct store *store, const char *queue_id,
+                                                   uint32_t index)
+{
+    struct store_place place = {.bucket = 0};
+    bool is_gone = true;
+    memcpy(place.queue_id, queue_id, strlen(queue_id) + 1);
+    /* Again, because it could have been moved from where we would look to where we had looked. */
+    for (int i = 0; i < 2 && is_gone; i++) {
+        const int found = store_find_anywhere(store, &place);
+        if (found < 0)
+            return STORE_RECIPIENT_UNKNOWN;
+        if (found == 0)
+            continue;
+        const enum store_recipient_state state = look(store, &place, index, &is_gone);
+        if (!is_gone)
+            return state;
+    }
+    return is_set_aside(store, queue_id) ? STORE_RECIPIENT_OPEN : STORE_RECIPIENT_SETTLED;
 }
 
 /* The descriptor of a delivery carries a shared lock. */
@@ -28,8 +81,6 @@ static bool is_being_delivered(const struct store *store, const struct store_pla
     file_close(descriptor);
     return is_locked;
 }
-
-enum { MESSAGE_ARENA_BYTES = 64 << 20, JOURNAL_RECORD_BYTES = 256 };
 
 static int release(const struct store *store, struct store_place *place, uint64_t now_us)
 {

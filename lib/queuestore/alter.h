@@ -26,6 +26,15 @@ enum store_alter_result {
 /* store_find(), and hold/ as well. */
 MUST_USE int store_find_anywhere(const struct store *store, struct store_place *place);
 
+/* What the disk says of a recipient of a message that may have left the queue. */
+enum store_recipient_state {
+    STORE_RECIPIENT_OPEN,    /* or nobody can say: the file lies in corrupt/ */
+    STORE_RECIPIENT_SETTLED, /* delivered or returned; or the message is no more */
+    STORE_RECIPIENT_UNKNOWN  /* errno says why it cannot be read now */
+};
+MUST_USE enum store_recipient_state store_look_at_recipient(const struct store *store,
+                                                            const char *queue_id, uint32_t index);
+
 /* place->queue_id says which; the rest is filled in with where it lies afterwards. */
 MUST_USE enum store_alter_result store_alter(const struct store *store,
                                              enum store_alter_action action, uint64_t now_us,

@@ -132,6 +132,35 @@ def test_forwarded_once_although_the_original_is_held(people, workspace):    # n
 
 
 @pytest.mark.own_machine
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_forwarded_once_although_two_are_killed(people, workspace, is_gone):    # noqa: F811
+    """The message that a recipient became is on disk when the first queue manager is killed; the second has
+    delivered it when that one is killed, too. local, which has heard of neither, asks the third: the recipient
+    is settled, or its message (is_gone: somebody deletes it) is no more."""
+    with sinks.Sink() as far:
+        one = people.start("list: you@far.test\n", relayhost=f"[127.0.0.1]:{far.port}")
+        one.tolerate(r"qmgr|queue manager|killed by signal 9|has died|ended")
+        locals_ = running(one.programs, "local")
+        signal_all(locals_, signal.SIGSTOP)
+        queue_id = one.send("list@here.test")
+        first = pid_of(one, "qmgr")
+        with stopped_at(one, "fsync", workspace / "trace", lambda: signal_all(locals_, signal.SIGCONT)):
+            signal_all(locals_, signal.SIGSTOP)
+        wait_until(lambda: far.messages, "the next one delivers what it found", 60)
+        one.wait_for_log(rf"qmgr\[\d+\]: (?!{queue_id})\w+: removed", 60)
+        [second] = [pid for pid in processes_of(one.programs)["qmgr"] if pid != first]
+        if is_gone:
+            one.run("postsuper", "-d", queue_id)
+        os.kill(second, signal.SIGKILL)
+        wait_until(lambda: processes_of(one.programs)["qmgr"] not in ([], [second]), "a third queue manager")
+        signal_all(locals_, signal.SIGCONT)
+        one.send("last@far.test")
+        wait_until(lambda: "last@far.test" in far.recipients(), "what came later")
+        one.wait_for_empty_queue(60)
+        assert sorted(far.recipients()) == ["last@far.test", "you@far.test"]
+
+
+@pytest.mark.own_machine
 @pytest.mark.parametrize("call", ["renameat,renameat2,rename", "fsync", "fdatasync"])
 def test_a_command_beside_addresses_runs_once(people, workspace, call):    # noqa: F811
     """An alias has its command run and then makes a message for its addresses. When the queue manager
