@@ -24,10 +24,10 @@ void postmap_say(const char *level, const char *format, ...)
     (void)fputc('\n', stderr);
 }
 
-static NORETURN void usage(void)
+static NORETURN void usage(bool is_for_aliases)
 {
-    fatal("usage: %s [-bfFhijmNnoprsuUvw] [-c config_dir] [-d key] [-q key] [map_type:]file...",
-          program_invocation_short_name);
+    fatal("usage: %s [-%s] [-c config_dir] [-d key] [-q key] [map_type:]file...",
+          program_invocation_short_name, is_for_aliases ? "fijNnoprsuvw" : "bfFhijmNnoprsuUvw");
 }
 
 static void warn_span(void *context UNUSED, struct span text)
@@ -111,15 +111,46 @@ static void print_span(struct span span)
     (void)fwrite(span.bytes, 1, span.length, stdout); /* finish_output() looks for errors */
 }
 
+/* Databases hold what stands in files, tables that are made from a text at each start the names. */
+static bool names_files(struct span name)
+{
+    static const char *const types[] = {"cidr", "inline", "pcre", "regexp", "static", "texthash"};
+    const struct span proxy = SPAN("proxy:");
+    struct span type;
+    struct span rest;
+
+    if (span_starts_with(name, proxy))
+        name = span_after(name, proxy.length);
+    (void)span_split_once(name, ':', &type, &rest); /* it was opened, so it has one */
+    for (size_t i = 0; i < ARRAY_LENGTH(types); i++)
+        if (span_equals(type, span_from_string(types[i])))
+            return true;
+    return false;
+}
+
+/* -F: the content of files that the value stands for. */
+static void read_value(struct span table, struct span key, struct span value, struct buffer *out)
+{
+    char where[POSTMAP_WHERE_MAX_BYTES];
+
+    if (!names_files(table)) {
+        postmap_decode_value(key, value, out);
+        return;
+    }
+    (void)snprintf(where, sizeof(where), "table %.*s: key %.*s",
+                   SPAN_PRINTF(span_first(table, 400)), SPAN_PRINTF(span_first(key, 200)));
+    postmap_read_files(value, where, out);
+}
+
 /* One entry on a line; without a key the value alone. */
-static void print_pair(const struct postmap *postmap, struct span key, const char *separator,
-                       struct span value)
+static void print_pair(const struct postmap *postmap, const struct table *table, struct span key,
+                       const char *separator, struct span value)
 {
     struct buffer decoded;
 
     buffer_init(&decoded, NULL, TABLE_VALUE_MAX_BYTES);
     if (postmap->has_files) {
-        postmap_decode_value(key, value, &decoded);
+        read_value(table_name(table), key, value, &decoded);
         value = buffer_span(&decoded);
     }
     if (postmap->prints_json) {
@@ -143,14 +174,24 @@ static void print_pair(const struct postmap *postmap, struct span key, const cha
     buffer_release(&decoded);
 }
 
-/* The first table that has the key; true when one had. */
-static bool query(const struct postmap *postmap, struct table **tables, size_t count,
-                  struct span key, const char *separator)
+struct asked_tables {
+    struct postmap *postmap;
+    char **names;
+    struct table **tables; /* NULL where nobody has asked yet */
+    size_t count;
+};
+
+/* The first table that has the key; true when one had. Those behind it need not be there. */
+static bool query(const struct asked_tables *asked, struct span key, const char *separator)
 {
+    struct postmap *const postmap = asked->postmap;
+    struct table **const tables = asked->tables;
     struct buffer value;
 
     buffer_init(&value, NULL, TABLE_VALUE_MAX_BYTES);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < asked->count; i++) {
+        if (!tables[i])
+            tables[i] = open_table(postmap, asked->names[i]);
         const enum table_result result = table_lookup(tables[i], key, &value);
         if (result == TABLE_NOT_FOUND)
             continue;
@@ -160,7 +201,7 @@ static bool query(const struct postmap *postmap, struct table **tables, size_t c
         if (value.length == 0)
             warning("table %.*s: key %.*s: empty string result is not allowed",
                     SPAN_PRINTF(table_name(tables[i])), SPAN_PRINTF(key));
-        print_pair(postmap, key, separator, buffer_span(&value));
+        print_pair(postmap, tables[i], key, separator, buffer_span(&value));
         buffer_release(&value);
         return true;
     }
@@ -189,12 +230,6 @@ bool postmap_for_each_key(const struct postmap *postmap, postmap_visit *visit, v
     return is_found;
 }
 
-struct opened_tables {
-    const struct postmap *postmap;
-    struct table **tables;
-    size_t count;
-};
-
 static const char *separator_for(const struct postmap *postmap)
 {
     return postmap->is_for_aliases ? ":\t" : "\t";
@@ -202,28 +237,29 @@ static const char *separator_for(const struct postmap *postmap)
 
 static bool query_key(void *context, struct span key, bool is_one_of_many)
 {
-    const struct opened_tables *opened = context;
-    return query(opened->postmap, opened->tables, opened->count, key,
-                 is_one_of_many ? separator_for(opened->postmap) : NULL);
+    const struct asked_tables *asked = context;
+    return query(asked, key, is_one_of_many ? separator_for(asked->postmap) : NULL);
 }
 
-static bool query_all(const struct postmap *postmap, struct opened_tables *opened)
+static bool query_all(struct asked_tables *asked)
 {
+    const struct postmap *postmap = asked->postmap;
     return postmap->asks_headers || postmap->asks_body
-               ? postmap_for_each_of_message(postmap, query_key, opened)
-               : postmap_for_each_key(postmap, query_key, opened);
+               ? postmap_for_each_of_message(postmap, query_key, asked)
+               : postmap_for_each_key(postmap, query_key, asked);
 }
 
 static bool run_query(struct postmap *postmap, char **names, size_t count)
 {
     struct table **tables = calloc(count, sizeof(struct table *));
-    struct opened_tables opened = {postmap, tables, count};
+    struct asked_tables asked = {postmap, names, tables, count};
 
     if (!tables)
         fatal("memory is out");
-    for (size_t i = 0; i < count; i++)
-        tables[i] = open_table(postmap, names[i]);
-    const bool is_found = query_all(postmap, &opened);
+    if (strcmp(postmap->key, "-") == 0)
+        for (size_t i = 0; i < count; i++)
+            tables[i] = open_table(postmap, names[i]); /* before the first answer, not after it */
+    const bool is_found = query_all(&asked);
     for (size_t i = 0; i < count; i++)
         table_close(&tables[i]);
     free(tables);
@@ -231,9 +267,15 @@ static bool run_query(struct postmap *postmap, char **names, size_t count)
     return is_found;
 }
 
+struct listing {
+    const struct postmap *postmap;
+    const struct table *table;
+};
+
 static bool print_entry(void *context, struct span key, struct span value)
 {
-    print_pair(context, key, separator_for(context), value);
+    const struct listing *listing = context;
+    print_pair(listing->postmap, listing->table, key, separator_for(listing->postmap), value);
     return true;
 }
 
@@ -241,7 +283,8 @@ static void run_list(struct postmap *postmap, char **names, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct table *table = open_table(postmap, names[i]);
-        if (table_walk(table, print_entry, postmap) != TABLE_FOUND)
+        struct listing listing = {postmap, table};
+        if (table_walk(table, print_entry, &listing) != TABLE_FOUND)
             fatal("%.*s", SPAN_PRINTF(table_error(table)));
         table_close(&table);
     }
@@ -258,9 +301,11 @@ static void set_mode(struct postmap *postmap, enum postmap_mode mode)
 
 static void read_options(struct postmap *postmap, int argc, char **argv)
 {
+    const char *const options =
+        postmap->is_for_aliases ? "c:d:fijNnopq:rsuvw" : "bc:d:fFhijmNnopq:rsuUvw";
     int option;
 
-    while ((option = getopt(argc, argv, "bc:d:fFhijmNnopq:rsuUvw")) > 0) {
+    while ((option = getopt(argc, argv, options)) > 0) {
         switch (option) {
         case 'b':
             postmap->asks_body = true;
@@ -306,6 +351,7 @@ static void read_options(struct postmap *postmap, int argc, char **argv)
             postmap->has_own_mode = true;
             break;
         case 'r':
+            postmap->build_flags &= ~(unsigned)TABLE_BUILD_IGNORE; /* the last of both counts */
             postmap->build_flags |= TABLE_BUILD_REPLACE;
             break;
         case 's':
@@ -321,20 +367,20 @@ static void read_options(struct postmap *postmap, int argc, char **argv)
             postmap->is_verbose = true;
             break;
         case 'w':
+            postmap->build_flags &= ~(unsigned)TABLE_BUILD_REPLACE;
             postmap->build_flags |= TABLE_BUILD_IGNORE;
             break;
         default:
-            usage();
+            usage(postmap->is_for_aliases);
         }
     }
 }
 
 static void check_message_options(const struct postmap *postmap)
 {
-    const bool is_of_message = postmap->asks_headers || postmap->asks_body;
-    if (postmap->is_for_aliases && (is_of_message || postmap->understands_mime))
-        usage();
-    if (postmap->understands_mime && !is_of_message)
+    const bool is_of_message =
+        postmap->asks_headers || postmap->asks_body || postmap->understands_mime;
+    if (postmap->understands_mime && !postmap->asks_headers && !postmap->asks_body)
         warning("ignoring -m option without -b or -h");
     if (is_of_message && (postmap->mode != POSTMAP_QUERY || strcmp(postmap->key, "-") != 0))
         fatal("specify -b -h or -m only with \"-q -\"");
@@ -383,11 +429,9 @@ int main(int argc, char **argv)
     if (strcmp(program, "newaliases") == 0)
         return build_alias_database(argc, argv);
     read_options(&postmap, argc, argv);
-    if ((postmap.build_flags & TABLE_BUILD_REPLACE) && (postmap.build_flags & TABLE_BUILD_IGNORE))
-        fatal("specify only one of -r or -w");
     check_message_options(&postmap);
     if (optind == argc)
-        usage();
+        usage(postmap.is_for_aliases);
     char **names = argv + optind;
     const size_t count = (size_t)(argc - optind);
     switch (postmap.mode) {

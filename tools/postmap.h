@@ -6,7 +6,7 @@
 
 #include "table/table.h"
 
-enum { POSTMAP_ERROR_MAX_BYTES = 4096 };
+enum { POSTMAP_ERROR_MAX_BYTES = 4096, POSTMAP_WHERE_MAX_BYTES = 1024 };
 
 enum postmap_mode { POSTMAP_BUILD, POSTMAP_QUERY, POSTMAP_DELETE, POSTMAP_LIST };
 
@@ -51,10 +51,10 @@ void postmap_build_one(struct postmap *postmap, const char *name);
 /* Removes keys; whether one was there. */
 bool postmap_delete(struct postmap *postmap, char **names, size_t count);
 
-/* -F: what stands in the files of that list, in base64; ends the program when one is unreadable. */
-void postmap_encode_files(struct span names, const char *source_name, size_t line_number,
-                          struct buffer *out);
-/* The other way. */
+/* -F: what stands in the files of that list; ends the program when one is unreadable. where is the
+ * beginning of what it says then. */
+void postmap_read_files(struct span names, const char *where, struct buffer *content);
+/* -F: what a value of a database, base64, stands for. */
 void postmap_decode_value(struct span key, struct span value, struct buffer *out);
 
 #endif

@@ -17,8 +17,7 @@ enum { POSTMAP_READ_BYTES = 64 * 1024, POSTMAP_SAFE_MODES = S_IRUSR | S_IWUSR | 
 
 /* ---- values that are files ---- */
 
-static void append_file(const char *path, const char *source_name, size_t line_number,
-                        struct buffer *content)
+static void append_file(const char *path, const char *where, struct buffer *content)
 {
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     ssize_t count = descriptor < 0 ? -1 : 1;
@@ -26,35 +25,28 @@ static void append_file(const char *path, const char *source_name, size_t line_n
     while (count > 0) {
         uint8_t *room = buffer_reserve(content, POSTMAP_READ_BYTES);
         if (!room)
-            fatal("%s, line %zu: %s is too long", source_name, line_number, path);
+            fatal("%s: %s is too long", where, path);
         count = read(descriptor, room, POSTMAP_READ_BYTES);
         buffer_extend(content, count > 0 ? (size_t)count : 0);
     }
     if (count < 0)
-        fatal("%s, line %zu: open %s: %s", source_name, line_number, path, strerror(errno));
+        fatal("%s: open %s: %s", where, path, strerror(errno));
     (void)close(descriptor); /* only read */
 }
 
-void postmap_encode_files(struct span names, const char *source_name, size_t line_number,
-                          struct buffer *out)
+void postmap_read_files(struct span names, const char *where, struct buffer *content)
 {
-    struct buffer content;
     struct span name;
 
-    buffer_init(&content, NULL, TABLE_VALUE_MAX_BYTES + POSTMAP_READ_BYTES);
     while (table_next_name(&names, &name)) {
         char *path = strndup((const char *)name.bytes, name.length);
         if (!path)
             fatal("memory is out");
-        if (content.length)
-            buffer_append_byte(&content, '\n');
-        append_file(path, source_name, line_number, &content);
+        if (content->length)
+            buffer_append_byte(content, '\n');
+        append_file(path, where, content);
         free(path);
     }
-    base64_encode(buffer_span(&content), out);
-    if (!buffer_ok(out))
-        fatal("%s, line %zu: the files are too long for a table", source_name, line_number);
-    buffer_release(&content);
 }
 
 void postmap_decode_value(struct span key, struct span value, struct buffer *out)
@@ -142,19 +134,35 @@ bool postmap_delete(struct postmap *postmap, char **names, size_t count)
     return is_found;
 }
 
+/* -F: what stands in the files of that list, in base64. */
+static void encode_files(struct span names, const char *source_name, size_t line_number,
+                         struct buffer *out)
+{
+    char where[POSTMAP_WHERE_MAX_BYTES];
+    struct buffer content;
+
+    (void)snprintf(where, sizeof(where), "%s, line %zu", source_name, line_number);
+    buffer_init(&content, NULL, TABLE_VALUE_MAX_BYTES + POSTMAP_READ_BYTES);
+    postmap_read_files(names, where, &content);
+    base64_encode(buffer_span(&content), out);
+    if (!buffer_ok(out))
+        fatal("%s: the files are too long for a table", where);
+    buffer_release(&content);
+}
+
 static void add_pair(const struct postmap *postmap, struct table_build *build, struct span key,
                      struct span value, const char *source_name, size_t line_number)
 {
-    struct buffer content;
+    struct buffer encoded;
     enum table_build_added added;
 
-    buffer_init(&content, NULL, TABLE_VALUE_MAX_BYTES);
+    buffer_init(&encoded, NULL, TABLE_VALUE_MAX_BYTES);
     if (postmap->has_files) {
-        postmap_encode_files(value, source_name, line_number, &content);
-        value = buffer_span(&content);
+        encode_files(value, source_name, line_number, &encoded);
+        value = buffer_span(&encoded);
     }
     added = table_build_add(build, key, value);
-    buffer_release(&content);
+    buffer_release(&encoded);
     switch (added) {
     case TABLE_BUILD_ADDED:
         break;

@@ -153,7 +153,7 @@ static enum rule_verdict cidr_match(struct table *table, const struct rule *rule
     struct network address = *(const struct network *)rules->dialect_state;
 
     if (address.byte_count != network->byte_count)
-        return RULE_DIFFERS;
+        return RULE_IS_APART; /* what is no IPv4 address is outside of no IPv4 network */
     address.bit_count = network->bit_count;
     (void)clear_host_bits(&address); /* that there are some is the point */
     return memcmp(address.bytes, network->bytes, network->byte_count) == 0 ? RULE_MATCHES

@@ -262,7 +262,7 @@ enum table_result rules_lookup(struct table *table, struct span key, struct buff
         const enum rule_verdict verdict = rules->dialect->match(table, rule, key, &groups);
         if (verdict == RULE_FAILS)
             return TABLE_ERROR;
-        const bool applies = (verdict == RULE_MATCHES) != rule->is_negated;
+        const bool applies = verdict == (rule->is_negated ? RULE_DIFFERS : RULE_MATCHES);
         if (rule->action == RULE_IF && !applies) {
             if (!rule->block_end)
                 return TABLE_NOT_FOUND;

@@ -13,7 +13,12 @@
 enum { RULE_GROUPS_MAX = 100, RULES_MAX_BYTES = 64 * 1024 * 1024 };
 
 enum rule_action { RULE_MATCH, RULE_IF, RULE_ENDIF };
-enum rule_verdict { RULE_MATCHES, RULE_DIFFERS, RULE_FAILS /* table_fail() says why */ };
+enum rule_verdict {
+    RULE_MATCHES,
+    RULE_DIFFERS,
+    RULE_IS_APART, /* of another kind than the key: its negation does not match either */
+    RULE_FAILS     /* table_fail() says why */
+};
 
 struct rule {
     struct rule *next;

@@ -70,7 +70,7 @@ static enum table_result load_once(struct table *table, struct text_file *file,
     enum table_result result = TABLE_ERROR;
     if (fstat(descriptor, &before) == 0) {
         if (!S_ISREG(before.st_mode))
-            errno = EINVAL;
+            errno = S_ISDIR(before.st_mode) ? EISDIR : EINVAL;
         else if (read_file(table, reader, descriptor) && fstat(descriptor, &after) == 0)
             result = TABLE_FOUND;
     }

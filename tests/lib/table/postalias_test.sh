@@ -60,6 +60,10 @@ dup: 2
 :x
 files: /file, "/a file"
 END
+for option in -b -F -h -m -U; do
+    check "$option is for postmap" 1 '' ./postalias $option -q x static:y
+done
+said 'usage' 'fatal: usage: postalias \[-fijNnoprsuvw\]'
 check 'build' 0 '' ./postalias hash:aliases
 said 'no pair' 'postalias: warning: aliases, line 8: need name:value pair'
 said 'no value' 'aliases, line 10: need name:value pair'

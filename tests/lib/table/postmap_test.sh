@@ -63,6 +63,8 @@ check 'list' 0 "$(printf '"a b"@x\tc d   continued\nfoo\tbar\nother\tvalue')" \
     sorted "$postmap" -s hash:table
 check 'first of several tables' 0 '1' "$postmap" -q foo 'inline:{foo=1}' hash:table
 check 'second of several tables' 0 'bar' "$postmap" -q foo 'inline:{x=1}' hash:table
+check 'the second is not opened when the first has it' 0 'bar' "$postmap" -q foo hash:table hash:absent
+check 'every table is opened before keys are read' 1 '' sh -c "echo foo | $postmap -q - hash:table hash:absent"
 check 'texthash' 0 'value' "$postmap" -q other texthash:table
 check 'static' 0 'a b' "$postmap" -q other 'static:{ a b }'
 check 'name service' 0 '0' sh -c "$postmap -q root unix:passwd.byname | cut -d: -f3"
@@ -91,6 +93,8 @@ check 'replaced' 0 '3' "$postmap" -q foo hash:table
 check 'ignore' 0 '' sh -c "echo 'foo 4' | $postmap -w -i hash:table"
 silent 'ignore'
 check 'ignored' 0 '3' "$postmap" -q foo hash:table
+check 'of -r and -w the last counts' 0 '5' \
+    sh -c "echo 'foo 5' | $postmap -w -r -i hash:table; echo 'foo 6' | $postmap -r -w -i hash:table; $postmap -q foo hash:table"
 check 'without NUL' 0 '' "$postmap" -n hash:table
 check 'without NUL, found' 0 'bar' "$postmap" -q foo hash:table
 check 'without NUL, not with -N' 1 '' "$postmap" -N -q foo hash:table
@@ -161,6 +165,7 @@ check 'body of a message' 0 '14' sh -c "$postmap -b -q - regexp:all <message | w
 check 'body without headers inside it' 0 '0' \
     sh -c "$postmap -bm -q - regexp:all <message | grep -c 'Content-Type\|X-Inner'; true"
 check 'message keys are for queries' 1 '' "$postmap" -b -q x regexp:all
+check '-m is for queries' 1 '' "$postmap" -m -q x regexp:all
 said 'message keys are for queries' 'specify -b -h or -m only with'
 printf 'first\n' >one && printf 'second' >two && printf 'both one, two\nnone three\n' >files
 check 'values that are files' 1 '' "$postmap" -F hash:files
@@ -171,6 +176,13 @@ check 'kept in base64' 0 'Zmlyc3QKCnNlY29uZA==' "$postmap" -q both hash:files
 check 'decoded' 0 'first
 
 second' "$postmap" -F -q both hash:files
+for table in texthash:files 'inline:{ { both = one, two } }' 'static:{one, two}' 'regexp:{ {/^both$/ one, two} }'; do
+    check "files that ${table%%:*} names" 0 'first
+
+second' "$postmap" -F -q both "$table"
+done
+check 'a file that is missing' 1 '' "$postmap" -F -q x 'static:absent'
+said 'a file that is missing' 'fatal: table static:absent: key x: open absent: No such file'
 check 'JSON' 0 '{"both": "Zmlyc3QKCnNlY29uZA=="}' "$postmap" -j -q both hash:files
 for type in cdb lmdb; do
     echo "k \"v\"" >constant
