@@ -13,8 +13,10 @@
 
 enum {
     COMMAND_MAX_BYTES = 2048,
-    FILTERED_MAX_BYTES = 65536, /* no reply that is taken is longer */
-    TEXT_MAX_BYTES = 1900,      /* of a reason, within the schema's limit */
+    FILTERED_MAX_BYTES = 65536,      /* no reply that is taken is longer */
+    PASSED_OVER_MAX_BYTES = 1 << 18, /* of one reply: who says more than that does not end */
+    NONSENSE_MAX_BYTES = 100,        /* of it is shown */
+    TEXT_MAX_BYTES = 1900,           /* of a reason, within the schema's limit */
     /* A server on this machine takes a connection at once or is in trouble. */
     LOCAL_CONNECT_TIMEOUT_MS = 30000
 };
@@ -152,6 +154,21 @@ bool connection_flush(struct connection *connection, enum connection_stage stage
     return false;
 }
 
+/* What the server says goes into logs and reports, and to other processes. */
+static struct span copy_clean(struct arena *arena, struct span text)
+{
+    uint8_t *copy = arena_alloc(arena, text.length);
+    if (!copy)
+        return span_empty();
+    for (size_t i = 0; i < text.length; i++) {
+        const bool is_control =
+            (text.bytes[i] < ' ' && !span_byte_is_one_of(text, i, "\r\n\t", 3)) ||
+            text.bytes[i] == 0x7f;
+        copy[i] = is_control ? '?' : text.bytes[i];
+    }
+    return span_of(copy, text.length);
+}
+
 static enum parse_result parse_reply(struct connection *connection, struct span input,
                                      struct smtp_reply *reply, size_t *consumed)
 {
@@ -160,9 +177,7 @@ static enum parse_result parse_reply(struct connection *connection, struct span 
         smtp_reply_parse(input, true, &connection->reply_arena, reply, consumed);
     if (result != PARSE_OK)
         return result;
-    reply->lines = arena_copy(&connection->reply_arena, reply->lines);
-    if (!reply->lines.bytes)
-        reply->lines = span_empty();
+    reply->lines = copy_clean(&connection->reply_arena, reply->lines);
     return PARSE_OK;
 }
 
@@ -213,15 +228,73 @@ static enum parse_result parse_plain_reply(struct connection *connection, struct
     return result;
 }
 
+static struct span first_line_of(struct connection *connection, struct arena *arena)
+{
+    struct span line = stream_input(&connection->stream);
+    line = span_first(line, span_find_byte(line, '\n'));
+    line = span_first(line, span_find_byte(line, '\r'));
+    return copy_clean(arena, span_first(line, NONSENSE_MAX_BYTES));
+}
+
+/* The first lines of a reply that has very many: to give up for them might be to send a message
+ * again that the server has taken, and the last line decides (RFC 5321 section 4.2.1). */
+static size_t pass_over_lines(struct connection *connection)
+{
+    size_t count = 0, length;
+    while (stream_input(&connection->stream).length > SMTP_REPLY_READ_MAX_BYTES / 2 &&
+           smtp_reply_is_continued(stream_input(&connection->stream), &length)) {
+        stream_consume(&connection->stream, length);
+        count += length;
+    }
+    return count;
+}
+
+/* A line that belongs to no reply, told once. Only in the place of a greeting does it say that this
+ * is no mail server. */
+static size_t pass_over_noise(struct connection *connection, enum connection_stage stage,
+                              bool is_first, struct arena *arena)
+{
+    size_t length;
+    if (stage == STAGE_GREETING || !smtp_reply_is_noise(stream_input(&connection->stream), &length))
+        return 0;
+    if (is_first)
+        maillog_text(connection->context->log, LOG_LEVEL_WARNING, span_empty(),
+                     "non-%s response from %s: %.*s",
+                     connection->context->speaks_lmtp ? "LMTP" : "ESMTP", connection->relay,
+                     SPAN_PRINTF(first_line_of(connection, arena)));
+    stream_consume(&connection->stream, length);
+    return length;
+}
+
+static enum parse_result parse_any_reply(struct connection *connection, enum connection_stage stage,
+                                         size_t *passed_over_bytes, struct smtp_reply *reply,
+                                         struct arena *arena)
+{
+    for (;;) {
+        const enum parse_result result = parse_plain_reply(connection, reply);
+        const size_t count =
+            result == PARSE_TOO_LONG ? pass_over_lines(connection)
+            : result == PARSE_MALFORMED
+                ? pass_over_noise(connection, stage, *passed_over_bytes == 0, arena)
+                : 0;
+        *passed_over_bytes += count;
+        if (count == 0)
+            return result;
+        if (*passed_over_bytes > PASSED_OVER_MAX_BYTES)
+            return PARSE_TOO_LONG;
+    }
+}
+
 static bool read_reply(struct connection *connection, enum connection_stage stage,
                        struct buffer *filtered, struct smtp_reply *reply, struct arena *arena,
                        struct failure *failure)
 {
     const int64_t deadline_ms = stage_deadline(connection, stage);
+    size_t passed_over_bytes = 0;
     for (;;) {
         switch (connection->context->tables->lists[TABLES_REPLIES]
                     ? parse_filtered_reply(connection, filtered, reply)
-                    : parse_plain_reply(connection, reply)) {
+                    : parse_any_reply(connection, stage, &passed_over_bytes, reply, arena)) {
         case PARSE_OK:
             notice_add_reply(connection, reply);
             return true;
@@ -235,8 +308,9 @@ static bool read_reply(struct connection *connection, enum connection_stage stag
             /* RFC 3463: X.5.0, a protocol error. */
             *failure = failure_to_reach(
                 true, 0,
-                arena_format(arena, "host %s sent something that is no SMTP reply while %s",
-                             connection->label, stage_doing(stage)));
+                arena_format(arena, "host %s sent something that is no SMTP reply while %s: %.*s",
+                             connection->label, stage_doing(stage),
+                             SPAN_PRINTF(first_line_of(connection, arena))));
             failure->outcome.status.subject = 5;
             return false;
         }

@@ -211,6 +211,7 @@ struct attempt {
     struct protection_rules rules; /* of the next hop */
     struct failure failure;        /* the last, of a next hop or host as a whole */
     bool has_failure;
+    bool has_self; /* this machine is a mail exchanger of the destination */
 };
 
 /* The connection is over for this delivery: kept for the next one, or closed. */
@@ -479,8 +480,8 @@ static void try_nexthop(struct attempt *attempt, const struct nexthop *nexthop)
     struct delivery *delivery = attempt->delivery;
     struct agent *agent = delivery->agent;
     const struct conf_smtp *settings = agent->settings;
-    const struct resolve_context context = {&agent->dns, settings, agent->own, agent->own_count,
-                                            agent->hosts_file};
+    const struct resolve_context context = {
+        &agent->dns, settings, agent->own, agent->own_count, agent->hosts_file, agent->speaks_lmtp};
     struct failure failure;
     struct plan *plan = arena_alloc(&delivery->arena, sizeof(*plan));
 
@@ -507,7 +508,9 @@ static void try_nexthop(struct attempt *attempt, const struct nexthop *nexthop)
         fail_attempt(attempt, &failure, "", span_empty());
         return;
     }
-    if (!resolve_nexthop(&context, nexthop, plan, &delivery->arena, &failure)) {
+    const bool is_resolved = resolve_nexthop(&context, nexthop, plan, &delivery->arena, &failure);
+    attempt->has_self |= plan->has_self;
+    if (!is_resolved) {
         if (!span_is_empty(failure.next_transport)) {
             hand_over(delivery, &failure);
             return;
@@ -579,6 +582,9 @@ static void try_destinations(struct attempt *attempt)
         while (destination_count < NEXTHOP_LIST_MAX &&
                span_next_word(&rest, ", \t", &destination)) {
             if (delivery_open_count(delivery) == 0 || delivery->is_corrupt)
+                break;
+            /* A fallback relay may look up the same MX records, and come back to us. */
+            if (lists[i].bytes != delivery->nexthop.bytes && attempt->has_self)
                 break;
             try_destination(attempt, destination);
             destination_count++;

@@ -34,23 +34,32 @@ static bool is_before(const struct plan_target *left, const struct plan_target *
            (family_preference == PLAN_IPV4_FIRST ? IP_FAMILY_4 : IP_FAMILY_6);
 }
 
-/* Where the first addresses, as many as will be tried, are all of one family, the last of them
- * makes room for the best of the other: else a broken IPv6 path would hide every IPv4 address. */
+/* Brings to the front, in their order, as many as will be tried: of each family half, or all that
+ * there are where these are fewer. Else a broken IPv6 path would hide every IPv4 address. */
 static void balance(struct plan *plan, uint32_t address_limit)
 {
+    size_t room[2], ipv4_count = 0, front = 0;
     if (address_limit < 2 || plan->count <= address_limit)
         return;
-    for (size_t i = 1; i < address_limit; i++)
-        if (plan->targets[i].address.family != plan->targets[0].address.family)
-            return;
-    for (size_t i = address_limit; i < plan->count; i++)
-        if (plan->targets[i].address.family != plan->targets[0].address.family) {
-            const struct plan_target other = plan->targets[i];
-            memmove(&plan->targets[address_limit], &plan->targets[address_limit - 1],
-                    (i - (address_limit - 1)) * sizeof(plan->targets[0]));
-            plan->targets[address_limit - 1] = other;
-            return;
-        }
+    for (size_t i = 0; i < plan->count; i++)
+        ipv4_count += plan->targets[i].address.family == IP_FAMILY_4;
+    const bool is_first_ipv4 = plan->targets[0].address.family == IP_FAMILY_4;
+    const size_t first_count = is_first_ipv4 ? ipv4_count : plan->count - ipv4_count;
+    const size_t other_count = plan->count - first_count;
+    const size_t half = address_limit / 2;
+    room[1] = other_count < half ? other_count : half; /* of an odd number the first has one more */
+    room[0] = first_count < address_limit - room[1] ? first_count : address_limit - room[1];
+    room[1] = address_limit - room[0];
+    for (size_t i = 0; i < plan->count && front < address_limit; i++) {
+        const struct plan_target chosen = plan->targets[i];
+        size_t *left = &room[(chosen.address.family == IP_FAMILY_4) != is_first_ipv4];
+        if (*left == 0)
+            continue;
+        --*left;
+        memmove(&plan->targets[front + 1], &plan->targets[front],
+                (i - front) * sizeof(plan->targets[0]));
+        plan->targets[front++] = chosen;
+    }
 }
 
 void plan_order(struct plan *plan, const struct plan_rules *rules)
@@ -64,7 +73,7 @@ void plan_order(struct plan *plan, const struct plan_rules *rules)
              j > 0 && is_before(&plan->targets[j], &plan->targets[j - 1], rules->family_preference);
              j--)
             swap(&plan->targets[j], &plan->targets[j - 1]);
-    if (rules->is_balanced && rules->family_preference == PLAN_ANY_FAMILY)
+    if (rules->is_balanced)
         balance(plan, rules->address_limit);
 }
 
@@ -93,5 +102,7 @@ enum plan_self plan_cut_at_self(struct plan *plan, const struct ip_address *own,
         if (plan->targets[i].preference < self_preference)
             plan->targets[kept_count++] = plan->targets[i];
     plan->count = kept_count;
-    return kept_count == 0 ? PLAN_SELF_IS_BEST : PLAN_SELF_REMOVED;
+    if (kept_count > 0)
+        return PLAN_SELF_REMOVED;
+    return plan->best_preference < self_preference ? PLAN_SELF_IS_BEST_KNOWN : PLAN_SELF_IS_BEST;
 }

@@ -28,6 +28,8 @@ struct plan_target {
 struct plan {
     struct plan_target targets[PLAN_TARGETS_MAX];
     size_t count;
+    uint16_t best_preference; /* of all MX records: whose host has no address now is no target */
+    bool has_self;            /* this machine is one of the domain's mail exchangers */
 };
 
 enum plan_family_preference { PLAN_ANY_FAMILY, PLAN_IPV4_FIRST, PLAN_IPV6_FIRST };
@@ -36,7 +38,7 @@ struct plan_rules {
     enum plan_family_preference family_preference; /* smtp_address_preference */
     bool is_random;         /* smtp_randomize_addresses: hosts of one preference share the load */
     bool is_balanced;       /* smtp_balance_inet_protocols */
-    uint32_t address_limit; /* smtp_mx_address_limit; 0: none. Only to be balanced within it */
+    uint32_t address_limit; /* smtp_mx_address_limit; 0: none. To balance within it */
     uint32_t (*below)(uint32_t bound); /* 0 <= result < bound, by chance */
 };
 
@@ -48,7 +50,12 @@ void plan_order(struct plan *plan, const struct plan_rules *rules);
 /* That one is to be tried before all others. */
 void plan_prefer(struct plan *plan, size_t index);
 
-enum plan_self { PLAN_SELF_ABSENT, PLAN_SELF_IS_BEST, PLAN_SELF_REMOVED };
+enum plan_self {
+    PLAN_SELF_ABSENT,
+    PLAN_SELF_IS_BEST,
+    PLAN_SELF_IS_BEST_KNOWN, /* nothing is left, but a better host there is: without an address */
+    PLAN_SELF_REMOVED
+};
 
 /* Where one of our own addresses is among the targets, it and all that are no better go, or mail
  * would travel in a circle (RFC 5321 section 5.1). To be called after plan_order(). */

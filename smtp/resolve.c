@@ -226,6 +226,15 @@ static bool fail_loop(const struct resolve_context *context, const struct nextho
     return false;
 }
 
+static uint16_t best_preference(const struct dns_mx *mx)
+{
+    uint16_t best = UINT16_MAX;
+    for (size_t i = 0; i < mx->host_count; i++)
+        if (mx->hosts[i].preference < best)
+            best = mx->hosts[i].preference;
+    return best;
+}
+
 static bool resolve_domain(const struct resolve_context *context, const struct nexthop *nexthop,
                            unsigned wanted, struct plan *plan, struct arena *arena,
                            struct failure *failure)
@@ -249,20 +258,32 @@ static bool resolve_domain(const struct resolve_context *context, const struct n
                            "Malformed or unexpected name server reply", arena);
     if (!resolve_mx_hosts(context, nexthop, &mx, wanted, plan, arena, failure))
         return false;
-    /* On another port there may be another server. */
-    if (nexthop->port == SMTP_PORT &&
-        plan_cut_at_self(plan, context->own, context->own_count) == PLAN_SELF_IS_BEST)
-        return fail_loop(context, nexthop, arena, failure);
+    plan->best_preference = best_preference(&mx);
     return true;
 }
 
-bool resolve_nexthop(const struct resolve_context *context, const struct nexthop *nexthop,
-                     struct plan *plan, struct arena *arena, struct failure *failure)
+/* Mail must not come back to where it is. On another port there may be another server. */
+static bool cut_at_self(const struct resolve_context *context, const struct nexthop *nexthop,
+                        struct plan *plan, struct arena *arena, struct failure *failure)
+{
+    if (nexthop->port != SMTP_PORT || context->speaks_lmtp || !span_is_empty(nexthop->path))
+        return true;
+    const enum plan_self self = plan_cut_at_self(plan, context->own, context->own_count);
+    plan->has_self = self != PLAN_SELF_ABSENT;
+    if (self == PLAN_SELF_IS_BEST)
+        return fail_loop(context, nexthop, arena, failure);
+    return self != PLAN_SELF_IS_BEST_KNOWN ||
+           fail(failure, OUTCOME_TEMPORARY, 4, 4,
+                arena_format(arena, "unable to find primary relay for %.*s",
+                             SPAN_PRINTF(nexthop->host)));
+}
+
+static bool find_targets(const struct resolve_context *context, const struct nexthop *nexthop,
+                         struct plan *plan, struct arena *arena, struct failure *failure)
 {
     const struct conf_smtp *settings = context->settings;
     const unsigned wanted = wanted_families(settings);
 
-    plan->count = 0;
     if (!span_is_empty(nexthop->path)) {
         const struct plan_target target = {.host = settings->myhostname, .path = nexthop->path};
         (void)plan_add(plan, &target); /* has room: it is empty */
@@ -281,4 +302,14 @@ bool resolve_nexthop(const struct resolve_context *context, const struct nexthop
     if (nexthop->is_host || resolve_is_without_dns(settings))
         return resolve_host(context, nexthop, wanted, plan, arena, failure);
     return resolve_domain(context, nexthop, wanted, plan, arena, failure);
+}
+
+bool resolve_nexthop(const struct resolve_context *context, const struct nexthop *nexthop,
+                     struct plan *plan, struct arena *arena, struct failure *failure)
+{
+    plan->count = 0;
+    plan->best_preference = 0;
+    plan->has_self = false;
+    return find_targets(context, nexthop, plan, arena, failure) &&
+           cut_at_self(context, nexthop, plan, arena, failure);
 }

@@ -15,6 +15,7 @@ struct resolve_context {
     const struct ip_address *own; /* addresses at which this machine takes mail */
     size_t own_count;
     struct span hosts_file; /* the text of hosts(5), where it is looked at */
+    bool speaks_lmtp;       /* a mail store, which may well be here */
 };
 
 /* No MX records are asked for, and names are looked for as the system does. */

@@ -321,8 +321,10 @@ static void on_rcpt_reply(struct transaction *transaction, struct delivery_recip
         transaction->accepted_count++;
         return;
     }
-    /* RFC 5321 section 4.5.3.1.10: some servers say so when there are too many recipients. */
-    if (reply->code == 552) {
+    /* RFC 5321 section 4.5.3.1.10: some servers say so when there are too many recipients; but not
+     * those that say what else it is (RFC 3463: 5.2.2, the mailbox is full). */
+    if (reply->code == 552 &&
+        (!reply->has_status || (reply->status.subject == 5 && reply->status.detail == 3))) {
         taken.code = 452;
         taken.has_status = true;
         taken.status = (struct enhanced_status){4, 5, 3};
@@ -577,6 +579,21 @@ static bool read_replies_of_each(struct transaction *transaction)
     return true;
 }
 
+/* An answer to the content is here before any of it was sent. Whatever it is meant for, it says of
+ * the content at most that it is not wanted. */
+static bool take_early_reply(struct transaction *transaction)
+{
+    struct connection *connection = transaction->connection;
+    struct arena *arena = &transaction->delivery->arena;
+    struct smtp_reply reply;
+    if (!connection_read_reply(connection, STAGE_END_OF_DATA, &reply, arena, &transaction->failure))
+        return false;
+    transaction->failure = connection_refusal(connection, STAGE_END_OF_DATA, &reply, arena);
+    connection->is_usable = false;
+    fail_accepted(transaction);
+    return true;
+}
+
 /* False when the connection is lost, with the failure filled. */
 static bool exchange_content(struct transaction *transaction)
 {
@@ -584,6 +601,8 @@ static bool exchange_content(struct transaction *transaction)
     struct smtp_reply reply;
     if (transaction->accepted_count == 0)
         return send_nothing(transaction);
+    if (!span_is_empty(stream_input(&connection->stream)))
+        return take_early_reply(transaction);
     if (!send_content(transaction))
         return false;
     if (!connection->is_usable)

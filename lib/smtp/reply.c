@@ -64,6 +64,21 @@ static void append_text(struct buffer *text, struct span line)
                            line.bytes[i] < 0x20 || line.bytes[i] == 0x7f ? '?' : line.bytes[i]);
 }
 
+bool smtp_reply_is_continued(struct span input, size_t *line_bytes)
+{
+    const size_t end = span_find_byte(input, '\n');
+    *line_bytes = end < input.length ? end + 1 : 0;
+    return *line_bytes > 3 && take_code(input) && input.bytes[3] == '-';
+}
+
+bool smtp_reply_is_noise(struct span input, size_t *line_bytes)
+{
+    const size_t end = span_find_byte(input, '\n');
+    *line_bytes = end < input.length ? end + 1 : 0;
+    return *line_bytes > 0 && !(*line_bytes > 3 && ascii_is_digit(input.bytes[0]) &&
+                                ascii_is_digit(input.bytes[1]) && ascii_is_digit(input.bytes[2]));
+}
+
 /* One complete line without its line end, in *line. */
 static enum parse_result take_line(struct span *rest, bool accept_bare_lf, struct span *line)
 {
@@ -95,10 +110,10 @@ enum parse_result smtp_reply_parse(struct span input, bool accept_bare_lf, struc
             return window.length == SMTP_REPLY_READ_MAX_BYTES ? PARSE_TOO_LONG : PARSE_NEED_MORE;
         if (result != PARSE_OK)
             return result;
-        /* RFC 5321 section 4.2.1: the same code on every line; 4.2: text and space may be
-         * missing. */
+        /* RFC 5321 section 4.2: text and space may be missing; 4.2.1: the same code on every line.
+         * Where they differ the last one counts, but not if one says yes and another no. */
         const uint16_t code = take_code(line);
-        if (code == 0 || (parsed.code && code != parsed.code) ||
+        if (code == 0 || (parsed.code && code / 100 != parsed.code / 100) ||
             (line.length > 3 && line.bytes[3] != ' ' && line.bytes[3] != '-'))
             return PARSE_MALFORMED;
         parsed.code = code;
@@ -119,8 +134,7 @@ enum parse_result smtp_reply_parse(struct span input, bool accept_bare_lf, struc
         struct enhanced_status status;
         if (enhanced_status_parse(line, &status, &status_length) &&
             (status_length == line.length || line.bytes[status_length] == ' ')) {
-            if (!parsed.has_status)
-                parsed.status = status;
+            parsed.status = status;
             parsed.has_status = true;
             line = span_after(line, status_length + 1);
         }

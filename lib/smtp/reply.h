@@ -23,7 +23,7 @@ void smtp_reply_append_outcome(struct buffer *output, const struct outcome *outc
 struct smtp_reply {
     uint16_t code;
     bool has_status;
-    struct enhanced_status status; /* of the first line that has one */
+    struct enhanced_status status; /* of the last line that has one */
     struct span text;              /* all lines without codes, joined by one space */
     struct span lines;             /* as received, line ends and codes included */
     size_t line_count;
@@ -35,6 +35,13 @@ struct smtp_reply {
 MUST_USE enum parse_result smtp_reply_parse(struct span input, bool accept_bare_lf,
                                             struct arena *arena, struct smtp_reply *reply,
                                             size_t *consumed_bytes);
+
+/* For replies that are not as they should be. *line_bytes: the first line's, its end included; 0
+ * when that is not there yet, and then the answer is false. Does another line of the reply follow
+ * this one? */
+MUST_USE bool smtp_reply_is_continued(struct span input, size_t *line_bytes);
+/* Is it no line of a reply at all, since it does not begin with three digits? */
+MUST_USE bool smtp_reply_is_noise(struct span input, size_t *line_bytes);
 
 /* What the reply means for a mail user: 2xx and 3xx ok, 4xx temporary, 5xx permanent, anything
  * else temporary. A status that contradicts the code is replaced by X.0.0. */

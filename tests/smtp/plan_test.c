@@ -173,10 +173,22 @@ static void test_order(void **state)
          "a 1 ::1;b 1 ::2;c 2 127.0.0.1",
          {.is_balanced = true, .address_limit = 0},
          "abc"},
-        {"a preference is not balanced",
+        {"a preference is balanced, too",
          "a 1 ::1;b 1 ::2;c 2 127.0.0.1",
          {.is_balanced = true, .address_limit = 2, .family_preference = PLAN_IPV6_FIRST},
-         "abc"},
+         "acb"},
+        {"half of each",
+         "a 1 ::1;b 1 ::2;c 1 ::3;d 1 ::4;e 2 127.0.0.1;f 2 127.0.0.2;g 2 127.0.0.3",
+         {.is_balanced = true, .address_limit = 5},
+         "abcefdg"},
+        {"all there are of the few",
+         "a 1 ::1;b 1 ::2;c 1 ::3;d 1 ::4;e 2 127.0.0.1",
+         {.is_balanced = true, .address_limit = 4},
+         "abced"},
+        {"the few come first",
+         "a 1 127.0.0.1;b 2 ::1;c 2 ::2;d 2 ::3;e 2 127.0.0.2;f 2 ::4",
+         {.is_balanced = true, .address_limit = 5},
+         "abcdef"},
     };
     static struct plan plan;
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
@@ -194,13 +206,16 @@ static void test_self(void **state)
         const char *plan;
         enum plan_self result;
         const char *left;
+        uint16_t best_preference;
     } rows[] = {
-        {"absent", "a 1 127.0.0.2;b 2 ::2", PLAN_SELF_ABSENT, "ab"},
-        {"the only one", "a 1 127.0.0.1", PLAN_SELF_IS_BEST, ""},
-        {"the best", "a 1 127.0.0.1;b 2 127.0.0.2", PLAN_SELF_IS_BEST, ""},
-        {"equal to the best", "a 1 127.0.0.2;b 1 ::1;c 2 127.0.0.3", PLAN_SELF_IS_BEST, ""},
-        {"second", "a 1 127.0.0.2;b 2 ::1;c 2 127.0.0.3;d 3 127.0.0.4", PLAN_SELF_REMOVED, "a"},
-        {"several times", "a 1 127.0.0.2;b 2 ::1;c 3 127.0.0.1", PLAN_SELF_REMOVED, "a"},
+        {"absent", "a 1 127.0.0.2;b 2 ::2", PLAN_SELF_ABSENT, "ab", 0},
+        {"the only one", "a 1 127.0.0.1", PLAN_SELF_IS_BEST, "", 1},
+        {"the best", "a 1 127.0.0.1;b 2 127.0.0.2", PLAN_SELF_IS_BEST, "", 1},
+        {"equal to the best", "a 1 127.0.0.2;b 1 ::1;c 2 127.0.0.3", PLAN_SELF_IS_BEST, "", 1},
+        {"second", "a 1 127.0.0.2;b 2 ::1;c 2 127.0.0.3;d 3 127.0.0.4", PLAN_SELF_REMOVED, "a", 1},
+        {"better ones without address", "b 2 127.0.0.1;c 3 127.0.0.2", PLAN_SELF_IS_BEST_KNOWN, "",
+         1},
+        {"several times", "a 1 127.0.0.2;b 2 ::1;c 3 127.0.0.1", PLAN_SELF_REMOVED, "a", 1},
     };
     static struct plan plan;
     struct ip_address own[2];
@@ -208,6 +223,7 @@ static void test_self(void **state)
     assert_true(ip_address_parse(SPAN("::1"), &own[1]));
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         read_plan(rows[i].plan, &plan);
+        plan.best_preference = rows[i].best_preference;
         if (plan_cut_at_self(&plan, own, 2) != rows[i].result)
             fail_msg("%s: another result", rows[i].name);
         assert_hosts(rows[i].name, &plan, rows[i].left);

@@ -107,6 +107,22 @@ static bool read_bytes(struct conversation *conversation, size_t count)
     }
 }
 
+/* Lines in one packet: "|" ends one, "^" is a NUL. */
+static void send_lines(struct conversation *conversation, struct span text)
+{
+    struct buffer lines;
+    buffer_init(&lines, NULL, 65536);
+    for (size_t i = 0; i < text.length; i++)
+        if (text.bytes[i] == '|')
+            buffer_append_string(&lines, "\r\n");
+        else
+            buffer_append_byte(&lines, text.bytes[i] == '^' ? '\0' : text.bytes[i]);
+    buffer_append_string(&lines, "\r\n");
+    stream_write(&conversation->stream, buffer_span(&lines));
+    (void)!stream_flush(&conversation->stream, soon()); /* the client's right, as below */
+    buffer_release(&lines);
+}
+
 static void send_line(struct conversation *conversation, struct span text, bool is_slow)
 {
     struct stream *stream = &conversation->stream;
@@ -125,11 +141,11 @@ static void send_line(struct conversation *conversation, struct span text, bool 
     buffer_release(&line);
 }
 
-static void send_endless(struct conversation *conversation)
+static void send_many(struct conversation *conversation, size_t count)
 {
     static const struct span line = SPAN_LITERAL(
         "250-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n");
-    for (size_t i = 0; i < 10000; i++) {
+    for (size_t i = 0; i < count; i++) {
         stream_write(&conversation->stream, line);
         if (stream_flush(&conversation->stream, soon()) != STREAM_OK)
             return;
@@ -196,7 +212,13 @@ static bool run_line(struct conversation *conversation, struct span line)
     case 'T':
         return shake_hands(conversation, rest);
     case 'G':
-        send_endless(conversation);
+        send_many(conversation, 10000);
+        return true;
+    case 'M':
+        send_many(conversation, 1000);
+        return true;
+    case 'L':
+        send_lines(conversation, rest);
         return true;
     case 'R':
         (void)setsockopt(conversation->descriptor, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));

@@ -3,6 +3,8 @@
  *
  * A script is lines; each connection to a server runs the next of its scripts (the last again):
  *   S text     send a line            s text    the same, one byte at a time
+ *   L a|b^c    send lines in one packet; ^ is a NUL
+ *   M          send a thousand lines "250-..."
  *   C text     read a line, which must begin so (the end of the line may be left out)
  *   D          read content up to the lone dot
  *   B n        read content of n bytes

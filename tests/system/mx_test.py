@@ -29,6 +29,13 @@ RECORDS = [
     "backup.test. 60 IN MX 10 mx.plain.test.",
     "backup.test. 60 IN MX 20 me.mine.test.",
     "xn--bcher-kva.test. 60 IN MX 10 mx.plain.test.",
+    "second.test. 60 IN MX 10 gone.second.test.",
+    "second.test. 60 IN MX 20 me.mine.test.",
+    "backupofdead.test. 60 IN MX 10 dead.deadfirst.test.",
+    "backupofdead.test. 60 IN MX 20 me.mine.test.",
+    "onlyaddress.test. 60 IN A 127.0.0.1",
+    "behindproxy.test. 60 IN MX 10 proxy.behindproxy.test.",
+    "proxy.behindproxy.test. 60 IN A 127.0.0.77",
 ]
 
 
@@ -124,6 +131,37 @@ def test_mail_that_would_loop(sender, postfix):
     queue_id = sender.send("friend@mine.test", sender="you@here.test")
     sender.wait_for_log(rf"{queue_id}: .*relay=none, .*dsn=5\.4\.6, status=bounced \(mail for mine\.test "
                         r"loops back to myself\)")
+
+
+@pytest.mark.parametrize("domain, settings", [("onlyaddress", {}), ("behindproxy", {
+    "proxy_interfaces": "127.0.0.76 127.0.0.77"})])
+def test_other_loops(make_instance, name_server, postfix, domain, settings):
+    """A domain without MX records that has our address; an address that somebody keeps for us."""
+    one = make_instance("here", settings=settings).start()
+    queue_id = one.send(f"friend@{domain}.test", sender="you@here.test")
+    one.wait_for_log(rf"{queue_id}: .*relay=none, .*dsn=5\.4\.6, status=bounced \(mail for {domain}\.test "
+                     r"loops back to myself\)")
+
+
+def test_a_better_exchanger_without_address(sender, postfix):
+    """It may have one tomorrow: that we are the best one known is no loop."""
+    queue_id = sender.send("friend@second.test", sender="you@here.test")
+    sender.wait_for_log(rf"{queue_id}: .*relay=none, .*dsn=4\.4\.4, status=deferred \(unable to find primary "
+                        r"relay for second\.test\)")
+    assert queue_id in sender.queue()
+
+
+def test_no_fallback_for_domains_whose_exchanger_we_are(make_instance, name_server, recording_sink):
+    """The fallback relay would find us by the same records."""
+    one = make_instance("here", settings={
+        "smtp_fallback_relay": f"[127.0.0.1]:{recording_sink.port}"}).start()
+    waiting = [one.send(f"friend@{domain}.test") for domain in ("backupofdead", "second")]
+    for queue_id in waiting:
+        one.wait_for_log(rf"{queue_id}: .*status=deferred ")
+    one.send("friend@alldead.test")
+    wait_until(lambda: recording_sink.messages, "the fallback relay got it")
+    assert recording_sink.recipients() == ["friend@alldead.test"]
+    assert sorted(one.queue()) == sorted(waiting)
 
 
 def test_best_mx_transport_takes_such_mail(make_instance, name_server, recording_sink):

@@ -394,7 +394,9 @@ static void test_replies_are_read(void **state)
         {"220 a\x01z\r\n", false, PARSE_OK, 220, "", "a?z", 9, 1},
         {"250 Ok\n", true, PARSE_OK, 250, "", "Ok", 7, 1},
         {"250 Ok\n", false, PARSE_MALFORMED, 0, 0, 0, 0, 0},
-        {"250-a\r\n251 b\r\n", false, PARSE_MALFORMED, 0, 0, 0, 0, 0},
+        {"250-a\r\n251 b\r\n", false, PARSE_OK, 251, "", "a b", 14, 2},
+        {"550-5.1.1 no\r\n550 5.1.2 user\r\n", false, PARSE_OK, 550, "5.1.2", "no user", 30, 2},
+        {"550-a\r\n250 b\r\n", false, PARSE_MALFORMED, 0, 0, 0, 0, 0},
         {"150 a\r\n", false, PARSE_MALFORMED, 0, 0, 0, 0, 0},
         {"600 a\r\n", false, PARSE_MALFORMED, 0, 0, 0, 0, 0},
         {"25 a\r\n", false, PARSE_MALFORMED, 0, 0, 0, 0, 0},
@@ -433,6 +435,41 @@ static void test_replies_are_read(void **state)
                                           &reply, &consumed);
         }
         arena_destroy(&arena);
+    }
+}
+
+static void test_lines_of_odd_replies(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *input;
+        size_t line_bytes;
+        bool is_continued, is_noise;
+    } rows[] = {
+        {"250-a\r\n", 7, true, false},
+        {"250-\n", 5, true, false},
+        {"250 a\r\n", 7, false, false},
+        {"250\r\n", 5, false, false},
+        {"250", 0, false, false},
+        {"250-a", 0, false, false},
+        {"hello\r\n250 b", 7, false, true},
+        {"\r\n", 2, false, true},
+        {"\n", 1, false, true},
+        {"25\r\n", 4, false, true},
+        {"", 0, false, false},
+        {"hello", 0, false, false},
+        {"600-a\r\n", 7, false, false},
+        {"2500-a\r\n", 8, false, false},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        size_t line_bytes;
+        const struct span input = span_from_string(rows[i].input);
+        if (smtp_reply_is_continued(input, &line_bytes) != rows[i].is_continued ||
+            line_bytes != rows[i].line_bytes)
+            fail_msg("\"%s\": continued, or its length", rows[i].input);
+        if (smtp_reply_is_noise(input, &line_bytes) != rows[i].is_noise ||
+            line_bytes != rows[i].line_bytes)
+            fail_msg("\"%s\": noise, or its length", rows[i].input);
     }
 }
 
@@ -540,6 +577,7 @@ int main(void)
         cmocka_unit_test(test_parameters),
         cmocka_unit_test(test_replies_are_built),
         cmocka_unit_test(test_replies_are_read),
+        cmocka_unit_test(test_lines_of_odd_replies),
         cmocka_unit_test(test_endless_reply),
         cmocka_unit_test(test_outcome_of_reply),
         cmocka_unit_test(test_extensions),
