@@ -1,14 +1,14 @@
 /* local/attributes - see attributes.h. */
 #include "attributes.h"
 
-#include <paths.h>
-#include <stdlib.h>
+#include <unistd.h>
 
 #include "address/rewrite.h"
 #include "base/ascii.h"
 #include "conf/expand.h"
+#include "environment.h"
 
-enum { ENVIRONMENT_MAX = 100, EXPANDED_MAX_BYTES = 4096 };
+enum { EXPANDED_MAX_BYTES = 4096 };
 
 bool attributes_init(struct attributes *attributes, const struct agent_recipient *recipient,
                      const struct conf_local *settings, struct arena *arena)
@@ -46,18 +46,31 @@ bool attributes_init(struct attributes *attributes, const struct agent_recipient
     return user.length > 0;
 }
 
+bool attributes_complete(const struct conf_local *settings, struct span text, struct arena *arena,
+                         struct span *address)
+{
+    const struct address_completion rules = {.myorigin = settings->myorigin,
+                                             .mydomain = settings->mydomain,
+                                             .append_at_myorigin = settings->append_at_myorigin,
+                                             .append_dot_mydomain = settings->append_dot_mydomain};
+    struct mailbox mailbox, completed;
+    if (mailbox_parse(text, ADDRESS_LENIENT | ADDRESS_ALLOW_UTF8, arena, &mailbox) != PARSE_OK ||
+        mailbox_is_null(&mailbox) || !address_complete(&rules, &mailbox, arena, &completed))
+        return false;
+    *address = completed.text;
+    return true;
+}
+
 /* ---- $name ---- */
 
 struct names {
     const struct attributes *attributes;
     struct span filter;
     struct arena *arena;
-    bool is_filtered;
     bool has_failed;
 };
 
-static struct span filter_text(struct span text, struct span filter, struct arena *arena,
-                               bool *is_filtered)
+static struct span filter_text(struct span text, struct span filter, struct arena *arena)
 {
     uint8_t *bytes = arena_alloc(arena, text.length + 1);
     if (!bytes)
@@ -66,7 +79,6 @@ static struct span filter_text(struct span text, struct span filter, struct aren
         const bool is_permitted =
             span_is_empty(filter) || span_find_byte(filter, text.bytes[i]) < filter.length;
         bytes[i] = is_permitted ? text.bytes[i] : '_';
-        *is_filtered = *is_filtered || !is_permitted;
     }
     return span_of(bytes, text.length);
 }
@@ -93,9 +105,9 @@ static bool find_name(void *context, struct span name, struct conf_definition *d
         if (!span_equals(name, span_from_string(rows[i].name)))
             continue;
         definition->is_literal = true;
-        definition->text = rows[i].is_ours ? rows[i].value
-                                           : filter_text(rows[i].value, names->filter, names->arena,
-                                                         &names->is_filtered);
+        definition->text = rows[i].is_ours
+                               ? rows[i].value
+                               : filter_text(rows[i].value, names->filter, names->arena);
         names->has_failed = names->has_failed || !definition->text.bytes;
         return !span_is_empty(definition->text);
     }
@@ -107,14 +119,16 @@ enum attributes_expansion attributes_expand(const struct attributes *attributes,
                                             struct span *result)
 {
     struct names names = {.attributes = attributes, .filter = filter, .arena = arena};
-    const struct conf_scope scope = {.find = find_name, .context = &names};
+    size_t undefined_count = 0;
+    const struct conf_scope scope = {
+        .find = find_name, .context = &names, .undefined_count = &undefined_count};
     struct conf_error error;
     struct buffer out;
     buffer_init(&out, arena, EXPANDED_MAX_BYTES);
     if (!conf_expand(text, &scope, &out, &error) || names.has_failed || !buffer_ok(&out))
         return ATTRIBUTES_HAS_NO_MEANING;
     *result = buffer_span(&out);
-    return names.is_filtered ? ATTRIBUTES_FILTERED : ATTRIBUTES_EXPANDED;
+    return undefined_count > 0 ? ATTRIBUTES_HAVE_GAPS : ATTRIBUTES_EXPANDED;
 }
 
 /* ---- the environment ---- */
@@ -127,73 +141,40 @@ struct environment {
     struct arena *arena;
 };
 
+/* What is not there is not mentioned. Somebody on the network has written most of it. */
 static void put(struct environment *environment, const char *name, struct span value)
 {
-    const struct span text = arena_format(environment->arena, "%s=%.*s", name, SPAN_PRINTF(value));
+    if (span_is_empty(value))
+        return;
+    const struct span clean = filter_text(value, environment->filter, environment->arena);
+    const struct span text =
+        clean.bytes ? arena_format(environment->arena, "%s=%.*s", name, SPAN_PRINTF(clean)) : clean;
     char *copy = text.bytes ? arena_string(environment->arena, text) : NULL;
-    if (!copy || environment->count >= ENVIRONMENT_MAX)
-        environment->has_failed = true;
-    else
+    if (copy)
         environment->values[environment->count++] = copy;
-}
-
-/* What somebody on the network has written. */
-static void put_filtered(struct environment *environment, const char *name, struct span value)
-{
-    bool is_filtered = false;
-    const struct span clean =
-        filter_text(value, environment->filter, environment->arena, &is_filtered);
-    if (clean.bytes)
-        put(environment, name, clean);
     else
         environment->has_failed = true;
-}
-
-static void put_exported(struct environment *environment, struct span names)
-{
-    for (struct span word; span_next_word(&names, ", \t\r\n", &word);) {
-        char *text = arena_string(environment->arena, word);
-        const size_t equals = span_find_byte(word, '=');
-        if (!text) {
-            environment->has_failed = true;
-        } else if (equals < word.length) {
-            text[equals] = '\0';
-            put(environment, text, span_after(word, equals + 1));
-        } else if (getenv(text)) {
-            put(environment, text, span_from_string(getenv(text)));
-        }
-    }
 }
 
 const char *const *attributes_environment(const struct attributes *attributes,
                                           const struct conf_local *settings, struct arena *arena)
 {
     const struct queue_envelope *envelope = &attributes->message->envelope;
-    struct environment environment = {
-        .values = arena_alloc(arena, (ENVIRONMENT_MAX + 1) * sizeof(char *)),
-        .filter = settings->command_expansion_filter,
-        .arena = arena};
-    const struct span sender =
-        span_is_empty(envelope->reverse_path) ? SPAN("MAILER-DAEMON") : envelope->reverse_path;
-    if (!environment.values)
-        return NULL;
-    put(&environment, "PATH", SPAN(_PATH_DEFPATH));
-    put_exported(&environment, settings->export_environment);
-    put(&environment, "SHELL",
-        span_is_empty(attributes->shell) ? SPAN("/bin/sh") : attributes->shell);
-    put(&environment, "HOME", span_is_empty(attributes->home) ? SPAN("/") : attributes->home);
-    put(&environment, "USER", attributes->login);
-    put(&environment, "LOGNAME", attributes->login);
     const struct {
         const char *name;
         struct span value;
     } rows[] = {
+        {"HOME", attributes->home},
+        {"SHELL", attributes->shell},
+        {"USER", attributes->user},
+        {"LOGNAME", attributes->user},
         {"EXTENSION", attributes->extension},
         {"DOMAIN", attributes->domain},
         {"LOCAL", attributes->local},
         {"RECIPIENT", attributes->recipient},
         {"ORIGINAL_RECIPIENT", attributes->original_recipient},
-        {"SENDER", sender},
+        {"SENDER",
+         span_is_empty(envelope->reverse_path) ? SPAN("MAILER-DAEMON") : envelope->reverse_path},
         {"CLIENT_ADDRESS", envelope->client_address},
         {"CLIENT_HELO", envelope->helo},
         {"CLIENT_HOSTNAME", envelope->client_name},
@@ -203,7 +184,14 @@ const char *const *attributes_environment(const struct attributes *attributes,
         {"SASL_USERNAME", envelope->sasl_username},
         {"ENVID", envelope->envid},
     };
+    struct environment environment = {.filter = settings->command_expansion_filter, .arena = arena};
+    environment.values =
+        environment_export(settings->export_environment, settings->config_directory, environ,
+                           ARRAY_LENGTH(rows), arena, &environment.count);
+    if (!environment.values)
+        return NULL;
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
-        put_filtered(&environment, rows[i].name, rows[i].value);
+        put(&environment, rows[i].name, rows[i].value);
+    environment.values[environment.count] = NULL;
     return environment.has_failed ? NULL : environment.values;
 }

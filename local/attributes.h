@@ -19,7 +19,6 @@ struct attributes {
     struct span domain;
     struct span home;
     struct span shell;
-    struct span login; /* whose rights it is that we have */
     const struct agent_message *message;
 };
 
@@ -28,9 +27,13 @@ MUST_USE bool attributes_init(struct attributes *attributes,
                               const struct agent_recipient *recipient,
                               const struct conf_local *settings, struct arena *arena);
 
+/* An address as it stands in an alias, with the domain that it lacks. False: it is none. */
+MUST_USE bool attributes_complete(const struct conf_local *settings, struct span text,
+                                  struct arena *arena, struct span *address);
+
 enum attributes_expansion {
     ATTRIBUTES_EXPANDED,
-    ATTRIBUTES_FILTERED,      /* something had characters that the filter does not permit */
+    ATTRIBUTES_HAVE_GAPS,     /* the same, but a name outside of a condition stands for nothing */
     ATTRIBUTES_HAS_NO_MEANING /* the text is wrong, or memory is out */
 };
 

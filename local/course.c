@@ -118,8 +118,8 @@ static void mbox_work(void *argument)
 }
 
 /* success: what the log says; a file of somebody's choice may belong to a group of people. */
-static void append_to_file(struct course *course, const char *path, bool must_be_owner,
-                           bool has_field, struct span success)
+static void append_to_file(struct course *course, const char *path, bool is_named, bool has_field,
+                           struct span success)
 {
     const struct conf_local *settings = course->delivery->settings;
     struct mbox_work *work = arena_alloc(course->arena, sizeof(*work));
@@ -139,7 +139,8 @@ static void append_to_file(struct course *course, const char *path, bool must_be
                   .attempts = settings->deliver_lock_attempts,
                   .delay_ms = settings->deliver_lock_delay_ms,
                   .stale_ms = settings->stale_lock_time_ms},
-        .must_be_owner = must_be_owner,
+        .must_be_owner = !is_named && settings->strict_mailbox_ownership,
+        .is_named = is_named,
         .is_maybe_repeated = is_maybe_repeated(course),
     };
     pool_run(course->delivery->pool, mbox_work, work);
@@ -175,14 +176,30 @@ static void deliver_to_maildir(struct course *course, struct deliverer_job *job)
     course_add_outcome(course, job->delivery.result.outcome);
 }
 
-static void deliver_to_named_file(struct course *course, struct span path)
+/* "~/file" is below the home directory of whose rights it is that we have. */
+static struct span from_home(const struct course *course, struct span path)
 {
+    const struct span home = course->attributes.home;
+    if (!span_starts_with(path, SPAN("~")))
+        return path;
+    return span_is_empty(home) ? span_empty()
+                               : arena_format(course->arena, "%.*s%.*s", SPAN_PRINTF(home),
+                                              SPAN_PRINTF(span_after(path, 1)));
+}
+
+static void deliver_to_named_file(struct course *course, struct span text)
+{
+    const struct span path = from_home(course, text);
     const char *name = arena_string(course->arena, path);
     struct deliverer_job *job = arena_alloc(course->arena, sizeof(*job));
     const bool has_field = has_delivered_to(course, "file");
     const struct span success =
         arena_format(course->arena, "delivered to file: %.*s", SPAN_PRINTF(path));
-    if (!name || !job) {
+    if (path.bytes && path.length == 0) {
+        course_add_text(
+            course, outcome_temporary(451, 3, 5, ""),
+            arena_format(course->arena, "unknown home directory for: %.*s", SPAN_PRINTF(text)));
+    } else if (!name || !job) {
         course_add_outcome(course, outcome_temporary(451, 3, 0, "out of memory"));
     } else if (span_equals(path, SPAN("/dev/null"))) {
         course_add_text(course, outcome_ok(), success);
@@ -193,7 +210,7 @@ static void deliver_to_named_file(struct course *course, struct span path)
                                       .has_delivered_to = has_field};
         deliver_to_maildir(course, job);
     } else {
-        append_to_file(course, name, false, has_field, success);
+        append_to_file(course, name, true, has_field, success);
     }
 }
 
@@ -242,13 +259,13 @@ static struct span with_extension(const struct course *course, struct span addre
 void course_forward(struct course *course)
 {
     struct buffer part;
-    struct ipc_forward forward = {.delivery = course->message->deliver.delivery,
-                                  .index = course->recipient->index,
-                                  .sender = course->list_owner,
-                                  .is_all =
-                                      span_is_empty(course->result.transport) &&
-                                      (!course->has_outcome || outcome_is_ok(&course->outcome)),
-                                  .has_delivered_to = has_delivered_to(course, "forward")};
+    struct ipc_forward forward = {
+        .delivery = course->message->deliver.delivery,
+        .index = course->recipient->index,
+        .sender = course->list_owner,
+        .is_all = span_is_empty(course->result.transport) &&
+                  (!course->has_outcome || outcome_is_ok(&course->outcome)),
+        .has_delivered_to = !course->is_owners_first && has_delivered_to(course, "forward")};
     size_t left = course->address_count;
     buffer_init(&part, NULL, IPC_RECORDS_MAX);
     for (size_t i = 0; i < course->expansion.action_count && !course_is_waiting(course) && left > 0;
@@ -267,6 +284,23 @@ void course_forward(struct course *course)
     course->result.is_expanded = true;
 }
 
+/* All of the recipient's mail becomes one message to the same recipient, which the list's owner
+ * sends. */
+void course_give_to_owner(struct course *course)
+{
+    struct action *action = arena_alloc(course->arena, sizeof(*action));
+    if (!action) {
+        course_add_outcome(course, outcome_temporary(451, 3, 0, "out of memory"));
+        return;
+    }
+    *action = (struct action){.kind = DESTINATION_ADDRESS, .text = course->recipient->recipient};
+    course->expansion.actions = action;
+    course->expansion.action_count = course->address_count = 1;
+    course->is_owners_first = true; /* it has not been here, as far as loops are concerned */
+    course->unmatched = span_empty();
+    course_forward(course);
+}
+
 /* ---- an expansion ---- */
 
 /* Is the address the recipient itself? One without a domain gets myorigin's. */
@@ -281,6 +315,25 @@ static bool is_self(const struct course *course, const struct action *action)
     return (span_equals_ascii_nocase(user, attributes->user) ||
             span_equals_ascii_nocase(user, attributes->local)) &&
            (action->is_final || span_equals_ascii_nocase(domain, attributes->domain));
+}
+
+bool course_has_actions(const struct course *course)
+{
+    const struct expansion *expansion = &course->expansion;
+    for (size_t i = 0; i < expansion->action_count; i++)
+        if (expansion->actions[i].kind != DESTINATION_ADDRESS)
+            return true;
+    return false;
+}
+
+bool course_has_self(const struct course *course)
+{
+    const struct expansion *expansion = &course->expansion;
+    for (size_t i = 0; i < expansion->action_count; i++)
+        if (expansion->actions[i].kind == DESTINATION_ADDRESS &&
+            is_self(course, &expansion->actions[i]))
+            return true;
+    return false;
 }
 
 /* Takes the user's own name out of the addresses. */
@@ -427,8 +480,7 @@ static void deliver_to_own_mailbox(struct course *course)
                              SPAN_PRINTF(settings->home_mailbox));
             file = whole.bytes ? arena_string(course->arena, whole) : NULL;
         }
-        append_to_file(course, file, settings->strict_mailbox_ownership, true,
-                       SPAN("delivered to mailbox"));
+        append_to_file(course, file, false, true, SPAN("delivered to mailbox"));
     }
 }
 

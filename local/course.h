@@ -34,6 +34,7 @@ struct course {
     struct expansion expansion;
     struct span unmatched;  /* the extension that forwarding addresses keep */
     struct span list_owner; /* the new sender, or empty */
+    bool is_owners_first;   /* it goes to the same recipient again, as that sender's */
     struct outcome outcome; /* so far; the reason in the arena */
     bool has_outcome;       /* anything was done */
     bool wants_mailbox;     /* an entry of the expansion is the user */
@@ -54,10 +55,15 @@ void course_add_note(struct course *course, struct span note);
 
 /* The expansion's commands and files. source: "alias", "forward". */
 void course_do_actions(struct course *course, const char *source);
+MUST_USE bool course_has_actions(const struct course *course);
+/* The user's own name is in the expansion. */
+MUST_USE bool course_has_self(const struct course *course);
 /* Takes the user's own name out of the expansion's addresses, and counts these. */
 void course_find_self(struct course *course);
 /* All addresses become one message. To be the last thing that is done. */
 void course_forward(struct course *course);
+/* In place of all that: the mail becomes its list owner's first. */
+void course_give_to_owner(struct course *course);
 /* Hands the recipient to the transport that a table or the setting names. True: it is over. */
 bool course_pass_by(struct course *course, struct table_list *tables, struct span otherwise);
 /* Another transport, a command, or the mailbox. */

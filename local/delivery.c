@@ -17,7 +17,7 @@ static void relay_unknown(struct course *course)
     struct span address;
     struct destination destination;
     if (attributes_expand(&course->attributes, course->delivery->settings->luser_relay,
-                          span_empty(), course->arena, &address) != ATTRIBUTES_EXPANDED ||
+                          span_empty(), course->arena, &address) == ATTRIBUTES_HAS_NO_MEANING ||
         destination_next(&address, false, course->arena, &destination) != PARSE_OK ||
         destination.kind != DESTINATION_ADDRESS) {
         course_add_outcome(course, outcome_temporary(451, 3, 5, "luser_relay is no address"));
@@ -185,6 +185,19 @@ static bool find_list_owner(struct course *course, struct span name)
     return false;
 }
 
+/* Reports of commands and files go to the sender of the message that they get. Null senders stay,
+ * and a user's own part of the alias has been delivered already. */
+static bool needs_owner_first(struct course *course)
+{
+    const struct span sender = course->message->envelope.reverse_path;
+    struct span owner;
+    return !span_is_empty(course->list_owner) && !span_is_empty(sender) &&
+           course_has_actions(course) && !course_has_self(course) &&
+           attributes_complete(course->delivery->settings, course->list_owner, course->arena,
+                               &owner) &&
+           !span_equals_ascii_nocase(owner, sender);
+}
+
 static void deliver_alias(struct course *course)
 {
     struct local_delivery *delivery = course->delivery;
@@ -205,6 +218,10 @@ static void deliver_alias(struct course *course)
         return;
     if (propagates(course, "alias") && name.length < course->attributes.local.length)
         course->unmatched = course->attributes.extension;
+    if (needs_owner_first(course)) {
+        course_give_to_owner(course);
+        return;
+    }
     course_do_actions(course, "alias");
     course_find_self(course); /* whose part was done before, as the user */
     if (course->address_count > 0 && !course_is_waiting(course))
@@ -257,7 +274,6 @@ static void take_course(struct course *course)
     const struct local_identity *local = course->delivery->local;
     course->attributes.home = local->home;
     course->attributes.shell = local->shell;
-    course->attributes.login = local->login;
     if (agent_is_verification(course->message)) {
         if (local->kind == LOCAL_NOBODY)
             deliver_to_nobody(course);

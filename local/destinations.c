@@ -108,7 +108,7 @@ static bool take_special(struct span text, struct destination *destination)
         destination->text = trim(span_after(text, include_prefix.length));
         return true;
     }
-    if (span_starts_with(text, SPAN("/"))) {
+    if (span_starts_with(text, SPAN("/")) || span_starts_with(text, SPAN("~/"))) {
         destination->kind = DESTINATION_FILE;
         destination->text = trim(text);
         return true;
@@ -206,7 +206,7 @@ enum parse_result destination_next(struct span *rest, bool is_at_line, struct ar
         if (!take_special(unquoted, &found))
             result = take_address(raw, arena, &found);
     } else if (is_plain_special &&
-               !(raw.bytes[0] == '/' && span_find_byte(raw, '@') < raw.length)) {
+               !(found.kind == DESTINATION_FILE && span_find_byte(raw, '@') < raw.length)) {
         (void)take_special(raw, &found);
     } else {
         result = take_address(raw, arena, &found);

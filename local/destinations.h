@@ -12,7 +12,7 @@
 enum destination_kind {
     DESTINATION_ADDRESS, /* text: as SMTP writes it; perhaps without a domain */
     DESTINATION_COMMAND, /* text: without the bar */
-    DESTINATION_FILE,    /* text: begins with a slash */
+    DESTINATION_FILE,    /* text: begins with a slash, or with "~/" for the user's home directory */
     DESTINATION_INCLUDE  /* text: the path */
 };
 

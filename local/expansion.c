@@ -256,9 +256,10 @@ bool expansion_read_forward(struct expansion *expansion, const struct attributes
     *has_extension = false;
     while (span_next_word(&rest, ", \t\r\n", &word)) {
         struct stat status;
+        /* A name that stands for nothing makes it no file of this recipient's. */
         if (attributes_expand(attributes, word, settings->forward_expansion_filter,
                               expansion->arena, &expanded) != ATTRIBUTES_EXPANDED)
-            continue; /* what the filter does not permit is in no file's name */
+            continue;
         const char *path = arena_string(expansion->arena, expanded);
         if (!path || path[0] != '/' || lstat(path, &status) != 0)
             continue;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "address/rewrite.h"
+#include "attributes.h"
 #include "maillog/receive.h"
 #include "queuefile/digest.h"
 #include "smtp/content.h"
@@ -36,22 +36,6 @@ struct job {
 };
 
 /* ---- addresses ---- */
-
-static bool complete(const struct job *job, struct span text, struct span *address)
-{
-    const struct conf_local *settings = job->forwarder->settings;
-    const struct address_completion rules = {.myorigin = settings->myorigin,
-                                             .mydomain = settings->mydomain,
-                                             .append_at_myorigin = settings->append_at_myorigin,
-                                             .append_dot_mydomain = settings->append_dot_mydomain};
-    struct mailbox mailbox, completed;
-    if (mailbox_parse(text, ADDRESS_LENIENT | ADDRESS_ALLOW_UTF8, job->arena, &mailbox) !=
-            PARSE_OK ||
-        mailbox_is_null(&mailbox) || !address_complete(&rules, &mailbox, job->arena, &completed))
-        return false;
-    *address = completed.text;
-    return true;
-}
 
 /* RFC 3461 section 5.2.7: conditions go with the message to whom an alias stands for, but success
  * is told of here, as "expanded"; a list's mail has another sender, who has asked for nothing. */
@@ -89,7 +73,7 @@ static struct outcome add_address(struct job *job, struct span text, bool is_fir
     struct addr_expansion expansion;
     struct ipc_addr_expanded expanded;
     struct span address;
-    if (!complete(job, text, &address)) {
+    if (!attributes_complete(job->forwarder->settings, text, job->arena, &address)) {
         if (!can_be_kept(text))
             return outcome_make(
                 OUTCOME_PERMANENT, 553, 1, 3,
@@ -105,7 +89,9 @@ static struct outcome add_address(struct job *job, struct span text, bool is_fir
      * hears of this one, and the others have their mail. */
     if (outcome.kind == OUTCOME_PERMANENT)
         expansion = (struct addr_expansion){.records = span_empty(), .sender = span_empty()};
-    const struct span original = span_is_empty(job->request->recipient->original)
+    /* A list's members get mail of its owner's, for themselves. */
+    const struct span original = !span_is_empty(job->request->list_owner) ? span_empty()
+                                 : span_is_empty(job->request->recipient->original)
                                      ? job->request->recipient->recipient
                                      : job->request->recipient->original;
     bool is_added = true;
@@ -277,7 +263,8 @@ static bool set_sender(struct job *job)
     const struct span original = job->original->envelope.reverse_path;
     job->sender = original;
     return span_is_empty(job->request->list_owner) || span_is_empty(original) ||
-           complete(job, job->request->list_owner, &job->sender);
+           attributes_complete(job->forwarder->settings, job->request->list_owner, job->arena,
+                               &job->sender);
 }
 
 struct outcome forwarder_send(struct forwarder *forwarder, const struct forward_request *request,

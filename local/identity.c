@@ -116,7 +116,7 @@ static void identify_user(struct worker_identity *identity, struct local_identit
         return;
     }
     local->kind = LOCAL_USER;
-    local->name = local->login = span_from_string(user->pw_name);
+    local->name = span_from_string(user->pw_name);
     local->home = span_from_string(user->pw_dir);
     local->shell = span_from_string(user->pw_shell);
     identity->uid = user->pw_uid;
@@ -135,7 +135,8 @@ static void identify_user(struct worker_identity *identity, struct local_identit
 /* The owner of the table's file, and where that is root default_privs; without root's privilege
  * whoever we are. */
 static bool look_up_owner(struct worker_identity *identity, const struct local_identity *local,
-                          const struct table *table, struct passwd *entry, struct passwd **owner)
+                          const struct table *table, struct passwd *entry, struct passwd **owner,
+                          bool *is_default)
 {
     const char *path = arena_string(&identity->arena, table_file(table));
     const char *privileges = arena_string(&identity->arena, local->settings->default_privs);
@@ -152,6 +153,7 @@ static bool look_up_owner(struct worker_identity *identity, const struct local_i
     }
     const bool is_root = geteuid() == 0;
     const uid_t uid = is_root ? status.st_uid : geteuid();
+    *is_default = uid == 0;
     const int error = look_up(uid == 0 ? privileges : NULL, uid, &identity->arena, entry, owner);
     if (error == 0 && *owner)
         return true;
@@ -174,14 +176,17 @@ static void identify_aliases(struct worker_identity *identity, struct local_iden
         return;
     }
     local->table_number = index;
+    bool is_default = false;
     const bool is_found =
-        look_up_owner(identity, local, table_list_at(tables, index), entry, &owner);
+        look_up_owner(identity, local, table_list_at(tables, index), entry, &owner, &is_default);
     table_list_close(&tables);
     if (!is_found)
         return;
-    local->login = span_from_string(owner->pw_name);
-    local->home = span_from_string(owner->pw_dir);
-    local->shell = span_from_string(owner->pw_shell);
+    /* default_privs is nobody's home. */
+    if (!is_default) {
+        local->home = span_from_string(owner->pw_dir);
+        local->shell = span_from_string(owner->pw_shell);
+    }
     identity->uid = owner->pw_uid;
     identity->gid = owner->pw_gid;
     identity->user_name = owner->pw_name;

@@ -19,7 +19,6 @@ struct local_identity {
     enum local_kind kind;
     const struct conf_local *settings;
     struct span name; /* LOCAL_USER: as passwd has it; LOCAL_NOBODY: as asked */
-    struct span login;
     struct span home;
     struct span shell;
     size_t table_number;

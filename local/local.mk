@@ -22,6 +22,7 @@ local_local_SOURCES = local/local.c \
 	local/course.c local/course.h \
 	local/delivery.c local/delivery.h \
 	local/destinations.c local/destinations.h \
+	local/environment.c local/environment.h \
 	local/expansion.c local/expansion.h \
 	local/forwarder.c local/forwarder.h \
 	local/identity.c local/identity.h \
@@ -36,7 +37,7 @@ local_virtual_LDADD = $(posthouse_libs) $(DB_LIBS)
 
 local_pipe_SOURCES = local/pipe.c local/pipe_arguments.c local/pipe_arguments.h \
 	local/pipe_copy.c local/pipe_copy.h local/pipe_run.c local/pipe_run.h \
-	local/dispatch.c local/dispatch.h local/root_part.c local/root_part.h
+	local/environment.c local/environment.h local/dispatch.c local/dispatch.h local/root_part.c local/root_part.h
 local_pipe_LDADD = $(posthouse_libs) $(DB_LIBS)
 
 if HAVE_CMOCKA

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -29,14 +30,30 @@ struct mbox {
     struct filelock_dot dotlock;
 };
 
+/* The reason of the outcome. */
+static bool say(struct mbox *mbox, const char *format, ...) PRINTF_LIKE(2, 3);
+static bool say(struct mbox *mbox, const char *format, ...)
+{
+    struct maildir_result *result = mbox->result;
+    va_list arguments;
+    int length = snprintf(result->text, sizeof(result->text),
+                          mbox->request->is_named ? "cannot append message to file %s: "
+                                                  : "cannot update mailbox %s. ",
+                          mbox->request->path);
+    if (length < 0 || (size_t)length >= sizeof(result->text))
+        length = 0;
+    va_start(arguments, format);
+    (void)vsnprintf(result->text + length, sizeof(result->text) - (size_t)length, format,
+                    arguments);
+    va_end(arguments);
+    result->outcome.reason = span_from_string(result->text);
+    return false;
+}
+
 static bool fail(struct mbox *mbox, int error_number, const char *what)
 {
     maildir_fail(mbox->result, error_number, what);
-    (void)snprintf(mbox->result->text, sizeof(mbox->result->text),
-                   "cannot update mailbox %s. %s: %s", mbox->request->path, what,
-                   strerrordesc_np(error_number));
-    mbox->result->outcome.reason = span_from_string(mbox->result->text);
-    return false;
+    return say(mbox, "%s: %s", what, strerrordesc_np(error_number));
 }
 
 /* ---- the file ---- */
@@ -46,6 +63,10 @@ static bool check_file(struct mbox *mbox, struct stat *status)
 {
     if (fstat(mbox->file, status) != 0)
         return fail(mbox, errno, "look at it");
+    if (mbox->request->is_named && S_ISREG(status->st_mode) && (status->st_mode & 0111)) {
+        mbox->result->outcome = outcome_permanent(554, 7, 1, "");
+        return say(mbox, "file is executable");
+    }
     const char *problem = NULL;
     if (!S_ISREG(status->st_mode))
         problem = "it is not a regular file";
@@ -56,10 +77,7 @@ static bool check_file(struct mbox *mbox, struct stat *status)
     if (!problem)
         return true;
     (void)fail(mbox, EPERM, "");
-    (void)snprintf(mbox->result->text, sizeof(mbox->result->text), "cannot update mailbox %s. %s",
-                   mbox->request->path, problem);
-    mbox->result->outcome.reason = span_from_string(mbox->result->text);
-    return false;
+    return say(mbox, "%s", problem);
 }
 
 static int open_file(struct mbox *mbox)

@@ -22,6 +22,7 @@ struct mbox_request {
     uint64_t size_limit_bytes; /* of the file; 0: none */
     struct filelock_rules locks;
     bool must_be_owner; /* the file must be the process's own user's */
+    bool is_named;      /* a file of somebody's choice and no mailbox: never a program */
     bool is_maybe_repeated;
 };
 

@@ -3,11 +3,9 @@
 
 #include "address/rewrite.h"
 #include "base/ascii.h"
-#include "table/names.h"
+#include "environment.h"
 
-enum { ARGUMENT_MAX_BYTES = 65536, ARGUMENTS_MAX = 20000, ENVIRONMENT_MAX = 200 };
-
-#define DEFAULT_PATH "PATH=/usr/bin:/bin"
+enum { ARGUMENT_MAX_BYTES = 65536, ARGUMENTS_MAX = 20000 };
 
 /* One delivery's command line in the making. */
 struct making {
@@ -186,59 +184,10 @@ struct span pipe_arguments_sender(const struct pipe_rules *rules,
     return span_is_empty(reverse_path) ? rules->command->null_sender : reverse_path;
 }
 
-/* ---- environment ---- */
-
-static const char *find_inherited(char *const *inherited, struct span name)
-{
-    for (; inherited && *inherited; inherited++) {
-        const struct span entry = span_from_string(*inherited);
-        if (span_starts_with(entry, name) && entry.length > name.length &&
-            entry.bytes[name.length] == '=')
-            return *inherited;
-    }
-    return NULL;
-}
-
-/* True with nothing added: there is no such variable. */
-static bool add_variable(const struct conf_pipe *settings, char *const *inherited, struct span word,
-                         struct arena *arena, const char **variables, size_t *count)
-{
-    const char *variable = NULL;
-    if (span_find_byte(word, '=') < word.length)
-        variable = arena_string(arena, word);
-    else if (span_equals(word, SPAN("MAIL_CONFIG"))) { /* for sendmail of this instance */
-        const struct span text =
-            arena_format(arena, "MAIL_CONFIG=%.*s", SPAN_PRINTF(settings->config_directory));
-        variable = text.bytes ? arena_string(arena, text) : NULL;
-    } else {
-        variable = find_inherited(inherited, word);
-        if (!variable)
-            return true;
-    }
-    variables[*count] = variable;
-    *count += variable != NULL;
-    return variable != NULL;
-}
-
 const char *const *pipe_environment_make(const struct conf_pipe *settings, char *const *inherited,
                                          struct arena *arena)
 {
-    const char **variables = arena_alloc(arena, (ENVIRONMENT_MAX + 2) * sizeof(*variables));
-    struct span rest = settings->export_environment, word;
-    size_t count = 0;
-    if (!variables)
-        return NULL;
-    variables[count++] = DEFAULT_PATH;
-    while (count < ENVIRONMENT_MAX && table_next_name(&rest, &word)) {
-        if (span_starts_with(word, SPAN("{")) && table_strip_braces(word, &word) != NULL)
-            continue; /* braces that are not closed: no variable */
-        if (!add_variable(settings, inherited, word, arena, variables, &count))
-            return NULL;
-    }
-    /* A PATH of the operator's counts instead of ours. */
-    for (size_t i = 1; i < count; i++)
-        if (span_starts_with(span_from_string(variables[i]), SPAN("PATH=")))
-            variables[0] = variables[i];
-    variables[count] = NULL;
-    return variables;
+    size_t count;
+    return (const char *const *)environment_export(
+        settings->export_environment, settings->config_directory, inherited, 0, arena, &count);
 }

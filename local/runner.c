@@ -162,7 +162,7 @@ static bool set_directory(struct run *run, struct command *command)
         return true;
     if (attributes_expand(&run->attributes, settings->command_execution_directory,
                           settings->execution_directory_expansion_filter, run->arena,
-                          &directory) != ATTRIBUTES_EXPANDED ||
+                          &directory) == ATTRIBUTES_HAS_NO_MEANING ||
         !(command->directory = arena_string(run->arena, directory))) {
         fail(run, "command_execution_directory gives no directory");
         return false;
@@ -213,7 +213,6 @@ static struct outcome serve_one(const struct runner *runner, struct agent_recipi
         return outcome_temporary(451, 3, 0, "out of memory");
     run.attributes.home = runner->local->home;
     run.attributes.shell = runner->local->shell;
-    run.attributes.login = runner->local->login;
     const struct span text = find_command(&run);
     if (!outcome_is_ok(&run.outcome))
         return run.outcome;

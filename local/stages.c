@@ -182,6 +182,17 @@ static bool make_user_key(struct stage *stage)
     return stage->user_key.bytes && stage->user_key.length <= DISPATCH_KEY_MAX_BYTES;
 }
 
+static void finish_unknown(struct stage *stage)
+{
+    const struct span recipient = stage->recipient->recipient;
+    struct outcome outcome = outcome_permanent(550, 1, 1, "");
+    outcome.reason =
+        arena_format(&stage->recipient->message->arena, "unknown user: \"%.*s\"",
+                     SPAN_PRINTF(span_first(recipient, span_find_last_byte(recipient, '@'))));
+    finish_with(stage,
+                outcome.reason.bytes ? outcome : outcome_temporary(451, 3, 0, "out of memory"));
+}
+
 void stages_route(struct agent_recipient *recipient, void *context)
 {
     struct stage *stage = arena_alloc(&recipient->message->arena, sizeof(*stage));
@@ -195,7 +206,7 @@ void stages_route(struct agent_recipient *recipient, void *context)
     if (make_user_key(stage))
         ask_next(stage);
     else
-        finish_with(stage, outcome_permanent(550, 1, 1, "unknown user"));
+        finish_unknown(stage);
 }
 
 /* The user's part of an alias is over; what the alias has besides comes now. */

@@ -12,7 +12,7 @@ enum { DEFAULTS_MAX_DEPTH = 4 };
 static bool expand_in(const struct conf_place *place, struct span text, struct buffer *output)
 {
     struct conf_place inner = {place->instance, place->service, place->depth + 1};
-    const struct conf_scope scope = {conf_place_find, &inner};
+    const struct conf_scope scope = {.find = conf_place_find, .context = &inner};
     struct conf_error ignored; /* the name itself is checked, and reported, on its own */
     return inner.depth <= DEFAULTS_MAX_DEPTH && conf_expand(text, &scope, output, &ignored);
 }

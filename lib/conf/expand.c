@@ -237,8 +237,11 @@ static bool find_name(struct expansion *expansion, struct span name,
 static bool expand_name(struct expansion *expansion, struct span name)
 {
     struct conf_definition definition;
-    if (!find_name(expansion, name, &definition))
+    if (!find_name(expansion, name, &definition)) {
+        if (expansion->scope->undefined_count)
+            ++*expansion->scope->undefined_count;
         return true;
+    }
     if (definition.is_literal) {
         buffer_append_span(expansion->output, definition.text);
         return true;

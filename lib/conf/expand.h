@@ -25,6 +25,7 @@ struct conf_scope {
     /* False when nobody defines the name: it is then empty. */
     bool (*find)(void *context, struct span name, struct conf_definition *definition);
     void *context;
+    size_t *undefined_count; /* NULL, or counts the $name that nobody defines */
 };
 
 /* Appends the expanded text. On failure false, and *error says why (without file and line). */

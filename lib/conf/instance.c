@@ -139,7 +139,7 @@ bool conf_instance_expand(const struct conf_instance *instance, const struct con
                           struct span text, struct buffer *output, struct conf_error *error)
 {
     struct conf_place place = {instance, service, 0};
-    const struct conf_scope scope = {conf_place_find, &place};
+    const struct conf_scope scope = {.find = conf_place_find, .context = &place};
     return conf_expand(text, &scope, output, error);
 }
 

@@ -67,7 +67,7 @@ static bool expand_all(const struct conf_instance *instance, const struct conf_s
                        struct dsn_templates *templates, struct conf_error *error)
 {
     struct scope scope = {{instance, service, 0}, instance->arena};
-    const struct conf_scope names = {find, &scope};
+    const struct conf_scope names = {.find = find, .context = &scope};
     for (size_t i = 0; i < DSN_KIND_COUNT; i++) {
         struct buffer text;
         struct conf_error reason;

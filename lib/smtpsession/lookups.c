@@ -110,7 +110,7 @@ struct span session_add_footer(struct smtpsession *session, struct span reply, s
 {
     const struct smtpsession_settings *settings = &session->service->settings;
     struct footer_scope scope = {.session = session};
-    const struct conf_scope names = {find_attribute, &scope};
+    const struct conf_scope names = {.find = find_attribute, .context = &scope};
     struct buffer found, expanded;
     struct conf_error error;
     struct span footer = settings->reject_footer;

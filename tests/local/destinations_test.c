@@ -36,6 +36,8 @@ static const struct row rows[] = {
     {"/var/mail/archive", {{"/var/mail/archive", F, false}}},
     {"\"/home/jim/a b\"", {{"/home/jim/a b", F, false}}},
     {"/dev/null", {{"/dev/null", F, false}}},
+    {"~/mbox, \"~/a b/\", ~jim", {{"~/mbox", F, false}, {"~/a b/", F, false}, {"~jim", A, false}}},
+    {"~/x@example.org", {{"~/x@example.org", A, false}}},
     {"/c=us/admd=x/@gateway.example", {{"/c=us/admd=x/@gateway.example", A, false}}},
     {":include:/etc/list", {{"/etc/list", I, false}}},
     {"\":include: /etc/list\", jim", {{"/etc/list", I, false}, {"jim", A, false}}},
