@@ -12,6 +12,7 @@ enum {
     SYNCFS_SLOW_FACTOR = 4,
     SYNCFS_SLOW_FLOOR_US = 20000,
     SYNCFS_SLOW_IN_A_ROW = 2,
+    FLUSHES_AT_ONCE = 16, /* that the kernel merges, with a thread each */
     SYNCFS_BACKOFF_MIN_MS = 10000,
     SYNCFS_BACKOFF_MAX_MS = 300000,
     FSYNC_FIRST_GUESS_US = 10000,
@@ -145,14 +146,21 @@ static struct commit_group *find_group(struct commit *commit, dev_t device)
     return group;
 }
 
-static void judge_syncfs(struct commit *commit, int64_t flush_us, size_t count)
+int64_t commit_fair_syncfs_us(int64_t fsync_average_us, size_t file_count)
+{
+    /* A flush each, at once, is about as long as two of them; there are so many threads. */
+    const int64_t rounds = 1 + (int64_t)(file_count / FLUSHES_AT_ONCE);
+    return SYNCFS_SLOW_FLOOR_US + fsync_average_us * rounds * SYNCFS_SLOW_FACTOR;
+}
+
+/* written_since: files that are not part of the group, and that syncfs may have written out. */
+static void judge_syncfs(struct commit *commit, int64_t flush_us, size_t count,
+                         size_t written_since)
 {
     commit->counts.syncfs_count++;
     if (commit->policy != COMMIT_AUTO)
         return;
-    /* A flush each, at once, is about as long as two of them. */
-    const int64_t fair_us = SYNCFS_SLOW_FLOOR_US + commit->fsync_average_us * SYNCFS_SLOW_FACTOR;
-    if (flush_us <= fair_us) {
+    if (flush_us <= commit_fair_syncfs_us(commit->fsync_average_us, count + written_since)) {
         commit->slow_syncfs_count = 0;
         if (count >= COMMIT_GROUP_MINIMUM)
             commit->backoff_ms = 0;
@@ -189,7 +197,7 @@ static void group_done(struct pool_job *job)
     struct commit_group *group = CONTAINER_OF(job, struct commit_group, job);
     struct list finished;
     list_init(&finished);
-    judge_syncfs(group->commit, group->flush_us, group->flushing.count);
+    judge_syncfs(group->commit, group->flush_us, group->flushing.count, group->waiting.count);
     while (!list_is_empty(&group->flushing))
         list_append(&finished, list_pop(&group->flushing));
     group->is_flushing = false;

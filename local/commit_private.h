@@ -43,6 +43,10 @@ struct commit {
     struct rendition_space *spaces;
 };
 
+/* How long syncfs may take for so many files of ours before it is called slow: as long as flushing
+ * each would take, and then some. */
+int64_t commit_fair_syncfs_us(int64_t fsync_average_us, size_t file_count);
+
 const struct maildir *commit_mailbox(const struct commit_delivery *delivery);
 /* For maildir_request.share, with the delivery that the others follow. */
 void commit_link_followers(const struct maildir_source *source, void *context);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../../local/commit.h"
+#include "../../local/commit_private.h"
 #include "content.h"
 #include "system/file.h"
 
@@ -192,9 +192,21 @@ static void test_large_content(void **state)
     free(body);
 }
 
+/* What is slow for a few files is not for many: their flushes would take their turns, too. */
+static void test_fair_time_grows_with_the_group(void **state)
+{
+    const int64_t few_us = commit_fair_syncfs_us(10000, COMMIT_GROUP_MINIMUM);
+    const int64_t many_us = commit_fair_syncfs_us(10000, 200);
+    (void)state;
+    assert_true(few_us >= 2 * 10000);
+    assert_true(few_us < 100000);
+    assert_true(many_us >= 200 / 16 * few_us / 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fair_time_grows_with_the_group),
         cmocka_unit_test_setup_teardown(test_open_mailboxes_are_written_together, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_one_mailbox_vanishes, set_up, tear_down),
