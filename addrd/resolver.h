@@ -27,6 +27,14 @@ struct resolver {
 
 struct expansion; /* expander.h */
 
+struct addr_route {
+    struct outcome outcome; /* not OK: no route, and why */
+    struct span transport;
+    struct span nexthop;
+    struct span recipient; /* as the agent is to use it */
+    struct span mailbox;   /* for virtual(8): the mailbox, below virtual_mailbox_base; or empty */
+};
+
 /* All texts of the results lie in the arena, in the settings, or are literals. flags: enum
  * addr_expand_flags. *check lacks the expansion, which is *expansion. */
 void resolver_check_recipient(struct resolver *resolver, struct span recipient, struct span sender,

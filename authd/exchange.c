@@ -193,16 +193,6 @@ static enum sasl_answer take_user(struct exchange *exchange, struct span user)
     return may_pass(exchange, exchange->user) ? SASL_ANSWER_YES : SASL_ANSWER_TEMPORARY;
 }
 
-bool exchange_may_try(struct exchange *exchange, struct span user)
-{
-    const enum sasl_answer answer = take_user(exchange, user);
-    if (answer == SASL_ANSWER_NO)
-        exchange_fail(exchange, exchange->failure, exchange->reason);
-    else if (answer == SASL_ANSWER_TEMPORARY)
-        exchange_put_off(exchange, exchange->reason);
-    return answer == SASL_ANSWER_YES;
-}
-
 static struct credential_question question_of(const struct exchange *exchange, struct span password)
 {
     return (struct credential_question){exchange->user, password, exchange->start.service,

@@ -42,7 +42,5 @@ void exchange_put_off(struct exchange *exchange, const char *reason);
 /* message: for the client, with its success; NULL: none. */
 void exchange_succeed(struct exchange *exchange, struct span authorization,
                       const struct span *message);
-/* May this user try, from this address? False: it has been put off. */
-MUST_USE bool exchange_may_try(struct exchange *exchange, struct span user);
 
 #endif

@@ -225,10 +225,3 @@ void succession_init(struct succession *succession, struct loop *loop, struct va
     loop_timer_set(&succession->timer, clock_deadline_after(NOBODY_MS));
     key_server_hold(server);
 }
-
-void succession_end(struct succession *succession)
-{
-    while (!list_is_empty(&succession->relatives))
-        drop(LIST_ITEM(succession->relatives.head.next, struct relative, link));
-    loop_timer_release(&succession->timer);
-}

@@ -29,7 +29,5 @@ void succession_add_peer(struct succession *succession, const struct service_pee
 /* Calls done when all heirs have asked and been answered, and in any case soon; at once where there
  * are none. */
 void succession_finish(struct succession *succession, void (*done)(void *context), void *context);
-/* Closes all channels. */
-void succession_end(struct succession *succession);
 
 #endif

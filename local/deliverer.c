@@ -39,15 +39,6 @@ struct deliverer *deliverer_create(struct loop *loop, struct pool *pool,
     return deliverer;
 }
 
-void deliverer_destroy(struct deliverer **deliverer)
-{
-    if (!*deliverer)
-        return;
-    commit_destroy(&(*deliverer)->commit);
-    free(*deliverer);
-    *deliverer = NULL;
-}
-
 static void on_done(struct commit_delivery *commit_delivery)
 {
     const struct delivery *delivery = CONTAINER_OF(commit_delivery, struct delivery, delivery);

@@ -54,7 +54,6 @@ struct deliverer_job {
 /* False: the path is none that could be a Maildir's. */
 MUST_USE bool deliverer_start(struct deliverer *deliverer, const struct agent_recipient *recipient,
                               struct deliverer_job *job);
-void deliverer_destroy(struct deliverer **deliverer);
 
 /* For agent_settings.deliver, with the deliverer as context. */
 void deliverer_deliver(struct agent_message *message, void *deliverer);

@@ -25,3 +25,12 @@ AC_DEFUN([PH_PROBE_LDFLAGS], [
         CFLAGS=$ph_saved_cflags
     done
 ])
+dnl PH_OPTIONAL(OPTION, WHAT, [look for it and set have_OPTION]): --with-OPTION makes its absence
+dnl an error, --without-OPTION leaves it out though it is here; without either it is used where it is.
+AC_DEFUN([PH_OPTIONAL], [
+    AC_ARG_WITH([$1], [AS_HELP_STRING([--without-$1], [leave out $2])], [], [with_$1=auto])
+    have_$1=no
+    AS_IF([test "x$with_$1" != xno], [$3])
+    AS_IF([test "x$with_$1" != xno && test "x$with_$1" != xauto && test "x$have_$1" = xno],
+        [AC_MSG_ERROR([--with-$1: what it needs was not found])])
+])

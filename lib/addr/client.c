@@ -1,8 +1,6 @@
 /* addr/client - see client.h. */
 #include "addr/client.h"
 
-#include <stdlib.h>
-
 #include "addr/ahead.h"
 #include "ipc/helper.h"
 #include "system/task.h"
@@ -10,6 +8,7 @@
 enum {
     CHANNEL_POLL_MS = 50,
     REQUEST_MAX_BYTES = 57344, /* IPC_RECORDS_MAX */
+    ADDRESSES_AT_ONCE_MAX = 1000,
     EXPANSION_MAX_BYTES = 64 << 20
 };
 
@@ -157,7 +156,7 @@ static size_t put_recipients(struct buffer *records, const struct span *recipien
 {
     size_t fitting = 0;
 
-    while (fitting < count && fitting < ADDR_ROUTES_AT_ONCE_MAX) {
+    while (fitting < count && fitting < ADDRESSES_AT_ONCE_MAX) {
         const struct ipc_addr_recipient recipient = {.address = recipients[fitting]};
         const size_t length = records->length;
         ipc_records_append(IPC_ADDR_RECIPIENT, &recipient, records);
@@ -246,98 +245,4 @@ struct outcome addr_lookup(struct addr_client *client, struct span tables, const
     if (outcome_is_ok(&reply.outcome))
         *value = reply.value;
     return reply.outcome;
-}
-
-/* ---- routes ---- */
-
-/* At most count; their number, 0 for nonsense. Spans point into records. */
-static size_t read_routes(struct span records, struct addr_route *routes, size_t count)
-{
-    size_t found = 0;
-
-    while (found < count && records.length) {
-        struct ipc_addr_route_entry entry;
-        if (ipc_records_next(&records, IPC_ADDR_ROUTE_ENTRY, &entry) != PARSE_OK)
-            return 0;
-        routes[found++] = (struct addr_route){entry.outcome, entry.transport, entry.nexthop,
-                                              entry.recipient, entry.mailbox};
-    }
-    return records.length ? 0 : found;
-}
-
-/* One request's worth; the number of routes that were filled, at least 1. */
-static size_t route_some(struct addr_client *client, struct span sender,
-                         const struct span *recipients, size_t count, int64_t deadline_ms,
-                         struct arena *arena, struct addr_route *routes)
-{
-    struct buffer records;
-    struct ipc_addr_route_reply reply;
-    size_t answered = 0;
-
-    buffer_init(&records, arena, REQUEST_MAX_BYTES);
-    const size_t asked = put_recipients(&records, recipients, count);
-    const struct ipc_addr_route question = {.sender = sender, .recipients = buffer_span(&records)};
-    if (asked > 0 &&
-        call(client, IPC_ADDR_ROUTE, &question, IPC_ADDR_ROUTE_REPLY, &reply, arena, deadline_ms))
-        answered = read_routes(reply.routes, routes, asked);
-    if (answered > 0)
-        return answered;
-    const size_t failed = asked ? asked : 1;
-    for (size_t i = 0; i < failed; i++)
-        routes[i] = (struct addr_route){.outcome = unavailable(), .recipient = recipients[i]};
-    return failed;
-}
-
-void addr_route(struct addr_client *client, struct span sender, const struct span *recipients,
-                size_t count, int64_t deadline_ms, struct arena *arena, struct addr_route *routes)
-{
-    for (size_t done = 0; done < count;)
-        done += route_some(client, sender, recipients + done, count - done, deadline_ms, arena,
-                           routes + done);
-}
-
-struct pending_route {
-    addr_route_done *done;
-    void *context;
-    size_t asked;
-};
-
-static void on_route_reply(enum ipc_call_result result, void *message, void *context)
-{
-    const struct pending_route pending = *(struct pending_route *)context;
-    struct addr_route failure = {.outcome = unavailable()};
-    struct addr_route *routes = NULL;
-    size_t count = 0;
-
-    free(context);
-    if (result == IPC_CALL_OK)
-        routes = calloc(pending.asked, sizeof(*routes));
-    if (routes)
-        count =
-            read_routes(((struct ipc_addr_route_reply *)message)->routes, routes, pending.asked);
-    pending.done(pending.context, count ? routes : &failure, count ? count : 1);
-    free(routes);
-}
-
-size_t addr_route_async(struct addr_client *client, struct span sender,
-                        const struct span *recipients, size_t count, int64_t deadline_ms,
-                        addr_route_done *done, void *context)
-{
-    struct pending_route *pending = client->channel ? malloc(sizeof(*pending)) : NULL;
-    struct buffer records;
-
-    if (!pending)
-        return 0;
-    buffer_init(&records, NULL, REQUEST_MAX_BYTES);
-    size_t asked = put_recipients(&records, recipients, count);
-    *pending = (struct pending_route){done, context, asked};
-    const struct ipc_addr_route question = {.sender = sender, .recipients = buffer_span(&records)};
-    if (asked == 0 ||
-        !ipc_channel_call_async(client->channel, IPC_ADDR_ROUTE, &question, IPC_ADDR_ROUTE_REPLY,
-                                deadline_ms, on_route_reply, pending)) {
-        free(pending);
-        asked = 0;
-    }
-    buffer_release(&records);
-    return asked;
 }

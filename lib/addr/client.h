@@ -1,8 +1,8 @@
-/* addr/client - ask addrd about addresses: from a task, or with a callback.
+/* addr/client - ask addrd about addresses, from a task.
  * What comes back is an answer, always: where addrd is gone, silent or unsure it is a temporary
  * failure. Interface: addr_client_attach(), addr_check_recipient(), addr_expand(),
- * addr_rewrite(), addr_find(), addr_lookup(), addr_route(), addr_route_async(). Callers: intake,
- * smtpd, smtp, qmgr. */
+ * addr_rewrite(), addr_find(), addr_lookup(). Callers: intake, smtpd, smtp. qmgr asks
+ * for routes by itself (qmgr/route.c). */
 #ifndef ADDR_CLIENT_H
 #define ADDR_CLIENT_H
 
@@ -21,8 +21,7 @@ enum addr_class {
 
 enum {
     /* How long a question waits for a new addrd when the old one went away. */
-    ADDR_CLIENT_PATIENCE_MS = 5000,
-    ADDR_ROUTES_AT_ONCE_MAX = 1000
+    ADDR_CLIENT_PATIENCE_MS = 5000
 };
 
 struct addr_ahead; /* addr/ahead.h */
@@ -122,29 +121,5 @@ enum { ADDR_LOOKUP_KEYS_MAX = 50 }; /* as many fit at any length */
 MUST_USE struct outcome addr_lookup(struct addr_client *client, struct span tables,
                                     const struct span *keys, size_t count, int64_t deadline_ms,
                                     struct arena *arena, struct span *value);
-
-struct addr_route {
-    struct outcome outcome; /* not OK: no route, and why */
-    struct span transport;
-    struct span nexthop;
-    struct span recipient; /* as the agent is to use it */
-    struct span mailbox;   /* for virtual(8): the mailbox, below virtual_mailbox_base; or empty */
-};
-
-/* From a task: fills routes[count], in as many requests as it takes. */
-void addr_route(struct addr_client *client, struct span sender, const struct span *recipients,
-                size_t count, int64_t deadline_ms, struct arena *arena, struct addr_route *routes);
-
-/* routes, in the order asked, last until the callback returns. route_count may be smaller than
- * what was asked: ask again for the rest. It is at least 1: where there was no answer the first
- * route is a temporary failure, which is true of all the others then. */
-typedef void addr_route_done(void *context, const struct addr_route *routes, size_t route_count);
-
-/* From anywhere: asks about as many as fit a request, and says how many these are. done is called
- * once, never before this returns. 0: nothing was asked (no addrd, or too much under way) and done
- * is never called. */
-MUST_USE size_t addr_route_async(struct addr_client *client, struct span sender,
-                                 const struct span *recipients, size_t count, int64_t deadline_ms,
-                                 addr_route_done *done, void *context);
 
 #endif

@@ -38,32 +38,3 @@ enum parse_result address_domain_to_ascii(struct span domain, struct arena *aren
     *ascii = name;
     return PARSE_OK;
 }
-
-static bool has_a_label(struct span domain)
-{
-    bool has_more = true;
-    for (struct span label; has_more;) {
-        has_more = span_split_once(domain, '.', &label, &domain);
-        if (span_starts_with_ascii_nocase(label, SPAN("xn--")))
-            return true;
-    }
-    return false;
-}
-
-struct span address_domain_to_unicode(struct span domain, struct arena *arena)
-{
-    char *converted = NULL;
-    if (!has_a_label(domain) || domain.length > ADDRESS_DOMAIN_MAX_BYTES ||
-        span_find_byte(domain, 0) < domain.length)
-        return domain;
-    char *string = arena_string(arena, domain);
-    if (!string)
-        return span_of(NULL, 0);
-    for (size_t i = 0; i < domain.length; i++)
-        string[i] = (char)ascii_to_lower(domain.bytes[i]);
-    if (idn2_to_unicode_8z8z(string, &converted, IDN2_NONTRANSITIONAL) != IDN2_OK)
-        return domain;
-    const struct span name = arena_copy(arena, span_from_string(converted));
-    idn2_free(converted);
-    return name;
-}

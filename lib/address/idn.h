@@ -1,7 +1,7 @@
-/* address/idn - internationalized domain names: between U-labels, as users write them, and
- * A-labels, as DNS has them (RFC 5890 section 2.3.2.1; UTS 46 non-transitional mapping, as RFC 6531
+/* address/idn - internationalized domain names: from U-labels, as users write them, to A-labels, as
+ * DNS has them (RFC 5890 section 2.3.2.1; UTS 46 non-transitional mapping, as RFC 6531
  * section 3.7.1 needs for look-ups). Pure, by libidn2. Callers: smtpd (is that a name?), smtp
- * (DNS), addrd (tables). */
+ * (DNS). */
 #ifndef ADDRESS_IDN_H
 #define ADDRESS_IDN_H
 
@@ -14,8 +14,5 @@
  * or when the arena is full. */
 MUST_USE enum parse_result address_domain_to_ascii(struct span domain, struct arena *arena,
                                                    struct span *ascii);
-/* The other way round: for tables that were written with U-labels. A name without A-labels, or with
- * such that stand for nothing, stays as it is. NULL bytes when the arena is full. */
-MUST_USE struct span address_domain_to_unicode(struct span domain, struct arena *arena);
 
 #endif

@@ -97,21 +97,3 @@ struct span address_fold(const struct mailbox *mailbox, bool fold_local_part, st
     ascii_lower_in_place(bytes + from, text.length - from);
     return span_of(bytes, text.length);
 }
-
-struct span address_for_log(struct span text, struct arena *arena)
-{
-    const struct span shown = span_first(text, ADDRESS_LOG_MAX_BYTES);
-    uint8_t *bytes = arena_alloc(arena, shown.length);
-    if (!bytes)
-        return span_of(NULL, 0);
-    for (size_t i = 0; i < shown.length;) {
-        const size_t length = utf8_character_length(span_after(shown, i));
-        if (length == 0 || (length == 1 && !ascii_is_print(shown.bytes[i]))) {
-            bytes[i++] = '?';
-            continue;
-        }
-        memcpy(bytes + i, shown.bytes + i, length);
-        i += length;
-    }
-    return span_of(bytes, shown.length);
-}

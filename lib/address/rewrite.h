@@ -36,6 +36,5 @@ MUST_USE struct span address_fold(const struct mailbox *mailbox, bool fold_local
 /* For logs: control characters and, unless it is well-formed UTF-8, bytes above 127 become "?";
  * at most ADDRESS_LOG_MAX_BYTES. Without angle brackets. */
 enum { ADDRESS_LOG_MAX_BYTES = 512 };
-MUST_USE struct span address_for_log(struct span text, struct arena *arena);
 
 #endif

@@ -375,22 +375,6 @@ struct agent *agent_create(struct loop *loop, const struct agent_settings *setti
     return agent;
 }
 
-void agent_destroy(struct agent **agent)
-{
-    struct agent *old = *agent;
-    *agent = NULL;
-    if (!old)
-        return;
-    ASSERT(old->pending_count == 0);
-    old->is_draining = false;
-    ipc_channel_destroy(&old->channel);
-    loop_hook_cancel(old->loop, &old->send_hook);
-    loop_timer_release(&old->retry_timer);
-    for (struct list_link *link; (link = list_first(&old->messages));)
-        free_message(CONTAINER_OF(link, struct agent_message, link));
-    free(old);
-}
-
 size_t agent_pending_count(const struct agent *agent)
 {
     return agent->pending_count;

@@ -70,8 +70,6 @@ struct agent_settings {
 
 /* Keeps a copy of the settings. NULL when memory is out. */
 MUST_USE struct agent *agent_create(struct loop *loop, const struct agent_settings *settings);
-/* Nothing may be pending; unacknowledged results are forgotten. */
-void agent_destroy(struct agent **agent);
 
 /* Takes over a channel end, in place of the one before, and repeats what is not acknowledged. */
 void agent_attach(struct agent *agent, int descriptor, enum ipc_role peer);

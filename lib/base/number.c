@@ -1,14 +1,6 @@
 /* base/number - see number.h. */
 #include "base/number.h"
 
-bool number_to_uint8(uint64_t value, uint8_t *result)
-{
-    if (value > UINT8_MAX)
-        return false;
-    *result = (uint8_t)value;
-    return true;
-}
-
 bool number_to_uint16(uint64_t value, uint16_t *result)
 {
     if (value > UINT16_MAX)

@@ -7,7 +7,6 @@
 #include "base/span.h"
 
 /* Each returns false, leaving *result alone, where the value does not fit. */
-MUST_USE bool number_to_uint8(uint64_t value, uint8_t *result);
 MUST_USE bool number_to_uint16(uint64_t value, uint16_t *result);
 MUST_USE bool number_to_uint32(uint64_t value, uint32_t *result);
 MUST_USE bool number_to_int64(uint64_t value, int64_t *result);

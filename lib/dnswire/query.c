@@ -15,14 +15,6 @@ static const struct {
     {DNS_TYPE_SRV, "SRV"}, {DNS_TYPE_TLSA, "TLSA"}, {DNS_TYPE_SOA, "SOA"},
 };
 
-bool dns_type_is_known(uint16_t type)
-{
-    for (size_t i = 0; i < ARRAY_LENGTH(type_names); i++)
-        if (type_names[i].type == type)
-            return true;
-    return false;
-}
-
 const char *dns_type_name(uint16_t type)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(type_names); i++)

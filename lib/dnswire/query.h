@@ -41,8 +41,6 @@ struct dns_question {
     uint16_t type;
 };
 
-/* Whether answers of this type are understood here. */
-MUST_USE bool dns_type_is_known(uint16_t type);
 /* "MX", "AAAA" ...; "TYPE" for one that is not known. A literal. */
 MUST_USE const char *dns_type_name(uint16_t type);
 

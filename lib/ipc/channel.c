@@ -702,14 +702,11 @@ static int receive_packet(struct ipc_channel *channel, const char **reason)
         memcpy(descriptors + descriptor_count, CMSG_DATA(header), held * sizeof(int));
         descriptor_count += held;
     }
-    if (count == 0) {
-        *reason = "the peer closed it";
-        return -1;
-    }
-    if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+    /* An empty packet looks like the end, and may have descriptors all the same. */
+    if (count == 0 || message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
         for (size_t i = 0; i < descriptor_count; i++)
             file_close(descriptors[i]);
-        *reason = "a truncated packet";
+        *reason = count == 0 ? "the peer closed it" : "a truncated packet";
         return -1;
     }
     const bool holds_secrets = channel->out.holds_secrets; /* a handler may destroy it */

@@ -7,8 +7,6 @@
 
 #include "system/clock.h"
 
-enum { STDERR_CAPACITY_BYTES = 65536 };
-
 static const char *const level_prefixes[] = {
     [LOG_LEVEL_DEBUG] = "",        [LOG_LEVEL_INFO] = "",         [LOG_LEVEL_WARNING] = "warning: ",
     [LOG_LEVEL_ERROR] = "error: ", [LOG_LEVEL_FATAL] = "fatal: ",
@@ -25,22 +23,6 @@ void maillog_init(struct maillog *log, size_t capacity_bytes, void (*on_line)(st
 void maillog_release(struct maillog *log)
 {
     buffer_release(&log->batch);
-}
-
-static void write_to_stderr(struct maillog *log)
-{
-    struct span rest = buffer_span(&log->batch);
-    struct log_record record;
-    const char *program = log->context;
-    while (log_record_next(&rest, &record) == PARSE_OK)
-        (void)fprintf(stderr, "%s: %.*s\n", program, SPAN_PRINTF(record.text));
-    buffer_reset(&log->batch);
-}
-
-void maillog_init_stderr(struct maillog *log, const char *program)
-{
-    maillog_init(log, STDERR_CAPACITY_BYTES, write_to_stderr, NULL);
-    (void)memcpy(&log->context, &program, sizeof(program));
 }
 
 struct buffer *maillog_begin(struct maillog *log, enum log_level level, struct span queue_id)

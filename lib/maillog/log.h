@@ -25,9 +25,6 @@ struct maillog {
 void maillog_init(struct maillog *log, size_t capacity_bytes, void (*on_line)(struct maillog *log),
                   void *context);
 void maillog_release(struct maillog *log);
-/* For tools: every line at once to standard error, as "program: text". The program's name must
- * outlive the log. */
-void maillog_init_stderr(struct maillog *log, const char *program);
 
 /* For the functions that know a line's shape: begins a line ("warning: ", and "QID: " when there
  * is an id), and ends it. */

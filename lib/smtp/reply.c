@@ -39,14 +39,6 @@ void smtp_reply_append(struct buffer *output, uint16_t code, const struct enhanc
     }
 }
 
-void smtp_reply_append_outcome(struct buffer *output, const struct outcome *outcome)
-{
-    static const uint16_t usual_codes[] = {
-        [OUTCOME_OK] = 250, [OUTCOME_TEMPORARY] = 451, [OUTCOME_PERMANENT] = 554};
-    const uint16_t code = outcome->reply_code ? outcome->reply_code : usual_codes[outcome->kind];
-    smtp_reply_append(output, code, &outcome->status, outcome->reason);
-}
-
 /* The code that begins a line, or 0. */
 static uint16_t take_code(struct span line)
 {

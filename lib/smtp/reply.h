@@ -17,8 +17,6 @@ enum {
  * in front of each. Control characters become "?", and a line ends at the limit. */
 void smtp_reply_append(struct buffer *output, uint16_t code, const struct enhanced_status *status,
                        struct span text);
-/* The reply that an outcome asks for; an outcome without a reply code gets 250, 451 or 554. */
-void smtp_reply_append_outcome(struct buffer *output, const struct outcome *outcome);
 
 struct smtp_reply {
     uint16_t code;

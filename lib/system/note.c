@@ -120,11 +120,6 @@ void note_page_destroy(struct note_page **page)
     *page = NULL;
 }
 
-void note_page_reset(struct note_page *page)
-{
-    memset(page, 0, sizeof(*page));
-}
-
 struct span note_page_read(const struct note_page *page, char text[NOTE_BYTES])
 {
     const uint32_t broken = page->broken_line;

@@ -31,7 +31,6 @@ void note_clear(void);
 /* The reader's side: a shared page of its own in *page and its descriptor, or -1. */
 MUST_USE int note_page_create(struct note_page **page);
 void note_page_destroy(struct note_page **page);
-void note_page_reset(struct note_page *page);
 /* What the thread that broke down worked on, or else the loop. Empty: nothing that would tell, or
  * not a plain text. Points into a buffer of the caller's. */
 struct span note_page_read(const struct note_page *page, char text[NOTE_BYTES]);

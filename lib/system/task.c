@@ -263,16 +263,6 @@ struct task *task_current(void)
     return running;
 }
 
-struct loop *task_loop(const struct task *task)
-{
-    return task->loop;
-}
-
-const char *task_name(const struct task *task)
-{
-    return task->name;
-}
-
 void task_before_waiting(void (*function)(void *context), void *context)
 {
     ASSERT(running);

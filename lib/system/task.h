@@ -26,7 +26,6 @@ MUST_USE struct task *task_start(struct loop *loop, const char *name, void (*bod
 void task_note(struct span text);
 /* The running task, NULL outside of tasks. */
 struct task *task_current(void);
-struct loop *task_loop(const struct task *task);
 
 /* Called each time the running task is about to wait, or to let others run: whoever has work of
  * others at hand gives it away then. It must not wait itself. */
@@ -45,7 +44,6 @@ bool task_is_cancelled(void);
 void task_wake(struct task *task);
 /* Asks a task to end; it still runs, to clean up. */
 void task_cancel(struct task *task);
-const char *task_name(const struct task *task);
 
 /* Parks whether cancelled or not and without a deadline, for the few waits that must be seen
  * through because somebody else still uses the caller's stack. */

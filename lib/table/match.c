@@ -211,11 +211,6 @@ void table_match_close(struct table_match **match)
     free(closed);
 }
 
-bool table_match_is_empty(const struct table_match *match)
-{
-    return match->first == NULL;
-}
-
 static bool literal_matches(enum table_match_style style, struct span pattern, struct span name)
 {
     if (span_equals_ascii_nocase(pattern, name))

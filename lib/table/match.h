@@ -22,7 +22,6 @@ struct table_match;
 MUST_USE struct table_match *table_match_open(struct span words, enum table_match_style style,
                                               const struct table_options *options);
 void table_match_close(struct table_match **match);
-bool table_match_is_empty(const struct table_match *match);
 /* TABLE_FOUND: name is in the list. */
 MUST_USE enum table_result table_match_lookup(struct table_match *match, struct span name);
 /* After TABLE_ERROR. */

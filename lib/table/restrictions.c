@@ -139,14 +139,6 @@ void restriction_list_close(struct restriction_list *list)
     *list = (struct restriction_list){.count = 0};
 }
 
-bool restriction_list_has(const struct restriction_list *list, enum restriction_word word)
-{
-    for (size_t i = 0; i < list->count; i++)
-        if (list->items[i].word == word)
-            return true;
-    return false;
-}
-
 bool restriction_list_is_closed(const struct restriction_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {

@@ -66,7 +66,6 @@ MUST_USE bool restriction_list_parse(struct span text, struct arena *arena,
 MUST_USE bool restriction_list_open(struct restriction_list *list, const char *parameter,
                                     struct conf_error *error);
 void restriction_list_close(struct restriction_list *list);
-MUST_USE bool restriction_list_has(const struct restriction_list *list, enum restriction_word word);
 /* Does it end relaying for strangers, whatever tables say? One of reject, defer, defer_if_permit,
  * reject_unauth_destination and defer_unauth_destination that is not only a warning. */
 MUST_USE bool restriction_list_is_closed(const struct restriction_list *list);

@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         const struct outcome outcome = smtp_reply_outcome(&reply);
         smtp_extensions_parse(&reply, &extensions);
         buffer_init(&output, &arena, SMTP_REPLY_READ_MAX_BYTES);
-        smtp_reply_append_outcome(&output, &outcome);
+        smtp_reply_append(&output, outcome.reply_code, &outcome.status, outcome.reason);
         if (!buffer_ok(&output) || output.length > SMTP_REPLY_LINE_MAX_BYTES)
             abort();
     }

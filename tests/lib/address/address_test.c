@@ -313,8 +313,6 @@ static void test_comparison_and_log(void **state)
     assert_true(mailbox_equals(&left, &right));
     assert_false(mailbox_set(&left, SPAN("a\rb"), SPAN("a"), &arena));
     assert_false(mailbox_set(&left, SPAN("a"), SPAN("a b"), &arena));
-    assert_span_is("log", address_for_log(SPAN("a\r\nb\xff\xc3\xa4\x7f"), &arena),
-                   "a??b?\xc3\xa4?");
     arena_destroy(&arena);
 }
 

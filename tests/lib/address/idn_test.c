@@ -73,36 +73,11 @@ static void test_limits(void **state)
     arena_destroy(&arena);
 }
 
-static void test_to_unicode(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *domain;
-        const char *unicode;
-    } rows[] = {
-        {"example.org", "example.org"},
-        {"xn--bcher-kva.example", "b\xc3\xbc"
-                                  "cher.example"},
-        {"mx.XN--BCHER-KVA.example", "mx.b\xc3\xbc"
-                                     "cher.example"},
-        {"xn--.example", "xn--.example"},
-    };
-    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-        struct arena arena;
-        arena_init(&arena, 1 << 16, 0);
-        assert_span_is(rows[i].domain,
-                       address_domain_to_unicode(span_from_string(rows[i].domain), &arena),
-                       rows[i].unicode);
-        arena_destroy(&arena);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_to_ascii),
         cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_to_unicode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

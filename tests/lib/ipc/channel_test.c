@@ -1,6 +1,7 @@
 /* tests/lib/ipc/channel - calls, descriptors, permissions, full queues and broken peers. */
 #include "../../test.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -194,6 +195,7 @@ static void test_malformed_packets(void **state)
 {
     (void)state;
     static const char *const packets[] = {"", "PHIPC1", "nonsense that is longer than a header"};
+    ipc_channel_destroy(&client); /* or its own end would be the first to be told */
     for (size_t i = 0; i < ARRAY_LENGTH(packets); i++) {
         int pair[2];
         assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
@@ -208,6 +210,45 @@ static void test_malformed_packets(void **state)
     }
 }
 
+/* What came with a packet that closes the channel is closed, too. */
+static void test_descriptors_of_malformed_packets(void **state)
+{
+    (void)state;
+    static const char *const packets[] = {"", "nonsense"};
+    ipc_channel_destroy(&client);
+    for (size_t i = 0; i < ARRAY_LENGTH(packets); i++) {
+        int pair[2], pipe_ends[2];
+        union {
+            struct cmsghdr header;
+            uint8_t bytes[CMSG_SPACE(sizeof(int))];
+        } control = {.bytes = {0}};
+        struct iovec piece = {(void *)(uintptr_t)packets[i], strlen(packets[i])};
+        const struct msghdr message = {.msg_iov = &piece,
+                                       .msg_iovlen = 1,
+                                       .msg_control = control.bytes,
+                                       .msg_controllen = sizeof(control.bytes)};
+        control.header.cmsg_level = SOL_SOCKET;
+        control.header.cmsg_type = SCM_RIGHTS;
+        control.header.cmsg_len = CMSG_LEN(sizeof(int));
+        assert_int_equal(pipe(pipe_ends), 0);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+        memcpy(CMSG_DATA(&control.header), &pipe_ends[1], sizeof(int));
+        ipc_channel_destroy(&server);
+        server = ipc_channel_create(loop, pair[0], IPC_ROLE_SMTPD, &server_handlers, NULL);
+        close_reason = NULL;
+        assert_true(sendmsg(pair[1], &message, MSG_NOSIGNAL) >= 0);
+        (void)close(pipe_ends[1]);
+        loop_run(loop);
+        assert_non_null(close_reason);
+        /* Nobody holds the end for writing any more. */
+        struct pollfd poll_end = {.fd = pipe_ends[0], .events = POLLIN};
+        assert_int_equal(poll(&poll_end, 1, 0), 1);
+        assert_true(poll_end.revents & POLLHUP);
+        (void)close(pipe_ends[0]);
+        (void)close(pair[1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +259,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_forbidden_message_closes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_queue_refuses, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_malformed_packets, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_descriptors_of_malformed_packets, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -356,13 +356,6 @@ static void test_replies_are_built(void **state)
     assert_span_is("lines", buffer_span(&output),
                    "250 2.1.5 Ok\r\n250-host\r\n250-SIZE 1\r\n250 HELP\r\n354 a?b?\r\n421 \r\n");
     buffer_reset(&output);
-    struct outcome outcome = outcome_temporary(0, 3, 0, "Try again later");
-    smtp_reply_append_outcome(&output, &outcome);
-    outcome = outcome_permanent(550, 1, 1, "No such user");
-    smtp_reply_append_outcome(&output, &outcome);
-    assert_span_is("outcomes", buffer_span(&output),
-                   "451 4.3.0 Try again later\r\n550 5.1.1 No such user\r\n");
-    buffer_reset(&output);
     char text[2000];
     memset(text, 'x', sizeof(text));
     smtp_reply_append(&output, 250, &status, span_of(text, sizeof(text)));
