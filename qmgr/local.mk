@@ -6,6 +6,7 @@ qmgr_qmgr_SOURCES += qmgr/backoff.c qmgr/backoff.h
 qmgr_qmgr_SOURCES += qmgr/deliver.c
 qmgr_qmgr_SOURCES += qmgr/dispatch.c
 qmgr_qmgr_SOURCES += qmgr/flush.c qmgr/flush.h
+qmgr_qmgr_SOURCES += qmgr/intake_commit.c qmgr/intake_private.h
 qmgr_qmgr_SOURCES += qmgr/intake_peer.c qmgr/intake_peer.h
 qmgr_qmgr_SOURCES += qmgr/listing.c qmgr/listing.h
 qmgr_qmgr_SOURCES += qmgr/listener.c qmgr/listener.h
