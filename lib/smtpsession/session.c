@@ -215,6 +215,8 @@ void session_log_refusal(struct smtpsession *session, const char *action, const 
                          struct span text, const struct mailbox *recipient)
 {
     const struct session_transaction *transaction = &session->transaction;
+    if (!recipient)
+        recipient = session_sole_recipient(session);
     const struct log_refusal refusal = {
         .action = action,
         .stage = stage,
@@ -256,6 +258,12 @@ void session_reset_transaction(struct smtpsession *session)
 struct span session_queue_id(const struct smtpsession *session)
 {
     return intake_queue_id(&session->transaction.message);
+}
+
+const struct mailbox *session_sole_recipient(const struct smtpsession *session)
+{
+    const struct session_transaction *transaction = &session->transaction;
+    return transaction->recipient_count == 1 ? &transaction->sole_recipient : NULL;
 }
 
 void session_discard_line(struct smtpsession *session, int64_t deadline_ms)
@@ -473,15 +481,15 @@ static void log_disconnect(struct smtpsession *session)
         enum smtp_verb verb;
         const char *name;
     } shown[] = {
-        {SMTP_VERB_HELO, "helo"},       {SMTP_VERB_LHLO, "lhlo"},
-        {SMTP_VERB_EHLO, "ehlo"},       {SMTP_VERB_STARTTLS, "starttls"},
-        {SMTP_VERB_AUTH, "auth"},       {SMTP_VERB_MAIL, "mail"},
-        {SMTP_VERB_RCPT, "rcpt"},       {SMTP_VERB_DATA, "data"},
-        {SMTP_VERB_BDAT, "bdat"},       {SMTP_VERB_RSET, "rset"},
-        {SMTP_VERB_NOOP, "noop"},       {SMTP_VERB_VRFY, "vrfy"},
-        {SMTP_VERB_EXPN, "expn"},       {SMTP_VERB_ETRN, "etrn"},
-        {SMTP_VERB_HELP, "help"},       {SMTP_VERB_QUIT, "quit"},
-        {SMTP_VERB_XCLIENT, "xclient"}, {SMTP_VERB_XFORWARD, "xforward"},
+        {SMTP_VERB_HELO, "helo"},         {SMTP_VERB_LHLO, "lhlo"},
+        {SMTP_VERB_EHLO, "ehlo"},         {SMTP_VERB_XCLIENT, "xclient"},
+        {SMTP_VERB_XFORWARD, "xforward"}, {SMTP_VERB_STARTTLS, "starttls"},
+        {SMTP_VERB_AUTH, "auth"},         {SMTP_VERB_MAIL, "mail"},
+        {SMTP_VERB_RCPT, "rcpt"},         {SMTP_VERB_DATA, "data"},
+        {SMTP_VERB_BDAT, "bdat"},         {SMTP_VERB_RSET, "rset"},
+        {SMTP_VERB_NOOP, "noop"},         {SMTP_VERB_VRFY, "vrfy"},
+        {SMTP_VERB_EXPN, "expn"},         {SMTP_VERB_ETRN, "etrn"},
+        {SMTP_VERB_HELP, "help"},         {SMTP_VERB_QUIT, "quit"},
         {SMTP_VERB_UNKNOWN, "unknown"},
     };
     struct log_command_count counts[ARRAY_LENGTH(shown)];
