@@ -172,8 +172,10 @@ void session_log_refusal(struct smtpsession *session, const char *action, const 
 void session_flush(struct smtpsession *session);
 /* More input, after sending what was answered; false when session->end says why not. */
 MUST_USE bool session_read(struct smtpsession *session, int64_t deadline_ms);
-/* Drops the rest of a line that is too long. */
+/* input.c: drops the rest of a line that is too long. */
 void session_discard_line(struct smtpsession *session, int64_t deadline_ms);
+/* input.c: reads a command and carries it out; or session->end says why not. */
+void session_run_next(struct smtpsession *session);
 /* The command in hand is done with, and its bytes are gone. */
 void session_consume_command(struct smtpsession *session);
 void session_reset_transaction(struct smtpsession *session);
