@@ -184,11 +184,12 @@ static enum judge_ruling obey(struct judge *judge, const struct restriction *ite
     }
     if (judge_action(judge, item, about, word, text, &ruling))
         return ruling;
+    /* Digits alone are a time stamp of those who logged in by POP, whatever they are. */
+    if (is_all_digits(value))
+        return JUDGE_PERMITS;
     if (word.length == 3 && is_all_digits(word) && number_parse_uint64(word, 599, &code) &&
         code >= 400)
         return refuse_with(judge, (uint16_t)code, about, text);
-    if (is_all_digits(word))
-        return JUDGE_PERMITS;
     return run_words(judge, item, value);
 }
 

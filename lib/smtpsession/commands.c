@@ -86,9 +86,10 @@ static bool run_helo(struct smtpsession *session, struct span argument)
         session_reply_plain(session, 501, SPAN("Syntax: HELO hostname"));
         return false;
     }
-    session->protocol = SESSION_PROTOCOL_SMTP;
+    session->protocol = SESSION_PROTOCOL_NONE; /* until it is accepted, for the log */
     if (!session_permits(session, "HELO", 1U << SMTPSESSION_LIST_HELO))
         return forget_helo(session);
+    session->protocol = SESSION_PROTOCOL_SMTP;
     session_reply_plain(session, 250, session->service->settings.server_name);
     return true;
 }
@@ -125,10 +126,11 @@ static bool run_ehlo(struct smtpsession *session, struct span argument)
                                                   : SPAN("Syntax: EHLO hostname"));
         return false;
     }
-    session->protocol = settings->speaks_lmtp ? SESSION_PROTOCOL_LMTP : SESSION_PROTOCOL_ESMTP;
+    session->protocol = SESSION_PROTOCOL_NONE; /* until it is accepted, for the log */
     if (!session_permits(session, settings->speaks_lmtp ? "LHLO" : "EHLO",
                          1U << SMTPSESSION_LIST_HELO))
         return forget_helo(session);
+    session->protocol = settings->speaks_lmtp ? SESSION_PROTOCOL_LMTP : SESSION_PROTOCOL_ESMTP;
 
     struct buffer reply;
     char size[32] = "", limits[32];

@@ -135,6 +135,7 @@ static bool take_sender(struct smtpsession *session, struct span argument,
         session_reply(session, 501, 1, 7, "Bad sender address syntax");
         return false;
     }
+    session->transaction.has_sender = true;
     /* RFC 1870 section 6.1. */
     if (settings->message_size_limit && parameters->size_bytes > settings->message_size_limit) {
         refusal = outcome_permanent(552, 3, 4, "Message size exceeds fixed limit");
@@ -153,7 +154,6 @@ static bool take_sender(struct smtpsession *session, struct span argument,
         session_refuse(session, "MAIL", &refusal, NULL);
         return false;
     }
-    session->transaction.has_sender = true;
     return true;
 }
 
@@ -252,6 +252,13 @@ static unsigned recipient_lists(const struct smtpsession *session)
                : lists;
 }
 
+/* RFC 5321 section 4.5.1: everybody may write to <Postmaster>. */
+static bool is_postmaster_alone(const struct mailbox *recipient)
+{
+    return span_is_empty(recipient->domain) &&
+           span_equals_ascii_nocase(recipient->local_part, SPAN("postmaster"));
+}
+
 /* May this client send to this recipient? *verdict is filled in any case; when not, the refusal was
  * answered. What is wrong with an address of others is said whoever asks; that one of ours does
  * not exist, only to those whom the lists let pass. */
@@ -266,7 +273,7 @@ static bool check_recipient(struct smtpsession *session, const char *stage,
                                      session->transaction.recipient_count == 0, arena, verdict);
     const bool is_known = outcome_is_ok(&verdict->outcome) ||
                           (verdict->outcome.kind == OUTCOME_PERMANENT && verdict->is_ours);
-    if (is_known &&
+    if (is_known && !is_postmaster_alone(recipient) &&
         !session_judge(session, stage, recipient_lists(session), recipient, verdict, &refusal)) {
         session_refuse(session, stage, &refusal, recipient);
         return false;
@@ -323,10 +330,19 @@ static void ask_ahead(struct smtpsession *session, const struct mailbox *current
 
 /* What is said once for all recipients. */
 static bool keep_message_facts(struct session_transaction *transaction,
-                               const struct queue_recipient *first,
+                               const struct queue_recipient *first, const struct mailbox *recipient,
                                const struct smtpsession_verdict *verdict, struct arena *arena)
 {
     struct queue_recipient *kept = &transaction->first;
+    const bool is_expanded = !span_is_empty(verdict->expansion.records);
+    transaction->sole_recipient = *recipient; /* of that arena already */
+    transaction->sole_verdict = (struct smtpsession_verdict){
+        .outcome = outcome_ok(),
+        .listed = verdict->listed,
+        .is_ours = verdict->is_ours,
+        .expansion = {.records = is_expanded ? recipient->text : span_empty()},
+    };
+    transaction->sole_verdict.listed.reason = arena_copy(arena, verdict->listed.reason);
     *kept = *first;
     kept->forward_path = arena_copy(arena, first->forward_path);
     kept->original_recipient = arena_copy(arena, first->original_recipient);
@@ -335,7 +351,7 @@ static bool keep_message_facts(struct session_transaction *transaction,
         arena, verdict->expansion.sender.bytes ? verdict->expansion.sender : span_empty());
     transaction->rewrites_headers = verdict->expansion.rewrites_headers;
     return kept->forward_path.bytes && kept->original_recipient.bytes && kept->orcpt.bytes &&
-           transaction->new_reverse_path.bytes;
+           transaction->new_reverse_path.bytes && transaction->sole_verdict.listed.reason.bytes;
 }
 
 static bool accept_recipient(struct smtpsession *session, const struct mailbox *recipient,
@@ -356,7 +372,8 @@ static bool accept_recipient(struct smtpsession *session, const struct mailbox *
         .notify = (uint8_t)notify_flags(parameters->notify),
     };
     if (transaction->recipient_count == 0 &&
-        !keep_message_facts(transaction, &accepted, &verdict, &session->transaction_arena))
+        !keep_message_facts(transaction, &accepted, recipient, &verdict,
+                            &session->transaction_arena))
         return refuse_for_memory(session);
     if (!intake_add_expansion(&transaction->message, &accepted, &verdict.expansion)) {
         /* A part of a list may be there already: all of the message comes again. */

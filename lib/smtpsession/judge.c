@@ -107,12 +107,21 @@ static bool is_literal(struct span domain)
     return domain.length > 0 && domain.bytes[0] == '[' && address_literal_parse(domain, &address);
 }
 
+/* 192.0.2.1 is no name: RFC 1123 section 2.1. */
+static bool is_all_numeric(struct span domain)
+{
+    for (size_t i = 0; i < domain.length; i++)
+        if (!ascii_is_digit(domain.bytes[i]) && domain.bytes[i] != '.')
+            return false;
+    return true;
+}
+
 bool judge_is_qualified(struct span domain)
 {
     if (is_literal(domain))
         return true;
     return address_domain_check(domain, ADDRESS_ALLOW_UTF8) == PARSE_OK &&
-           span_find_byte(domain, '.') < domain.length;
+           span_find_byte(domain, '.') < domain.length && !is_all_numeric(domain);
 }
 
 static enum judge_ruling check_helo_name(struct judge *judge, bool must_be_qualified)
@@ -129,7 +138,8 @@ static enum judge_ruling check_helo_name(struct judge *judge, bool must_be_quali
     return is_literal(helo) || address_domain_check(helo, ADDRESS_ALLOW_UTF8) == PARSE_OK
                ? JUDGE_GOES_ON
                : judge_refuse(judge, rules->invalid_hostname_code, 5, 2, &about,
-                              SPAN("Invalid name"));
+                              helo.bytes[0] == '[' ? SPAN("invalid ip address")
+                                                   : SPAN("Invalid name"));
 }
 
 static enum judge_ruling
@@ -287,8 +297,7 @@ static enum judge_ruling put_off(struct judge *judge, struct outcome *when, cons
 {
     const struct judge_subject about = judge_subject_of_list(judge);
     if (outcome_is_ok(when)) /* the first that asks */
-        *when = make_refusal(judge, judge->session->service->settings.restrictions.defer_code, 3, 2,
-                             &about, span_from_string(text));
+        *when = make_refusal(judge, 450, 7, 0, &about, span_from_string(text));
     return JUDGE_GOES_ON;
 }
 
@@ -414,6 +423,14 @@ bool session_judge(struct smtpsession *session, const char *stage, unsigned list
                    struct outcome *refusal)
 {
     const struct smtpsession_restrictions *rules = &session->service->settings.restrictions;
+    const struct session_transaction *transaction = &session->transaction;
+    if (!recipient && (recipient = session_sole_recipient(session)) != NULL)
+        verdict = &transaction->sole_verdict;
+    /* What was not said is not judged. */
+    if (span_is_empty(session->helo))
+        lists &= ~(1U << SMTPSESSION_LIST_HELO);
+    if (!transaction->has_sender)
+        lists &= ~(1U << SMTPSESSION_LIST_SENDER);
     struct judge judge = {.session = session,
                           .stage = stage,
                           .recipient = recipient,

@@ -10,6 +10,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/smtpsession/data.c \
 	lib/smtpsession/envelope.c \
 	lib/smtpsession/etrn.c \
+	lib/smtpsession/input.c \
 	lib/smtpsession/judge.c lib/smtpsession/judge.h \
 	lib/smtpsession/lookups.c \
 	lib/smtpsession/reception.c lib/smtpsession/reception.h \

@@ -92,6 +92,10 @@ struct session_transaction {
     uint32_t recipient_count; /* accepted */
     uint32_t refused_overshoot;
     struct queue_recipient first; /* recipient, before it was expanded */
+    /* The first as it was given, and what was found out about it: while it is the only one, later
+     * refusals are about it. Of its expansion it is only known whether there was one. */
+    struct mailbox sole_recipient;
+    struct smtpsession_verdict sole_verdict;
     struct session_actions actions;
     bool has_utf8_address;         /* somewhere in the envelope */
     struct span new_reverse_path;  /* as addrd has rewritten it; empty: as it was */
@@ -168,13 +172,17 @@ void session_log_refusal(struct smtpsession *session, const char *action, const 
 void session_flush(struct smtpsession *session);
 /* More input, after sending what was answered; false when session->end says why not. */
 MUST_USE bool session_read(struct smtpsession *session, int64_t deadline_ms);
-/* Drops the rest of a line that is too long. */
+/* input.c: drops the rest of a line that is too long. */
 void session_discard_line(struct smtpsession *session, int64_t deadline_ms);
+/* input.c: reads a command and carries it out; or session->end says why not. */
+void session_run_next(struct smtpsession *session);
 /* The command in hand is done with, and its bytes are gone. */
 void session_consume_command(struct smtpsession *session);
 void session_reset_transaction(struct smtpsession *session);
 /* Empty before the first accepted recipient. */
 struct span session_queue_id(const struct smtpsession *session);
+/* The recipient of the transaction where it has one and no more; else NULL. */
+const struct mailbox *session_sole_recipient(const struct smtpsession *session);
 
 /* client.c: who is there, and what follows from that. */
 void session_identify_client(struct smtpsession *session);
@@ -300,7 +308,8 @@ MUST_USE bool session_is_verified(struct smtpsession *session, struct span addre
                                   uint16_t detail, struct outcome *refusal, bool *is_undecided);
 
 /* judge.c: may it be? lists: bits by enum smtpsession_list. recipient and verdict are NULL where
- * there is no recipient. When not, *refusal is the whole answer. */
+ * the command names no recipient: then words about one mean the only one that there is. When not,
+ * *refusal is the whole answer. */
 MUST_USE bool session_judge(struct smtpsession *session, const char *stage, unsigned lists,
                             const struct mailbox *recipient,
                             const struct smtpsession_verdict *verdict, struct outcome *refusal);

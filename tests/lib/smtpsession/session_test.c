@@ -417,7 +417,8 @@ static void no_space(struct harness *harness, void *argument)
     harness_quit(&client);
     harness_wait_for_end(harness);
     harness_expect_log(harness, "NOQUEUE: reject: MAIL from unknown[127.0.0.1]: 452 4.3.1 "
-                                "Insufficient system storage; proto=ESMTP helo=<client.example>");
+                                "Insufficient system storage; from=<a@client.example> proto=ESMTP"
+                                " helo=<client.example>");
 }
 
 static void test_no_space(void **state)
