@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "address/ip.h"
+#include "base/ascii.h"
 #include "conf/part.h"
 #include "conf/private.h"
 #include "conf/value.h"
@@ -23,17 +24,37 @@ static bool accepts_words(const struct conf_parameter *parameter, struct span va
     return true;
 }
 
+static size_t count_digits(struct span text)
+{
+    size_t count = 0;
+    while (count < text.length && ascii_is_digit(text.bytes[count]))
+        count++;
+    return count;
+}
+
+static bool has_unit(struct span text)
+{
+    const size_t digits = count_digits(text);
+    return digits > 0 &&
+           conf_value_is_one_of(span_after(text, digits), "b|k|kb|kib|m|mb|mib|g|gb|gib");
+}
+
 static bool accepts_number(const struct conf_parameter *parameter, struct span value,
                            struct conf_error *error, int64_t *number)
 {
     if (conf_value_parse_number(value, number) && *number >= parameter->minimum &&
         *number <= parameter->maximum)
         return true;
-    if (parameter->maximum >= CONF_NUMBER_MAX)
-        conf_error_set(error, "a number of %lld or more is allowed", (long long)parameter->minimum);
+    const char *remark = has_unit(value) ? ", written out, without a unit" : "";
+    const bool is_too_large =
+        value.length > 0 && count_digits(value) == value.length &&
+        (!conf_value_parse_number(value, number) || *number > parameter->maximum);
+    if (parameter->maximum >= CONF_NUMBER_MAX && !is_too_large)
+        conf_error_set(error, "a number of %lld or more is allowed%s",
+                       (long long)parameter->minimum, remark);
     else
-        conf_error_set(error, "a number from %lld to %lld is allowed",
-                       (long long)parameter->minimum, (long long)parameter->maximum);
+        conf_error_set(error, "a number from %lld to %lld is allowed%s",
+                       (long long)parameter->minimum, (long long)parameter->maximum, remark);
     return false;
 }
 
@@ -58,6 +79,13 @@ static bool accepts_time(const struct conf_parameter *parameter, struct span val
     return false;
 }
 
+/* "hash:/file". */
+static bool names_table(struct span word)
+{
+    const size_t colon = span_find_byte(word, ':');
+    return colon > 0 && colon + 1 < word.length && word.bytes[colon + 1] == '/';
+}
+
 static bool accepts_networks(struct span value, struct conf_error *error)
 {
     struct arena arena;
@@ -69,6 +97,13 @@ static bool accepts_networks(struct span value, struct conf_error *error)
     arena_destroy(&arena);
     if (result == PARSE_OK)
         return true;
+    if (result == PARSE_MALFORMED && names_table(word)) {
+        conf_error_set(error,
+                       "\"%.*s\": networks cannot be in a table of this type; networks, files of "
+                       "them as /file, and cidr:/file are allowed",
+                       SPAN_PRINTF(span_first(word, 100)));
+        return false;
+    }
     conf_error_set(error,
                    "\"%.*s\" is no network: address, address/bits, [IPv6 address] or [IPv6 "
                    "address]/bits is allowed, with ! before it to leave it out; bits of the "

@@ -22,6 +22,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/conf/catalogue/tools.def lib/conf/catalogue/virtual.def \
 	lib/conf/catalogue/smtpd.def lib/conf/catalogue/tools.def lib/conf/catalogue/verify.def lib/conf/catalogue/virtual.def \
 	lib/conf/check.c lib/conf/check.h \
+	lib/conf/compare.c \
 	lib/conf/defaults.c lib/conf/defaults.h \
 	lib/conf/edit.c lib/conf/edit.h \
 	lib/conf/expand.c lib/conf/expand.h \

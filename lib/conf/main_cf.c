@@ -5,6 +5,8 @@
 
 #include "base/ascii.h"
 #include "base/buffer.h"
+#include "conf/part.h"
+#include "conf/known.h"
 #include "conf/lines.h"
 
 static struct span trim(struct span text)
@@ -82,6 +84,43 @@ static bool count_lines(struct span text, struct buffer *line, size_t *count)
     return *count <= CONF_MAIN_MAX_ENTRIES;
 }
 
+/* "  name = value" does not set name: it belongs to the value above it. */
+static void note_swallowed(struct span line, struct span file, uint32_t number,
+                           struct conf_notices *notices)
+{
+    struct span name, value, transport;
+    const char *reason;
+    if (conf_split_assignment(span_trim_spaces(line), &name, &value, &reason) &&
+        (conf_parameter_find(name, &transport) || conf_known_find(name)))
+        conf_notice_add(notices, CONF_NOTICE_WARNING,
+                        "%.*s, line %u: begins with white space and so continues the line above: "
+                        "%.*s is not set by it",
+                        SPAN_PRINTF(file), number, SPAN_PRINTF(name));
+}
+
+static void note_all_swallowed(struct span text, struct span file, struct conf_notices *notices)
+{
+    struct span line;
+    for (uint32_t number = 1; !span_is_empty(text); number++) {
+        (void)span_split_once(text, '\n', &line, &text); /* the last line may lack its end */
+        if (line.length > 0 && ascii_is_space(line.bytes[0]))
+            note_swallowed(line, file, number, notices);
+    }
+}
+
+/* "value # text". */
+static void note_comment(const struct conf_entry *entry, struct span file,
+                         struct conf_notices *notices)
+{
+    const struct span value = entry->value;
+    const size_t sign = span_find(value, SPAN(" # "));
+    if (sign < value.length)
+        conf_notice_add(notices, CONF_NOTICE_WARNING,
+                        "%.*s, line %u: %.*s: the value goes on after \"#\", which begins a "
+                        "comment only at the start of a line",
+                        SPAN_PRINTF(file), entry->line, SPAN_PRINTF(entry->name));
+}
+
 bool conf_main_parse(struct span text, struct span file, struct arena *arena,
                      struct conf_main *main, struct conf_notices *notices)
 {
@@ -121,8 +160,10 @@ bool conf_main_parse(struct span text, struct span file, struct arena *arena,
                             SPAN_PRINTF(file));
             break;
         }
+        note_comment(entry, file, notices);
         main->entry_count++;
     }
+    note_all_swallowed(text, file, notices);
     qsort(main->entries, main->entry_count, sizeof(*main->entries), compare_entries);
     keep_last_of_each(main, notices);
 done:

@@ -14,7 +14,7 @@ bool conf_read_descriptor(int fd, size_t limit_bytes, struct arena *arena, struc
     if (fstat(fd, &status) != 0)
         return false;
     if (!S_ISREG(status.st_mode)) {
-        errno = EINVAL;
+        errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
         return false;
     }
     if ((uint64_t)status.st_size > limit_bytes) {

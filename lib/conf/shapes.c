@@ -2,13 +2,17 @@
 #include "conf/shapes.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netdb.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/ascii.h"
 #include "base/number.h"
+#include "conf/suggest.h"
 #include "conf/usage.h"
 #include "conf/value.h"
 
@@ -21,14 +25,6 @@ enum {
 };
 
 static const char separators[] = ", \t\r\n";
-
-static bool has_any_byte(struct span text, const char *bytes)
-{
-    for (size_t i = 0; i < text.length; i++)
-        if (span_find_byte(span_from_string(bytes), text.bytes[i]) < strlen(bytes))
-            return true;
-    return false;
-}
 
 static void complain(const struct conf_shape_question *question, struct conf_notices *notices,
                      enum conf_notice_level level, const char *format, ...) PRINTF_LIKE(4, 5);
@@ -188,7 +184,7 @@ static void check_own_address(const struct conf_shape_question *question,
 {
     const struct span value = question->value;
     const size_t at = span_find_last_byte(value, '@');
-    if (at == 0 || !is_host_name(span_after(value, at + 1)) || has_any_byte(value, " \t<>,"))
+    if (at == 0 || !is_host_name(span_after(value, at + 1)) || conf_has_any_byte(value, " \t<>,"))
         complain(question, notices, CONF_NOTICE_ERROR, "an address is allowed, user@domain");
 }
 
@@ -196,7 +192,7 @@ static void check_https(const struct conf_shape_question *question, struct conf_
 {
     if (!span_is_empty(question->value) &&
         (!span_starts_with_ascii_nocase(question->value, SPAN("https://")) ||
-         has_any_byte(question->value, " \t#")))
+         conf_has_any_byte(question->value, " \t#")))
         complain(question, notices, CONF_NOTICE_ERROR,
                  "https://HOST/PATH or https://HOST:PORT/PATH is allowed, or nothing");
 }
@@ -217,27 +213,47 @@ static bool is_port_name(struct span text)
 }
 
 /* A machine without /etc/services knows these, too. */
-static void check_port(const struct conf_shape_question *question, struct conf_notices *notices)
+static bool is_port(struct span text)
 {
     int64_t number;
-    const bool is_number = conf_value_parse_number(question->value, &number);
-    if (is_number ? number < 1 || number > UINT16_MAX
-                  : !conf_value_is_one_of(question->value, "smtp|lmtp|submission|submissions") &&
-                        !is_port_name(question->value))
+    return conf_value_parse_number(text, &number)
+               ? number >= 1 && number <= UINT16_MAX
+               : conf_value_is_one_of(text, "smtp|lmtp|submission|submissions") ||
+                     is_port_name(text);
+}
+
+static void check_port(const struct conf_shape_question *question, struct conf_notices *notices)
+{
+    if (!is_port(question->value))
         complain(question, notices, CONF_NOTICE_ERROR,
                  "no port has this name: a number from 1 to 65535, or a name of /etc/services, is "
                  "allowed");
 }
 
+static bool is_digits(struct span text)
+{
+    for (size_t i = 0; i < text.length; i++)
+        if (!ascii_is_digit(text.bytes[i]))
+            return false;
+    return text.length > 0;
+}
+
 static bool is_next_hop(struct span word)
 {
+    struct span host, rest;
     const size_t end = span_find_byte(word, ']');
-    if (!span_starts_with(word, SPAN("[")))
-        return end == word.length && span_find_byte(word, '[') == word.length;
-    return end > 1 && end < word.length &&
-           (end + 1 == word.length ||
-            (word.bytes[end + 1] == ':' && end + 2 < word.length &&
-             span_find_byte(span_after(word, end + 2), ']') + end + 2 == word.length));
+    if (!span_starts_with(word, SPAN("["))) {
+        const bool has_port = span_split_once(word, ':', &host, &rest);
+        return is_host_name(host) && !is_digits(host) && (!has_port || is_port(rest));
+    }
+    if (end <= 1 || end == word.length)
+        return false;
+    host = span_between(word, 1, end);
+    rest = span_after(word, end + 1);
+    if (span_starts_with_ascii_nocase(host, SPAN("ipv6:")))
+        host = span_after(host, 5);
+    return (is_host_name(host) || is_ip(host, AF_INET6)) &&
+           (span_is_empty(rest) || (rest.bytes[0] == ':' && is_port(span_after(rest, 1))));
 }
 
 static void check_next_hops(const struct conf_shape_question *question,
@@ -253,19 +269,120 @@ static void check_next_hops(const struct conf_shape_question *question,
         }
 }
 
+/* What is no domain matches none; tables and files are looked at where they are opened. */
+static void check_domains(const struct conf_shape_question *question, struct conf_notices *notices)
+{
+    struct span rest = question->value, word;
+    size_t opened = 0; /* braces of a table whose content stands here */
+    while (span_next_word(&rest, separators, &word)) {
+        const bool is_inside = opened > 0;
+        for (size_t i = 0; i < word.length; i++) {
+            opened += word.bytes[i] == '{';
+            opened -= word.bytes[i] == '}' && opened > 0;
+        }
+        if (is_inside)
+            continue;
+        while (span_starts_with(word, SPAN("!")) || span_starts_with(word, SPAN(".")))
+            word = span_after(word, 1);
+        if (!conf_has_any_byte(word, ":/[{}") && !is_host_name(word))
+            complain(question, notices, CONF_NOTICE_WARNING,
+                     "\"%.*s\" is no domain, so that it matches none",
+                     SPAN_PRINTF(span_first(word, SHOWN_MAX_BYTES)));
+    }
+}
+
+static void check_networks(const struct conf_shape_question *question, struct conf_notices *notices)
+{
+    struct span rest = question->value, word;
+    while (span_next_word(&rest, separators, &word))
+        if (conf_value_is_one_of(word, "0.0.0.0/0|[::]/0"))
+            complain(question, notices, CONF_NOTICE_WARNING,
+                     "\"%.*s\" is everybody: whoever connects may send mail to anywhere",
+                     SPAN_PRINTF(word));
+}
+
+static void check_own_name(const struct conf_shape_question *question, struct conf_notices *notices)
+{
+    check_host_name(question, notices);
+    if (is_host_name(question->value) &&
+        span_find_byte(question->value, '.') == question->value.length)
+        complain(question, notices, CONF_NOTICE_WARNING,
+                 "a name without a domain, which other servers may refuse: write it in full, as in "
+                 "mail.example.org");
+}
+
+static const char *string_of(const struct conf_shape_question *question, struct span text)
+{
+    return arena_string(question->instance->arena, text);
+}
+
+static void check_directory(const struct conf_shape_question *question,
+                            struct conf_notices *notices)
+{
+    struct stat facts;
+    check_path(question, notices);
+    const char *path = string_of(question, question->value);
+    if (!path || path[0] != '/')
+        return;
+    if (stat(path, &facts) != 0)
+        complain(question, notices, CONF_NOTICE_WARNING, "%s; mail waits until it is there",
+                 strerror(errno));
+    else if (!S_ISDIR(facts.st_mode))
+        complain(question, notices, CONF_NOTICE_WARNING,
+                 "this is no directory; mail waits until there is one");
+}
+
+/* A word with a name in it stands for another program at each delivery. */
+static void check_command(const struct conf_shape_question *question, struct conf_notices *notices)
+{
+    struct span rest = question->value, word;
+    if (!span_next_word(&rest, separators, &word) || word.bytes[0] != '/' ||
+        conf_has_any_byte(word, "$\"'\\"))
+        return;
+    const char *path = string_of(question, word);
+    if (path && access(path, X_OK) != 0)
+        complain(question, notices, CONF_NOTICE_WARNING, "%s: %s; mail waits until it can be run",
+                 path, strerror(errno));
+}
+
 /* ---- words ---- */
+
+static bool is_of_program(const struct conf_instance *instance, struct span transport,
+                          struct span program)
+{
+    for (size_t i = 0; i < instance->master.service_count; i++)
+        if (conf_service_is_transport(&instance->master.services[i]) &&
+            span_equals(conf_service_name(&instance->master.services[i]), transport))
+            return span_equals(instance->master.services[i].program, program);
+    return false;
+}
 
 /* Mail would wait for a service that is not there. */
 static void check_transport(const struct conf_shape_question *question,
                             struct conf_notices *notices)
 {
     const struct span value = question->value;
-    const struct span transport = span_first(value, span_find_byte(value, ':'));
-    if (!span_is_empty(transport) && !conf_has_transport(question->instance, transport))
+    struct span transport, next_hop;
+    (void)span_split_once(value, ':', &transport, &next_hop); /* without one it is the domain's */
+    if (span_is_empty(transport))
+        return;
+    if (!conf_has_transport(question->instance, transport)) {
+        const struct span meant = conf_suggest_transport(question->instance, transport);
         complain(question, notices, CONF_NOTICE_WARNING,
                  "master.cf has no service \"%.*s\" that delivers mail: what is for it waits until "
-                 "there is one",
-                 SPAN_PRINTF(span_first(transport, SHOWN_MAX_BYTES)));
+                 "there is one%s%.*s%s",
+                 SPAN_PRINTF(span_first(transport, SHOWN_MAX_BYTES)),
+                 meant.length ? "; did you mean " : "", SPAN_PRINTF(meant),
+                 meant.length ? "?" : "");
+    } else if (is_of_program(question->instance, transport, SPAN("smtp"))) {
+        struct span word;
+        while (span_next_word(&next_hop, separators, &word))
+            if (!is_next_hop(word))
+                complain(question, notices, CONF_NOTICE_WARNING,
+                         "\"%.*s\" is no next hop: host, [host], host:port or [host]:port is "
+                         "allowed",
+                         SPAN_PRINTF(span_first(word, SHOWN_MAX_BYTES)));
+    }
 }
 
 static void check_level(const struct conf_shape_question *question, struct conf_notices *notices)
@@ -330,7 +447,8 @@ static void check_owner(const struct conf_shape_question *question, struct conf_
 {
     const struct span type = SPAN("static:");
     int64_t number;
-    if (span_starts_with(question->value, type) && !has_any_byte(question->value, separators) &&
+    if (span_starts_with(question->value, type) &&
+        !conf_has_any_byte(question->value, separators) &&
         !conf_value_parse_number(span_after(question->value, type.length), &number))
         complain(question, notices, CONF_NOTICE_ERROR, "static: and a number is needed");
 }
@@ -425,15 +543,19 @@ static const struct {
     {"local_header_rewrite_clients", check_rewrite_clients},
     {"local_transport", check_transport},
     {"luser_relay", check_delivery_text},
-    {"mail_spool_directory", check_path},
+    {"mail_spool_directory", check_directory},
+    {"mailbox_command", check_command},
     {"mailbox_transport", check_transport},
     {"maillog_file", check_log_file},
     {"maillog_file_permissions", check_mode},
     {"mydomain", check_host_name},
-    {"myhostname", check_host_name},
+    {"mydestination", check_domains},
+    {"myhostname", check_own_name},
+    {"mynetworks", check_networks},
     {"myorigin", check_host_name},
     {"parent_domain_matches_subdomains", check_parent_lists},
     {"queue_directory", check_path},
+    {"relay_domains", check_domains},
     {"relay_transport", check_transport},
     {"relayhost", check_next_hops},
     {"run_directory", check_path},
@@ -445,8 +567,10 @@ static const struct {
     {"smtpd_reject_footer", check_expansion},
     {"tlsrpt_contact_info", check_own_address},
     {"tlsrpt_sender", check_own_address},
+    {"virtual_alias_domains", check_domains},
     {"virtual_gid_maps", check_owner},
-    {"virtual_mailbox_base", check_path},
+    {"virtual_mailbox_base", check_directory},
+    {"virtual_mailbox_domains", check_domains},
     {"virtual_transport", check_transport},
     {"virtual_uid_maps", check_owner},
 };
@@ -456,183 +580,4 @@ void conf_shape_check(const struct conf_shape_question *question, struct conf_no
     for (size_t i = 0; i < ARRAY_LENGTH(shapes); i++)
         if (span_equals(question->name, span_from_string(shapes[i].name)))
             shapes[i].check(question, notices);
-}
-
-/* ---- values that do not go together ---- */
-
-struct comparison {
-    const struct conf_instance *instance;
-    struct conf_notices *notices;
-    struct buffer left;
-    struct buffer right;
-};
-
-static bool is_set(const struct comparison *comparison, const char *name)
-{
-    return conf_main_find(&comparison->instance->main, span_from_string(name)) != NULL;
-}
-
-/* Both values; false when neither is set or one cannot be had, which has been noted. */
-static bool take_both(struct comparison *comparison, const char *left, const char *right)
-{
-    struct conf_error ignored;
-    buffer_reset(&comparison->left);
-    buffer_reset(&comparison->right);
-    return (is_set(comparison, left) || is_set(comparison, right)) &&
-           conf_instance_value(comparison->instance, NULL, span_from_string(left),
-                               &comparison->left, &ignored) &&
-           conf_instance_value(comparison->instance, NULL, span_from_string(right),
-                               &comparison->right, &ignored);
-}
-
-static void note_pair(struct comparison *comparison, const char *left, const char *right,
-                      const char *consequence)
-{
-    const char *shown = is_set(comparison, left) ? left : right;
-    const struct span origin =
-        conf_instance_origin(comparison->instance, NULL, span_from_string(shown));
-    conf_notice_add(comparison->notices, CONF_NOTICE_WARNING,
-                    "%.*s %s = %.*s is more than %s = %.*s: %s", SPAN_PRINTF(origin), left,
-                    SPAN_PRINTF(span_first(buffer_span(&comparison->left), SHOWN_MAX_BYTES)), right,
-                    SPAN_PRINTF(span_first(buffer_span(&comparison->right), SHOWN_MAX_BYTES)),
-                    consequence);
-}
-
-static void compare_backoff(struct comparison *comparison)
-{
-    static const char *const small = "minimal_backoff_time", *const large = "maximal_backoff_time";
-    int64_t least_ms, most_ms;
-    if (take_both(comparison, small, large) &&
-        conf_value_parse_time(buffer_span(&comparison->left), 's', &least_ms) &&
-        conf_value_parse_time(buffer_span(&comparison->right), 's', &most_ms) && least_ms > most_ms)
-        note_pair(comparison, small, large, "waits between attempts do not grow");
-}
-
-/* 0 is no limit. */
-static void compare_sizes(struct comparison *comparison, const char *mailbox)
-{
-    int64_t message, limit;
-    if (take_both(comparison, "message_size_limit", mailbox) &&
-        conf_value_parse_number(buffer_span(&comparison->left), &message) &&
-        conf_value_parse_number(buffer_span(&comparison->right), &limit) && limit != 0 &&
-        message > limit)
-        note_pair(comparison, "message_size_limit", mailbox,
-                  "mail that is taken may not fit into a mailbox");
-}
-
-static bool has_word(struct span list, struct span wanted)
-{
-    struct span word;
-    while (span_next_word(&list, separators, &word))
-        if (span_equals_ascii_nocase(word, wanted))
-            return true;
-    return false;
-}
-
-/* Tables are not looked into. */
-static void compare_classes(struct comparison *comparison, const char *first, const char *second)
-{
-    struct span rest, word;
-    if (!take_both(comparison, first, second))
-        return;
-    rest = buffer_span(&comparison->left);
-    while (span_next_word(&rest, separators, &word)) {
-        if (has_any_byte(word, ":/!") || !has_word(buffer_span(&comparison->right), word))
-            continue;
-        const char *shown = is_set(comparison, second) ? second : first;
-        conf_notice_add(
-            comparison->notices, CONF_NOTICE_WARNING,
-            "%.*s %s: %.*s stands in %s, too; a domain belongs into one of them",
-            SPAN_PRINTF(conf_instance_origin(comparison->instance, NULL, span_from_string(shown))),
-            shown, SPAN_PRINTF(span_first(word, SHOWN_MAX_BYTES)),
-            shown == second ? first : second);
-    }
-}
-
-static void compare_owner(struct comparison *comparison, const char *maps)
-{
-    if (!take_both(comparison, "virtual_transport", "virtual_mailbox_domains") ||
-        !span_equals(buffer_span(&comparison->left), SPAN("virtual")) ||
-        span_is_empty(buffer_span(&comparison->right)) ||
-        !take_both(comparison, "virtual_mailbox_domains", maps) ||
-        !span_is_empty(buffer_span(&comparison->right)))
-        return;
-    conf_notice_add(
-        comparison->notices, CONF_NOTICE_WARNING,
-        "%.*s virtual_mailbox_domains: %s is not set, so that mail for these domains waits",
-        SPAN_PRINTF(
-            conf_instance_origin(comparison->instance, NULL, SPAN("virtual_mailbox_domains"))),
-        maps);
-}
-
-static void note_level(struct comparison *comparison, const char *level, const char *consequence)
-{
-    conf_notice_add(
-        comparison->notices, CONF_NOTICE_WARNING, "%.*s %s = %.*s: %s",
-        SPAN_PRINTF(conf_instance_origin(comparison->instance, NULL, span_from_string(level))),
-        level, SPAN_PRINTF(span_first(buffer_span(&comparison->left), SHOWN_MAX_BYTES)),
-        consequence);
-}
-
-/* The value of another setting beside the level's. */
-static struct span beside_level(struct comparison *comparison, const char *level, const char *name)
-{
-    return take_both(comparison, level, name) ? buffer_span(&comparison->right) : span_empty();
-}
-
-/* A level that names a server needs somebody who knows it. */
-static void compare_level(struct comparison *comparison, const char *level,
-                          const char *const *authorities, const char *fingerprints,
-                          const char *support)
-{
-    if (!is_set(comparison, level) || !take_both(comparison, level, support))
-        return;
-    const struct span wanted = buffer_span(&comparison->left);
-    if (span_starts_with_ascii_nocase(wanted, SPAN("dane")) &&
-        !span_equals_ascii_nocase(buffer_span(&comparison->right), SPAN("dnssec")))
-        note_level(comparison, level, "without smtp_dns_support_level = dnssec there is no DANE");
-    if (span_equals_ascii_nocase(wanted, SPAN("fingerprint")) &&
-        span_is_empty(beside_level(comparison, level, fingerprints)))
-        note_level(comparison, level, "no fingerprint is given, so that no server is good enough");
-    if (!span_equals_ascii_nocase(buffer_span(&comparison->left), SPAN("verify")) &&
-        !span_equals_ascii_nocase(buffer_span(&comparison->left), SPAN("secure")))
-        return;
-    for (size_t i = 0; authorities[i]; i++) {
-        const struct span value = beside_level(comparison, level, authorities[i]);
-        if (!span_is_empty(value) && !span_equals_ascii_nocase(value, SPAN("no")))
-            return;
-    }
-    note_level(comparison, level,
-               "no authority is trusted, so that no server is good enough: set "
-               "tls_append_default_CA = yes for those of the system, or a CAfile");
-}
-
-static void compare_levels(struct comparison *comparison)
-{
-    static const char *const smtp[] = {"smtp_tls_CAfile", "smtp_tls_CApath",
-                                       "smtp_tls_trust_anchor_file", "tls_append_default_CA", NULL};
-    static const char *const lmtp[] = {"lmtp_tls_CAfile", "lmtp_tls_CApath",
-                                       "lmtp_tls_trust_anchor_file", "tls_append_default_CA", NULL};
-    compare_level(comparison, "smtp_tls_security_level", smtp, "smtp_tls_fingerprint_cert_match",
-                  "smtp_dns_support_level");
-    compare_level(comparison, "lmtp_tls_security_level", lmtp, "lmtp_tls_fingerprint_cert_match",
-                  "lmtp_dns_support_level");
-}
-
-void conf_shape_compare(const struct conf_instance *instance, struct conf_notices *notices)
-{
-    struct comparison comparison = {.instance = instance, .notices = notices};
-    buffer_init(&comparison.left, NULL, CONF_EXPAND_MAX_BYTES);
-    buffer_init(&comparison.right, NULL, CONF_EXPAND_MAX_BYTES);
-    compare_backoff(&comparison);
-    compare_sizes(&comparison, "mailbox_size_limit");
-    compare_sizes(&comparison, "virtual_mailbox_limit");
-    compare_classes(&comparison, "mydestination", "virtual_mailbox_domains");
-    compare_classes(&comparison, "mydestination", "virtual_alias_domains");
-    compare_classes(&comparison, "virtual_alias_domains", "virtual_mailbox_domains");
-    compare_owner(&comparison, "virtual_uid_maps");
-    compare_owner(&comparison, "virtual_gid_maps");
-    compare_levels(&comparison);
-    buffer_release(&comparison.right);
-    buffer_release(&comparison.left);
 }

@@ -69,10 +69,35 @@ static void consider_family(struct suggestion *suggestion, const struct conf_ins
     }
 }
 
+static struct suggestion begin(struct span wanted)
+{
+    const size_t limit = wanted.length / SUGGEST_BYTES_PER_MISTAKE + 1;
+    return (struct suggestion){wanted, span_empty(), least(limit, SUGGEST_MAX_DISTANCE) + 1};
+}
+
+struct span conf_suggest_word(struct span wanted, const char *const *words, size_t count)
+{
+    struct suggestion suggestion = begin(wanted);
+
+    for (size_t i = 0; wanted.length <= SUGGEST_NAME_MAX_BYTES && i < count; i++)
+        consider(&suggestion, span_from_string(words[i]));
+    return suggestion.best;
+}
+
+struct span conf_suggest_transport(const struct conf_instance *instance, struct span wanted)
+{
+    struct suggestion suggestion = begin(wanted);
+
+    for (size_t i = 0;
+         wanted.length <= SUGGEST_NAME_MAX_BYTES && i < instance->master.service_count; i++)
+        if (conf_service_is_transport(&instance->master.services[i]))
+            consider(&suggestion, conf_service_name(&instance->master.services[i]));
+    return suggestion.best;
+}
+
 struct span conf_suggest_name(const struct conf_instance *instance, struct span name)
 {
-    const size_t limit = name.length / SUGGEST_BYTES_PER_MISTAKE + 1;
-    struct suggestion suggestion = {name, span_empty(), least(limit, SUGGEST_MAX_DISTANCE) + 1};
+    struct suggestion suggestion = begin(name);
 
     if (name.length > SUGGEST_NAME_MAX_BYTES)
         return span_empty();

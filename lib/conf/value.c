@@ -103,3 +103,11 @@ bool conf_value_is_one_of(struct span text, const char *choices)
             return true;
     return false;
 }
+
+bool conf_has_any_byte(struct span text, const char *bytes)
+{
+    for (size_t i = 0; i < text.length; i++)
+        if (span_find_byte(span_from_string(bytes), text.bytes[i]) < strlen(bytes))
+            return true;
+    return false;
+}

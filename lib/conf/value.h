@@ -33,4 +33,7 @@ static inline enum conf_feedback_divisor conf_feedback_divisor(int64_t encoded)
 /* Is the text one of "a|b|c", in any case? */
 MUST_USE bool conf_value_is_one_of(struct span text, const char *choices);
 
+/* Has the text one of these bytes? */
+MUST_USE bool conf_has_any_byte(struct span text, const char *bytes);
+
 #endif

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
+#include "conf/suggest.h"
 #include "table/clients.h"
 #include "table/held.h"
 #include "table/names.h"
@@ -38,6 +40,26 @@ static const char *builder_of(const struct table_setting *setting, struct span w
     return NULL;
 }
 
+/* What was changed in the text since is not in the table. */
+static void check_age(const struct table_setting *setting, struct span word, const char *path,
+                      const struct stat *database)
+{
+    const char *builder = builder_of(setting, word);
+    const char *end = strrchr(path, '.');
+    struct buffer reason;
+    struct stat text;
+    const char *source =
+        builder && end ? arena_string(setting->notices->arena, span_of(path, (size_t)(end - path)))
+                       : NULL;
+    if (!source || stat(source, &text) != 0 || text.st_mtime <= database->st_mtime)
+        return;
+    buffer_init(&reason, NULL, CHECK_ERROR_MAX_BYTES);
+    buffer_append_format(&reason, "database %s is older than source file %s; %s %.*s makes it anew",
+                         path, source, builder, SPAN_PRINTF(span_first(word, SHOWN_MAX_BYTES)));
+    note(setting, CONF_NOTICE_WARNING, word, buffer_span(&reason));
+    buffer_release(&reason);
+}
+
 /* Databases are looked for and not read: whoever checks may be root, and the
  * file somebody else's. */
 static void check_file(const struct table_setting *setting, struct span word, struct span file)
@@ -49,8 +71,10 @@ static void check_file(const struct table_setting *setting, struct span word, st
         return;
     const bool is_there = access(path, R_OK) == 0;
     const int error = is_there ? EISDIR : errno;
-    if (is_there && (stat(path, &facts) != 0 || !S_ISDIR(facts.st_mode)))
+    if (is_there && (stat(path, &facts) != 0 || !S_ISDIR(facts.st_mode))) {
+        check_age(setting, word, path, &facts);
         return;
+    }
     const char *builder = error == ENOENT ? builder_of(setting, word) : NULL;
     buffer_init(&reason, NULL, CHECK_ERROR_MAX_BYTES);
     buffer_append_format(&reason, "open %s: %s", path, strerror(error));
@@ -93,6 +117,56 @@ static void note_oddity(void *context, struct span text)
                     SPAN_PRINTF(span_first(text, CHECK_ERROR_MAX_BYTES)));
 }
 
+static size_t count_types(void)
+{
+    size_t count = 0;
+    while (table_type_names[count])
+        count++;
+    return count;
+}
+
+static void append_types(struct buffer *text)
+{
+    for (size_t i = 0; table_type_names[i]; i++)
+        buffer_append_format(text, " %s", table_type_names[i]);
+}
+
+/* After the reason why a table cannot be opened: what to write. */
+static void append_advice(struct span word, struct buffer *text)
+{
+    struct span type, name;
+    uint8_t folded[SHOWN_MAX_BYTES];
+    const bool has_type = span_split_once(word, ':', &type, &name) && type.length > 0;
+    if (!has_type && span_starts_with(word, SPAN("/"))) {
+        buffer_append_format(text, ": write hash:%.*s if postmap makes it, or texthash:%.*s",
+                             SPAN_PRINTF(span_first(word, SHOWN_MAX_BYTES)),
+                             SPAN_PRINTF(span_first(word, SHOWN_MAX_BYTES)));
+    } else if (!has_type) {
+        buffer_append_string(text, "; these types are allowed:");
+        append_types(text);
+    } else if (!name.length) {
+        buffer_append_string(text, ": what follows the colon is missing, or a space is before it");
+    } else if (type.length < sizeof(folded)) {
+        memcpy(folded, type.bytes, type.length);
+        ascii_lower_in_place(folded, type.length);
+        const struct span meant =
+            conf_suggest_word(span_of(folded, type.length), table_type_names, count_types());
+        if (meant.length) {
+            buffer_append_format(text, "; did you mean %.*s?", SPAN_PRINTF(meant));
+        } else {
+            buffer_append_string(text, "; these are allowed:");
+            append_types(text);
+        }
+    }
+}
+
+/* Did the name fail before any table was looked at? */
+static bool is_about_name(struct span reason)
+{
+    return span_starts_with(reason, SPAN("open dictionary: ")) ||
+           span_starts_with(reason, SPAN("unsupported dictionary type: "));
+}
+
 static void check_table(const struct table_setting *setting, struct span word)
 {
     const struct table_options options = {.warn = note_oddity,
@@ -104,6 +178,8 @@ static void check_table(const struct table_setting *setting, struct span word)
         check_files(setting, word, table);
         check_text(setting, word, table);
     } else {
+        if (is_about_name(buffer_span(&error)))
+            append_advice(word, &error);
         note(setting, CONF_NOTICE_ERROR, word, buffer_span(&error));
     }
     table_close(&table);

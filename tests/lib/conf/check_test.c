@@ -46,7 +46,12 @@ static const struct check_case check_cases[] = {
     {"slwo_destination_rate_delay = 1s\n", "slow unix - - n - - smtp\n", CONF_NOTICE_WARNING,
      "main.cf, line 1: unused parameter: slwo_destination_rate_delay=1s; did you mean "
      "slow_destination_rate_delay?"},
-    {"mine = 1\nrelayhost = $mine\n", "", 0, NULL},
+    {"mydestination = $myhostname, .a.test, !b.test, [192.0.2.1], inline:{x=y, y=z, z=x}\n", "", 0,
+     NULL},
+    {"mydestination = a.test;b.test\n", "", CONF_NOTICE_WARNING,
+     "main.cf, line 1: mydestination = a.test;b.test: \"a.test;b.test\" is no domain, so that it "
+     "matches none"},
+    {"mine = a.test\nrelayhost = $mine\n", "", 0, NULL},
     /* known and not built */
     {"biff = yes\n", "", 0, NULL},
     {"biff = no\n", "", CONF_NOTICE_WARNING,

@@ -25,7 +25,7 @@ static const struct {
      "mydestination: /does/not/exist: open /does/not/exist: No such file"},
     {"relay_domains = a.example, nonsense:/x\n", CONF_NOTICE_ERROR,
      "relay_domains: nonsense:/x: unsupported dictionary type: nonsense"},
-    {"relayhost = nonsense:/x\n", 0, NULL},
+    {"relayhost = nonsense:25\n", 0, NULL},
     {"smtpd_command_filter = pcre:{{/x/ y}}\n", 0, NULL},
     {"smtpd_command_filter = inline:{a=b}, unix:passwd.byname\n", CONF_NOTICE_ERROR,
      "main.cf, line 1: smtpd_command_filter: unix:passwd.byname: a table of type btree, cdb, cidr, "
