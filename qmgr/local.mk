@@ -4,6 +4,7 @@ qmgr_qmgr_SOURCES = qmgr/qmgr.h
 qmgr_qmgr_SOURCES += qmgr/agent.c qmgr/agent.h
 qmgr_qmgr_SOURCES += qmgr/backoff.c qmgr/backoff.h
 qmgr_qmgr_SOURCES += qmgr/deliver.c
+qmgr_qmgr_SOURCES += qmgr/destination.c
 qmgr_qmgr_SOURCES += qmgr/dispatch.c
 qmgr_qmgr_SOURCES += qmgr/flush.c qmgr/flush.h
 qmgr_qmgr_SOURCES += qmgr/intake_commit.c qmgr/intake_private.h

@@ -65,6 +65,23 @@ def test_a_destination_rests_between_deliveries(make_instance, recording_sink):
     assert len(recording_sink.messages) == 3 and recording_sink.busy_max == 1
 
 
+def test_where_one_is_delivered_at_a_time_the_destination_is_the_recipient(make_instance, recording_sink):
+    """Under all its names; others need not wait for it."""
+    one = make_instance("here", settings=relay_to(
+        recording_sink, smtp_destination_rate_delay="1h", smtp_destination_recipient_limit="1",
+        recipient_delimiter="+")).start()
+    one.send(["ann+first@there.test", "bob@there.test"])
+    wait_until(lambda: len(recording_sink.messages) == 2, "both were delivered")
+    one.send(["Ann+second@there.test", "carol@there.test"])
+    wait_until(lambda: len(recording_sink.messages) == 3, "who is new was, too")
+    one.send("dan@there.test")
+    one.wait_for_log(r"to=<dan@there\.test>.*status=sent")
+    assert sorted(recording_sink.recipients()) == [
+        "ann+first@there.test", "bob@there.test", "carol@there.test", "dan@there.test"]
+    [entry] = one.queue().values()
+    assert "Ann+second@there.test" in entry and "carol" not in entry
+
+
 def test_a_transport_rests_between_deliveries(make_instance, recording_sink):
     one = make_instance("here", settings={
         "transport_maps": "inline:{ " + ", ".join(
@@ -93,8 +110,8 @@ def test_deferred_transports_wait_for_a_flush(make_instance, recording_sink):
 def test_a_large_list_gives_way_to_small_mail(make_instance):
     with sinks.Sink(delay_s=0.01) as slow:
         one = make_instance("here", settings=relay_to(
-            slow, smtp_destination_recipient_limit="1", smtp_destination_concurrency_limit="1")).start()
-        one.send([f"member{i}@there.test" for i in range(300)])
+            slow, smtp_destination_recipient_limit="2", smtp_destination_concurrency_limit="1")).start()
+        one.send([f"member{i}@there.test" for i in range(600)])
         wait_until(lambda: len(slow.messages) > 3, "the list is being delivered")
         for i in range(5):
             one.send(f"small{i}@there.test")
@@ -112,7 +129,7 @@ def test_small_mail_does_not_stop_a_large_list(make_instance):
     """One delivery in default_delivery_slot_cost is the list's, as long as both wait."""
     with sinks.Sink(delay_s=0.01) as slow:
         one = make_instance("here", settings=relay_to(
-            slow, smtp_destination_recipient_limit="1", smtp_destination_concurrency_limit="1",
+            slow, smtp_destination_recipient_limit="2", smtp_destination_concurrency_limit="1",
             default_minimum_delivery_slots="1", default_delivery_slot_cost="3")).start()
         one.set(smtp_destination_rate_delay="1h")
         one.reload()
@@ -121,7 +138,7 @@ def test_small_mail_does_not_stop_a_large_list(make_instance):
         one.wait_for_log(r"first@there.*status=sent")
         for i in range(40):
             one.send(f"small{i}@there.test")
-        one.send([f"member{i}@there.test" for i in range(20)])
+        one.send([f"member{i}@there.test" for i in range(40)])
         one.set(smtp_destination_rate_delay="0s")
         one.reload()
         one.wait_for_empty_queue()
