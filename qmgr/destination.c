@@ -7,6 +7,7 @@
 #include "base/ascii.h"
 #include "maillog/event.h"
 #include "schedule.h"
+#include "share.h"
 
 enum {
     IDLE_KEPT_MS = 300 * 1000, /* what is known of a site */
@@ -206,6 +207,7 @@ static bool sweep_transport(struct map_node *node, void *context)
 void schedule_sweep(struct qmgr *qmgr)
 {
     map_for_each(&qmgr->transports, sweep_transport, NULL);
+    share_sweep(qmgr);
 }
 
 struct forget {

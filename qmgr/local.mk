@@ -22,6 +22,7 @@ qmgr_qmgr_SOURCES += qmgr/origin.c qmgr/origin.h
 qmgr_qmgr_SOURCES += qmgr/route.c qmgr/route.h
 qmgr_qmgr_SOURCES += qmgr/scan.c qmgr/scan.h
 qmgr_qmgr_SOURCES += qmgr/schedule.c qmgr/schedule.h
+qmgr_qmgr_SOURCES += qmgr/share.c qmgr/share.h
 qmgr_qmgr_SOURCES += qmgr/showq.c qmgr/showq.h
 qmgr_qmgr_SOURCES += qmgr/source.c qmgr/source.h
 qmgr_qmgr_SOURCES += qmgr/space.c qmgr/space.h

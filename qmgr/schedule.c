@@ -7,6 +7,7 @@
 #include "agent.h"
 #include "conf/value.h"
 #include "maillog/event.h"
+#include "share.h"
 #include "system/random.h"
 
 enum {
@@ -173,6 +174,8 @@ static enum entry_class class_of(const struct transport *transport, const struct
 
 static void count_waiting(struct destination *destination, size_t count)
 {
+    if (destination->waiting_count == 0 && destination->in_flight_count == 0)
+        share_begin(destination);
     destination->waiting_count += count;
     destination->transport->waiting_count += count;
 }
@@ -372,6 +375,7 @@ void schedule_finished(struct entry *entry, const struct outcome *site)
     struct destination *destination = entry->destination;
     struct qmgr *qmgr = entry->message->qmgr;
     leave_flight(entry);
+    share_count(destination, entry->count);
     if (site) /* else the next hop was not asked */
         note_site(destination, site);
     schedule_place(destination);

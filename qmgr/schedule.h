@@ -48,6 +48,8 @@ struct destination {
     struct entry *filling; /* the last one, while its message adds recipients */
     size_t waiting_count;  /* recipients */
     size_t in_flight_count;
+    int64_t busy_since_ms; /* and how many recipients have had their turn since: share.h */
+    size_t done_count;
     struct window window;
     bool is_proven;
     int64_t idle_since_ms;

@@ -167,6 +167,41 @@ def test_a_window_closes_where_deliveries_fail(make_instance):
         assert bad.connections == 3
 
 
+def test_one_site_keeps_no_more_than_its_share(make_instance, recording_sink):
+    """It accepts connections and says nothing, and has more mail than the active set takes. Mail for
+    others has its turn before that site has answered once; and nothing is returned for having been put
+    off like that, untried."""
+    with sinks.Sink(delay_s=3600) as silent:
+        one = make_instance("here", settings={
+            "transport_maps": f"inline:{{ {{ slow.test=smtp:[127.0.0.1]:{silent.port} }}, "
+                              f"{{ good.test=smtp:[127.0.0.1]:{recording_sink.port} }} }}",
+            "qmgr_message_active_limit": "20", "qmgr_clog_warn_time": "0", "maximal_queue_lifetime": "0"}).start()
+        for i in range(100):
+            one.send(f"user{i}@slow.test")
+        for i in range(5):
+            one.send(f"user{i}@good.test")
+        wait_until(lambda: len(recording_sink.messages) == 5, "the others have their mail", 60)
+        one.wait_for_log(r"qmgr\[\d+\]: \w+: to=<user\d+@slow\.test>, relay=none, delay=.*, dsn=4\.4\.5, "
+                         rf"status=deferred \(too much mail waits for \[127\.0\.0\.1\]:{silent.port}\)")
+        assert not silent.commands and silent.connections < 20
+        assert len(one.queue()) == 100 and len(recording_sink.messages) == 5
+
+
+def test_a_site_that_is_busy_loses_nothing_to_others(make_instance, recording_sink):
+    """Whoever gets rid of its mail in time keeps its place, however much it has."""
+    with sinks.Sink(delay_s=0.05) as busy:
+        one = make_instance("here", settings={
+            "transport_maps": f"inline:{{ {{ busy.test=smtp:[127.0.0.1]:{busy.port} }}, "
+                              f"{{ good.test=smtp:[127.0.0.1]:{recording_sink.port} }} }}",
+            "smtp_destination_concurrency_limit": "2", "qmgr_message_active_limit": "30",
+            "qmgr_clog_warn_time": "0"}).start()
+        for i in range(200):
+            one.send(f"user{i}@busy.test")
+        one.send("user@good.test")
+        wait_until(lambda: len(busy.messages) == 200 and recording_sink.messages, "all have their mail", 120)
+        assert "status=deferred" not in one.log()
+
+
 def test_who_fills_the_active_set_is_named(make_instance):
     with sinks.Sink(delay_s=3600) as silent:
         one = make_instance("here", settings=relay_to(
