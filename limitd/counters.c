@@ -10,7 +10,8 @@ void counters_init(struct counters *counters, const uint8_t seed[16], size_t cap
 {
     *counters = (struct counters){.capacity_bytes = capacity_bytes};
     map_init(&counters->map, seed);
-    list_init(&counters->idle);
+    for (int kind = 0; kind < LIMIT_KIND_COUNT; kind++)
+        list_init(&counters->idle[kind]);
     list_init(&counters->held);
 }
 
@@ -19,18 +20,26 @@ static size_t cost_bytes(struct span name)
     return sizeof(struct counter) + 1 + name.length + ENTRY_OVERHEAD_BYTES;
 }
 
+static struct list *idle_list(struct counters *counters, const struct counter *counter)
+{
+    return &counters->idle[counter->kind];
+}
+
 static void forget(struct counters *counters, struct counter *counter)
 {
     map_remove(&counters->map, &counter->node);
-    list_remove(counter->held_count ? &counters->held : &counters->idle, &counter->link);
+    list_remove(counter->held_count ? &counters->held : idle_list(counters, counter),
+                &counter->link);
+    counters->kind_bytes[counter->kind] -= cost_bytes(counter->name);
     counters->size_bytes -= cost_bytes(counter->name);
     free(counter);
 }
 
 void counters_destroy(struct counters *counters)
 {
-    LIST_FOR_EACH (&counters->idle, link)
-        forget(counters, LIST_ITEM(link, struct counter, link));
+    for (int kind = 0; kind < LIMIT_KIND_COUNT; kind++)
+        LIST_FOR_EACH (&counters->idle[kind], link)
+            forget(counters, LIST_ITEM(link, struct counter, link));
     LIST_FOR_EACH (&counters->held, held_link)
         forget(counters, LIST_ITEM(held_link, struct counter, link));
     map_destroy(&counters->map);
@@ -53,13 +62,27 @@ struct counter *counters_find(struct counters *counters, enum limit_kind kind, s
     return node ? CONTAINER_OF(node, struct counter, node) : NULL;
 }
 
+/* The entry that goes first; NULL when all are held. */
+static struct counter *first_to_go(const struct counters *counters)
+{
+    const struct list *list = NULL;
+    size_t most_bytes = 0;
+    for (int kind = 0; kind < LIMIT_KIND_COUNT; kind++) {
+        if (list_is_empty(&counters->idle[kind]) || counters->kind_bytes[kind] <= most_bytes)
+            continue;
+        most_bytes = counters->kind_bytes[kind];
+        list = &counters->idle[kind];
+    }
+    return list ? LIST_ITEM(list_first(list), struct counter, link) : NULL;
+}
+
 static bool make_room(struct counters *counters, size_t wanted_bytes)
 {
     while (counters->size_bytes + wanted_bytes > counters->capacity_bytes) {
-        struct list_link *oldest = list_first(&counters->idle);
-        if (!oldest)
+        struct counter *counter = first_to_go(counters);
+        if (!counter)
             return false;
-        forget(counters, LIST_ITEM(oldest, struct counter, link));
+        forget(counters, counter);
     }
     return true;
 }
@@ -70,8 +93,8 @@ struct counter *counters_get(struct counters *counters, enum limit_kind kind, st
     struct counter *counter = counters_find(counters, kind, name);
     if (counter) {
         if (counter->held_count == 0) {
-            list_remove(&counters->idle, &counter->link);
-            list_append(&counters->idle, &counter->link);
+            list_remove(idle_list(counters, counter), &counter->link);
+            list_append(idle_list(counters, counter), &counter->link);
         }
         return counter;
     }
@@ -88,7 +111,8 @@ struct counter *counters_get(struct counters *counters, enum limit_kind kind, st
         free(counter);
         return NULL;
     }
-    list_append(&counters->idle, &counter->link);
+    list_append(idle_list(counters, counter), &counter->link);
+    counters->kind_bytes[kind] += cost_bytes(name);
     counters->size_bytes += cost_bytes(name);
     return counter;
 }
@@ -125,7 +149,7 @@ bool counters_hold(struct counters *counters, struct counter *counter)
     if (counter->held_count == UINT32_MAX)
         return false;
     if (counter->held_count == 0) {
-        list_remove(&counters->idle, &counter->link);
+        list_remove(idle_list(counters, counter), &counter->link);
         list_append(&counters->held, &counter->link);
     }
     counter->held_count++;
@@ -137,16 +161,17 @@ void counters_release(struct counters *counters, struct counter *counter)
     ASSERT(counter->held_count > 0);
     if (counter->held_count == 1) {
         list_remove(&counters->held, &counter->link);
-        list_append(&counters->idle, &counter->link);
+        list_append(idle_list(counters, counter), &counter->link);
     }
     counter->held_count--;
 }
 
 void counters_expire(struct counters *counters, int64_t now_ms)
 {
-    LIST_FOR_EACH (&counters->idle, link) {
-        struct counter *counter = LIST_ITEM(link, struct counter, link);
-        if (is_over(counter, now_ms))
-            forget(counters, counter);
-    }
+    for (int kind = 0; kind < LIMIT_KIND_COUNT; kind++)
+        LIST_FOR_EACH (&counters->idle[kind], link) {
+            struct counter *counter = LIST_ITEM(link, struct counter, link);
+            if (is_over(counter, now_ms))
+                forget(counters, counter);
+        }
 }

@@ -1,9 +1,10 @@
 /* limitd/counters - counts by kind and key, in windows of time, and what is held open at the
  * moment. A window is the time unit that begins with the first event after the last window; a fact
  * that is to be remembered is a count with the window it holds for.
- * Pure: the caller supplies the clock. Bounded in bytes; where room is needed the entries go that
- * were used longest ago, never one that somebody holds.
- * Callers: limitd/serve, limitd/snapshot. */
+ * Pure: the caller supplies the clock. Bounded in bytes; where room is needed it is made by the
+ * kind that has the most, of the entries that were used longest ago, never one that somebody holds:
+ * a million addresses drive out each other, not what is known of users and senders. Callers:
+ * limitd/serve, limitd/snapshot. */
 #ifndef LIMITD_COUNTERS_H
 #define LIMITD_COUNTERS_H
 
@@ -27,9 +28,10 @@ struct counter {
 
 struct counters {
     struct map map;
-    struct list idle; /* that nobody holds, used longest ago first */
+    struct list idle[LIMIT_KIND_COUNT]; /* that nobody holds, used longest ago first */
     struct list held;
-    size_t size_bytes;
+    size_t kind_bytes[LIMIT_KIND_COUNT];
+    size_t size_bytes; /* of all kinds */
     size_t capacity_bytes;
 };
 

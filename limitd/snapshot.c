@@ -64,8 +64,10 @@ void snapshot_encode(const struct counters *counters, bool is_whole, uint64_t se
     const size_t begin = bytes->length;
     buffer_append(bytes, header, sizeof(header));
     /* In the order in which room would be made: what was used last is restored last. */
-    const uint32_t count = append_list(&counters->idle, is_whole, now_ms, bytes) +
-                           append_list(&counters->held, is_whole, now_ms, bytes);
+    uint32_t count = 0;
+    for (int kind = 0; kind < LIMIT_KIND_COUNT; kind++)
+        count += append_list(&counters->idle[kind], is_whole, now_ms, bytes);
+    count += append_list(&counters->held, is_whole, now_ms, bytes);
     if (!buffer_ok(bytes))
         return;
     memcpy(header, magic, sizeof(magic));

@@ -79,7 +79,7 @@ static void send_delivery(struct agent *agent, struct entry *entry, int descript
         .extents = buffer_span(&extents),
         .envelope = message->envelope_header,
         .transport = span_from_string(destination->transport->name),
-        .nexthop = destination->node.key,
+        .nexthop = destination->nexthop,
         .recipients = buffer_span(&records),
         .active_us = message->active_us,
         .is_maybe_repeated = is_maybe_repeated,

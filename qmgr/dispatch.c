@@ -5,11 +5,13 @@
 static struct agent *choose_agent(const struct destination *destination)
 {
     struct agent *best = NULL;
+    const uint32_t warm_process = destination->warm_process ? destination->warm_process
+                                                            : destination->transport->warm_process;
     LIST_FOR_EACH (&destination->transport->agents, link) {
         struct agent *agent = LIST_ITEM(link, struct agent, transport_link);
         if (agent->in_flight.count + agent->unheard_count >= agent->capacity)
             continue;
-        if (agent->process_number == destination->warm_process)
+        if (agent->process_number == warm_process)
             return agent;
         if (!best || agent->in_flight.count < best->in_flight.count)
             best = agent;

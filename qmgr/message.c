@@ -495,7 +495,7 @@ static void expire(struct message *message)
     bool has_expired = false;
     if (!message->is_forced_expire && !is_over &&
         (since(now_us, timing_birth_us(message)) < (uint64_t)lifetime_ms * 1000U ||
-         !space_trusts_clock(message->qmgr)))
+         !space_trusts_clock(message->qmgr) || message->is_crowded_out))
         return;
     for (size_t i = 0; i < message->recipient_count; i++) {
         struct recipient *recipient = &message->recipients[i];

@@ -82,6 +82,7 @@ struct message {
     bool is_requeued;      /* if it has to wait again, then not long */
     bool is_writing;       /* a mark, defer or remove job runs */
     bool has_report_failed;
+    bool is_crowded_out;       /* put off untried, for want of room: share.h */
     bool is_corrupt;           /* an agent found that the content is not what was committed */
     uint32_t reporter;         /* the process of bounce that was asked */
     size_t report_end;         /* the report under way covers recipients before this one */

@@ -161,6 +161,13 @@ static void take_orphan(struct agent *agent, const struct ipc_deliver_result *re
         (void)scan_want(agent->qmgr, result->queue_id, false);
 }
 
+static void note_connection(struct destination *destination, uint32_t process_number)
+{
+    destination->warm_process = process_number;
+    if (destination->transport->is_by_recipient && process_number)
+        destination->transport->warm_process = process_number;
+}
+
 void agent_take_result(struct agent *agent, const struct ipc_deliver_result *result)
 {
     const struct acknowledgement acknowledgement = {agent->process_number, result->delivery,
@@ -188,7 +195,7 @@ void agent_take_result(struct agent *agent, const struct ipc_deliver_result *res
     if (result->is_corrupt)
         note_corruption(message);
     if (result->is_last) {
-        entry->destination->warm_process = result->has_connection ? agent->process_number : 0;
+        note_connection(entry->destination, result->has_connection ? agent->process_number : 0);
         list_remove(&agent->in_flight, &entry->link);
         map_remove(&agent->qmgr->in_flight, &entry->node);
         entry->agent = NULL;

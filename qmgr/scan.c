@@ -41,6 +41,7 @@ struct scan {
     bool is_new_wanted;
     bool has_read_new; /* once to its end */
     bool waits_for_room;
+    bool is_in_pass; /* it waits in the middle of a directory */
 };
 
 const struct store *scan_store(const struct qmgr *qmgr)
@@ -270,8 +271,10 @@ static enum pass_result wait_for_room(struct scan *scan, uint32_t bucket)
             return PASS_DONE;
         if (bucket && scan->is_new_wanted && qmgr_has_room(scan->qmgr))
             return PASS_INTERRUPTED;
-        scan->waits_for_room = true;
-        if (task_park(loader_deadline(&scan->loader)) == TASK_CANCELLED)
+        scan->waits_for_room = scan->is_in_pass = true;
+        const bool is_cancelled = task_park(loader_deadline(&scan->loader)) == TASK_CANCELLED;
+        scan->is_in_pass = false;
+        if (is_cancelled)
             return PASS_CANCELLED;
     }
 }
@@ -415,6 +418,14 @@ static struct bucket *earliest(const struct scan *scan)
         if (!found || scan->buckets[i].due_us < found->due_us)
             found = &scan->buckets[i];
     return found;
+}
+
+bool scan_waits_for_room(const struct qmgr *qmgr)
+{
+    const struct scan *scan = qmgr->scan;
+    const struct bucket *bucket = scan->has_listed_buckets ? earliest(scan) : NULL;
+    return scan->is_in_pass || (scan->is_new_wanted && !qmgr_has_room(qmgr)) ||
+           (bucket && bucket->due_us <= clock_realtime_us() && !has_room_for_deferred(qmgr));
 }
 
 static int64_t next_deadline(const struct scan *scan)

@@ -16,6 +16,8 @@ bool scan_has_read_new(const struct qmgr *qmgr);
 
 /* A message left the active set. */
 void scan_room_changed(struct qmgr *qmgr);
+/* Something lies on disk that would be read if there were room. */
+MUST_USE bool scan_waits_for_room(const struct qmgr *qmgr);
 /* A committed message found no room and stays in new/ for a later look. */
 void scan_want_new(struct qmgr *qmgr);
 /* A message goes into this bucket and is due then. */

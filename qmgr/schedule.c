@@ -5,18 +5,17 @@
 #include <stdlib.h>
 
 #include "agent.h"
+#include "conf/value.h"
 #include "maillog/event.h"
+#include "share.h"
 #include "system/random.h"
 
 enum {
-    IDLE_KEPT_MS = 300 * 1000,
     RETURNS_MAX = 4,
+    REST_STEP_MS = 64,
     RECIPIENT_FRAME_BYTES = 64,
-    DELIVERY_MAX_BYTES = 32768, /* as in lib/ipc/schema.def */
-    SLOT_RECIPIENTS = 50        /* of a delivery without a limit, to tell large messages */
+    DELIVERY_MAX_BYTES = 32768 /* as in lib/ipc/schema.def */
 };
-
-/* ---- transports and destinations ---- */
 
 bool schedule_init(struct qmgr *qmgr)
 {
@@ -27,100 +26,6 @@ bool schedule_init(struct qmgr *qmgr)
     list_init(&qmgr->agents);
     qmgr->dispatch_hook.run = dispatch;
     return true;
-}
-
-static size_t limit_of(const struct conf_family *family, struct span transport)
-{
-    const int64_t value = conf_family_get(family, transport);
-    return value <= 0 ? SIZE_MAX : (size_t)value;
-}
-
-static bool is_listed(struct span list, struct span name)
-{
-    struct span word;
-    while (span_next_word(&list, ", \t\r\n", &word))
-        if (span_equals(word, name))
-            return true;
-    return false;
-}
-
-static void configure(struct transport *transport, struct span name)
-{
-    const struct conf_qmgr *settings = transport->qmgr->settings;
-    transport->recipient_limit = limit_of(&settings->transport_destination_recipient_limit, name);
-    transport->window_rules = (struct window_rules){
-        .initial = limit_of(&settings->transport_initial_destination_concurrency, name),
-        .limit = limit_of(&settings->transport_destination_concurrency_limit, name),
-        .positive_feedback =
-            conf_family_get(&settings->transport_destination_concurrency_positive_feedback, name),
-        .negative_feedback =
-            conf_family_get(&settings->transport_destination_concurrency_negative_feedback, name),
-        .failed_cohort_limit =
-            conf_family_get(&settings->transport_destination_concurrency_failed_cohort_limit, name),
-    };
-    transport->destination_rest_ms =
-        conf_family_get(&settings->transport_destination_rate_delay, name);
-    if (transport->destination_rest_ms > 0)
-        transport->window_rules.limit = 1; /* there is no time between deliveries at once */
-    transport->rest_ms = conf_family_get(&settings->transport_transport_rate_delay, name);
-    transport->slot_cost = conf_family_get(&settings->transport_delivery_slot_cost, name);
-    const size_t slots = (size_t)conf_family_get(&settings->transport_minimum_delivery_slots, name);
-    transport->large_count =
-        slots * (transport->recipient_limit < SLOT_RECIPIENTS ? transport->recipient_limit
-                                                              : SLOT_RECIPIENTS);
-    transport->is_deferred = is_listed(settings->defer_transports, name);
-}
-
-static void on_rest_over(void *context);
-
-struct transport *schedule_transport(struct qmgr *qmgr, struct span name)
-{
-    struct map_node *node = map_find(&qmgr->transports, name);
-    if (node)
-        return CONTAINER_OF(node, struct transport, node);
-    struct transport *transport = calloc(1, sizeof(*transport) + name.length + 1);
-    if (!transport)
-        return NULL;
-    memcpy(transport->name, name.bytes, name.length);
-    transport->qmgr = qmgr;
-    map_init(&transport->destinations, qmgr->transports.seed);
-    list_init(&transport->agents);
-    list_init(&transport->idle);
-    for (int class = 0; class < CLASS_COUNT; class ++) {
-        list_init(&transport->ready[class][false]);
-        list_init(&transport->ready[class][true]);
-        list_init(&transport->suspended[class]);
-        list_init(&transport->resting[class]);
-    }
-    configure(transport, name);
-    transport->node.key = span_from_string(transport->name);
-    if (!map_insert(&qmgr->transports, &transport->node)) {
-        free(transport);
-        return NULL;
-    }
-    loop_timer_init(&transport->rest_timer, qmgr->loop, on_rest_over, transport);
-    return transport;
-}
-
-static struct destination *find_destination(struct transport *transport, struct span nexthop)
-{
-    struct map_node *node = map_find(&transport->destinations, nexthop);
-    if (node)
-        return CONTAINER_OF(node, struct destination, node);
-    struct destination *destination = calloc(1, sizeof(*destination) + nexthop.length + 1);
-    if (!destination)
-        return NULL;
-    memcpy(destination->nexthop, nexthop.bytes, nexthop.length);
-    destination->transport = transport;
-    for (int class = 0; class < CLASS_COUNT; class ++)
-        list_init(&destination->waiting[class]);
-    window_open(&destination->window, &transport->window_rules);
-    destination->node.key = span_of(destination->nexthop, nexthop.length);
-    if (!map_insert(&transport->destinations, &destination->node)) {
-        free(destination);
-        return NULL;
-    }
-    return destination;
 }
 
 /* ---- on which list ---- */
@@ -154,15 +59,18 @@ size_t schedule_capacity(const struct transport *transport)
 static bool has_window(const struct destination *destination)
 {
     const struct transport *transport = destination->transport;
-    if (agent_is_final(transport) || destination->in_flight_count == 0)
+    if (destination->in_flight_count == 0 ||
+        (agent_is_final(transport) && !transport->is_by_recipient))
         return true;
     if (!destination->is_proven && transport->unproven_count >= schedule_capacity(transport) / 2)
         return false;
     return destination->in_flight_count < destination->window.size;
 }
 
+/* Many rests that end one after the other end together: each end looks at all that rest. */
 static void wake_after_rest(struct transport *transport, int64_t until_ms)
 {
+    until_ms = (until_ms + REST_STEP_MS - 1) / REST_STEP_MS * REST_STEP_MS;
     if (until_ms < transport->rest_timer.deadline_ms)
         loop_timer_set(&transport->rest_timer, until_ms);
 }
@@ -212,7 +120,7 @@ void schedule_rest(struct transport *transport, int64_t until_ms)
     wake_after_rest(transport, until_ms);
 }
 
-static void on_rest_over(void *context)
+void schedule_on_rest_over(void *context)
 {
     struct transport *transport = context;
     for (int class = 0; class < CLASS_COUNT; class ++)
@@ -221,92 +129,6 @@ static void on_rest_over(void *context)
     if (transport->rests_until_ms > clock_monotonic_ms())
         wake_after_rest(transport, transport->rests_until_ms);
     schedule_wake(transport->qmgr);
-}
-
-/* ---- once a second ---- */
-
-/* Who fills the active set keeps other mail out of it. */
-static bool warn_of_clog(struct map_node *node, void *context)
-{
-    struct destination *destination = CONTAINER_OF(node, struct destination, node);
-    struct transport *transport = destination->transport;
-    struct qmgr *qmgr = transport->qmgr;
-    (void)context;
-    if (destination->waiting_count < qmgr->recipient_count / 5 * 4)
-        return true;
-    transport->clog_warned_ms = clock_monotonic_ms();
-    maillog_text(&qmgr->service->log, LOG_LEVEL_WARNING, span_empty(),
-                 "mail for %s is using up %zu of %zu recipients in the active queue; "
-                 "%s_destination_concurrency_limit, the time-outs of %s, or a transport of its own "
-                 "may help",
-                 destination->nexthop, destination->waiting_count, qmgr->recipient_count,
-                 transport->name, transport->name);
-    return false;
-}
-
-static void consider_clog(struct transport *transport)
-{
-    const int64_t interval_ms = transport->qmgr->settings->qmgr_clog_warn_time_ms;
-    if (interval_ms > 0 && !qmgr_has_room(transport->qmgr) &&
-        (transport->clog_warned_ms == 0 ||
-         clock_monotonic_ms() - transport->clog_warned_ms >= interval_ms))
-        map_for_each(&transport->destinations, warn_of_clog, NULL);
-}
-
-static bool sweep_transport(struct map_node *node, void *context)
-{
-    struct transport *transport = CONTAINER_OF(node, struct transport, node);
-    const int64_t now_ms = clock_monotonic_ms();
-    (void)context;
-    /* Nobody else looks at them when the time to wait for an agent is over. */
-    if (list_is_empty(&transport->agents) && transport->waiting_count > 0)
-        schedule_wake(transport->qmgr);
-    consider_clog(transport);
-    LIST_FOR_EACH (&transport->idle, link) {
-        struct destination *destination = LIST_ITEM(link, struct destination, idle_link);
-        if (now_ms - destination->idle_since_ms < IDLE_KEPT_MS)
-            break;
-        if (schedule_is_suspended(destination))
-            continue;
-        list_remove(&transport->idle, link);
-        map_remove(&transport->destinations, &destination->node);
-        free(destination->suspension);
-        free(destination);
-    }
-    return true;
-}
-
-void schedule_sweep(struct qmgr *qmgr)
-{
-    map_for_each(&qmgr->transports, sweep_transport, NULL);
-}
-
-struct forget {
-    struct span site; /* empty: all */
-};
-
-static bool forget_destination(struct map_node *node, void *context)
-{
-    struct destination *destination = CONTAINER_OF(node, struct destination, node);
-    const struct forget *forget = context;
-    if (forget->site.length == 0 || span_equals_ascii_nocase(forget->site, node->key))
-        destination->suspended_until_ms = 0;
-    schedule_place(destination);
-    return true;
-}
-
-static bool forget_transport(struct map_node *node, void *context)
-{
-    map_for_each(&CONTAINER_OF(node, struct transport, node)->destinations, forget_destination,
-                 context);
-    return true;
-}
-
-void schedule_forget_suspensions(struct qmgr *qmgr, struct span site)
-{
-    struct forget forget = {site};
-    map_for_each(&qmgr->transports, forget_transport, &forget);
-    schedule_wake(qmgr);
 }
 
 /* ---- entries ---- */
@@ -352,6 +174,8 @@ static enum entry_class class_of(const struct transport *transport, const struct
 
 static void count_waiting(struct destination *destination, size_t count)
 {
+    if (destination->waiting_count == 0 && destination->in_flight_count == 0)
+        share_begin(destination);
     destination->waiting_count += count;
     destination->transport->waiting_count += count;
 }
@@ -376,7 +200,8 @@ bool schedule_recipient(struct message *message, uint32_t index, struct span tra
                         struct span nexthop)
 {
     struct transport *transport = schedule_transport(message->qmgr, transport_name);
-    struct destination *destination = transport ? find_destination(transport, nexthop) : NULL;
+    struct destination *destination =
+        transport ? schedule_destination(transport, message, index, nexthop) : NULL;
     if (!destination)
         return false;
     struct entry *filling = destination->filling;
@@ -481,7 +306,7 @@ static void set_proven(struct destination *destination, bool is_proven)
 {
     struct transport *transport = destination->transport;
     const size_t count = destination->in_flight_count;
-    if (destination->is_proven == is_proven)
+    if (destination->is_proven == is_proven || transport->is_by_recipient)
         return;
     destination->is_proven = is_proven;
     /* What it still has in flight counts as what it is from here on. */
@@ -500,23 +325,59 @@ static bool is_dead(struct destination *destination)
     return is_over || (!destination->is_proven && rules->failed_cohort_limit == 1);
 }
 
+static double unit_of(int64_t millionths)
+{
+    return (double)millionths / CONF_FEEDBACK_UNIT;
+}
+
+/* In Postfix's words, for tools that draw pictures of them. */
+static void log_feedback(const struct destination *destination, bool is_ok, int64_t feedback,
+                         bool is_over)
+{
+    struct maillog *log = &destination->transport->qmgr->service->log;
+    const struct window *window = &destination->window;
+    const char *what = is_ok ? "qmgr_queue_unthrottle" : "qmgr_queue_throttle";
+    const size_t limit = destination->transport->window_rules.limit;
+    if (!destination->transport->qmgr->settings->destination_concurrency_feedback_debug)
+        return;
+    if (feedback >= 0)
+        maillog_text(log, LOG_LEVEL_INFO, span_empty(), "%s: feedback %g", what, unit_of(feedback));
+    maillog_text(log, LOG_LEVEL_INFO, span_empty(),
+                 "%s: queue %s: limit %zu window %zu success %g failure %g fail_cohorts %g", what,
+                 destination->name, limit == SIZE_MAX ? 0 : limit, is_over ? 0 : window->size,
+                 unit_of(window->success), unit_of(window->failure),
+                 unit_of(window->failed_cohorts));
+}
+
+static void note_site(struct destination *destination, const struct outcome *site)
+{
+    const struct window_rules *rules = &destination->transport->window_rules;
+    const size_t before = destination->window.size;
+    if (outcome_is_ok(site)) {
+        set_proven(destination, true);
+        destination->suspended_until_ms = 0;
+        const bool is_used =
+            window_success(&destination->window, rules, destination->in_flight_count + 1);
+        log_feedback(destination, true,
+                     is_used ? window_feedback(rules->positive_feedback, before) : -1, false);
+    } else if (is_dead(destination)) {
+        log_feedback(destination, false, -1, true);
+        set_proven(destination, false);
+        window_open(&destination->window, rules);
+        suspend(destination, site);
+    } else {
+        log_feedback(destination, false, window_feedback(rules->negative_feedback, before), false);
+    }
+}
+
 void schedule_finished(struct entry *entry, const struct outcome *site)
 {
     struct destination *destination = entry->destination;
     struct qmgr *qmgr = entry->message->qmgr;
-    const struct window_rules *rules = &destination->transport->window_rules;
     leave_flight(entry);
-    if (!site) {
-        /* The next hop was not asked. */
-    } else if (outcome_is_ok(site)) {
-        set_proven(destination, true);
-        destination->suspended_until_ms = 0;
-        window_success(&destination->window, rules, destination->in_flight_count + 1);
-    } else if (is_dead(destination)) {
-        set_proven(destination, false);
-        window_open(&destination->window, rules);
-        suspend(destination, site);
-    }
+    share_count(destination, entry->count);
+    if (site) /* else the next hop was not asked */
+        note_site(destination, site);
     schedule_place(destination);
     schedule_free_entry(entry);
     schedule_wake(qmgr);

@@ -7,7 +7,10 @@
  * and beyond half of it one delivery each, so that dead sites leave room for live ones. A site that
  * failed is left alone for a while: its mail is put off untried. For local and virtual the mailbox
  * is the destination that could be slow, and their workers serve many: only capacity bounds them.
- * Files: schedule.c (queues, and what follows a delivery), dispatch.c (choosing). */
+ * Where a delivery is for one recipient (TRANSPORT_destination_recipient_limit), the destination is
+ * the recipient, and so are window, rest and back-off.
+ * Files: schedule.c (queues, and what follows a delivery), destination.c (how transports and
+ * destinations come and go), dispatch.c (choosing). */
 #ifndef QMGR_SCHEDULE_H
 #define QMGR_SCHEDULE_H
 
@@ -45,6 +48,8 @@ struct destination {
     struct entry *filling; /* the last one, while its message adds recipients */
     size_t waiting_count;  /* recipients */
     size_t in_flight_count;
+    int64_t busy_since_ms; /* and how many recipients have had their turn since: share.h */
+    size_t done_count;
     struct window window;
     bool is_proven;
     int64_t idle_since_ms;
@@ -53,7 +58,8 @@ struct destination {
     char *suspension;           /* why */
     struct outcome suspension_outcome;
     uint32_t warm_process; /* the agent process that holds a connection */
-    char nexthop[];
+    struct span nexthop;   /* the end of the name */
+    char name[];
 };
 
 struct transport {
@@ -73,7 +79,8 @@ struct transport {
     /* Settings. */
     struct window_rules window_rules;
     size_t recipient_limit;
-    size_t large_count; /* a message with more recipients is large */
+    bool is_by_recipient; /* the limit is one: each recipient is a destination */
+    size_t large_count;   /* a message with more recipients is large */
     int64_t slot_cost;
     int64_t destination_rest_ms, rest_ms;
     bool is_deferred; /* defer_transports */
@@ -82,6 +89,7 @@ struct transport {
     bool is_proven_turn;
     int64_t rests_until_ms;
     int64_t clog_warned_ms;
+    uint32_t warm_process; /* of any destination, where these are recipients */
     char name[];
 };
 
@@ -106,7 +114,12 @@ void schedule_forget_suspensions(struct qmgr *qmgr, struct span site);
  * agents are looked at again. */
 void schedule_sweep(struct qmgr *qmgr);
 
-/* ---- between schedule.c and dispatch.c ---- */
+/* ---- between schedule.c, destination.c and dispatch.c ---- */
+
+/* The one for which the recipient waits. NULL when memory is out. */
+struct destination *schedule_destination(struct transport *transport, const struct message *message,
+                                         uint32_t index, struct span nexthop);
+void schedule_on_rest_over(void *transport);
 
 /* After any change of the destination: puts it on the list where it belongs. */
 void schedule_place(struct destination *destination);

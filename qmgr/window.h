@@ -25,10 +25,12 @@ struct window {
     int64_t success, failure, failed_cohorts;
 };
 
+/* What one delivery adds or takes, in millionths, by a window of that size. */
+int64_t window_feedback(int64_t encoded, size_t window);
 void window_open(struct window *window, const struct window_rules *rules);
 /* in_flight_count: deliveries still under way, without this one. The window grows only while it is
- * used: what was never tried teaches nothing. */
-void window_success(struct window *window, const struct window_rules *rules,
+ * used: what was never tried teaches nothing. True when it was. */
+bool window_success(struct window *window, const struct window_rules *rules,
                     size_t in_flight_count);
 /* True when the destination is to be left alone. */
 bool window_failure(struct window *window, const struct window_rules *rules);

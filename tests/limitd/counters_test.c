@@ -1,11 +1,20 @@
 /* tests/limitd/counters - windows, holds, and the bound on memory. The clock is handed in. */
 #include "../test.h"
 
+#include <malloc.h>
+
 #include "../../limitd/counters.h"
 
 static const uint8_t seed[16] = "counters test";
 
 enum { CAPACITY_BYTES = 20000, MINUTE_MS = 60000 };
+
+/* 0 where malloc() is another's. */
+static size_t heap_bytes(void)
+{
+    const struct mallinfo2 facts = mallinfo2();
+    return facts.uordblks + facts.hblkhd;
+}
 
 static struct counter *get(struct counters *counters, const char *name, int64_t now_ms)
 {
@@ -109,6 +118,50 @@ static void test_memory_is_bounded(void **state)
     counters_destroy(&counters);
 }
 
+/* Addresses cost nothing, and whoever has many must not make us forget what others have done. What
+ * is kept of a million costs what it is said to cost, the map and malloc() included. */
+static void test_a_million_clients(void **state)
+{
+    (void)state;
+    static const enum limit_kind flooded[] = {LIMIT_KIND_CONNECTION, LIMIT_KIND_MESSAGE,
+                                              LIMIT_KIND_RECIPIENT, LIMIT_KIND_GREETING};
+    static const enum limit_kind kept[] = {LIMIT_KIND_AUTH_KNOWN, LIMIT_KIND_AUTH_USER,
+                                           LIMIT_KIND_SENDER_MESSAGE};
+    enum { CLIENTS = 1000000, KNOWN = 100, LARGE_BYTES = 4 << 20 };
+    struct counters counters;
+    char name[64];
+    const size_t before = heap_bytes();
+    counters_init(&counters, seed, LARGE_BYTES);
+    for (int i = 0; i < KNOWN; i++) {
+        (void)snprintf(name, sizeof(name), "user%d@here.test", i);
+        for (size_t j = 0; j < ARRAY_LENGTH(kept); j++) {
+            struct counter *counter = counters_get(&counters, kept[j], span_from_string(name), 1);
+            assert_non_null(counter);
+            counter_add(counter, 1, MINUTE_MS, 1);
+        }
+    }
+    for (int i = 0; i < CLIENTS; i++) {
+        (void)snprintf(name, sizeof(name), "192.0.2.1:25:2001:db8:%x:%x::/64", i >> 8, i & 255);
+        const enum limit_kind kind = flooded[i % (int)ARRAY_LENGTH(flooded)];
+        struct counter *counter = counters_get(&counters, kind, span_from_string(name), 2);
+        assert_non_null(counter);
+        counter_add(counter, 1, MINUTE_MS, 2);
+        assert_true(counters.size_bytes <= LARGE_BYTES);
+    }
+    const size_t after = heap_bytes();
+    if (after > before && after - before > LARGE_BYTES / 4 * 5)
+        fail_msg("%zu bytes instead of %d", after - before, LARGE_BYTES);
+    for (int i = 0; i < KNOWN; i++) {
+        (void)snprintf(name, sizeof(name), "user%d@here.test", i);
+        for (size_t j = 0; j < ARRAY_LENGTH(kept); j++) {
+            struct counter *counter = counters_find(&counters, kept[j], span_from_string(name));
+            assert_non_null(counter);
+            assert_int_equal(counter_count(counter, 3), 1);
+        }
+    }
+    counters_destroy(&counters);
+}
+
 /* Nothing can go: the newcomer is not counted. */
 static void test_full_of_what_is_held(void **state)
 {
@@ -155,6 +208,7 @@ int main(void)
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_what_is_told_apart),
         cmocka_unit_test(test_memory_is_bounded),
+        cmocka_unit_test(test_a_million_clients),
         cmocka_unit_test(test_full_of_what_is_held),
         cmocka_unit_test(test_expiry),
     };

@@ -34,12 +34,19 @@ static void test_rows(void **state)
         {"a part of the window takes a window", 4, 20, "1 / concurrency", "1", 1, "ssss", 5},
         {"three thirds are one", 3, 20, "1/concurrency", "1", 1, "sss", 4},
         {"the root of nine is three", 9, 20, "1 / sqrt_concurrency", "1", 1, "sss", 10},
+        {"the root of two is less than two", 2, 20, "1 / sqrt_concurrency", "1", 1, "s", 3},
+        {"that of eight is more", 8, 20, "1 / sqrt_concurrency", "1", 1, "s", 8},
+        {"but less than three", 8, 20, "1 / sqrt_concurrency", "1", 1, "ssssss", 10},
+        {"what was too much is owed", 5, 20, "0.4", "1", 1, "sssssss", 8},
+        {"the first failure counts whole", 6, 20, "1", "1 / concurrency", 0, "f", 5},
+        {"and then as many as fit", 6, 20, "1", "1 / concurrency", 0, "ffff", 5},
+        {"until they are one", 6, 20, "1", "1 / concurrency", 0, "fffff", 4},
         {"no feedback, no change", 5, 20, "0", "0", 0, "ssssff", 5},
-        {"shrinks by one for each", 5, 20, "1", "1", 3, "ff", 3},
+        {"the first failure takes two, the next one each", 8, 20, "1", "1", 3, "fff", 4},
         {"never below one", 2, 20, "1", "1", 0, "ffffff", 1},
         {"dead when one cohort failed", 1, 20, "1", "1", 1, "f", 0},
-        {"a smaller window makes a cohort sooner", 5, 20, "1", "1", 1, "ffff", 0},
-        {"a success between them forgives", 5, 20, "1", "1", 1, "fffsf", 2},
+        {"a smaller window makes a cohort sooner", 5, 20, "1", "1", 1, "fff", 0},
+        {"a success between them forgives", 5, 20, "1", "1", 1, "ffsf", 1},
         {"two cohorts where two may fail", 1, 20, "1", "1", 2, "ff", 0},
         {"never dead without a limit", 1, 20, "1", "1", 0, "ffffffffff", 1},
     };
@@ -55,7 +62,7 @@ static void test_rows(void **state)
             if (*event == 'f')
                 is_dead = window_failure(&window, &rules);
             else
-                window_success(&window, &rules, *event == 's' ? window.size : 0);
+                (void)window_success(&window, &rules, *event == 's' ? window.size : 0);
         }
         if (is_dead != (rows[i].size == 0) || (!is_dead && window.size != rows[i].size))
             fail_msg("%s: window %zu, %s", rows[i].name, window.size,

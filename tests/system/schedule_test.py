@@ -65,6 +65,23 @@ def test_a_destination_rests_between_deliveries(make_instance, recording_sink):
     assert len(recording_sink.messages) == 3 and recording_sink.busy_max == 1
 
 
+def test_where_one_is_delivered_at_a_time_the_destination_is_the_recipient(make_instance, recording_sink):
+    """Under all its names; others need not wait for it."""
+    one = make_instance("here", settings=relay_to(
+        recording_sink, smtp_destination_rate_delay="1h", smtp_destination_recipient_limit="1",
+        recipient_delimiter="+")).start()
+    one.send(["ann+first@there.test", "bob@there.test"])
+    wait_until(lambda: len(recording_sink.messages) == 2, "both were delivered")
+    one.send(["Ann+second@there.test", "carol@there.test"])
+    wait_until(lambda: len(recording_sink.messages) == 3, "who is new was, too")
+    one.send("dan@there.test")
+    one.wait_for_log(r"to=<dan@there\.test>.*status=sent")
+    assert sorted(recording_sink.recipients()) == [
+        "ann+first@there.test", "bob@there.test", "carol@there.test", "dan@there.test"]
+    [entry] = one.queue().values()
+    assert "Ann+second@there.test" in entry and "carol" not in entry
+
+
 def test_a_transport_rests_between_deliveries(make_instance, recording_sink):
     one = make_instance("here", settings={
         "transport_maps": "inline:{ " + ", ".join(
@@ -93,8 +110,8 @@ def test_deferred_transports_wait_for_a_flush(make_instance, recording_sink):
 def test_a_large_list_gives_way_to_small_mail(make_instance):
     with sinks.Sink(delay_s=0.01) as slow:
         one = make_instance("here", settings=relay_to(
-            slow, smtp_destination_recipient_limit="1", smtp_destination_concurrency_limit="1")).start()
-        one.send([f"member{i}@there.test" for i in range(300)])
+            slow, smtp_destination_recipient_limit="2", smtp_destination_concurrency_limit="1")).start()
+        one.send([f"member{i}@there.test" for i in range(600)])
         wait_until(lambda: len(slow.messages) > 3, "the list is being delivered")
         for i in range(5):
             one.send(f"small{i}@there.test")
@@ -112,7 +129,7 @@ def test_small_mail_does_not_stop_a_large_list(make_instance):
     """One delivery in default_delivery_slot_cost is the list's, as long as both wait."""
     with sinks.Sink(delay_s=0.01) as slow:
         one = make_instance("here", settings=relay_to(
-            slow, smtp_destination_recipient_limit="1", smtp_destination_concurrency_limit="1",
+            slow, smtp_destination_recipient_limit="2", smtp_destination_concurrency_limit="1",
             default_minimum_delivery_slots="1", default_delivery_slot_cost="3")).start()
         one.set(smtp_destination_rate_delay="1h")
         one.reload()
@@ -121,7 +138,7 @@ def test_small_mail_does_not_stop_a_large_list(make_instance):
         one.wait_for_log(r"first@there.*status=sent")
         for i in range(40):
             one.send(f"small{i}@there.test")
-        one.send([f"member{i}@there.test" for i in range(20)])
+        one.send([f"member{i}@there.test" for i in range(40)])
         one.set(smtp_destination_rate_delay="0s")
         one.reload()
         one.wait_for_empty_queue()
@@ -148,6 +165,41 @@ def test_a_window_closes_where_deliveries_fail(make_instance):
         one.send("four@there.test")
         one.wait_for_log(r"to=<four@there\.test>.*status=deferred \(.*go away")
         assert bad.connections == 3
+
+
+def test_one_site_keeps_no_more_than_its_share(make_instance, recording_sink):
+    """It accepts connections and says nothing, and has more mail than the active set takes. Mail for
+    others has its turn before that site has answered once; and nothing is returned for having been put
+    off like that, untried."""
+    with sinks.Sink(delay_s=3600) as silent:
+        one = make_instance("here", settings={
+            "transport_maps": f"inline:{{ {{ slow.test=smtp:[127.0.0.1]:{silent.port} }}, "
+                              f"{{ good.test=smtp:[127.0.0.1]:{recording_sink.port} }} }}",
+            "qmgr_message_active_limit": "20", "qmgr_clog_warn_time": "0", "maximal_queue_lifetime": "0"}).start()
+        for i in range(100):
+            one.send(f"user{i}@slow.test")
+        for i in range(5):
+            one.send(f"user{i}@good.test")
+        wait_until(lambda: len(recording_sink.messages) == 5, "the others have their mail", 60)
+        one.wait_for_log(r"qmgr\[\d+\]: \w+: to=<user\d+@slow\.test>, relay=none, delay=.*, dsn=4\.4\.5, "
+                         rf"status=deferred \(too much mail waits for \[127\.0\.0\.1\]:{silent.port}\)")
+        assert not silent.commands and silent.connections < 20
+        assert len(one.queue()) == 100 and len(recording_sink.messages) == 5
+
+
+def test_a_site_that_is_busy_loses_nothing_to_others(make_instance, recording_sink):
+    """Whoever gets rid of its mail in time keeps its place, however much it has."""
+    with sinks.Sink(delay_s=0.05) as busy:
+        one = make_instance("here", settings={
+            "transport_maps": f"inline:{{ {{ busy.test=smtp:[127.0.0.1]:{busy.port} }}, "
+                              f"{{ good.test=smtp:[127.0.0.1]:{recording_sink.port} }} }}",
+            "smtp_destination_concurrency_limit": "2", "qmgr_message_active_limit": "30",
+            "qmgr_clog_warn_time": "0"}).start()
+        for i in range(200):
+            one.send(f"user{i}@busy.test")
+        one.send("user@good.test")
+        wait_until(lambda: len(busy.messages) == 200 and recording_sink.messages, "all have their mail", 120)
+        assert "status=deferred" not in one.log()
 
 
 def test_who_fills_the_active_set_is_named(make_instance):
