@@ -527,6 +527,7 @@ struct connection *connection_open(const struct connection_context *context,
         span_is_empty(target->path) ? span_empty() : arena_copy(&connection->arena, target->path);
     connection->address = target->address;
     connection->port = target->port;
+    connection->may_not_be_self = target->may_not_be_self;
     set_labels(connection, target);
     if (!(span_is_empty(target->path) ? connect_socket : connect_path)(connection, target, arena,
                                                                        failure)) {

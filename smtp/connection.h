@@ -101,6 +101,7 @@ struct connection {
     const struct protection *protection; /* of whoever opens it, as long as that takes */
     struct tls_peer *tls;                /* NULL: it is not one of TLS */
     bool is_tls_optional;
+    bool may_not_be_self; /* as in the plan */
     uint8_t wish_digest[TLS_WISH_DIGEST_BYTES];
     uint8_t rules_digest[TLS_WISH_DIGEST_BYTES];
     bool allows_reuse;

@@ -12,14 +12,9 @@ static bool is_known(struct span value)
     return !span_is_empty(value) && !span_equals(value, SPAN("unknown"));
 }
 
-/* xtext (RFC 3461 section 4), as the extension wants it. */
-static void write_attribute(struct connection *connection, const char *name, struct span value)
+/* RFC 3461 section 4. */
+static void write_xtext(struct connection *connection, struct span value)
 {
-    connection_write(connection, " %s=", name);
-    if (!is_known(value)) {
-        connection_write(connection, "[UNAVAILABLE]");
-        return;
-    }
     for (size_t i = 0; i < value.length; i++) {
         const uint8_t byte = value.bytes[i];
         if (byte > ' ' && byte < 0x7f && byte != '+' && byte != '=')
@@ -27,6 +22,15 @@ static void write_attribute(struct connection *connection, const char *name, str
         else
             connection_write(connection, "+%02X", (unsigned)byte);
     }
+}
+
+static void write_attribute(struct connection *connection, const char *name, struct span value)
+{
+    connection_write(connection, " %s=", name);
+    if (is_known(value))
+        write_xtext(connection, value);
+    else
+        connection_write(connection, "[UNAVAILABLE]");
 }
 
 size_t envelope_plan_xforward(const struct delivery *delivery, const struct connection *connection,
@@ -175,14 +179,26 @@ static uint32_t notify_of(const struct delivery *delivery, const struct connecti
     return (notify ? notify : (uint32_t)QUEUE_NOTIFY_FAILURE) | QUEUE_NOTIFY_DELAY;
 }
 
+/* What the sender wrote, which we may say if he did not (RFC 3461 section 5.2.1); without it a
+ * report from afar names an address that the sender has never heard of. */
+static void write_original_recipient(struct connection *connection,
+                                     const struct delivery_recipient *recipient)
+{
+    if (!span_is_empty(recipient->orcpt)) {
+        connection_write(connection, " ORCPT=%.*s", SPAN_PRINTF(recipient->orcpt));
+    } else if (!span_is_empty(recipient->original) && ascii_is_all_ascii(recipient->original)) {
+        connection_write(connection, " ORCPT=rfc822;");
+        write_xtext(connection, recipient->original);
+    }
+}
+
 void envelope_write_rcpt(const struct delivery *delivery, struct connection *connection,
                          const struct delivery_recipient *recipient)
 {
     connection_write(connection, "RCPT TO:<%.*s>", SPAN_PRINTF(recipient->wire_address));
     if (connection->extensions.has_dsn) { /* RFC 3461 section 4.1, 4.2 */
         write_notify(connection, notify_of(delivery, connection, recipient->notify));
-        if (!span_is_empty(recipient->orcpt))
-            connection_write(connection, " ORCPT=%.*s", SPAN_PRINTF(recipient->orcpt));
+        write_original_recipient(connection, recipient);
     }
     connection_write(connection, "\r\n");
 }

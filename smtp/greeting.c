@@ -3,6 +3,7 @@
 
 #include "authenticate.h"
 #include "greeting_facts.h"
+#include "maillog/log.h"
 #include "starttls.h"
 
 enum { WORDS_MAX_BYTES = 4096 };
@@ -27,6 +28,35 @@ struct greeting {
     struct span workarounds; /* where it is hidden */
 };
 
+/* The name with which a reply begins is ours: mail goes in a circle, by tables or records that do
+ * not show it. */
+static bool is_from_self(const struct connection *connection, const struct smtp_reply *reply,
+                         const char *does)
+{
+    struct span rest = reply->text, name;
+    if (!connection->may_not_be_self || !span_next_word(&rest, " \t", &name) ||
+        !span_equals_ascii_nocase(name, connection->settings->myhostname))
+        return false;
+    maillog_text(connection->context->log, LOG_LEVEL_WARNING, span_empty(),
+                 "host %s %s with my own hostname %.*s", connection->relay, does,
+                 SPAN_PRINTF(connection->settings->myhostname));
+    return true;
+}
+
+static bool fail_loop(const struct connection *connection, struct arena *arena,
+                      struct failure *failure)
+{
+    *failure = (struct failure){
+        .outcome = outcome_make(OUTCOME_PERMANENT, 0, 4, 6,
+                                arena_format(arena, "mail for %.*s loops back to myself",
+                                             SPAN_PRINTF(connection->protection->destination))),
+        .diagnostic = span_empty(),
+        .is_connected = true};
+    if (!failure->outcome.reason.bytes)
+        failure->outcome.reason = SPAN("mail loops back to myself");
+    return false;
+}
+
 static bool read_greeting(struct connection *connection, struct greeting *greeting,
                           struct arena *arena, struct failure *failure)
 {
@@ -34,6 +64,7 @@ static bool read_greeting(struct connection *connection, struct greeting *greeti
     if (!connection_read_reply(connection, STAGE_GREETING, &reply, arena, failure))
         return false;
     greeting->facts = greeting_facts_read(&reply);
+    (void)is_from_self(connection, &reply, "greeted me"); /* what it says then decides */
     if (reply.code / 100 == 2)
         return true;
     *failure = connection_refusal(connection, STAGE_GREETING, &reply, arena);
@@ -81,6 +112,8 @@ static bool say_hello(struct connection *connection, enum connection_stage stage
     }
     if (!*is_accepted)
         *failure = connection_refusal(connection, stage, &reply, arena);
+    else if (is_from_self(connection, &reply, "replied to HELO/EHLO"))
+        return fail_loop(connection, arena, failure);
     return *is_accepted || connection->is_usable;
 }
 

@@ -15,7 +15,8 @@ struct plan_target {
     struct ip_address address;
     uint16_t preference;
     uint16_t port;
-    struct span path; /* of a Unix socket, which has no address; else empty */
+    struct span path;     /* of a Unix socket, which has no address; else empty */
+    bool may_not_be_self; /* mail that came back from there would go there again */
     /* What DNSSEC vouches for. */
     bool is_name;           /* the host is one, whose addresses DNS has */
     bool is_address_secure; /* these, and every alias on the way to them */

@@ -163,6 +163,19 @@ static bool resolve_host(const struct resolve_context *context, const struct nex
     return true;
 }
 
+/* An MX record with an address for a name: there is nothing to look up. */
+static void take_numeric_name(struct span name, unsigned wanted, struct arena *arena,
+                              struct dns_addresses *result)
+{
+    struct ip_address address;
+    if (!ip_address_parse(name, &address) || !is_wanted(wanted, &address))
+        return;
+    *result = (struct dns_addresses){.status = DNS_FOUND, .canonical_name = span_empty()};
+    result->list = arena_alloc(arena, sizeof(result->list[0]));
+    if (result->list)
+        result->list[result->count++] = address;
+}
+
 /* The addresses of all hosts of a domain. What is wrong with the hosts that have none is told only
  * when no host has one; a host whose address cannot be looked up now may have one later. */
 static bool resolve_mx_hosts(const struct resolve_context *context, const struct nexthop *nexthop,
@@ -185,6 +198,7 @@ static bool resolve_mx_hosts(const struct resolve_context *context, const struct
                                           .is_mx = true,
                                           .is_mx_secure = mx->answer.is_authenticated,
                                           .domain_canonical_name = mx->answer.canonical_name};
+        take_numeric_name(names[i], wanted, arena, &addresses[i]);
         add_addresses(plan, &model, &addresses[i]);
         if (!worst || (addresses[i].status == DNS_TEMPORARY && worst->status != DNS_TEMPORARY)) {
             worst = &addresses[i];
@@ -270,6 +284,8 @@ static bool cut_at_self(const struct resolve_context *context, const struct next
         return true;
     const enum plan_self self = plan_cut_at_self(plan, context->own, context->own_count);
     plan->has_self = self != PLAN_SELF_ABSENT;
+    for (size_t i = 0; i < plan->count; i++)
+        plan->targets[i].may_not_be_self = plan->targets[i].preference == plan->best_preference;
     if (self == PLAN_SELF_IS_BEST)
         return fail_loop(context, nexthop, arena, failure);
     return self != PLAN_SELF_IS_BEST_KNOWN ||
@@ -289,6 +305,10 @@ static bool find_targets(const struct resolve_context *context, const struct nex
         (void)plan_add(plan, &target); /* has room: it is empty */
         return true;
     }
+    if (nexthop->address.family != IP_FAMILY_NONE && !is_wanted(wanted, &nexthop->address))
+        return fail(failure, OUTCOME_PERMANENT, 4, 4,
+                    arena_format(arena, "inet_protocols leaves no way to %.*s",
+                                 SPAN_PRINTF(nexthop->host)));
     if (nexthop->address.family != IP_FAMILY_NONE) {
         const struct plan_target target = {
             .host = nexthop->host, .address = nexthop->address, .port = nexthop->port};

@@ -95,6 +95,13 @@ static void insert_by_preference(struct dns_mx *mx, struct dns_mx_host host)
     mx->hosts[place] = host;
 }
 
+/* Not as RFC 5321 section 5.1 wants it, but what is meant is clear, and there is no other host. */
+static bool is_ipv4_address(struct span text)
+{
+    struct ip_address address;
+    return ip_address_parse(text, &address) && address.family == IP_FAMILY_4;
+}
+
 void dns_lookup_mx(struct dns_client *client, struct span domain, int64_t deadline_ms,
                    struct arena *arena, struct dns_mx *mx)
 {
@@ -112,7 +119,8 @@ void dns_lookup_mx(struct dns_client *client, struct span domain, int64_t deadli
     }
     for (size_t i = 0; i < mx->answer.record_count; i++) {
         const struct dns_record *record = &mx->answer.records[i];
-        if (mx->host_count < DNS_MX_HOSTS_MAX && dns_name_is_mail_host(record->target))
+        if (mx->host_count < DNS_MX_HOSTS_MAX &&
+            (dns_name_is_mail_host(record->target) || is_ipv4_address(record->target)))
             insert_by_preference(mx, (struct dns_mx_host){record->target, record->priority});
     }
 }

@@ -40,7 +40,8 @@ struct dns_mx_host {
 struct dns_mx {
     struct dns_answer answer;
     bool is_null; /* the domain takes no mail (RFC 7505) */
-    /* By preference, names that cannot be a mail host's left out. */
+    /* By preference, names that cannot be a mail host's left out. Some domains have an IPv4 address
+     * for a name. */
     struct dns_mx_host *hosts;
     size_t host_count;
 };

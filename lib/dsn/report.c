@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/ascii.h"
+#include "base/utf8.h"
 #include "dsn/text_private.h"
 #include "dsn/xtext.h"
 #include "smtp/date.h"
@@ -22,9 +23,28 @@ bool dsn_is_utf8(const struct dsn_report *report)
     return false;
 }
 
+/* Servers say why in the words of their country. */
+static bool has_utf8_reason(const struct dsn_report *report)
+{
+    for (size_t i = 0; i < report->recipient_count; i++)
+        if (!ascii_is_all_ascii(report->recipients[i].reason) &&
+            utf8_is_valid(report->recipients[i].reason))
+            return true;
+    return false;
+}
+
+/* The text for people has its template's charset, and UTF-8 where ours is US-ASCII. */
+static bool has_utf8_text(const struct dsn_report *report)
+{
+    const struct span charset = report->template->charset;
+    return (dsn_is_utf8(report) || has_utf8_reason(report)) &&
+           (span_equals_ascii_nocase(charset, SPAN("us-ascii")) ||
+            span_equals_ascii_nocase(charset, SPAN("utf-8")));
+}
+
 bool dsn_is_8bit(const struct dsn_report *report)
 {
-    return report->is_original_8bit || dsn_is_utf8(report) ||
+    return report->is_original_8bit || dsn_is_utf8(report) || has_utf8_text(report) ||
            !ascii_is_all_ascii(report->template->body);
 }
 
@@ -37,14 +57,6 @@ static struct span name_in_fields(const struct dsn_report *report)
         if (!ascii_is_alnum(name.bytes[i]) && name.bytes[i] != '-')
             return SPAN("Posthouse");
     return name.length > 0 && name.length <= 32 ? name : SPAN("Posthouse");
-}
-
-/* The text for people has its template's charset, and UTF-8 where ours is US-ASCII. */
-static bool has_utf8_text(const struct dsn_report *report)
-{
-    const struct span charset = report->template->charset;
-    return dsn_is_utf8(report) && (span_equals_ascii_nocase(charset, SPAN("us-ascii")) ||
-                                   span_equals_ascii_nocase(charset, SPAN("utf-8")));
 }
 
 static void put_date(struct buffer *out, const struct dsn_report *report, const char *name,
@@ -117,6 +129,12 @@ static void put_part(const struct dsn_report *report, struct buffer *out, const 
                          description, type, is_8bit ? "Content-Transfer-Encoding: 8bit\r\n" : "");
 }
 
+static bool is_expanded(const struct dsn_recipient *recipient)
+{
+    return !span_is_empty(recipient->original_recipient) &&
+           !span_equals(recipient->original_recipient, recipient->final_recipient);
+}
+
 static void put_recipient_text(const struct dsn_recipient *recipient, struct buffer *out,
                                bool is_utf8)
 {
@@ -125,8 +143,7 @@ static void put_recipient_text(const struct dsn_recipient *recipient, struct buf
     buffer_append_byte(&text, '<');
     buffer_append_span(&text, recipient->final_recipient);
     buffer_append_byte(&text, '>');
-    if (!span_is_empty(recipient->original_recipient) &&
-        !span_equals(recipient->original_recipient, recipient->final_recipient)) {
+    if (is_expanded(recipient)) {
         buffer_append_string(&text, " (expanded from <");
         buffer_append_span(&text, recipient->original_recipient);
         buffer_append_string(&text, ">)");
@@ -156,8 +173,10 @@ static void put_body(struct span body, struct buffer *out)
 
 static void put_text(const struct dsn_report *report, struct buffer *out, bool is_utf8)
 {
-    put_body(report->template->body, out);
-    buffer_append_string(out, "\r\n");
+    if (!report->is_postmaster_copy) { /* it speaks to the sender */
+        put_body(report->template->body, out);
+        buffer_append_string(out, "\r\n");
+    }
     for (size_t i = 0; i < report->recipient_count; i++)
         put_recipient_text(&report->recipients[i], out, is_utf8);
 }
@@ -188,11 +207,17 @@ static bool is_address_type(struct span type)
     return type.length > 0;
 }
 
+/* RFC 3464 section 2.3.1. What the sender wrote is known without ORCPT, too, if it came to us so.
+ */
 static void put_original_recipient(const struct dsn_recipient *recipient, struct buffer *out,
                                    bool is_utf8)
 {
     struct span type, address;
     char type_name[32];
+    if (span_is_empty(recipient->orcpt) && is_expanded(recipient))
+        dsn_put_typed_field(out, "Original-Recipient",
+                            ascii_is_all_ascii(recipient->original_recipient) ? "rfc822" : "utf-8",
+                            recipient->original_recipient, is_utf8);
     if (!span_split_once(recipient->orcpt, ';', &type, &address) || !is_address_type(type) ||
         type.length >= sizeof(type_name))
         return;

@@ -52,6 +52,20 @@ def test_relayed_is_reported_by_who_sees_it_last(make_instance):
         assert len(one.messages("friend@here.test")) == 1
 
 
+def test_the_recipient_as_the_sender_wrote_it(make_instance):
+    """ORCPT goes on as it came; of who was expanded without it the next server hears (RFC 3461 section 5.2.1)."""
+    with sinks.Sink(extensions=DSN_SINK) as new:
+        one = make_instance("here", users=["friend@here.test"], settings={
+            "transport_maps": f"inline:{{ {{ new.test=smtp:[127.0.0.1]:{new.port} }} }}",
+            "virtual_alias_maps": "inline:{ a+b@here.test=a@new.test, c@here.test=c@new.test }"}).start()
+        send(one, {"a+b@here.test": [], "c@here.test": ["ORCPT=rfc822;first@else.test"], "d@new.test": []})
+        one.wait_for_empty_queue()
+        rcpts = {command.split(" ")[1]: command for command in new.commands if command.startswith("RCPT")}
+        assert "ORCPT=rfc822;a+2Bb@here.test" in rcpts["TO:<a@new.test>"]
+        assert "ORCPT=rfc822;first@else.test" in rcpts["TO:<c@new.test>"]
+        assert "ORCPT" not in rcpts["TO:<d@new.test>"]
+
+
 def test_failure_is_reported_unless_declined(make_instance):
     """NEVER, and conditions without FAILURE, decline it; nothing said asks for it."""
     with sinks.Sink(script={"RCPT": "550 5.1.1 nobody"}) as other:

@@ -36,6 +36,7 @@ RECORDS = [
     "onlyaddress.test. 60 IN A 127.0.0.1",
     "behindproxy.test. 60 IN MX 10 proxy.behindproxy.test.",
     "proxy.behindproxy.test. 60 IN A 127.0.0.77",
+    "numeric.test. 60 IN MX 10 127.0.0.2.",
 ]
 
 
@@ -49,7 +50,7 @@ def name_server(workspace):
 @pytest.fixture(scope="module")
 def postfix(workspace):
     users = [f"friend@{domain}.test" for domain in
-             ("plain", "deadfirst", "vanished", "nomx", "backup", "xn--bcher-kva")]
+             ("plain", "deadfirst", "vanished", "nomx", "backup", "numeric", "xn--bcher-kva")]
     with peers.Postfix(workspace / "postfix", "127.0.0.2", 25, users=users) as one:
         yield one
 
@@ -59,7 +60,7 @@ def sender(make_instance, name_server):
     return make_instance("here").start()
 
 
-@pytest.mark.parametrize("domain", ["plain", "deadfirst", "vanished", "nomx", "backup"])
+@pytest.mark.parametrize("domain", ["plain", "deadfirst", "vanished", "nomx", "backup", "numeric"])
 def test_relay_to_postfix(sender, postfix, domain):
     user = f"friend@{domain}.test"
     queue_id = sender.send(user, small_message(recipients=[user], subject=domain))
@@ -67,7 +68,7 @@ def test_relay_to_postfix(sender, postfix, domain):
     message = email.message_from_bytes(postfix.messages(user)[0].read_bytes())
     assert message["Subject"] == domain
     mx = {"plain": "mx.plain.test", "deadfirst": "live.deadfirst.test", "vanished": "mx.plain.test",
-          "nomx": "nomx.test", "backup": "mx.plain.test"}[domain]
+          "nomx": "nomx.test", "backup": "mx.plain.test", "numeric": "127.0.0.2"}[domain]
     sender.wait_for_log(rf"{queue_id}: to=<{user}>, relay={mx}\[127\.0\.0\.2\]:25, .*dsn=2\.0\.0, "
                         r"status=sent \(250 2\.0\.0 Ok: \d+ bytes queued as \w+\)")
     if domain == "deadfirst":
@@ -141,6 +142,27 @@ def test_other_loops(make_instance, name_server, postfix, domain, settings):
     queue_id = one.send(f"friend@{domain}.test", sender="you@here.test")
     one.wait_for_log(rf"{queue_id}: .*relay=none, .*dsn=5\.4\.6, status=bounced \(mail for {domain}\.test "
                      r"loops back to myself\)")
+
+
+def test_a_server_with_our_name(make_instance, name_server, postfix):
+    """Tables may lead back to us in ways that no address shows; a lesser host may be called as we are."""
+    one = make_instance("here", settings={"myhostname": "mx.postfix.test"}).start()
+    loops = one.send("friend@plain.test", sender="you@here.test")
+    one.wait_for_log(r"warning: host mx\.plain\.test\[127\.0\.0\.2\]:25 replied to HELO/EHLO with my own "
+                     r"hostname mx\.postfix\.test$")
+    one.wait_for_log(rf"{loops}: .*relay=mx\.plain\.test\[127\.0\.0\.2\]:25, .*dsn=5\.4\.6, status=bounced "
+                     r"\(mail for plain\.test loops back to myself\)")
+    [report] = one.wait_for_mail("you@here.test")
+    assert "loops back to myself" in report.as_string()
+    goes = one.send("friend@deadfirst.test")
+    one.wait_for_log(rf"{goes}: .*relay=live\.deadfirst\.test\[127\.0\.0\.2\]:25, .*status=sent ")
+
+
+def test_an_address_of_another_protocol(sender):
+    """inet_protocols = ipv4 here."""
+    queue_id = sender.send("friend@[IPv6:::5]", sender="you@here.test")
+    sender.wait_for_log(rf"{queue_id}: .*relay=none, .*dsn=5\.4\.4, status=bounced \(inet_protocols leaves no "
+                        r"way to ::5\)")
 
 
 def test_a_better_exchanger_without_address(sender, postfix):

@@ -3,11 +3,15 @@ the operator's own words."""
 
 import collections
 import email
+import email.policy
 import os
 import random
 import re
 import signal
 import smtplib
+import socketserver
+import subprocess
+import threading
 import time
 
 import pytest
@@ -42,6 +46,31 @@ def status_of(report):
 def to_sink(sink, *domains):
     routes = ", ".join(f"{{ {domain}=smtp:[127.0.0.1]:{sink.port} }}" for domain in domains)
     return {"transport_maps": f"inline:{{ {routes} }}"}
+
+
+class ByteServer(socketserver.ThreadingTCPServer):
+    """Refuses every recipient with these bytes."""
+    daemon_threads = True
+
+    class Session(socketserver.StreamRequestHandler):
+        def handle(self):
+            self.wfile.write(b"220 other.test ESMTP\r\n")
+            for line in self.rfile:
+                verb = line[:4].upper()
+                self.wfile.write({b"RCPT": self.server.words, b"DATA": b"503 5.5.1 no", b"QUIT": b"221 bye"}.get(
+                    verb, b"250 ok") + b"\r\n")
+
+    def __init__(self, words):
+        super().__init__(("127.0.0.1", 0), self.Session)
+        self.words, self.port = words, self.server_address[1]
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
 
 
 def attempts(sink, address):
@@ -215,6 +244,67 @@ def test_a_failure_is_a_report_that_programs_read(make_instance):
         [path] = one.messages("friend@here.test")
         temporary, permanent = bounce.all_failures(email.message_from_bytes(path.read_bytes()))
         assert (temporary, permanent) == (set(), {b"first+x@else.test"})
+
+
+BOUNCE_PARSER = r"""
+use strict; use Mail::DeliveryStatus::BounceParser; local $/; binmode STDIN;
+my $bounce = Mail::DeliveryStatus::BounceParser->new(scalar <STDIN>);
+print join("|", $bounce->is_bounce, $bounce->orig_message_id), "\n";
+for my $one ($bounce->reports) {
+    print join("|", map { $one->get($_) // "" } qw(email std_reason smtp_code host Original-Recipient)), "\n";
+}
+"""
+
+
+def read_by_perl(path):
+    """What Mail::DeliveryStatus::BounceParser finds: (is a bounce, message id), then who and why."""
+    done = subprocess.run(["perl", "-e", BOUNCE_PARSER], input=path.read_bytes(), capture_output=True, timeout=60,
+                          check=False)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    first, *others = [tuple(line.split("|")) for line in done.stdout.decode().splitlines()]
+    return first, sorted(others)
+
+
+ODD_REPLIES = {
+    "plain": (b"550 5.1.1 <x@y>: User unknown", "user_unknown"),
+    "lines": (b"552-5.2.2 Mailbox full\r\n552 5.2.2 over quota", "over_quota"),
+    "utf8": ("550 5.7.1 Gr\u00fc\u00dfe".encode(), "unknown"),
+    "latin1": (b"550 5.7.1 Gr\xfc\xdfe", "unknown"),
+    "controls": (b"550 5.7.1 a\0b\x1b[31mred\x7f \r--x", "unknown"),
+    "long": (b"550 5.7.1 " + b"z" * 1500, "unknown"),
+    "forged": (b"550 5.7.1 x\rFinal-Recipient: rfc822; evil@x.test\r", "unknown"),
+}
+
+
+@pytest.mark.parametrize("kind", ODD_REPLIES)
+def test_other_readers(make_instance, kind):
+    """Two parsers that we did not write find the same in it, whatever the server said; and a recipient
+    that was expanded can be told by the address that the sender knows."""
+    if subprocess.run(["perl", "-MMail::DeliveryStatus::BounceParser", "-e1"], capture_output=True, check=False).returncode:
+        pytest.skip("needs libmail-deliverystatus-bounceparser-perl")
+    words, reason = ODD_REPLIES[kind]
+    with ByteServer(words) as other:
+        one = make_instance("here", users=USERS, settings={
+            **to_sink(other, "other.test"), "virtual_alias_maps": "inline:{ both@here.test=a@other.test }"}).start()
+        send(one, {"b@other.test": [], "both@here.test": [], "c@other.test": ["ORCPT=rfc822;c+2Bx@else.test"]})
+        [(_, text, _, recipients, _)] = reports_to(one, "friend@here.test")
+        assert set(recipients) == {"a@other.test", "b@other.test", "c@other.test"}
+        originals = {address: fields.get("Original-Recipient") for address, fields in recipients.items()}
+        assert originals == {"a@other.test": "rfc822; both@here.test", "b@other.test": None,
+                             "c@other.test": "rfc822; c+x@else.test"}
+        assert ("Gr\u00fc\u00dfe" in text) == (kind == "utf8")
+        [path] = one.messages("friend@here.test")
+        first, found = read_by_perl(path)
+        assert first == ("1", "<1@client.example>")
+        code = words[:3].decode()
+        known = {address: (original or address).split("; ")[-1] for address, original in originals.items()}
+        assert found == sorted((known[address], reason, code, known[address].split("@")[1], originals[address] or "")
+                               for address in recipients), found
+        message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+        assert not [part.defects for part in message.walk() if part.defects]
+        [status] = [part for part in message.walk() if part.get_content_type() == "message/delivery-status"]
+        assert {group["Final-Recipient"].split("; ")[1] for group in status.get_payload()
+                if group["Final-Recipient"]} == set(recipients)
 
 
 @pytest.mark.parametrize("options, settings, expected", [

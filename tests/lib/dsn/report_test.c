@@ -273,6 +273,74 @@ static void test_hostile_texts(void **state)
     }
 }
 
+static void test_words_of_others(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        struct span reason, original;
+        bool is_copy;
+        const char *has[3], *lacks[2];
+    } rows[] = {
+        {"expanded",
+         SPAN_LITERAL("no"),
+         SPAN_LITERAL("alias@example.com"),
+         false,
+         {"\r\nOriginal-Recipient: rfc822; alias@example.com\r\nFinal-Recipient: rfc822; "
+          "b@example.net",
+          " (expanded from <alias@example.com>): no", "charset=us-ascii"},
+         {"8bit"}},
+        {"not expanded",
+         SPAN_LITERAL("no"),
+         SPAN_LITERAL("b@example.net"),
+         false,
+         {"\r\n\r\nA text."},
+         {"Original-Recipient", "expanded"}},
+        {"words in UTF-8",
+         SPAN_LITERAL("550 Gr\xc3\xbc\xc3\x9f"
+                      "e"),
+         SPAN_LITERAL(""),
+         false,
+         {"charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n", "<b@example.net>: 550 Gr\xc3\xbc",
+          "message/delivery-status\r\n\r\n"},
+         {"us-ascii"}},
+        {"bytes of another charset",
+         SPAN_LITERAL("550 Gr\xfc\xdf"
+                      "e"),
+         SPAN_LITERAL(""),
+         false,
+         {"<b@example.net>: 550 Gr??e", "charset=us-ascii"},
+         {"8bit"}},
+        {"a copy",
+         SPAN_LITERAL("no"),
+         SPAN_LITERAL(""),
+         true,
+         {"<b@example.net>: no"},
+         {"A text."}},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct dsn_recipient recipient = two_recipients[0];
+        struct dsn_report report = sample();
+        struct buffer out;
+        recipient.orcpt = recipient.diagnostic = span_empty();
+        recipient.reason = rows[i].reason;
+        recipient.original_recipient = rows[i].original;
+        report.recipients = &recipient;
+        report.recipient_count = 1;
+        report.is_postmaster_copy = rows[i].is_copy;
+        buffer_init(&out, NULL, 65536);
+        put_whole(&report, &out);
+        const struct span text = buffer_span(&out);
+        for (size_t j = 0; j < ARRAY_LENGTH(rows[i].has) && rows[i].has[j]; j++)
+            if (span_find(text, span_from_string(rows[i].has[j])) == text.length)
+                fail_msg("%s: \"%s\" is missing", rows[i].name, rows[i].has[j]);
+        for (size_t j = 0; j < ARRAY_LENGTH(rows[i].lacks) && rows[i].lacks[j]; j++)
+            if (span_find(text, span_from_string(rows[i].lacks[j])) < text.length)
+                fail_msg("%s: \"%s\" is there", rows[i].name, rows[i].lacks[j]);
+        buffer_release(&out);
+    }
+}
+
 static void test_xtext(void **state)
 {
     (void)state;
@@ -324,9 +392,8 @@ static int write_samples(const char *directory)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_failure),
-        cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_hostile_texts),
+        cmocka_unit_test(test_failure),       cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_hostile_texts), cmocka_unit_test(test_words_of_others),
         cmocka_unit_test(test_xtext),
     };
     if (argc == 2)
