@@ -32,6 +32,7 @@ local_local_SOURCES = local/local.c \
 	$(local_agent_sources) $(local_engine_sources)
 local_local_LDADD = $(posthouse_libs) $(DB_LIBS)
 local_virtual_SOURCES = local/virtual.c local/owner.c local/owner.h \
+	local/owners.c local/owners.h \
 	$(local_agent_sources) $(local_engine_sources)
 local_virtual_LDADD = $(posthouse_libs) $(DB_LIBS)
 
