@@ -245,6 +245,9 @@ static void on_worker_message(struct ipc_channel *channel, const struct ipc_deli
             on_worker_closed(channel, "a request for somebody else's mail", worker);
         return;
     }
+    if (delivery->type == IPC_MAIL_NOTICE && worker->dispatch->settings.on_notice)
+        worker->dispatch->settings.on_notice(worker->node.key, delivery->message,
+                                             worker->dispatch->settings.context);
     if (delivery->type != IPC_DELIVER_RESULT)
         return; /* its capacity is as we know it */
     const struct ipc_deliver_result *result = delivery->message;
@@ -273,6 +276,7 @@ static const struct ipc_permission worker_permissions[] = {
     {IPC_DELIVER_CAPACITY, IPC_ROLE_BIT(IPC_ROLE_WORKER)},
     {IPC_FORWARD, IPC_ROLE_BIT(IPC_ROLE_WORKER)},
     {IPC_RUN, IPC_ROLE_BIT(IPC_ROLE_WORKER)},
+    {IPC_MAIL_NOTICE, IPC_ROLE_BIT(IPC_ROLE_WORKER)},
     {0, 0}};
 static const struct ipc_channel_handlers worker_handlers = {on_worker_message, on_worker_closed,
                                                             worker_permissions};

@@ -28,6 +28,8 @@ struct dispatch_settings {
     void (*on_request)(struct agent_recipient *recipient, struct span key,
                        struct ipc_channel *channel, const struct ipc_delivery *request,
                        void *context);
+    /* A worker of that key says that its user has mail. May be NULL. */
+    void (*on_notice)(struct span key, const struct ipc_mail_notice *notice, void *context);
     /* A worker is gone, and with it its channel. May be NULL. */
     void (*on_worker_gone)(const struct ipc_channel *channel, void *context);
     /* The root part is gone: no worker can be had any more. */

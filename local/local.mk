@@ -19,6 +19,7 @@ local_agent_sources = \
 daemon_PROGRAMS += local/local local/virtual local/pipe
 local_local_SOURCES = local/local.c \
 	local/attributes.c local/attributes.h \
+	local/biff.c local/biff.h \
 	local/course.c local/course.h \
 	local/delivery.c local/delivery.h \
 	local/destinations.c local/destinations.h \
