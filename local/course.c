@@ -117,6 +117,15 @@ static void mbox_work(void *argument)
     rendition_space_destroy(&space);
 }
 
+/* Of a message in the user's mailbox file. Nobody waits for an answer. */
+static void tell_of_mail(const struct course *course, uint64_t offset)
+{
+    struct ipc_channel *channel = agent_channel(course->message->agent);
+    const struct ipc_mail_notice notice = {.offset = offset};
+    if (channel && course->delivery->settings->biff)
+        (void)ipc_channel_send(channel, IPC_MAIL_NOTICE, &notice); /* else nobody looks up */
+}
+
 /* success: what the log says; a file of somebody's choice may belong to a group of people. */
 static void append_to_file(struct course *course, const char *path, bool is_named, bool has_field,
                            struct span success)
@@ -146,8 +155,11 @@ static void append_to_file(struct course *course, const char *path, bool is_name
     pool_run(course->delivery->pool, mbox_work, work);
     if (work->result.is_corrupt)
         course->message->is_corrupt = true;
-    if (outcome_is_ok(&work->result.outcome))
+    if (outcome_is_ok(&work->result.outcome)) {
         work->result.outcome.reason = success;
+        if (!is_named)
+            tell_of_mail(course, work->result.offset);
+    }
     course_add_outcome(course, work->result.outcome);
 }
 

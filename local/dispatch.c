@@ -15,6 +15,7 @@ enum {
     TIDY_MS = 2000,
     TRIES_MAX = 2,
     RECORDS_LIMIT_BYTES = 32768,
+    RECORD_EXTRA_BYTES = 64, /* tags, lengths and numbers of a record, with room */
     WANT_TIMEOUT_MS = 60000
 };
 
@@ -244,6 +245,9 @@ static void on_worker_message(struct ipc_channel *channel, const struct ipc_deli
             on_worker_closed(channel, "a request for somebody else's mail", worker);
         return;
     }
+    if (delivery->type == IPC_MAIL_NOTICE && worker->dispatch->settings.on_notice)
+        worker->dispatch->settings.on_notice(worker->node.key, delivery->message,
+                                             worker->dispatch->settings.context);
     if (delivery->type != IPC_DELIVER_RESULT)
         return; /* its capacity is as we know it */
     const struct ipc_deliver_result *result = delivery->message;
@@ -272,6 +276,7 @@ static const struct ipc_permission worker_permissions[] = {
     {IPC_DELIVER_CAPACITY, IPC_ROLE_BIT(IPC_ROLE_WORKER)},
     {IPC_FORWARD, IPC_ROLE_BIT(IPC_ROLE_WORKER)},
     {IPC_RUN, IPC_ROLE_BIT(IPC_ROLE_WORKER)},
+    {IPC_MAIL_NOTICE, IPC_ROLE_BIT(IPC_ROLE_WORKER)},
     {0, 0}};
 static const struct ipc_channel_handlers worker_handlers = {on_worker_message, on_worker_closed,
                                                             worker_permissions};
@@ -447,6 +452,41 @@ void dispatch_send(struct dispatch *dispatch, struct agent_recipient *recipient,
     start_errand(dispatch, errand);
 }
 
+/* What a record of DELIVER takes. */
+static size_t record_bytes(const struct agent_recipient *recipient)
+{
+    return recipient->recipient.length + recipient->original.length + recipient->mailbox.length +
+           RECORD_EXTRA_BYTES;
+}
+
+void dispatch_send_each(struct dispatch *dispatch, struct agent_recipient *const *recipients,
+                        size_t count, struct span key)
+{
+    while (count > 0) {
+        struct errand *errand = make_errand(dispatch, recipients[0]->message, key);
+        size_t taken = 0;
+        for (size_t bytes = 0; errand && taken < count; taken++) {
+            bytes += record_bytes(recipients[taken]);
+            if (bytes > RECORDS_LIMIT_BYTES && taken > 0)
+                break; /* the rest in another */
+            errand->recipients[errand->recipient_count++] = recipients[taken];
+        }
+        if (errand) {
+            errand->pending_count = errand->recipient_count;
+            start_errand(dispatch, errand);
+        } else {
+            agent_finish(recipients[taken++], outcome_temporary(451, 3, 0, "out of memory"));
+        }
+        recipients += taken;
+        count -= taken;
+    }
+}
+
+bool dispatch_has_worker(const struct dispatch *dispatch, struct span key)
+{
+    return map_find(&dispatch->workers_by_key, key) != NULL;
+}
+
 /* ---- questions ---- */
 
 struct question {
@@ -476,8 +516,8 @@ static void on_answer(enum ipc_call_result result, void *reply, void *context)
 }
 
 /* Workers that are asked are few, one for each table, and so beside the limit. */
-bool dispatch_ask(struct dispatch *dispatch, struct span key, const struct ipc_alias_ask *ask,
-                  int64_t deadline_ms, ipc_call_done *done, void *context)
+bool dispatch_ask(struct dispatch *dispatch, struct span key, enum ipc_type type, const void *ask,
+                  enum ipc_type reply_type, int64_t deadline_ms, ipc_call_done *done, void *context)
 {
     struct map_node *node = map_find(&dispatch->workers_by_key, key);
     struct worker *worker =
@@ -491,8 +531,8 @@ bool dispatch_ask(struct dispatch *dispatch, struct span key, const struct ipc_a
                                   .done = done,
                                   .context = context};
     memcpy(question->bytes, key.bytes, key.length);
-    if (!ipc_channel_call_async(worker->channel, IPC_ALIAS_ASK, ask, IPC_ALIAS_ASK_REPLY,
-                                deadline_ms, on_answer, question)) {
+    if (!ipc_channel_call_async(worker->channel, type, ask, reply_type, deadline_ms, on_answer,
+                                question)) {
         free(question);
         return false;
     }

@@ -28,6 +28,8 @@ struct dispatch_settings {
     void (*on_request)(struct agent_recipient *recipient, struct span key,
                        struct ipc_channel *channel, const struct ipc_delivery *request,
                        void *context);
+    /* A worker of that key says that its user has mail. May be NULL. */
+    void (*on_notice)(struct span key, const struct ipc_mail_notice *notice, void *context);
     /* A worker is gone, and with it its channel. May be NULL. */
     void (*on_worker_gone)(const struct ipc_channel *channel, void *context);
     /* The root part is gone: no worker can be had any more. */
@@ -47,9 +49,13 @@ void dispatch_deliver(struct agent_message *message, void *dispatch);
 /* Gives a recipient to the worker of that key. is_maybe_repeated: whatever qmgr says. */
 void dispatch_send(struct dispatch *dispatch, struct agent_recipient *recipient, struct span key,
                    bool is_maybe_repeated);
+/* The same with some recipients of one message. */
+void dispatch_send_each(struct dispatch *dispatch, struct agent_recipient *const *recipients,
+                        size_t count, struct span key);
+MUST_USE bool dispatch_has_worker(const struct dispatch *dispatch, struct span key);
 /* Asks a worker. False: it cannot be asked, and done is never called. */
-MUST_USE bool dispatch_ask(struct dispatch *dispatch, struct span key,
-                           const struct ipc_alias_ask *question, int64_t deadline_ms,
+MUST_USE bool dispatch_ask(struct dispatch *dispatch, struct span key, enum ipc_type type,
+                           const void *question, enum ipc_type reply_type, int64_t deadline_ms,
                            ipc_call_done *done, void *context);
 /* A process of the root part's that serves one thing: the channel to it, whose other end it gets.
  * NULL: none can be had. */

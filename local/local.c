@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "biff.h"
 #include "conf/local.h"
 #include "delivery.h"
 #include "identity.h"
@@ -18,6 +19,7 @@ enum { DESCRIPTOR_LIMIT = 8192, SPARE_IDS = 1 };
 struct local {
     int root_part;
     int commands; /* the root part whose workers run commands; -1: none are run */
+    int biff;     /* socket to comsat; -1: none */
     struct dispatch *dispatch;
     struct stages stages;
     struct agent_service agent;
@@ -74,10 +76,21 @@ static bool prepare(struct service *service)
         service_say(service, "libcrypto does not work on this system");
         return false;
     }
-    if (fork_root_parts(service, local))
-        return true;
-    service_say(service, "cannot fork: %s", strerrordesc_np(errno));
-    return false;
+    if (!fork_root_parts(service, local)) {
+        service_say(service, "cannot fork: %s", strerrordesc_np(errno));
+        return false;
+    }
+    local->biff = settings->biff ? biff_open() : -1; /* which the root parts do not have */
+    return true;
+}
+
+/* The key of a user's worker is "u" and the name. */
+static void on_notice(struct span key, const struct ipc_mail_notice *notice, void *context)
+{
+    struct stages *stages = context;
+    const struct local *local = CONTAINER_OF(stages, struct local, stages);
+    if (span_starts_with(key, SPAN("u")))
+        biff_tell(local->biff, span_after(key, 1), notice->offset);
 }
 
 static void on_root_part_gone(void *service)
@@ -94,6 +107,7 @@ static bool make_dispatches(struct service *service, struct local *local)
                                                .route = stages_route,
                                                .on_result = stages_on_result,
                                                .on_request = stages_on_request,
+                                               .on_notice = on_notice,
                                                .on_worker_gone = stages_on_worker_gone,
                                                .on_root_part_gone = on_root_part_gone,
                                                .root_part_context = service,

@@ -19,6 +19,7 @@ local_agent_sources = \
 daemon_PROGRAMS += local/local local/virtual local/pipe
 local_local_SOURCES = local/local.c \
 	local/attributes.c local/attributes.h \
+	local/biff.c local/biff.h \
 	local/course.c local/course.h \
 	local/delivery.c local/delivery.h \
 	local/destinations.c local/destinations.h \
@@ -32,6 +33,7 @@ local_local_SOURCES = local/local.c \
 	$(local_agent_sources) $(local_engine_sources)
 local_local_LDADD = $(posthouse_libs) $(DB_LIBS)
 local_virtual_SOURCES = local/virtual.c local/owner.c local/owner.h \
+	local/owners.c local/owners.h \
 	$(local_agent_sources) $(local_engine_sources)
 local_virtual_LDADD = $(posthouse_libs) $(DB_LIBS)
 

@@ -58,6 +58,7 @@ struct maildir_source {
 struct maildir_result {
     struct outcome outcome; /* its reason points into text */
     bool is_corrupt;        /* the content is not what was queued */
+    uint64_t offset;        /* of the message in a mailbox file, when it is there */
     char text[MAILDIR_REASON_MAX_BYTES];
 };
 

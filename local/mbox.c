@@ -283,6 +283,7 @@ void mbox_deliver(const struct mbox_request *request, struct rendition_space *sp
                         .file = -1};
     result->is_corrupt = false;
     if (take_dotlock(&mbox) && open_and_lock(&mbox) && write_message(&mbox, space)) {
+        result->offset = mbox.length;
         result->text[0] = '\0';
         result->outcome = outcome_ok();
         result->outcome.reason = span_from_string(result->text);

@@ -44,16 +44,12 @@ static enum table_result find(struct look_up *look_up, const struct conf_virtual
     return table_address_lookup(&address, TABLE_ADDRESS_MAILBOX, try_key, look_up, arena, NULL);
 }
 
-static enum owner_result look_up_id(const struct conf_virtual *settings, struct span maps,
+static enum owner_result look_up_id(const struct conf_virtual *settings, struct table_list *list,
                                     struct span recipient, struct arena *arena, uint64_t *id,
                                     struct span *error)
 {
-    const struct table_options options = {.flags = TABLE_MAY_BLOCK};
-    struct look_up look_up = {.list = table_list_open(maps, &options)};
+    struct look_up look_up = {.list = list};
     enum owner_result result = OWNER_ERROR;
-    *error = SPAN("out of memory");
-    if (!look_up.list)
-        return OWNER_ERROR;
     buffer_init(&look_up.value, NULL, ID_TEXT_MAX_BYTES);
     switch (find(&look_up, settings, recipient, arena)) {
     case TABLE_FOUND:
@@ -72,16 +68,33 @@ static enum owner_result look_up_id(const struct conf_virtual *settings, struct 
         break;
     }
     buffer_release(&look_up.value);
-    table_list_close(&look_up.list);
     return result;
 }
 
-enum owner_result owner_look_up(const struct conf_virtual *settings, struct span recipient,
-                                struct arena *arena, struct owner *owner, struct span *error)
+bool owner_open(const struct conf_virtual *settings, struct owner_tables *tables)
 {
+    const struct table_options options = {.flags = TABLE_MAY_BLOCK};
+    *tables = (struct owner_tables){.settings = settings,
+                                    .uids = table_list_open(settings->virtual_uid_maps, &options),
+                                    .gids = table_list_open(settings->virtual_gid_maps, &options)};
+    if (tables->uids && tables->gids)
+        return true;
+    owner_close(tables);
+    return false;
+}
+
+void owner_close(struct owner_tables *tables)
+{
+    table_list_close(&tables->uids);
+    table_list_close(&tables->gids);
+}
+
+enum owner_result owner_find(const struct owner_tables *tables, struct span recipient,
+                             struct arena *arena, struct owner *owner, struct span *error)
+{
+    const struct conf_virtual *settings = tables->settings;
     uint64_t uid = 0, gid = 0;
-    enum owner_result result =
-        look_up_id(settings, settings->virtual_uid_maps, recipient, arena, &uid, error);
+    enum owner_result result = look_up_id(settings, tables->uids, recipient, arena, &uid, error);
     if (result != OWNER_FOUND)
         return result;
     owner->uid = (uid_t)uid;
@@ -89,7 +102,19 @@ enum owner_result owner_look_up(const struct conf_virtual *settings, struct span
     if (uid == 0 || uid < settings->virtual_minimum_uid ||
         (settings->last_valid_uid > 0 && uid > settings->last_valid_uid))
         return OWNER_REFUSED;
-    result = look_up_id(settings, settings->virtual_gid_maps, recipient, arena, &gid, error);
+    result = look_up_id(settings, tables->gids, recipient, arena, &gid, error);
     owner->gid = (gid_t)gid;
     return result == OWNER_FOUND && gid == 0 ? OWNER_REFUSED : result;
+}
+
+enum owner_result owner_look_up(const struct conf_virtual *settings, struct span recipient,
+                                struct arena *arena, struct owner *owner, struct span *error)
+{
+    struct owner_tables tables;
+    *error = SPAN("out of memory");
+    if (!owner_open(settings, &tables))
+        return OWNER_ERROR;
+    const enum owner_result result = owner_find(&tables, recipient, arena, owner, error);
+    owner_close(&tables);
+    return result;
 }

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "conf/virtual.h"
+#include "table/list.h"
 
 enum owner_result {
     OWNER_FOUND,
@@ -22,6 +23,19 @@ struct owner {
 
 /* Whether both settings are one static: table each, the same owner for every mailbox. */
 MUST_USE bool owner_is_static(const struct conf_virtual *settings);
+
+struct owner_tables {
+    const struct conf_virtual *settings;
+    struct table_list *uids;
+    struct table_list *gids;
+};
+
+/* Nothing is read before the first question. False: memory is out. */
+MUST_USE bool owner_open(const struct conf_virtual *settings, struct owner_tables *tables);
+void owner_close(struct owner_tables *tables);
+/* As owner_look_up(). */
+MUST_USE enum owner_result owner_find(const struct owner_tables *tables, struct span recipient,
+                                      struct arena *arena, struct owner *owner, struct span *error);
 
 /* Opens the tables and looks the recipient up, as virtual(8) says: the address, without its
  * extension, @domain. uid alone is filled in on OWNER_REFUSED. */

@@ -166,8 +166,8 @@ static void ask_next(struct stage *stage)
     stage->alias_key = arena_format(&stage->recipient->message->arena, "a%zu", stage->table);
     stage->ask_count++;
     if (!stage->alias_key.bytes ||
-        !dispatch_ask(stages->dispatch, stage->alias_key, &question,
-                      clock_deadline_after(ASK_TIMEOUT_MS), on_asked, stage))
+        !dispatch_ask(stages->dispatch, stage->alias_key, IPC_ALIAS_ASK, &question,
+                      IPC_ALIAS_ASK_REPLY, clock_deadline_after(ASK_TIMEOUT_MS), on_asked, stage))
         finish_with(stage, outcome_temporary(451, 3, 0, "alias database unavailable"));
 }
 

@@ -5,6 +5,7 @@
  * Manual: man/virtual.8. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "maillog/event.h"
 #include "mbox.h"
 #include "owner.h"
+#include "owners.h"
 #include "service/agent_service.h"
 #include "worker.h"
 
@@ -87,6 +89,12 @@ static void identify(struct worker_identity *identity, struct span key, void *co
     struct owner owner = {0, 0};
     struct span error = span_empty();
     identity->rules = ((const struct virtual *)service->state)->rules;
+    identity->context = context;
+    if (span_equals(key, SPAN(OWNERS_KEY))) {
+        identity->is_answering = true;
+        worker_refuse(identity, OUTCOME_TEMPORARY, 3, 0, "nobody delivers here");
+        return;
+    }
     switch (owner_look_up(settings, key, &identity->arena, &owner, &error)) {
     case OWNER_FOUND:
         identity->uid = owner.uid;
@@ -116,6 +124,36 @@ static void identify(struct worker_identity *identity, struct span key, void *co
     }
 }
 
+/* What a worker has, or the process that looks owners up. */
+struct part {
+    struct deliverer *deliverer;
+    const struct conf_virtual *settings;
+};
+
+static void *begin_part(const struct worker_place *place)
+{
+    const struct service *service = place->identity->context;
+    struct part *part = calloc(1, sizeof(*part));
+    if (!part)
+        return NULL;
+    part->settings = service->settings;
+    part->deliverer = deliverer_create(place->loop, place->pool, &place->identity->rules);
+    return part->deliverer ? part : NULL; /* the process ends */
+}
+
+static void deliver_in_part(struct agent_message *message, void *context)
+{
+    const struct part *part = context;
+    deliverer_deliver(message, part->deliverer);
+}
+
+static void answer_in_part(struct ipc_channel *channel, const struct ipc_delivery *question,
+                           void *context)
+{
+    const struct part *part = context;
+    owners_answer(channel, question, part->settings);
+}
+
 static bool fork_root_part(struct service *service, struct virtual *virtual)
 {
     const struct conf_virtual *settings = service->settings;
@@ -124,7 +162,10 @@ static bool fork_root_part(struct service *service, struct virtual *virtual)
                                            .refusing_uid = service->profile.uid,
                                            .refusing_gid = service->profile.gid,
                                            .identify = identify,
-                                           .context = service};
+                                           .context = service,
+                                           .begin = begin_part,
+                                           .deliver = deliver_in_part,
+                                           .on_question = answer_in_part};
     if (span_first(settings->virtual_mailbox_base, 1).length == 0 ||
         settings->virtual_mailbox_base.bytes[0] != '/') {
         refuse_all(virtual, "virtual_mailbox_base is not set");
@@ -241,7 +282,7 @@ static bool begin(struct service *service)
         .is_soft_bouncing = settings->soft_bounce,
         .capacity = DELIVERER_CAPACITY,
         .takes_verification = true,
-        .deliver = virtual->has_workers ? dispatch_deliver : deliverer_deliver,
+        .deliver = virtual->has_workers ? owners_deliver : deliverer_deliver,
         .context = context,
     };
     return agent_service_begin(service, &virtual->agent, agent);

@@ -113,6 +113,8 @@ static bool take_identity(struct worker *worker, struct span key)
     arena_init(&identity->arena, IDENTITY_ARENA_BYTES, 0);
     identity->rules.base = -1;
     program->identify(identity, key, program->context);
+    if (identity->is_answering)
+        return true;
     if (identity->is_unprivileged && !identity->rules.is_refusing)
         return !program->is_root ||
                become(worker, program->refusing_uid, program->refusing_gid, NULL);
@@ -169,8 +171,8 @@ static bool close_in(const struct worker *worker, int socket)
     const bool is_low = has_base && identity->rules.base < socket;
     const int kept[] = {is_low ? identity->rules.base : socket,
                         is_low ? socket : identity->rules.base};
-    if (worker->program->runs_commands)
-        return let_go(kept, has_base ? 2 : 1);
+    if (worker->program->runs_commands || identity->is_answering)
+        return let_go(kept, has_base ? 2 : 1); /* the latter has the root part's filter */
     const struct sandbox_profile profile = {
         .promises = WORKER_PROMISES,
         .uid = SANDBOX_SAME_USER,
@@ -240,7 +242,7 @@ static bool serve(struct worker *worker, int socket)
         .on_question = has_own ? program->on_question : NULL};
     loop_timer_init(&worker->leave_timer, worker->loop, leave_when_done, worker);
     loop_timer_init(&worker->refusal_timer, worker->loop, leave_after_refusals, worker);
-    if (is_refusing)
+    if (is_refusing && !worker->identity.is_answering)
         loop_timer_set(&worker->refusal_timer, clock_deadline_after(REFUSAL_LIFE_MS));
     if (!settings.context || !(worker->agent = agent_create(worker->loop, &settings)))
         return false;

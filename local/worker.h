@@ -16,6 +16,7 @@ struct worker_identity {
     gid_t gid;
     const char *user_name;  /* its groups are taken from there; NULL: gid alone */
     bool is_unprivileged;   /* it becomes the daemon's own user, whatever uid and gid say */
+    bool is_answering;      /* it answers questions as it is, and refuses mail */
     const char *base_path;  /* directory that the mailboxes lie in; NULL: none */
     const char *spool_path; /* a mailbox file to be made there, as the directory's group permits */
     struct sandbox_path paths[WORKER_PATHS_MAX]; /* that it may open; none: base_path */

@@ -329,7 +329,8 @@ static void on_message(struct ipc_channel *channel, const struct ipc_delivery *d
     struct agent *agent = context;
     if (delivery->type == IPC_DELIVER_ACKNOWLEDGE)
         on_acknowledge(agent, delivery->message);
-    else if (delivery->type == IPC_ALIAS_ASK && agent->settings.on_question)
+    else if ((delivery->type == IPC_ALIAS_ASK || delivery->type == IPC_OWNERS_ASK) &&
+             agent->settings.on_question)
         agent->settings.on_question(channel, delivery, agent->settings.context);
     else if (delivery->type != IPC_DELIVER)
         refuse_peer(agent, "a question that is not for us");
@@ -342,10 +343,12 @@ static void on_message(struct ipc_channel *channel, const struct ipc_delivery *d
 #define WHO_DELIVERS                                                                               \
     (IPC_ROLE_BIT(IPC_ROLE_QMGR) | IPC_ROLE_BIT(IPC_ROLE_LOCAL) | IPC_ROLE_BIT(IPC_ROLE_VIRTUAL) | \
      IPC_ROLE_BIT(IPC_ROLE_PIPE))
-static const struct ipc_permission permissions[] = {{IPC_DELIVER, WHO_DELIVERS},
-                                                    {IPC_DELIVER_ACKNOWLEDGE, WHO_DELIVERS},
-                                                    {IPC_ALIAS_ASK, IPC_ROLE_BIT(IPC_ROLE_LOCAL)},
-                                                    {0, 0}};
+static const struct ipc_permission permissions[] = {
+    {IPC_DELIVER, WHO_DELIVERS},
+    {IPC_DELIVER_ACKNOWLEDGE, WHO_DELIVERS},
+    {IPC_ALIAS_ASK, IPC_ROLE_BIT(IPC_ROLE_LOCAL)},
+    {IPC_OWNERS_ASK, IPC_ROLE_BIT(IPC_ROLE_VIRTUAL)},
+    {0, 0}};
 static const struct ipc_channel_handlers handlers = {on_message, on_closed, permissions};
 
 void agent_attach(struct agent *agent, int descriptor, enum ipc_role peer)

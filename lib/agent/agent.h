@@ -63,7 +63,8 @@ struct agent_settings {
     /* The channel closed; a new one may be attached. May be NULL. */
     void (*on_closed)(struct agent *agent, void *context);
     void *on_closed_context;
-    /* local's dispatcher may ask its workers (ALIAS_ASK). NULL: nothing is asked. */
+    /* Dispatchers may ask their workers: local's ALIAS_ASK, virtual's OWNERS_ASK. NULL: nothing is
+     * asked. */
     void (*on_question)(struct ipc_channel *channel, const struct ipc_delivery *delivery,
                         void *context);
 };

@@ -138,7 +138,7 @@ WARNINGS = [
     ("smtp_destination_rate_dealy = 5", r"unused parameter: .*; did you mean smtp_destination_rate_delay\?"),
     ("relayhost = $mydomian", r"undefined parameter: mydomian; did you mean mydomain\?"),
     ("gone_destination_rate_delay = 5", r"unused parameter: gone_destination_rate_delay=5"),
-    ("biff = no", r"biff = no: has no effect in this release"),
+    ("reset_owner_alias = yes", r"reset_owner_alias = yes: has no effect in this release"),
     ("readme_directory = /usr/share/doc/postfix", r"readme_directory = .*: has no effect in this release"),
     ("relay_domains = hash:/does/not/exist", r"relay_domains: hash:/does/not/exist: open /does/not/exist\.db: No such"),
     ("queue_run_delay = 1s", r"queue_run_delay = 1s: has no effect in this release"),
@@ -320,11 +320,11 @@ def test_reload_says_why_not(here):
 
 
 def test_warnings_are_logged_at_start(make_instance):
-    one = make_instance("here", settings={"biff": "no"})
-    one.tolerate(r"biff = no")
+    one = make_instance("here", settings={"reset_owner_alias": "yes"})
+    one.tolerate(r"reset_owner_alias = yes")
     one.start()
     from harness.instance import wait_until
-    wait_until(lambda: "biff = no: has no effect in this release" in one.log(), "the warning stands in the log")
+    wait_until(lambda: "reset_owner_alias = yes: has no effect in this release" in one.log(), "the warning stands in the log")
 
 
 def test_sample_configuration_is_clean(make_instance, programs):

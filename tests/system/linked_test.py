@@ -106,3 +106,34 @@ def test_a_full_mailbox_gets_no_name(sharing):
     assert files[others[0]][0].st_nlink == len(others)
     sharing.wait_for_log(rf"to=<{users[2]}>, .*status=deferred \(.*mailbox is full\)$")
     assert not list((full / "new").iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("delivered_to", ["no", "yes"])
+def test_owners_from_tables(make_instance, delivered_to):
+    """Recipients with the same owner are one worker's, and share a file; who has none waits alone."""
+    owners = {user: 58301 + number % 3 for number, user in enumerate(USERS)}
+    ownerless = USERS[49]
+    here = make_instance("here", users=USERS, settings={
+        "virtual_delivered_to": delivered_to, "virtual_gid_maps": "static:58399",
+        "virtual_destination_recipient_limit": "50", "virtual_client_limit": "4",
+        "minimal_backoff_time": "1s", "maximal_backoff_time": "2s"})
+    here.set(virtual_uid_maps=f"texthash:{here.etc}/uids")
+    (here.etc / "uids").write_text("".join(f"{user} {uid}\n" for user, uid in owners.items() if user != ownerless))
+    for path in (here.mail / "here.test", here.mail, here.directory):
+        path.chmod(0o777 if path.name == "here.test" else 0o755)
+    here.start()
+    queue_id = here.send(USERS)
+    files = files_of(here, USERS[:49])
+    for uid in set(owners.values()):
+        theirs = [files[user] for user in USERS[:49] if owners[user] == uid]
+        assert all(len(found) == 1 and (found[0].st_uid, found[0].st_gid) == (uid, 58399) for found in theirs)
+        assert len({found[0].st_ino for found in theirs}) == (1 if delivered_to == "no" else len(theirs))
+    here.wait_for_log(rf"{queue_id}: to=<{ownerless}>, relay=virtual, .*status=deferred \(recipient .* has no uid or "
+                      r"gid\)$")
+    # What the tables say next counts for the next message.
+    (here.etc / "uids").write_text("".join(f"{user} {uid}\n" for user, uid in owners.items()))
+    here.flush()
+    [status] = files_of(here, [ownerless])[ownerless]
+    assert status.st_uid == owners[ownerless]
+    here.wait_for_empty_queue()

@@ -1,8 +1,7 @@
 """local's finer rules: who is told of a list's troubles, where .forward files are looked for, what
 commands find in their environment, and what a file of somebody's choice may be."""
 
-import os
-import re
+import socket
 
 import pytest
 from harness import instance
@@ -116,3 +115,23 @@ def test_environment(people):    # noqa: F811
 def test_names_that_nobody_can_have(people):    # noqa: F811
     people.start("")
     assert people.send("a/b@here.test")[1:] == ("5.1.1", "bounced", 'unknown user: "a/b"')
+
+
+def test_biff(people):    # noqa: F811
+    """comsat(8) hears who has mail and where it begins in the mailbox file."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as comsat:
+        comsat.bind(("127.0.0.1", 512))
+        comsat.settimeout(instance.DEADLINE_S)
+        people.start("", home_mailbox="", mail_spool_directory=people.spool)
+        people.write("carol", ".forward", f"{people.home('carol')}/file\n")
+        people.send("bob@here.test")
+        size = (people.spool / "bob").stat().st_size
+        people.send("carol@here.test")
+        people.send("bob+x@here.test")
+        assert [comsat.recv(1000), comsat.recv(1000)] == [b"bob@0\0", f"bob@{size}\0".encode()]
+        people.here.set(biff="no")
+        people.here.reload()
+        people.send("bob@here.test")
+        comsat.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            comsat.recv(1000)

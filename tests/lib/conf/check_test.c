@@ -53,9 +53,9 @@ static const struct check_case check_cases[] = {
      "matches none"},
     {"mine = a.test\nrelayhost = $mine\n", "", 0, NULL},
     /* known and not built */
-    {"biff = yes\n", "", 0, NULL},
-    {"biff = no\n", "", CONF_NOTICE_WARNING,
-     "main.cf, line 1: biff = no: has no effect in this release"},
+    {"reset_owner_alias = no\n", "", 0, NULL},
+    {"reset_owner_alias = yes\n", "", CONF_NOTICE_WARNING,
+     "main.cf, line 1: reset_owner_alias = yes: has no effect in this release"},
     {"slow_recipient_limit = 4\n", "slow unix - - n - - smtp\n", CONF_NOTICE_WARNING,
      "main.cf, line 1: slow_recipient_limit = 4: has no effect in this release"},
     {"smtpd_milters = inet:127.0.0.1:8891\n", "", CONF_NOTICE_ERROR,
