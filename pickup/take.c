@@ -25,7 +25,6 @@ enum {
     RECIPIENT_ARENA_BYTES = 16 << 20, /* a virtual alias may be a long list */
     EXPAND_TIMEOUT_MS = 100 * 1000,
     HEADER_GROWTH_BYTES = 65536, /* what completion may add */
-    MESSAGE_ID_MAX_BYTES = 1024,
     CALL_TIMEOUT_MAX_MS = 300 * 1000,
     COMPLAINT_INTERVAL_MS = 60 * 1000,
     MICROSECONDS_PER_SECOND = 1000000
@@ -365,19 +364,6 @@ static void find_zone(int64_t unix_time_s, struct intake_header_facts *facts)
     facts->zone_name = span_from_string(local.tm_zone);
 }
 
-static void log_message_id(const struct taking *taking, struct span block)
-{
-    struct maillog *log = &taking->pickup->service->log;
-    struct smtp_header_field field;
-    struct buffer text;
-    buffer_init(&text, NULL, MESSAGE_ID_MAX_BYTES);
-    if (smtp_header_find(block, SPAN("Message-ID"), &field))
-        smtp_header_unfold(field.value, &text);
-    maillog_message_id(log, taking->queue_id,
-                       buffer_ok(&text) && text.length ? buffer_span(&text) : SPAN("<>"));
-    buffer_release(&text);
-}
-
 /* Received on top (RFC 5321 section 4.4), then the fields, those that are missing, and the empty
  * line. */
 static void make_header_block(struct taking *taking, struct buffer *block)
@@ -411,7 +397,7 @@ static void make_header_block(struct taking *taking, struct buffer *block)
     if (buffer_ok(block) && outcome_is_ok(&taking->outcome)) {
         maillog_pickup(&taking->pickup->service->log, taking->queue_id,
                        (unsigned)taking->facts.st_uid, taking->drop.sender);
-        log_message_id(taking, buffer_span(block));
+        maillog_message_ids(&taking->pickup->service->log, taking->queue_id, buffer_span(block));
     }
     buffer_append_string(block, "\r\n");
 }

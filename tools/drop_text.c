@@ -69,17 +69,14 @@ static void put_recipient(const struct queue_recipient *recipient)
     put_field("recipient", recipient->forward_path);
 }
 
-/* Byte by byte, as that tells where the header ends. The empty line goes with both parts only. */
+/* Byte by byte, as that tells where the header ends. The empty line is the first of the body. */
 static void put_text(struct smtp_content_facts *facts, const struct parts *parts, struct span text)
 {
     for (size_t i = 0; i < text.length; i++) {
         const bool was_header = !facts->is_header_done;
         smtp_content_facts_add(facts, span_of(text.bytes + i, 1));
-        const bool is_separator = was_header && facts->is_header_done && facts->has_separator;
         const bool is_header = was_header && !facts->is_header_done;
-        if (text.bytes[i] != '\r' && (is_separator ? parts->header && parts->body
-                                      : is_header  ? parts->header
-                                                   : parts->body))
+        if (text.bytes[i] != '\r' && (is_header ? parts->header : parts->body))
             (void)putchar(text.bytes[i]);
     }
 }

@@ -9,7 +9,8 @@ tools_posthouse_LDADD = $(posthouse_libs) $(SASL_LIBS) $(PASSWORD_LIBS)
 
 sbin_PROGRAMS += tools/postqueue
 tools_postqueue_SOURCES = tools/postqueue.c tools/queue_text.c tools/queue_text.h \
-	tools/tool.c tools/tool.h tools/tool_privilege.c tools/tool_privilege.h
+	tools/tool.c tools/tool.h tools/tool_privilege.c tools/tool_privilege.h \
+	tools/tool_say.c tools/tool_say.h tools/tool_log.c tools/tool_log.h
 tools_postqueue_LDADD = $(posthouse_libs) $(DB_LIBS)
 install-exec-hook: install-mailq
 .PHONY: install-mailq
@@ -46,13 +47,14 @@ tools_postkick_LDADD = $(posthouse_libs) $(DB_LIBS)
 
 sbin_PROGRAMS += tools/sendmail
 tools_sendmail_SOURCES = tools/sendmail.c tools/sendmail.h tools/sendmail_drop.c \
-	tools/sendmail_session.c tools/sendmail_text.c tools/tool.c tools/tool.h
+	tools/sendmail_session.c tools/sendmail_text.c tools/tool.c tools/tool.h \
+	tools/tool_say.c tools/tool_say.h tools/tool_log.c tools/tool_log.h
 tools_sendmail_LDADD = $(posthouse_libs) $(SSL_LIBS) $(DB_LIBS)
 
 # setgid, for the group of setgid_group, where there is one and who installs may do that.
 sbin_PROGRAMS += tools/postdrop
 tools_postdrop_SOURCES = tools/postdrop.c tools/tool.c tools/tool.h tools/tool_privilege.c \
-	tools/tool_privilege.h
+	tools/tool_privilege.h tools/tool_say.c tools/tool_say.h tools/tool_log.c tools/tool_log.h
 tools_postdrop_LDADD = $(posthouse_libs) $(DB_LIBS)
 
 install-exec-hook: install-postdrop
@@ -77,7 +79,8 @@ tools_postcat_SOURCES = tools/postcat.c tools/drop_text.c tools/drop_text.h tool
 tools_postcat_LDADD = $(posthouse_libs)
 
 sbin_PROGRAMS += tools/postsuper
-tools_postsuper_SOURCES = tools/postsuper.c tools/tool.c tools/tool.h tools/tool_log.c tools/tool_log.h
+tools_postsuper_SOURCES = tools/postsuper.c tools/tool.c tools/tool.h tools/tool_log.c \
+	tools/tool_log.h tools/tool_say.c tools/tool_say.h
 tools_postsuper_LDADD = $(posthouse_libs)
 
 include tests/tools/local.mk

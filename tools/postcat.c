@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
@@ -339,12 +340,11 @@ static void put_byte(struct printer *printer, uint8_t byte, uint64_t offset)
     const struct queue_file *file = printer->file;
     const uint64_t header_bytes = file->envelope.facts.header_bytes;
     const bool is_header = printer->position < header_bytes;
-    /* The empty line goes with both parts or with none. */
+    /* The empty line is the first of the body, as in Postfix. */
     const bool is_separator = is_header && header_bytes - printer->position <= 2;
-    const bool is_shown = (is_separator ? file->options->shows_header && file->options->shows_body
-                           : is_header  ? file->options->shows_header
-                                        : file->options->shows_body) &&
-                          offset >= file->options->skip_bytes;
+    const bool is_shown =
+        (is_header && !is_separator ? file->options->shows_header : file->options->shows_body) &&
+        offset >= file->options->skip_bytes;
     printer->position++;
     if (!is_shown)
         return;
@@ -410,6 +410,31 @@ static bool show(const struct options *options, const char *name, int descriptor
 }
 
 /* ---- the command line ---- */
+
+/* What comes through a pipe is kept first: its parts are read out of order. */
+static bool show_input(const struct options *options)
+{
+    uint8_t *bytes = malloc(CHUNK_BYTES);
+    struct stat facts;
+    uint64_t length = 0;
+    ssize_t count = 0;
+    bool is_shown = false;
+    if (fstat(STDIN_FILENO, &facts) == 0 && S_ISREG(facts.st_mode)) {
+        free(bytes);
+        return show(options, "stdin", STDIN_FILENO);
+    }
+    const int copy = memfd_create("stdin", MFD_CLOEXEC);
+    while (bytes && copy >= 0 && (count = read(STDIN_FILENO, bytes, CHUNK_BYTES)) > 0 &&
+           file_pwrite_all(copy, bytes, (size_t)count, length) == 0)
+        length += (size_t)count;
+    if (!bytes || copy < 0 || count != 0)
+        complain("stdin", strerror(errno));
+    else
+        is_shown = show(options, "stdin", copy);
+    file_close(copy);
+    free(bytes);
+    return is_shown;
+}
 
 static bool show_id(const struct options *options, int queue, const char *id)
 {
@@ -477,14 +502,13 @@ int main(int argc, char **argv)
     struct options options = {.skip_bytes = 0};
     const char *directory = NULL;
     bool is_done = true;
+    (void)tool_name(argv, "postcat");
     for (int option; (option = getopt(argc, argv, "bc:defhoqrs:v")) != -1;) {
         if (option == 'c')
             directory = optarg;
         else if (!choose(&options, option, optarg))
             return usage();
     }
-    if (optind >= argc)
-        return usage();
     if (!options.shows_envelope && !options.shows_header && !options.shows_body)
         options.shows_envelope = options.shows_header = options.shows_body = true;
     int queue = -1;
@@ -498,6 +522,8 @@ int main(int argc, char **argv)
             return EXIT_FAILURE;
         }
     }
+    if (optind >= argc)
+        is_done = show_input(&options);
     for (; optind < argc; optind++)
         is_done &= options.takes_ids ? show_id(&options, queue, argv[optind])
                                      : show_file(&options, argv[optind]);

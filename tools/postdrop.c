@@ -21,6 +21,7 @@
 #include "system/random.h"
 #include "tool.h"
 #include "tool_privilege.h"
+#include "tool_say.h"
 
 enum { READ_BYTES = 2 * DROP_RECORD_MAX_BYTES };
 
@@ -36,12 +37,20 @@ struct drop {
     uint64_t size_bytes;
 };
 
-static NORETURN void die(int status, const char *what, const char *reason)
+static struct tool_voice voice = {.shown = "postdrop", .logged = "postdrop"};
+
+static void remove_part(void)
 {
     if (directory_of_part >= 0)
         (void)unlinkat(directory_of_part, part_name, 0);
-    (void)fprintf(stderr, "postdrop: fatal: uid=%u: %s%s%s\n", (unsigned)getuid(), what,
-                  reason ? ": " : "", reason ? reason : "");
+    directory_of_part = -1;
+}
+
+static NORETURN void die(int status, const char *what, const char *reason)
+{
+    remove_part();
+    tool_say(&voice, LOG_LEVEL_FATAL, "uid=%u: %s%s%s", (unsigned)getuid(), what,
+             reason ? ": " : "", reason ? reason : "");
     exit(status);
 }
 
@@ -165,8 +174,12 @@ static void copy_input(struct drop *drop)
         memmove(bytes, bytes + length - kept, kept);
     }
     free(bytes);
+    if (!drop->reader.is_at_end && (drop->size_bytes == 0 || drop->reader.has_begun)) {
+        remove_part(); /* sendmail has given up, and said why */
+        exit(EX_DATAERR);
+    }
     if (!drop->reader.is_at_end || kept > 0)
-        die(EX_DATAERR, "the input ends too early", NULL);
+        die(EX_DATAERR, "malformed input", NULL);
     if (drop->reader.seen.recipient_count == 0)
         die(EX_DATAERR, "no recipients", NULL);
 }
@@ -221,6 +234,7 @@ int main(int argc, char **argv)
     bool says_id = false;
     if (!tool_privilege_begin())
         die(EX_OSERR, "cannot begin", strerror(errno));
+    voice.shown = tool_name(argv, "postdrop");
     for (int option; (option = getopt(argc, argv, "c:rv")) != -1;) {
         if (option == 'c')
             argument = optarg;
@@ -234,13 +248,14 @@ int main(int argc, char **argv)
     const char *directory = conf_directory(argument);
     if (!tool_privilege_settle(&directory))
         die(EX_OSERR, "cannot begin", strerror(errno));
+    voice.directory = directory; /* from here on: it is trusted, or there are no rights to abuse */
     arena_init(&arena, CONF_INSTANCE_ARENA_BYTES, 0);
     if (!tool_load("postdrop", directory, &conf_part_tools, &arena, &settings))
         return EX_CONFIG;
     const struct span user = tool_privilege_user();
     if (!tool_privilege_allows(user, settings.authorized_submit_users)) {
-        (void)fprintf(stderr, "postdrop: fatal: User %.*s(%u) is not allowed to submit mail\n",
-                      SPAN_PRINTF(user), (unsigned)getuid());
+        tool_say(&voice, LOG_LEVEL_FATAL, "User %.*s(%u) is not allowed to submit mail",
+                 SPAN_PRINTF(user), (unsigned)getuid());
         return EX_NOPERM;
     }
     catch_signals();

@@ -7,6 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
 #include "tool.h"
 #include "tool_log.h"
 
@@ -26,7 +27,7 @@ static const struct priority {
 static const struct priority *find_priority(const char *name)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(priorities); i++)
-        if (strcmp(priorities[i].name, name) == 0)
+        if (span_equals_ascii_nocase(span_from_string(priorities[i].name), span_from_string(name)))
             return &priorities[i];
     return NULL;
 }
@@ -78,6 +79,7 @@ int main(int argc, char **argv)
     static struct conf_logd settings;
     const char *directory = NULL, *tag = NULL;
     const struct priority *priority = &priorities[0];
+    (void)tool_name(argv, "postlog");
     for (int option; (option = getopt(argc, argv, "c:ip:t:v")) != -1;) {
         if (option == 'c')
             directory = optarg;

@@ -13,11 +13,13 @@
 
 #include "ipc/channel.h"
 #include "queue_text.h"
+#include "queuefile/id.h"
 #include "queuestore/walk.h"
 #include "system/file.h"
 #include "system/task.h"
 #include "tool.h"
 #include "tool_privilege.h"
+#include "tool_say.h"
 
 enum { CALL_TIMEOUT_MS = 100 * 1000, PAGE_ARENA_BYTES = 1 << 20 };
 
@@ -31,7 +33,7 @@ enum action {
 };
 
 struct request {
-    const char *program;
+    struct tool_voice voice;
     enum action action;
     const char *argument;
     struct conf_tools settings;
@@ -64,14 +66,14 @@ static bool print_records(struct request *request, struct span records)
 
 static void fail(struct request *request, int status, const char *reason)
 {
-    (void)fprintf(stderr, "%s: fatal: %s\n", request->program, reason);
+    tool_say(&request->voice, LOG_LEVEL_FATAL, "%s", reason);
     request->status = status;
 }
 
 static void fail_flush(struct request *request, struct span reason)
 {
-    (void)fprintf(stderr, "%s: fatal: Cannot flush mail queue - %.*s\n", request->program,
-                  SPAN_PRINTF(reason));
+    tool_say(&request->voice, LOG_LEVEL_FATAL, "Cannot flush mail queue - %.*s",
+             SPAN_PRINTF(reason));
     request->status = EX_UNAVAILABLE;
 }
 
@@ -199,8 +201,7 @@ static int read_directly(struct request *request)
         fail(request, EX_UNAVAILABLE, "Queue report unavailable - mail system is down");
         return request->status;
     }
-    (void)fprintf(stderr, "%s: warning: Mail system is down -- accessing queue directly\n",
-                  request->program);
+    tool_say(&request->voice, LOG_LEVEL_WARNING, "Mail system is down -- accessing queue directly");
     store.new = open_below(store.queue, "new");
     store.deferred = open_below(store.queue, "deferred");
     while (!walk_is_at_end(walk)) {
@@ -217,11 +218,34 @@ static int read_directly(struct request *request)
 
 /* ---- the command line ---- */
 
-static int usage(const char *program)
+static int usage(const struct request *request)
 {
-    (void)fprintf(stderr, "%s: fatal: usage: %s -f | %s -i queueid | %s -j | %s -p | %s -s site\n",
-                  program, program, program, program, program, program);
+    const char *name = request->voice.shown;
+    tool_say(&request->voice, LOG_LEVEL_FATAL,
+             "usage: %s -f | %s -i queueid | %s -j | %s -p | %s -s site", name, name, name, name,
+             name);
     return EX_USAGE;
+}
+
+/* A text that is none would stand for the whole queue, or for nothing. */
+static bool is_meaningful(const struct request *request)
+{
+    const struct span argument = span_from_string(request->argument);
+    if (request->action == ACTION_FLUSH_ID && !queue_id_is_name(argument)) {
+        tool_say(&request->voice, LOG_LEVEL_FATAL, "Cannot flush queue ID - invalid name: \"%s\"",
+                 request->argument);
+        return false;
+    }
+    bool is_site = argument.length > 0;
+    for (size_t i = 0; i < argument.length; i++)
+        is_site = is_site && argument.bytes[i] > ' ' && argument.bytes[i] != 0x7f &&
+                  argument.bytes[i] != '@';
+    if (request->action == ACTION_FLUSH_SITE && !is_site) {
+        tool_say(&request->voice, LOG_LEVEL_FATAL,
+                 "Cannot flush mail queue - invalid destination: \"%s\"", request->argument);
+        return false;
+    }
+    return true;
 }
 
 static bool is_permitted(struct request *request, bool is_listing)
@@ -231,9 +255,9 @@ static bool is_permitted(struct request *request, bool is_listing)
     if (getuid() == 0 || tool_privilege_allows(user, is_listing ? settings->authorized_mailq_users
                                                                 : settings->authorized_flush_users))
         return true;
-    (void)fprintf(stderr, "%s: fatal: User %.*s(%u) is not allowed to %s\n", request->program,
-                  SPAN_PRINTF(user), (unsigned)getuid(),
-                  is_listing ? "view the mail queue" : "flush the mail queue");
+    tool_say(&request->voice, LOG_LEVEL_FATAL, "User %.*s(%u) is not allowed to %s",
+             SPAN_PRINTF(user), (unsigned)getuid(),
+             is_listing ? "view the mail queue" : "flush the mail queue");
     request->status = EX_NOPERM;
     return false;
 }
@@ -273,11 +297,11 @@ int main(int argc, char **argv)
 {
     static struct request request;
     static struct arena arena;
-    const char *slash = strrchr(argv[0], '/');
     const char *directory = NULL;
-    request.program = slash ? slash + 1 : argv[0];
     if (!tool_privilege_begin())
         return EX_OSERR;
+    request.voice =
+        (struct tool_voice){.shown = tool_name(argv, "postqueue"), .logged = "postqueue"};
     for (int option; (option = getopt(argc, argv, "c:fi:jps:v")) != -1;) {
         switch (option) {
         case 'c':
@@ -301,16 +325,19 @@ int main(int argc, char **argv)
         case 'v':
             break;
         default:
-            return usage(request.program);
+            return usage(&request);
         }
     }
     if (request.action == ACTION_NONE || optind < argc)
-        return usage(request.program);
+        return usage(&request);
     directory = conf_directory(directory);
     if (!tool_privilege_settle(&directory))
         return EX_OSERR;
+    request.voice.directory = directory; /* trusted, or there are no rights to abuse */
+    if (!is_meaningful(&request))
+        return EX_USAGE;
     arena_init(&arena, CONF_INSTANCE_ARENA_BYTES, 0);
-    if (!tool_load(request.program, directory, &conf_part_tools, &arena, &request.settings))
+    if (!tool_load(request.voice.shown, directory, &conf_part_tools, &arena, &request.settings))
         return EX_UNAVAILABLE;
     const int status = run(&request);
     /* A listing that could not be written whole is no listing. */

@@ -19,6 +19,7 @@
 #include "system/task.h"
 #include "tool.h"
 #include "tool_log.h"
+#include "tool_say.h"
 
 enum {
     CALL_TIMEOUT_MS = 100 * 1000,
@@ -40,8 +41,8 @@ static const struct action {
     {'h', STORE_ALTER_HOLD, "placed on hold", "Placed on hold", "incoming active deferred"},
     {'H', STORE_ALTER_RELEASE, "released from hold", "Released from hold", "hold"},
     {'r', STORE_ALTER_REQUEUE, "requeued", "Requeued", "hold incoming active deferred"},
-    {'e', STORE_ALTER_EXPIRE, "expired", "Expired", "hold incoming active deferred"},
-    {'f', STORE_ALTER_EXPIRE_RELEASE, "expired", "Expired", "hold incoming active deferred"},
+    {'e', STORE_ALTER_EXPIRE, "expired", "Force-expired", "hold incoming active deferred"},
+    {'f', STORE_ALTER_EXPIRE_RELEASE, "expired", "Force-expired", "hold incoming active deferred"},
 };
 
 struct order {
@@ -117,12 +118,21 @@ static enum store_alter_result alter_directly(struct request *request,
     return result;
 }
 
+/* -e and -f count together. */
+static size_t total_of(const struct action *action)
+{
+    size_t i = 0;
+    while (strcmp(actions[i].total, action->total) != 0)
+        i++;
+    return i;
+}
+
 static void tell(struct request *request, const struct action *action, const char *id,
                  enum store_alter_result result, struct span reason)
 {
     char text[LINE_MAX_BYTES];
     if (result == STORE_ALTERED) {
-        request->totals[action - actions]++;
+        request->totals[total_of(action)]++;
         say(request, LOG_LEVEL_INFO, id, action->done);
     } else if (result == STORE_ALTER_BUSY) {
         warn(request, id, "is being delivered; try again when that has ended");
@@ -136,10 +146,10 @@ static void alter(struct request *request, const struct action *action, const ch
 {
     struct arena arena;
     struct span reason = span_empty();
-    if (!queue_id_is_valid(span_from_string(id))) {
-        warn(request, id, "not a queue id");
-        return;
-    }
+    if (!queue_id_is_name(span_from_string(id)))
+        say(request, LOG_LEVEL_WARNING, "invalid mail queue id", id);
+    if (!queue_id_is_valid(span_from_string(id)))
+        return; /* as with any that is not, or no longer, in the queue */
     arena_init(&arena, PAGE_ARENA_BYTES, 0);
     const enum store_alter_result result =
         request->channel ? ask_qmgr(request, action->number, id, &arena, &reason)
@@ -403,7 +413,10 @@ static void run(struct request *request)
     }
     for (size_t i = 0; i < ARRAY_LENGTH(actions); i++) {
         char text[LINE_MAX_BYTES];
-        if (request->totals[i] == 0)
+        bool is_wished = false;
+        for (size_t j = 0; j < request->order_count; j++)
+            is_wished |= total_of(request->orders[j].action) == i;
+        if (!is_wished)
             continue;
         (void)snprintf(text, sizeof(text), "%llu message%s", request->totals[i],
                        request->totals[i] == 1 ? "" : "s");
@@ -466,9 +479,11 @@ static bool run_directly(struct request *request)
 
 /* ---- the command line ---- */
 
+static struct tool_voice voice = {.shown = "postsuper", .logged = "postsuper"};
+
 static void fail(const char *reason)
 {
-    (void)fprintf(stderr, "postsuper: fatal: %s\n", reason);
+    tool_say(&voice, LOG_LEVEL_FATAL, "%s", reason);
 }
 
 static int usage(void)
@@ -495,7 +510,8 @@ static bool is_permitted(const struct request *request)
     return geteuid() == 0 || is_owner;
 }
 
-static bool are_queues(char **names)
+/* NULL, or the name of what is none. */
+static const char *find_unknown_queue(char **names)
 {
     static const char *const known[] = {"hold", "incoming", "active", "deferred"};
     for (; *names; names++) {
@@ -503,9 +519,9 @@ static bool are_queues(char **names)
         for (size_t i = 0; i < ARRAY_LENGTH(known); i++)
             is_known |= strcmp(*names, known[i]) == 0;
         if (!is_known)
-            return false;
+            return *names;
     }
-    return true;
+    return NULL;
 }
 
 int main(int argc, char **argv)
@@ -515,9 +531,10 @@ int main(int argc, char **argv)
     static struct conf_logd log_settings;
     char *tag = NULL;
     const char *directory = NULL;
-    request.orders = calloc((size_t)argc, sizeof(*request.orders));
+    request.orders = calloc((size_t)argc + 1, sizeof(*request.orders));
     if (!request.orders)
         return EXIT_FAILURE;
+    voice.shown = tool_name(argv, "postsuper");
     for (int option; (option = getopt(argc, argv, "c:d:e:f:h:H:pr:sSv")) != -1;) {
         const struct action *action = find_action(option);
         if (action)
@@ -532,8 +549,12 @@ int main(int argc, char **argv)
             return usage();
     }
     request.queues = argv + optind;
-    if (!are_queues(request.queues))
-        return usage();
+    voice.directory = conf_directory(directory);
+    const char *unknown = find_unknown_queue(request.queues);
+    if (unknown) {
+        tool_say(&voice, LOG_LEVEL_FATAL, "invalid directory name: %s", unknown);
+        return EXIT_FAILURE;
+    }
     if (request.order_count == 0 && !request.purges && !request.repairs)
         request.purges = request.repairs = true; /* as before each start of Postfix */
     arena_init(&arena, CONF_INSTANCE_ARENA_BYTES, 0);

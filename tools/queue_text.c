@@ -1,6 +1,6 @@
 /* tools/queue_text - see queue_text.h.
  * The shapes are those that monitoring scripts parse: header, marks, the reason in parentheses
- * aligned to column 76, the footer with kilobytes and requests. */
+ * aligned to column 78, the footer with kilobytes and requests. */
 #include "queue_text.h"
 
 #include <time.h>
@@ -42,13 +42,13 @@ static struct span sender_of(const struct ipc_queue_entry *entry)
     return entry->sender.length ? entry->sender : SPAN("MAILER-DAEMON");
 }
 
-static char mark_of(const struct ipc_queue_entry *entry)
+static const char *marks_of(const struct ipc_queue_entry *entry)
 {
-    if (entry->is_forced_expire)
-        return '#';
     if (span_equals(entry->queue, SPAN("active")))
-        return '*';
-    return span_equals(entry->queue, SPAN("hold")) ? '!' : ' ';
+        return entry->is_forced_expire ? "*#" : "*";
+    if (span_equals(entry->queue, SPAN("hold")))
+        return entry->is_forced_expire ? "!#" : "!";
+    return entry->is_forced_expire ? "#" : " ";
 }
 
 static void close_message(struct queue_text *text)
@@ -73,7 +73,7 @@ static void put_text_message(struct queue_text *text, const struct ipc_queue_ent
     if (text->message_count == 0)
         (void)fputs("----Queue ID----- --Size-- ---Arrival Time---- --Sender/Recipient------\n",
                     text->file);
-    (void)fprintf(text->file, "%-.*s%c %8llu %-19s ", SPAN_PRINTF(entry->queue_id), mark_of(entry),
+    (void)fprintf(text->file, "%-.*s%s %8llu %-19s ", SPAN_PRINTF(entry->queue_id), marks_of(entry),
                   (unsigned long long)entry->size_bytes, when);
     put_clean(text->file, sender_of(entry));
     (void)fputc('\n', text->file);
@@ -109,15 +109,15 @@ void queue_text_message(struct queue_text *text, const struct ipc_queue_entry *e
     buffer_reset(&text->reason);
 }
 
-/* "(reason)", its end at column 76 where it fits. */
+/* "(reason)", which ends where Postfix's does: the column does not count the brackets. */
 static void put_reason(struct queue_text *text, struct span reason)
 {
     if (reason.length == 0 || span_equals(reason, buffer_span(&text->reason)))
         return;
     buffer_reset(&text->reason);
     buffer_append_span(&text->reason, reason);
-    const size_t width = reason.length + 2;
-    (void)fprintf(text->file, "%*s(", width < REASON_COLUMN ? (int)(REASON_COLUMN - width) : 0, "");
+    (void)fprintf(text->file, "%*s(",
+                  reason.length < REASON_COLUMN ? (int)(REASON_COLUMN - reason.length) : 0, "");
     put_clean(text->file, reason);
     (void)fputs(")\n", text->file);
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,9 @@
 #include <unistd.h>
 
 #include "base/ascii.h"
+#include "tool_say.h"
+
+enum { ENVID_MAX_BYTES = 100 };
 
 enum mode {
     MODE_SUBMIT,
@@ -20,7 +24,8 @@ enum mode {
     MODE_ALIASES, /* -bi */
     MODE_DAEMON,  /* -bd */
     MODE_SESSION, /* -bs */
-    MODE_FLUSH    /* -q */
+    MODE_FLUSH,   /* -q */
+    MODE_NOTHING  /* -bh, -bH: a cache that there is none of */
 };
 
 struct options {
@@ -30,32 +35,49 @@ struct options {
     unsigned verbosity;
 };
 
+static struct tool_voice voice = {.logged = "sendmail"};
+
 void sendmail_die(int status, const char *format, ...)
 {
     va_list arguments;
+    voice.directory = conf_directory(NULL);
     va_start(arguments, format);
-    (void)fputs("sendmail: fatal: ", stderr);
-    (void)vfprintf(stderr, format, arguments);
-    (void)fputc('\n', stderr);
+    tool_say_list(&voice, LOG_LEVEL_FATAL, format, arguments);
     va_end(arguments);
     exit(status);
+}
+
+void sendmail_die_for_user(int status, const char *reason)
+{
+    const struct passwd *user = getpwuid(getuid());
+    sendmail_die(status, "%s(%u): %s", user ? user->pw_name : "unknown", (unsigned)getuid(),
+                 reason);
+}
+
+void sendmail_warn(const char *format, ...)
+{
+    va_list arguments;
+    voice.directory = conf_directory(NULL);
+    va_start(arguments, format);
+    tool_say_list(&voice, LOG_LEVEL_WARNING, format, arguments);
+    va_end(arguments);
 }
 
 /* -C: a directory, or main.cf in one. */
 static void set_directory(const char *path)
 {
     struct stat facts;
-    const char *slash = strrchr(path, '/');
-    char *directory = NULL;
-    const bool is_directory = stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
-    if (asprintf(&directory, "%.*s",
-                 is_directory ? (int)strlen(path)
-                 : slash      ? (int)(slash - path)
-                              : 1,
-                 is_directory || slash ? path : ".") < 0 ||
-        setenv("MAIL_CONFIG", directory, 1) != 0)
+    struct span directory = span_from_string(path);
+    char *value = NULL;
+    if (stat(path, &facts) == 0 && !S_ISDIR(facts.st_mode)) {
+        const size_t slash = span_find_last_byte(directory, '/');
+        directory =
+            slash == directory.length ? SPAN(".") : span_first(directory, slash ? slash : 1);
+    }
+    if (asprintf(&value, "%.*s", SPAN_PRINTF(directory)) < 0 ||
+        setenv("MAIL_CONFIG", value, 1) != 0)
         sendmail_die(EX_OSERR, "out of memory");
-    free(directory);
+    free(value);
 }
 
 static void choose_mode(struct sendmail *sendmail, struct options *options, const char *argument)
@@ -64,6 +86,10 @@ static void choose_mode(struct sendmail *sendmail, struct options *options, cons
     case 'd':
     case 'l':
         options->mode = MODE_DAEMON;
+        break;
+    case 'h':
+    case 'H':
+        options->mode = MODE_NOTHING;
         break;
     case 'i':
         options->mode = MODE_ALIASES;
@@ -86,7 +112,8 @@ static void choose_mode(struct sendmail *sendmail, struct options *options, cons
     }
 }
 
-/* RFC 3461 section 4.1. */
+/* RFC 3461 section 4.1. A report that cannot be had is no reason not to send the mail; so with -R
+ * and -V. */
 static void set_notify(struct sendmail *sendmail, const char *argument)
 {
     static const struct {
@@ -99,6 +126,7 @@ static void set_notify(struct sendmail *sendmail, const char *argument)
         {SPAN_LITERAL("delay"), QUEUE_NOTIFY_DELAY},
     };
     struct span rest = span_from_string(argument), word;
+    sendmail->notify = 0;
     while (span_next_word(&rest, ", \t", &word)) {
         uint8_t notify = 0;
         for (size_t i = 0; i < ARRAY_LENGTH(words); i++)
@@ -109,8 +137,10 @@ static void set_notify(struct sendmail *sendmail, const char *argument)
             sendmail->notify = UINT8_MAX;
     }
     if (sendmail->notify == 0 || sendmail->notify > QUEUE_NOTIFY_ALL ||
-        ((sendmail->notify & QUEUE_NOTIFY_NEVER) && sendmail->notify != QUEUE_NOTIFY_NEVER))
-        sendmail_die(EX_USAGE, "bad -N option value -- specify delay, failure, success, or never");
+        ((sendmail->notify & QUEUE_NOTIFY_NEVER) && sendmail->notify != QUEUE_NOTIFY_NEVER)) {
+        sendmail_warn("bad -N option value -- ignored");
+        sendmail->notify = 0;
+    }
 }
 
 static void set_return(struct sendmail *sendmail, const char *argument)
@@ -121,7 +151,7 @@ static void set_return(struct sendmail *sendmail, const char *argument)
     else if (span_equals_ascii_nocase(word, SPAN("hdrs")))
         sendmail->header.ret = QUEUE_RETURN_HEADERS;
     else
-        sendmail_die(EX_USAGE, "specify -R full or -R hdrs");
+        sendmail_warn("bad -R option value -- ignored");
 }
 
 /* Whatever else has a value is an option of Sendmail's that says nothing here. */
@@ -150,7 +180,9 @@ static void set_long_option(struct sendmail *sendmail, const char *argument)
 static void set_short_option(struct sendmail *sendmail, struct options *options,
                              const char *argument)
 {
-    if (argument[0] == 'A' && argument[1])
+    if (argument[0] == 'A' && !argument[1])
+        sendmail_die(EX_USAGE, "-oA requires pathname");
+    if (argument[0] == 'A')
         options->alias_database = argument + 1;
     else if (strcmp(argument, "i") == 0)
         sendmail->dot_is_text = true;
@@ -165,26 +197,24 @@ static void set_flush(struct options *options, const char *argument)
     case 'I':
         options->queue_id = argument + 1;
         break;
-    case 'S':
-        sendmail_die(
-            EX_USAGE,
-            "-qS: the queue is not flushed by sender; -qI and -qR do it by id and by site");
     default:
-        if (argument[0] >= '0' && argument[0] <= '9')
-            return; /* an interval: queue_run_delay says that */
-        sendmail_die(EX_USAGE, "bad option: -q%s", argument);
+        if (argument[0] < '0' || argument[0] > '9')
+            sendmail_die(EX_USAGE, "-q%c is not implemented", argument[0]);
+        /* How often the daemon of Sendmail is to look: queue_run_delay says that. */
+        if (options->mode == MODE_SUBMIT)
+            options->mode = MODE_DAEMON;
+        return;
     }
     if (!argument[1])
-        sendmail_die(EX_USAGE, "specify: -q%cvalue", argument[0]);
-    options->mode = MODE_FLUSH;
+        sendmail_die(EX_USAGE, "specify: -q%s", argument[0] == 'R' ? "Rsitename" : "Iqueueid");
 }
 
-/* xtext (RFC 3461 section 4). */
+/* xtext (RFC 3461 section 4). NULL: it is longer than SMTP lets it be (section 4.4). */
 static const char *encode_envid(struct sendmail *sendmail, const char *text)
 {
     struct buffer encoded;
-    buffer_init(&encoded, &sendmail->arena, QUEUE_TEXT_MAX_BYTES);
-    for (const char *at = text; *at; at++) {
+    buffer_init(&encoded, &sendmail->arena, ENVID_MAX_BYTES + 1);
+    for (const char *at = text; *at && buffer_ok(&encoded); at++) {
         const uint8_t byte = (uint8_t)*at;
         if (byte < '!' || byte > '~' || byte == '+' || byte == '=')
             buffer_append_format(&encoded, "+%02X", byte);
@@ -192,9 +222,10 @@ static const char *encode_envid(struct sendmail *sendmail, const char *text)
             buffer_append_byte(&encoded, byte);
     }
     buffer_append_byte(&encoded, 0);
-    if (!buffer_ok(&encoded))
-        sendmail_die(EX_USAGE, "the -V option value is too long");
-    return (const char *)encoded.bytes;
+    if (buffer_ok(&encoded))
+        return (const char *)encoded.bytes;
+    sendmail_warn("too long -V option value -- ignored");
+    return NULL;
 }
 
 static void set_body_type(struct sendmail *sendmail, const char *argument)
@@ -203,12 +234,12 @@ static void set_body_type(struct sendmail *sendmail, const char *argument)
     if (span_equals_ascii_nocase(type, SPAN("8BITMIME")))
         sendmail->header.flags |= DROP_FLAG_BODY_8BITMIME;
     else if (!span_equals_ascii_nocase(type, SPAN("7BIT")))
-        sendmail_die(EX_USAGE, "specify -B 7BIT or -B 8BITMIME");
+        sendmail_die(EX_USAGE, "-B option needs 8BITMIME or 7BIT");
 }
 
 static NORETURN void usage(void)
 {
-    sendmail_die(EX_USAGE, "usage: sendmail [options] [recipient...]");
+    sendmail_die(EX_USAGE, "usage: %s [options]", voice.shown);
 }
 
 static void set_option(struct sendmail *sendmail, struct options *options, int option)
@@ -262,7 +293,11 @@ static void set_option(struct sendmail *sendmail, struct options *options, int o
         break;
     case '?':
         usage();
-    default: /* -A -G -L -U -X -c -e -h -m -n -p -x: Sendmail's, with nothing to do here */
+    case 'X':
+        if (optarg[0] == 'V') /* a sender address of its own for each recipient */
+            sendmail_warn("-X%s is not supported -- ignored", optarg);
+        break;
+    default: /* -A -G -L -U -c -e -h -m -n -p -x: Sendmail's, with nothing to do here */
         break;
     }
 }
@@ -271,8 +306,8 @@ static void set_option(struct sendmail *sendmail, struct options *options, int o
 static void read_options(struct sendmail *sendmail, struct options *options, int argc, char **argv)
 {
     const bool has_short_c = options->mode != MODE_SUBMIT; /* mailq -c, newaliases -c */
-    const char *known =
-        has_short_c ? "+A:C:c:v" : "+A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:r:q:tvx";
+    const char *known = has_short_c ? "+A:B:C:F:GIL:N:O:R:UV:X:b:c:e:f:h:imno:p:r:q:tvx"
+                                    : "+A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:r:q:tvx";
     while (optind < argc) {
         if (strcmp(argv[optind], "-q") == 0) {
             options->mode = MODE_FLUSH;
@@ -289,13 +324,40 @@ static void read_options(struct sendmail *sendmail, struct options *options, int
     }
 }
 
-static enum mode mode_of_name(const char *program)
+static enum mode mode_of_name(const char *name)
 {
-    const char *slash = strrchr(program, '/');
-    const char *name = slash ? slash + 1 : program;
     return strcmp(name, "mailq") == 0        ? MODE_QUEUE
            : strcmp(name, "newaliases") == 0 ? MODE_ALIASES
                                              : MODE_SUBMIT;
+}
+
+/* What contradicts itself is not guessed at. */
+static void check(const struct sendmail *sendmail, struct options *options)
+{
+    static const char *const names[] = {
+        [MODE_QUEUE] = "display queue", [MODE_ALIASES] = "alias initialization",
+        [MODE_DAEMON] = "daemon",       [MODE_SESSION] = "stand-alone",
+        [MODE_FLUSH] = "flush queue",
+    };
+    const bool is_probe = sendmail->header.flags & DROP_FLAG_VERIFY_ONLY;
+    if (sendmail->extracts_recipients && options->mode != MODE_SUBMIT)
+        sendmail_die(EX_USAGE, "-t can be used only in delivery mode");
+    if (options->site && options->mode != MODE_SUBMIT)
+        sendmail_die(EX_USAGE, "-qR can be used only in delivery mode");
+    if (options->queue_id && options->mode != MODE_SUBMIT)
+        sendmail_die(EX_USAGE, "-qI can be used only in delivery mode");
+    if (options->site || options->queue_id)
+        options->mode = MODE_FLUSH;
+    if (is_probe && sendmail->extracts_recipients)
+        sendmail_die(EX_USAGE, "-t option cannot be used with -bv");
+    if (is_probe && sendmail->notify)
+        sendmail_die(EX_USAGE, "-N option cannot be used with -bv");
+    if (is_probe && sendmail->header.ret != QUEUE_RETURN_UNSPECIFIED)
+        sendmail_die(EX_USAGE, "-R option cannot be used with -bv");
+    if (is_probe && options->verbosity == 1)
+        sendmail_die(EX_USAGE, "-v option cannot be used with -bv");
+    if (options->mode < ARRAY_LENGTH(names) && names[options->mode] && sendmail->recipients[0])
+        sendmail_die(EX_USAGE, "%s mode requires no recipient", names[options->mode]);
 }
 
 static int run(struct sendmail *sendmail, const struct options *options)
@@ -322,11 +384,11 @@ static int run(struct sendmail *sendmail, const struct options *options)
         sendmail_exec(sendmail, "posthouse", "posthouse", start);
     case MODE_SESSION:
         return sendmail_session(sendmail);
+    case MODE_NOTHING:
+        return EX_OK;
     case MODE_SUBMIT:
         break;
     }
-    if (sendmail->header.flags & DROP_FLAG_VERIFY_ONLY && sendmail->extracts_recipients)
-        sendmail_die(EX_USAGE, "-t option cannot be used with -bv");
     return sendmail_submit(sendmail);
 }
 
@@ -334,8 +396,10 @@ int main(int argc, char **argv)
 {
     static struct sendmail sendmail;
     static struct arena arena;
-    struct options options = {.mode = mode_of_name(argv[0])};
+    struct options options = {.mode = MODE_SUBMIT};
     int descriptor;
+    voice.shown = tool_name(argv, "sendmail");
+    options.mode = mode_of_name(voice.shown);
     do
         descriptor = open("/dev/null", O_RDWR);
     while (descriptor >= 0 && descriptor <= STDERR_FILENO);
@@ -345,10 +409,11 @@ int main(int argc, char **argv)
     read_options(&sendmail, &options, argc, argv);
     sendmail.recipients = argv + optind;
     sendmail.directory = conf_directory(NULL);
+    check(&sendmail, &options);
     /* Once it asks for a report on the delivery; more often it is for debugging. */
     if (options.verbosity == 1 && options.mode == MODE_SUBMIT)
         sendmail.header.flags |= DROP_FLAG_SEND_REPORT;
-    if (!tool_load("sendmail", NULL, &conf_part_tools, &arena, &sendmail.settings))
+    if (!tool_load(voice.shown, NULL, &conf_part_tools, &arena, &sendmail.settings))
         return EX_CONFIG;
     return run(&sendmail, &options);
 }

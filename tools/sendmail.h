@@ -23,6 +23,9 @@ struct sendmail {
 };
 
 NORETURN void sendmail_die(int status, const char *format, ...) PRINTF_LIKE(2, 3);
+/* As sendmail_die(), with the user in front. */
+NORETURN void sendmail_die_for_user(int status, const char *reason);
+void sendmail_warn(const char *format, ...) PRINTF_LIKE(1, 2);
 
 /* sendmail_text.c: reads the message and hands it to postdrop. The exit status. */
 int sendmail_submit(struct sendmail *sendmail);

@@ -25,15 +25,20 @@ static const struct passwd *find_user(void)
     return entry;
 }
 
-/* The first address; all of it where there is none, for pickup to judge. */
+/* The first address. What is none goes to pickup as it is, which asks the login name instead. */
 static struct span first_address(struct sendmail *sendmail, struct span text)
 {
-    struct smtp_field_address address;
-    size_t at = 0;
+    struct smtp_address_list list;
+    struct smtp_address_entry first, second;
     text = span_trim_spaces(text);
     if (text.length == 0 || span_equals(text, SPAN("<>")))
         return span_empty();
-    return smtp_address_field_next(text, &at, &sendmail->arena, &address) ? address.text : text;
+    smtp_address_list_init(&list, text);
+    const bool is_one = smtp_address_list_next(&list, &sendmail->arena, &first) &&
+                        !smtp_address_list_next(&list, &sendmail->arena, &second);
+    if (!is_one || !first.is_address)
+        sendmail_warn("-f option specified malformed sender: %.*s", SPAN_PRINTF(text));
+    return first.text.length ? first.text : text;
 }
 
 /* The part of gecos before the first comma; "&" is the login name, capitalised. */
@@ -66,6 +71,18 @@ static struct span clean(struct sendmail *sendmail, struct span text)
     return buffer_ok(&cleaned) ? buffer_span(&cleaned) : span_empty();
 }
 
+/* A name on one line, without white space around it. */
+static struct span clean_name(struct sendmail *sendmail, struct span text)
+{
+    struct buffer cleaned;
+    buffer_init(&cleaned, &sendmail->arena, QUEUE_TEXT_MAX_BYTES);
+    text = span_first(text, QUEUE_TEXT_MAX_BYTES);
+    for (size_t i = 0; i < text.length; i++)
+        buffer_append_byte(&cleaned,
+                           text.bytes[i] < 0x20 || text.bytes[i] == 0x7f ? ' ' : text.bytes[i]);
+    return buffer_ok(&cleaned) ? span_trim_spaces(buffer_span(&cleaned)) : span_empty();
+}
+
 static void find_sender(struct sendmail *sendmail)
 {
     const char *name = sendmail->full_name ? sendmail->full_name : getenv("NAME");
@@ -81,49 +98,37 @@ static void find_sender(struct sendmail *sendmail)
         header->sender = arena_copy(&sendmail->arena, span_from_string(find_user()->pw_name));
     }
     header->sender = clean(sendmail, header->sender);
-    /* A full name is the user's own; a sender of another name has none that we know. */
-    const struct passwd *entry = name || sendmail->sender_argument ? NULL : getpwuid(getuid());
-    header->full_name = clean(sendmail, name    ? span_from_string(name)
-                                        : entry ? full_name_of(sendmail, entry)
-                                                : span_empty());
+    /* As in Postfix it is the user's, whatever -f says: who really sent it. */
+    const struct passwd *entry = name ? NULL : getpwuid(getuid());
+    header->full_name = clean_name(sendmail, name    ? span_from_string(name)
+                                             : entry ? full_name_of(sendmail, entry)
+                                                     : span_empty());
     header->envid = clean(sendmail, span_from_string(sendmail->envid));
     header->time_us = clock_realtime_us();
 }
 
 /* ---- recipients ---- */
 
-static size_t drop_addresses(struct sendmail *sendmail, struct sendmail_drop *drop,
-                             struct span text)
+/* What is no address is a recipient, too: it fails, and the sender hears of it. */
+static void drop_addresses(struct sendmail *sendmail, struct sendmail_drop *drop, struct span text)
 {
-    struct smtp_field_address address;
-    size_t at = 0, count = 0;
-    while (smtp_address_field_next(text, &at, &sendmail->arena, &address)) {
-        const struct queue_recipient recipient = {.forward_path = clean(sendmail, address.text),
+    struct smtp_address_list list;
+    struct smtp_address_entry entry;
+    smtp_address_list_init(&list, text);
+    while (smtp_address_list_next(&list, &sendmail->arena, &entry)) {
+        const struct queue_recipient recipient = {.forward_path = clean(sendmail, entry.text),
                                                   .notify = sendmail->notify};
-        if (recipient.forward_path.length == 0)
-            continue;
-        sendmail_drop_recipient(drop, &recipient);
-        count++;
-    }
-    return count;
-}
-
-static void drop_arguments(struct sendmail *sendmail, struct sendmail_drop *drop)
-{
-    for (char **argument = sendmail->recipients; *argument; argument++) {
-        const struct span text = span_from_string(*argument);
-        if (drop_addresses(sendmail, drop, text) > 0 || span_trim_spaces(text).length == 0)
-            continue;
-        const struct queue_recipient recipient = {.forward_path = clean(sendmail, text),
-                                                  .notify = sendmail->notify};
-        sendmail_drop_recipient(drop, &recipient);
+        if (recipient.forward_path.length)
+            sendmail_drop_recipient(drop, &recipient);
     }
 }
 
+/* Not Apparently-To, which says who was meant and asks for nothing. */
 static bool is_recipient_field(struct span name, bool is_resent)
 {
     const struct span prefix = SPAN("Resent-");
     return smtp_address_field_kind(name) == SMTP_ADDRESS_FIELD_RECIPIENT &&
+           !span_equals_ascii_nocase(name, SPAN("Apparently-To")) &&
            span_starts_with_ascii_nocase(name, prefix) == is_resent;
 }
 
@@ -136,11 +141,11 @@ static void drop_header_recipients(struct sendmail *sendmail, struct sendmail_dr
     bool is_resent = false;
     struct span rest = header;
     while (smtp_header_next(&rest, &field))
-        is_resent |= span_starts_with_ascii_nocase(field.name, SPAN("Resent-"));
+        is_resent |= is_recipient_field(field.name, true);
     rest = header;
     while (smtp_header_next(&rest, &field))
         if (is_recipient_field(field.name, is_resent))
-            (void)drop_addresses(sendmail, drop, field.value);
+            drop_addresses(sendmail, drop, field.value);
 }
 
 /* ---- text ---- */
@@ -172,7 +177,8 @@ static bool take_piece(struct text *text, struct span piece)
     text->is_in_line = !has_end;
     if (is_line_start && !text->sendmail->dot_is_text && span_equals(line, SPAN(".")))
         return false;
-    if (is_line_start && !text->is_past_envelope && is_mailbox_line(line))
+    /* A line as long as that is none of a mailbox file's. */
+    if (is_line_start && has_end && !text->is_past_envelope && is_mailbox_line(line))
         return true;
     text->is_past_envelope = true;
     if (text->sendmail->extracts_recipients && !text->facts.is_header_done) {
@@ -229,12 +235,13 @@ int sendmail_submit(struct sendmail *sendmail)
     struct text text = {.sendmail = sendmail, .drop = &drop};
     find_sender(sendmail);
     if (!sendmail->recipients[0] && !sendmail->extracts_recipients)
-        sendmail_die(EX_USAGE, "Recipient addresses must be specified on the command line or via "
-                               "the -t option");
+        sendmail_die_for_user(EX_USAGE, "Recipient addresses must be specified on the command line "
+                                        "or via the -t option");
     sendmail_drop_begin(sendmail, &sendmail->header, &drop);
     buffer_init(&text.header, NULL, HEADER_MAX_BYTES);
     smtp_content_facts_init(&text.facts);
-    drop_arguments(sendmail, &drop);
+    for (char **argument = sendmail->recipients; *argument; argument++)
+        drop_addresses(sendmail, &drop, span_from_string(*argument));
     if (sendmail->header.flags & DROP_FLAG_VERIFY_ONLY)
         make_probe(&text);
     else
@@ -248,7 +255,7 @@ int sendmail_submit(struct sendmail *sendmail)
     buffer_release(&text.header);
     if (drop.written.recipient_count == 0) {
         (void)sendmail_drop_finish(&drop, false);
-        sendmail_die(EX_USAGE, "No recipient addresses found in message header");
+        sendmail_die_for_user(EX_USAGE, "No recipient addresses found in message header");
     }
     const int status = sendmail_drop_finish(&drop, true);
     if (status == EX_OK &&

@@ -9,6 +9,16 @@
 
 #include "system/file.h"
 
+const char *tool_name(char **argv, const char *otherwise)
+{
+    const char *slash = argv[0] ? strrchr(argv[0], '/') : NULL;
+    if (!argv[0] || !(slash ? slash + 1 : argv[0])[0])
+        return otherwise;
+    if (slash)
+        argv[0] += slash + 1 - argv[0]; /* getopt() says it, too */
+    return argv[0];
+}
+
 bool tool_load(const char *program, const char *directory, const struct conf_part *part,
                struct arena *arena, void *settings)
 {

@@ -6,6 +6,9 @@
 #include "conf/instance.h"
 #include "conf/tools.h"
 
+/* The command's name, as its complaints begin: without the directory that it was called with. An
+ * argv that is empty has none. */
+const char *tool_name(char **argv, const char *otherwise);
 /* Reads main.cf of the instance (directory is the argument of -c, or NULL) and loads a part of it.
  * False when that was told on standard error. */
 MUST_USE bool tool_load(const char *program, const char *directory, const struct conf_part *part,

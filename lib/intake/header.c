@@ -1,6 +1,7 @@
 /* intake/header - see header.h. */
 #include "intake/header.h"
 
+#include <limits.h>
 #include <time.h>
 
 #include "base/ascii.h"
@@ -213,9 +214,10 @@ void intake_header_append(const struct intake_header_rules *rules,
     struct smtp_header_field field;
     unsigned seen = 0;
     while (smtp_header_next(&fields, &field)) {
+        /* A Resent-Bcc field goes; that the message is sent again stays. */
+        seen |= sight_of(field.name) & (is_dropped(rules, field.name) ? SEEN_RESENT : UINT_MAX);
         if (is_dropped(rules, field.name))
             continue;
-        seen |= sight_of(field.name);
         if (is_completing)
             (void)smtp_address_field_rewrite(field.name, field.whole, complete, &completer, arena,
                                              output);

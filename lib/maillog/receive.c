@@ -2,6 +2,9 @@
 #include "maillog/receive.h"
 
 #include "maillog/delivery.h" /* maillog_put_delay() */
+#include "smtp/header.h"
+
+enum { MESSAGE_ID_MAX_BYTES = 1024 };
 
 void maillog_connect(struct maillog *log, const struct log_peer *peer)
 {
@@ -245,10 +248,35 @@ void maillog_pickup(struct maillog *log, struct span queue_id, unsigned uid, str
     maillog_end(log);
 }
 
-void maillog_message_id(struct maillog *log, struct span queue_id, struct span message_id)
+static void put_message_id(struct maillog *log, struct span queue_id, const char *name,
+                           struct span message_id)
 {
     struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, queue_id);
-    buffer_append_string(line, "message-id=");
+    buffer_append_string(line, name);
     buffer_append_span(line, message_id);
     maillog_end(log);
+}
+
+void maillog_message_id(struct maillog *log, struct span queue_id, struct span message_id)
+{
+    put_message_id(log, queue_id, "message-id=", message_id);
+}
+
+void maillog_message_ids(struct maillog *log, struct span queue_id, struct span header)
+{
+    struct smtp_header_field field;
+    struct buffer text;
+    buffer_init(&text, NULL, MESSAGE_ID_MAX_BYTES);
+    if (smtp_header_find(header, SPAN("Resent-Message-ID"), &field)) {
+        smtp_header_unfold(field.value, &text);
+        put_message_id(log, queue_id,
+                       "resent-message-id=", buffer_ok(&text) ? buffer_span(&text) : SPAN("<>"));
+    }
+    buffer_release(&text);
+    buffer_init(&text, NULL, MESSAGE_ID_MAX_BYTES);
+    if (smtp_header_find(header, SPAN("Message-ID"), &field))
+        smtp_header_unfold(field.value, &text);
+    put_message_id(log, queue_id, "message-id=",
+                   buffer_ok(&text) && text.length ? buffer_span(&text) : SPAN("<>"));
+    buffer_release(&text);
 }

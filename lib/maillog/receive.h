@@ -91,5 +91,8 @@ void maillog_screen_pass(struct maillog *log, const struct log_peer *peer, bool 
 void maillog_pickup(struct maillog *log, struct span queue_id, unsigned uid, struct span sender);
 /* QID: message-id=<...>; the text includes the angle brackets. */
 void maillog_message_id(struct maillog *log, struct span queue_id, struct span message_id);
+/* That of a header block, "<>" where there is none; before it, where it is sent again (RFC 5322
+ * section 3.6.6), QID: resent-message-id=<...> */
+void maillog_message_ids(struct maillog *log, struct span queue_id, struct span header);
 
 #endif

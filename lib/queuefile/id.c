@@ -1,6 +1,8 @@
 /* queuefile/id - see id.h. */
 #include "queuefile/id.h"
 
+#include "base/ascii.h"
+
 static const char symbols[] = "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz";
 
 enum {
@@ -120,4 +122,13 @@ bool queue_id_is_valid(struct span id)
 {
     uint64_t ignored;
     return queue_id_time(id, &ignored);
+}
+
+bool queue_id_is_name(struct span text)
+{
+    enum { NAME_MAX_BYTES = 100 };
+    for (size_t i = 0; i < text.length; i++)
+        if (!ascii_is_alnum(text.bytes[i]) && text.bytes[i] != '_')
+            return false;
+    return text.length > 0 && text.length <= NAME_MAX_BYTES;
 }

@@ -18,6 +18,8 @@ size_t queue_id_make(uint64_t time_us, const uint8_t random[QUEUE_ID_RANDOM_BYTE
                      char out[QUEUE_ID_MAX_BYTES + 1]);
 /* Exactly what queue_id_make() can write. A valid id is safe as a file name: no dot, no slash. */
 MUST_USE bool queue_id_is_valid(struct span id);
+/* Could be an id, of another mail system at least: letters, digits and underscores. */
+MUST_USE bool queue_id_is_name(struct span text);
 /* The random bits that it was made of. False, leaving them alone, when it is not valid. */
 MUST_USE bool queue_id_random(struct span id, uint8_t random[QUEUE_ID_RANDOM_BYTES]);
 /* When the id was made. False, leaving *time_us alone, when it is not valid. */

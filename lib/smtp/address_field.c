@@ -218,6 +218,93 @@ bool smtp_address_field_next(struct span value, size_t *at, struct arena *arena,
     }
 }
 
+/* ---- lists of which nothing is passed over ---- */
+
+static bool is_angle_closed(struct span value, size_t at)
+{
+    struct token token;
+    do {
+        token = next_token(value, at);
+        at = token.end;
+    } while (token.kind != TOKEN_END && token.special != '>');
+    return token.kind != TOKEN_END;
+}
+
+/* Up to the next comma or semicolon, behind the name of a group. */
+static void find_piece(struct smtp_address_list *list)
+{
+    const struct span value = list->value;
+    size_t at = list->at;
+    list->angle = value.length;
+    list->is_in_piece = true;
+    for (;;) {
+        const struct token token = next_token(value, at);
+        list->piece_end = token.begin;
+        if (token.kind == TOKEN_END || token.special == ',' || token.special == ';')
+            return;
+        at = token.end;
+        if (token.special == ':') {
+            list->at = at;
+        } else if (token.special == '<' && !list->has_no_more_angles) {
+            if (is_angle_closed(value, at)) {
+                list->angle = token.begin; /* what follows it is looked at later */
+                return;
+            }
+            list->has_no_more_angles = true;
+        }
+    }
+}
+
+static void take_entry(const struct smtp_address_list *list, const struct spec *spec,
+                       struct span whole, struct arena *arena, struct smtp_address_entry *entry)
+{
+    *entry = (struct smtp_address_entry){.text = whole, .is_address = is_address(spec)};
+    const struct span text =
+        entry->is_address ? spec_text(list->value, spec, arena) : span_of(NULL, 0);
+    if (text.bytes)
+        entry->text = text;
+}
+
+/* The words up to where another address begins. False when there are none. */
+static bool take_words(struct smtp_address_list *list, struct spec *spec)
+{
+    *spec = (struct spec){.is_begun = false};
+    for (;;) {
+        const struct token token = next_token(list->value, list->at);
+        if (token.kind == TOKEN_END || token.begin >= list->piece_end ||
+            (spec->follows_word && token.kind == TOKEN_WORD))
+            return spec->is_begun;
+        if (token.special && token.special != '.' && token.special != '@')
+            spec->is_bad = true;
+        add_token(spec, &token);
+        list->at = token.end;
+    }
+}
+
+bool smtp_address_list_next(struct smtp_address_list *list, struct arena *arena,
+                            struct smtp_address_entry *entry)
+{
+    const struct span value = list->value;
+    struct spec spec;
+    while (list->at < value.length) {
+        if (!list->is_in_piece)
+            find_piece(list);
+        if (list->angle < value.length) {
+            list->at = take_angle(value, list->angle + 1, &spec);
+            list->is_in_piece = false;
+            take_entry(list, &spec, span_between(value, list->angle, list->at), arena, entry);
+            return true;
+        }
+        if (take_words(list, &spec)) {
+            take_entry(list, &spec, span_between(value, spec.begin, spec.end), arena, entry);
+            return true;
+        }
+        list->at = list->piece_end < value.length ? list->piece_end + 1 : value.length;
+        list->is_in_piece = false;
+    }
+    return false;
+}
+
 bool smtp_address_field_rewrite(struct span name, struct span whole, smtp_address_replace *replace,
                                 void *context, struct arena *arena, struct buffer *output)
 {

@@ -3,25 +3,11 @@
 #include "smtp/header.h"
 #include "smtpsession/reception.h"
 
-enum { MESSAGE_ID_MAX_BYTES = 1024 };
-
 struct span session_protocol_name(const struct smtpsession *session)
 {
     if (session->service->settings.speaks_lmtp)
         return SPAN("LMTP");
     return session->protocol == SESSION_PROTOCOL_ESMTP ? SPAN("ESMTP") : SPAN("SMTP");
-}
-
-/* The line that every log analyser joins by. */
-static void log_message_id(struct smtpsession *session, struct span header)
-{
-    struct smtp_header_field field;
-    struct buffer text;
-    buffer_init(&text, &session->transaction_arena, MESSAGE_ID_MAX_BYTES);
-    if (smtp_header_find(header, SPAN("Message-ID"), &field))
-        smtp_header_unfold(field.value, &text);
-    maillog_message_id(session->service->log, session_queue_id(session),
-                       buffer_ok(&text) && text.length ? buffer_span(&text) : SPAN("<>"));
 }
 
 /* What agents learn of the client: as XFORWARD said, where it did. */
@@ -111,7 +97,9 @@ static void commit(struct smtpsession *session, struct reception *reception)
         return;
     const struct span header = buffer_span(&reception->header);
     const size_t received_count = smtp_header_count(header, SPAN("Received"));
-    log_message_id(session, span_after(header, reception->received_bytes));
+    /* The line that every log analyser joins by. */
+    maillog_message_ids(session->service->log, session_queue_id(session),
+                        span_after(header, reception->received_bytes));
     if (received_count >= settings->hopcount_limit) {
         /* A mail loop. */
         reception->outcome = outcome_permanent(554, 4, 0, "Error: too many hops");

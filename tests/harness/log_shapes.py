@@ -14,7 +14,7 @@ SHAPES = {
         rf"connect from {NAME}",
         rf"disconnect from {NAME}(?: [a-z_0-9]+=\d+(?:/\d+)?)* commands=\d+(?:/\d+)?(?: notes=\w+)?",
         rf"{ID}: client={NAME}(?:, orig_queue_id=\S+)?(?:, orig_client=\S+)?",
-        rf"{ID}: message-id=<[^>]*>",
+        rf"{ID}: (?:resent-)?message-id=<[^>]*>",
         rf"(?:{ID}|NOQUEUE): reject: {STAGE} from {NAME}: [45]\d\d [45]\.\d+\.\d+ .*; from=<[^>]*>(?: to=<[^>]*>)? "
         rf"proto=\w+ helo=<[^>]*>",
         rf"(?:{ID}|NOQUEUE): (?:lost connection|timeout|too many errors) after {STAGE}(?: \(\d+ bytes\))? from {NAME}",
@@ -23,7 +23,7 @@ SHAPES = {
         rf"AUTH command) (?:rate )?limit exceeded: \d+ from {NAME} for service \S+",
         rf"warning: non-SMTP command from {NAME}: .*",
     ],
-    "pickup": [rf"{ID}: uid=\d+ from=<[^>]*>(?: orig_id=\w+)?", rf"{ID}: message-id=<[^>]*>"],
+    "pickup": [rf"{ID}: uid=\d+ from=<[^>]*>(?: orig_id=\w+)?", rf"{ID}: (?:resent-)?message-id=<[^>]*>"],
     "qmgr": [
         rf"{ID}: from=<[^>]*>, size=\d+, nrcpt=\d+ \(queue active\)",
         rf"{ID}: removed",
@@ -31,7 +31,7 @@ SHAPES = {
         r"warning: mail for \S+ is using up \d+ of \d+ .*",
     ],
     "bounce": [rf"{ID}: (?:sender non-delivery|sender delay|sender delivery status|postmaster non-delivery|"
-               rf"postmaster delay) notification: {ID}", rf"{ID}: message-id=<[^>]*>"],
+               rf"postmaster delay) notification: {ID}", rf"{ID}: (?:resent-)?message-id=<[^>]*>"],
     "limitd": [r"statistics: max (?:(?:connection|message|recipient|newtls|auth) rate \d+/\d+s|connection count \d+) "
               r"for \(\S+\) at \w{3} [ \d]\d [\d:]{8}", r"statistics: max cache size \d+ at \w{3} [ \d]\d [\d:]{8}"],
     "master": [r"daemon started -- version \S+, configuration \S+", r"reload -- version \S+, configuration \S+",

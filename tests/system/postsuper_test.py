@@ -29,10 +29,10 @@ def test_expire(make_instance):
     queue_id = one.send("out@away.test", sender="you@here.test")
     wait_for_place(one, queue_id, "deferred")
     done = one.run("postsuper", "-e", queue_id, check=True)
-    assert done.stderr.endswith(f"postsuper: {queue_id}: expired\npostsuper: Expired: 1 message\n"), done
+    assert done.stderr.endswith(f"postsuper: {queue_id}: expired\npostsuper: Force-expired: 1 message\n"), done
     wait_until(lambda: re.match(rf"{queue_id}# ", one.queue()[queue_id]), "its mark")
     assert '"forced_expire": true' in one.run("postqueue", "-j", check=True).stdout
-    assert "expired" not in one.run("postsuper", "-e", queue_id, check=True).stderr
+    assert one.run("postsuper", "-e", queue_id, check=True).stderr == "postsuper: Force-expired: 0 messages\n"
     os.kill(running(one.programs, "qmgr")[0], signal.SIGKILL)
     one.tolerate("killed by signal 9")
     wait_until(lambda: one.run("postqueue", "-i", queue_id).returncode == 0, "the next one answers")
@@ -49,6 +49,7 @@ def test_expire_what_is_held(make_instance):
         wait_for_place(one, queue_id, "deferred")
     one.run("postsuper", "-h", "ALL", check=True)
     one.run("postsuper", "-e", first, check=True)
+    assert re.match(rf"{first}!# ", one.queue()[first])     # what is held is seen to be
     one.flush()
     assert places(one, first) == ["hold"]
     one.run("postsuper", "-f", "-", stdin=f"{first}\n{second}\n", check=True)

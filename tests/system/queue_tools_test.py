@@ -1,6 +1,7 @@
 """postcat and postlog: what is in a queue file, and lines in the log."""
 
 import re
+import subprocess
 
 from harness.instance import free_port, wait_until
 
@@ -30,21 +31,26 @@ def test_postcat(make_instance):
         assert f"\n{line}\n" in shown, (line, shown)
     assert "\r" not in shown
     body = one.run("postcat", "-bq", queue_id, check=True).stdout
-    assert body == ".dot\nlast line\n"
+    assert body == "\n.dot\nlast line\n"
     header = one.run("postcat", "-hq", queue_id, check=True).stdout
     assert header.startswith("Received: ") and "\nX-Odd: a\n" in header, header
     both = one.run("postcat", "-b", "-h", "-q", queue_id, check=True).stdout
-    assert both == header + "\n" + body
+    assert both == header + body
     one.stop()
     [path] = [found for found in one.queue_directory.rglob(queue_id)]
     assert one.run("postcat", "-b", path, check=True).stdout == body
-    assert re.match(r" +\d+ \.dot\n +\d+ last line\n$", one.run("postcat", "-bo", path).stdout)
+    assert re.match(r" +\d+ \n +\d+ \.dot\n +\d+ last line\n$", one.run("postcat", "-bo", path).stdout)
+    for source in (path.open("rb"), subprocess.Popen(["cat", path], stdout=subprocess.PIPE).stdout):
+        with source:
+            assert subprocess.run(one.argv("postcat", "-b"), stdin=source, capture_output=True, text=True,
+                                  check=True, timeout=60).stdout == body
 
 
 def test_postcat_refuses(make_instance):
     one = make_instance("here")
     one.start()
-    assert one.run("postcat").returncode == 64
+    done = one.run("postcat", stdin="no queue file\n")
+    assert done.returncode == 1 and done.stdout == "" and "postcat: fatal: stdin: " in done.stderr, done
     done = one.run("postcat", "-q", ID_OF_NONE)
     assert done.returncode == 1 and "no such message" in done.stderr, done
     done = one.run("postcat", "-q", "../../etc/passwd")
@@ -91,7 +97,7 @@ def test_hold_and_release(make_instance):
     one.wait_for_log(rf"posthouse/postsuper\[\d+\]: {queue_id}: placed on hold")
     tried = attempts(one, queue_id)
     one.flush()
-    assert "hold" not in one.run("postsuper", "-h", queue_id, check=True).stderr
+    assert one.run("postsuper", "-h", queue_id, check=True).stderr == "postsuper: Placed on hold: 0 messages\n"
     assert attempts(one, queue_id) == tried
     done = one.run("postsuper", "-H", "ALL", check=True)
     assert done.stderr.endswith("Released from hold: 1 message\n"), done
@@ -123,7 +129,12 @@ def test_delete(make_instance):
     wait_until(lambda: places(one, first) == [], "the file is gone")
     assert places(one, second)
     one.run("postsuper", "-d", ID_OF_NONE, check=True)
-    assert one.run("postsuper", "-d", "../new").returncode == 1
+    done = one.run("postsuper", "-d", "-", stdin="../new\n\n0123456789A\n", check=True)
+    assert done.stderr == ("postsuper: warning: invalid mail queue id: ../new\n"
+                           "postsuper: Deleted: 0 messages\n"), done
+    done = one.run("postsuper", "-d", "ALL", "nonsense")
+    assert done.returncode == 1 and "postsuper: fatal: invalid directory name: nonsense\n" in done.stderr, done
+    one.wait_for_log(r"posthouse/postsuper\[\d+\]: fatal: invalid directory name: nonsense$")
     one.run("postsuper", "-d", "ALL", "hold", check=True)
     assert places(one, second)
     one.run("postsuper", "-d", "ALL", "deferred", "active", "incoming", check=True)

@@ -1,5 +1,6 @@
 """The command line: output shapes and exit codes that scripts rely on."""
 
+import os
 import re
 
 import pytest
@@ -21,6 +22,17 @@ def test_empty_queue(here):
 def test_postqueue_usage(here):
     assert here.run("postqueue").returncode == 64          # EX_USAGE
     assert here.run("postqueue", "-Z").returncode == 64
+
+
+def test_postqueue_of_nothing(here):
+    """An empty name does not stand for the whole queue."""
+    for option, name in (("-i", ""), ("-i", "../x"), ("-s", ""), ("-s", "you@here.test"), ("-s", "a b")):
+        done = here.run("postqueue", option, name)
+        what = "queue ID - invalid name" if option == "-i" else "mail queue - invalid destination"
+        assert done.returncode == 64, done
+        assert done.stderr == f'postqueue: fatal: Cannot flush {what}: "{name}"\n', done
+        if os.geteuid() == 0:
+            here.wait_for_log(rf"posthouse/postqueue\[\d+\]: fatal: Cannot flush {what}: \"{re.escape(name)}\"$")
 
 
 def test_postqueue_without_a_running_instance(make_instance):

@@ -167,6 +167,8 @@ static void test_receive(void **state)
     INFO("4Qk7vBz1TfMw2hXcR9dLpNq3s: uid=1000 from=<anna>");
     maillog_message_id(&log, id, SPAN("<1@example.org>"));
     INFO("4Qk7vBz1TfMw2hXcR9dLpNq3s: message-id=<1@example.org>");
+    maillog_message_ids(&log, id, SPAN("Subject: s\r\nMessage-Id:\r\n <2@example.org>\r\n"));
+    INFO("4Qk7vBz1TfMw2hXcR9dLpNq3s: message-id=<2@example.org>");
     maillog_release(&log);
 }
 

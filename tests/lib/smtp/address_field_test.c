@@ -132,12 +132,122 @@ static void test_replaced(void **state)
     }
 }
 
+/* All entries of a list, a bar between them, a question mark before what is no address. */
+static void list_all(struct span value, struct buffer *found)
+{
+    struct arena arena;
+    struct smtp_address_list list;
+    struct smtp_address_entry entry;
+    size_t before = 0;
+    arena_init(&arena, 1 << 16, 0);
+    smtp_address_list_init(&list, value);
+    while (smtp_address_list_next(&list, &arena, &entry)) {
+        assert_true(before < list.at);
+        assert_true(entry.text.length > 0);
+        before = list.at;
+        buffer_append_string(found, found->length ? "|" : "");
+        buffer_append_string(found, entry.is_address ? "" : "?");
+        buffer_append_span(found, entry.text);
+    }
+    assert_int_equal(list.at, value.length);
+    arena_destroy(&arena);
+}
+
+static void test_lists(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value;
+        const char *found;
+    } rows[] = {
+        {"", ""},
+        {" ,;, ", ""},
+        {"you", "you"},
+        {" you, two@here.test ", "you|two@here.test"},
+        {"you two", "you|two"},
+        {"you@a two@b\r\n\tthree", "you@a|two@b|three"},
+        {"a b@c d", "a|b@c|d"},
+        {"you (x) two(z)", "you|two"},
+        {"you @ here . test two", "you@here.test|two"},
+        {"Ann B. Smith <ann@b>", "ann@b"},
+        {"Ann <a@b>, two", "a@b|two"},
+        {"<you> two", "you|two"},
+        {"two <you>", "you"},
+        {"you<two@b>three <four>", "two@b|four"},
+        {"\"B, C\" <two>, \"q r\"@s", "two|\"q r\"@s"},
+        {"group: you, two;, three", "you|two|three"},
+        {"undisclosed-recipients:;", ""},
+        {"g:you;two", "you|two"},
+        {"@, two", "?@|two"},
+        {"you@@b, two", "?you@@b|two"},
+        {"you@b@c", "?you@b@c"},
+        {"a..b c", "?a..b|c"},
+        {"@b", "?@b"},
+        {"a@", "?a@"},
+        {"a@b>, c", "?a@b>|c"},
+        {"<>", "?<>"},
+        {"<a b>, c", "?<a b>|c"},
+        {"<you@b, two", "?<you@b|two"},
+        {"<<a>>, b", "?<<a>|?>|b"},
+        {"<@r.s,@t.u:a@b>, c", "a@b|c"},
+        {"(never closed a", ""},
+        {"\"never closed <a@b>", "\"never closed <a@b>"},
+        {"-x, --", "-x|--"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct buffer found;
+        buffer_init(&found, NULL, FOUND_MAX_BYTES);
+        list_all(span_from_string(rows[i].value), &found);
+        assert_span_is(rows[i].value, buffer_span(&found), rows[i].found);
+        buffer_release(&found);
+    }
+}
+
+static void test_every_prefix_of_a_list(void **state)
+{
+    (void)state;
+    const struct span value =
+        SPAN(" \"D, \\\"J\" (a (b) \\) c) <@r:j . k@[::1]> l m, g: x@y z;, \xc3\xa4 <z, <");
+    for (size_t length = 0; length <= value.length; length++) {
+        struct buffer found;
+        buffer_init(&found, NULL, FOUND_MAX_BYTES);
+        list_all(span_first(value, length), &found);
+        assert_true(buffer_ok(&found));
+        buffer_release(&found);
+    }
+}
+
+/* Brackets that nothing closes cost no more than other bytes. */
+static void test_a_long_list(void **state)
+{
+    (void)state;
+    enum { LENGTH = 1 << 20 };
+    static uint8_t bytes[LENGTH];
+    static const uint8_t kinds[] = {'<', 'a', ',', '(', '"', ':', '@'};
+    for (size_t kind = 0; kind < ARRAY_LENGTH(kinds); kind++) {
+        struct arena arena;
+        struct smtp_address_list list;
+        struct smtp_address_entry entry;
+        for (size_t i = 0; i < LENGTH; i++)
+            bytes[i] = i % 2 ? ' ' : kinds[kind];
+        arena_init(&arena, 16 << 20, 0);
+        smtp_address_list_init(&list, span_of(bytes, LENGTH));
+        while (smtp_address_list_next(&list, &arena, &entry))
+            ;
+        assert_int_equal(list.at, LENGTH);
+        arena_destroy(&arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_found),
         cmocka_unit_test(test_every_prefix),
         cmocka_unit_test(test_replaced),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_every_prefix_of_a_list),
+        cmocka_unit_test(test_a_long_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,10 @@ tests_fuzz_smtp_auth_command_fuzz_LDADD = $(posthouse_libs)
 tests_fuzz_smtp_auth_command_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 fuzz_targets += tests/fuzz/smtp_command_fuzz tests/fuzz/smtp_reply_fuzz tests/fuzz/smtp_data_fuzz \
 	tests/fuzz/smtp_header_fuzz tests/fuzz/smtp_header_cut_fuzz \
-	tests/fuzz/smtp_address_field_fuzz
+	tests/fuzz/smtp_address_field_fuzz tests/fuzz/smtp_address_list_fuzz
+tests_fuzz_smtp_address_list_fuzz_SOURCES = tests/fuzz/smtp_address_list_fuzz.c $(fuzz_main)
+tests_fuzz_smtp_address_list_fuzz_LDADD = $(posthouse_libs)
+tests_fuzz_smtp_address_list_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 tests_fuzz_smtp_address_field_fuzz_SOURCES = tests/fuzz/smtp_address_field_fuzz.c $(fuzz_main)
 tests_fuzz_smtp_address_field_fuzz_LDADD = $(posthouse_libs)
 tests_fuzz_smtp_address_field_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
