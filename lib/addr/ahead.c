@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "addr/recent.h"
 #include "system/task.h"
 
 enum { ANSWER_BYTES = 128 << 10 /* one message, and its question */ };
@@ -13,6 +14,8 @@ struct question {
     bool is_over;
     bool is_answered;
     struct task *waiter;
+    struct addr_client *client;
+    int64_t asked_ms;
     struct arena arena;
     struct ipc_addr_check_recipient asked;
     struct ipc_addr_check_recipient_reply reply;
@@ -52,12 +55,21 @@ static void on_reply(enum ipc_call_result result, void *message, void *context)
         return;
     }
     if (result == IPC_CALL_OK) {
+        if (question->client->recent)
+            addr_recent_keep(question->client->recent, &question->asked, message,
+                             question->asked_ms);
         question->reply = *(struct ipc_addr_check_recipient_reply *)message;
         question->is_answered =
             ipc_copy_spans(IPC_ADDR_CHECK_RECIPIENT_REPLY, &question->reply, &question->arena);
     }
     if (question->waiter)
         task_wake(question->waiter);
+}
+
+static bool is_known(struct question *question)
+{
+    return question->client->recent && addr_recent_find(question->client->recent, &question->asked,
+                                                        question->asked_ms, &question->arena);
 }
 
 void addr_ahead_ask(struct addr_ahead *ahead, struct addr_client *client, struct span recipient,
@@ -67,9 +79,12 @@ void addr_ahead_ask(struct addr_ahead *ahead, struct addr_client *client, struct
     if (!question)
         return;
     *question =
-        (struct question){.asked = {.recipient = recipient, .sender = sender, .flags = flags}};
+        (struct question){.client = client,
+                          .asked_ms = clock_monotonic_ms(),
+                          .asked = {.recipient = recipient, .sender = sender, .flags = flags}};
     arena_init(&question->arena, ANSWER_BYTES, 0);
-    if (ipc_copy_spans(IPC_ADDR_CHECK_RECIPIENT, &question->asked, &question->arena) &&
+    if (!is_known(question) &&
+        ipc_copy_spans(IPC_ADDR_CHECK_RECIPIENT, &question->asked, &question->arena) &&
         ipc_channel_call_async(client->channel, IPC_ADDR_CHECK_RECIPIENT, &question->asked,
                                IPC_ADDR_CHECK_RECIPIENT_REPLY, deadline_ms, on_reply, question))
         list_append(&ahead->questions, &question->link);

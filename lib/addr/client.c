@@ -2,6 +2,7 @@
 #include "addr/client.h"
 
 #include "addr/ahead.h"
+#include "addr/recent.h"
 #include "ipc/helper.h"
 #include "system/task.h"
 
@@ -14,6 +15,8 @@ enum {
 
 void addr_client_attach(struct addr_client *client, struct loop *loop, int descriptor)
 {
+    if (client->recent)
+        addr_recent_forget(client->recent);
     ipc_helper_attach(&client->channel, loop, descriptor, IPC_ROLE_ADDRD);
 }
 
@@ -120,6 +123,30 @@ struct outcome addr_expand(struct addr_client *client, struct span recipient, st
     return take_rest(client, &question, &first, deadline_ms, arena, expansion);
 }
 
+static bool recall(struct addr_client *client, const struct ipc_addr_check_recipient *question,
+                   struct arena *arena, struct ipc_addr_check_recipient_reply *reply)
+{
+    const struct ipc_addr_check_recipient_reply *known =
+        client->recent ? addr_recent_find(client->recent, question, clock_monotonic_ms(), arena)
+                       : NULL;
+    if (known)
+        *reply = *known;
+    return known && ipc_copy_spans(IPC_ADDR_CHECK_RECIPIENT_REPLY, reply, arena);
+}
+
+static bool ask_check(struct addr_client *client, const struct ipc_addr_check_recipient *question,
+                      int64_t deadline_ms, struct arena *arena,
+                      struct ipc_addr_check_recipient_reply *reply)
+{
+    const int64_t asked_ms = clock_monotonic_ms();
+    if (!call(client, IPC_ADDR_CHECK_RECIPIENT, question, IPC_ADDR_CHECK_RECIPIENT_REPLY, reply,
+              arena, deadline_ms))
+        return false;
+    if (client->recent)
+        addr_recent_keep(client->recent, question, reply, asked_ms);
+    return true;
+}
+
 void addr_check_recipient(struct addr_client *client, struct addr_ahead *ahead,
                           struct span recipient, struct span sender, unsigned flags,
                           int64_t deadline_ms, struct arena *arena, struct addr_check *check)
@@ -133,9 +160,9 @@ void addr_check_recipient(struct addr_client *client, struct addr_ahead *ahead,
                                  .recipient = recipient,
                                  .sender_outcome = outcome_ok()};
     const bool is_answered =
+        recall(client, &question, arena, &reply) ||
         (ahead && addr_ahead_take(ahead, &question, deadline_ms, arena, &reply)) ||
-        call(client, IPC_ADDR_CHECK_RECIPIENT, &question, IPC_ADDR_CHECK_RECIPIENT_REPLY, &reply,
-             arena, deadline_ms);
+        ask_check(client, &question, deadline_ms, arena, &reply);
     if (!is_answered || reply.class > ADDR_CLASS_OTHER)
         return;
     check->class = (enum addr_class)reply.class;

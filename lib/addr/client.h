@@ -24,10 +24,12 @@ enum {
     ADDR_CLIENT_PATIENCE_MS = 5000
 };
 
-struct addr_ahead; /* addr/ahead.h */
+struct addr_ahead;  /* addr/ahead.h */
+struct addr_recent; /* addr/recent.h */
 
 struct addr_client {
     struct ipc_channel *channel; /* NULL while there is none */
+    struct addr_recent *recent;  /* for addr_check_recipient(); NULL: each question is asked */
 };
 
 /* Takes over the descriptor of a channel to addrd, in place of the one before. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "addr/client.h"
+#include "addr/recent.h"
 #include "auth/client.h"
 #include "dns/hosts.h"
 #include "ipc/helper.h"
@@ -13,6 +14,7 @@
 #include "maillog/event.h"
 #include "smtpserver/settings.h"
 #include "system/file.h"
+#include "system/random.h"
 #include "smtpserver/tables.h"
 #include "smtpserver/tls.h"
 #include "tls/server.h"
@@ -41,6 +43,7 @@ struct smtpd {
     struct ipc_channel *bounce;
     struct ipc_channel *authd;
     struct addr_client addr;
+    struct addr_recent recent;
     struct dns_client dns;
     struct limit_client limits;
     struct auth_client auth;
@@ -396,6 +399,10 @@ bool smtpserver_begin(struct service *service)
         .verify_address = verify_address,
         .notify = notify,
     };
+    uint8_t seed[16];
+    random_bytes(seed, sizeof(seed));
+    addr_recent_init(&smtpd->recent, seed);
+    smtpd->addr.recent = &smtpd->recent;
     intake_init(&smtpd->intake, service->loop, SPARE_GRANTS);
     smtpd->intake.duplicate_limit = smtpd->conf->duplicate_filter_limit;
     smtpd->intake.keeps_no_originals = !smtpd->conf->enable_original_recipient;

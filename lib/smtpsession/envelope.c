@@ -12,7 +12,8 @@ enum { QUEUE_PATIENCE_MS = 5000 };
 
 enum {
     LIST_MAX_BYTES = 16 << 20, /* of all that one recipient stands for */
-    AHEAD_BYTES_EACH = 4096    /* of an address that is asked about ahead */
+    AHEAD_BYTES_EACH = 4096,   /* of an address that is asked about ahead */
+    RECIPIENTS_BEFORE_YIELD = 32
 };
 
 static unsigned address_rules(const struct smtpsession *session)
@@ -382,6 +383,9 @@ static bool accept_recipient(struct smtpsession *session, const struct mailbox *
     }
     transaction->recipient_count++;
     session_reply(session, 250, 1, 5, "Ok");
+    /* What is known from a moment ago is answered without waiting for anybody. */
+    if (transaction->recipient_count % RECIPIENTS_BEFORE_YIELD == 0)
+        task_yield();
     return true;
 }
 

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "addr/ahead.h"
+#include "addr/recent.h"
 #include "system/task.h"
 
 enum { PATIENCE_MS = 5000, ARENA_BYTES = 1 << 20 };
@@ -299,6 +300,142 @@ static void test_questions_ahead_without_addrd(void **state)
     run((struct play){0}, check_without_channel, NULL);
 }
 
+/* ---- what was answered a moment ago ---- */
+
+static const uint8_t seed[16] = "0123456789abcdef";
+
+static struct ipc_addr_check_recipient question_about(const char *recipient, const char *sender,
+                                                      unsigned flags)
+{
+    return (struct ipc_addr_check_recipient){.recipient = span_from_string(recipient),
+                                             .sender = span_from_string(sender),
+                                             .flags = flags};
+}
+
+static struct ipc_addr_check_recipient_reply good_news(const char *recipient)
+{
+    return (struct ipc_addr_check_recipient_reply){.class = ADDR_CLASS_LOCAL,
+                                                   .outcome = outcome_ok(),
+                                                   .recipient = span_from_string(recipient),
+                                                   .sender_outcome = outcome_ok()};
+}
+
+static bool is_found(struct addr_recent *recent, const char *recipient, const char *sender,
+                     unsigned flags, int64_t now_ms)
+{
+    const struct ipc_addr_check_recipient question = question_about(recipient, sender, flags);
+    struct arena scratch;
+    arena_init(&scratch, ARENA_BYTES, 0);
+    const bool is_there = addr_recent_find(recent, &question, now_ms, &scratch) != NULL;
+    arena_destroy(&scratch);
+    return is_there;
+}
+
+static void test_recent_answers(void **state)
+{
+    static const struct {
+        const char *recipient, *sender;
+        unsigned flags;
+        int64_t now_ms;
+        bool is_found;
+    } rows[] = {
+        {"a@x", "s@x", 2, 5000, true},
+        {"a@x", "s@x", 3, 5000, false}, /* another question */
+        {"a@x", "", 2, 5000, false},
+        {"a@x", "t@x", 2, 5000, false},
+        {"b@x", "s@x", 2, 5000, false},
+        {"a@", "xs@x", 2, 5000, false}, /* the same bytes, divided otherwise */
+        {"a@x", "s@x", 2, 5000 + ADDR_RECENT_AGE_MS - 1, true},
+        {"a@x", "s@x", 2, 5000 + ADDR_RECENT_AGE_MS, false},
+    };
+    const struct ipc_addr_check_recipient question = question_about("a@x", "s@x", 2);
+    const struct ipc_addr_check_recipient_reply reply = good_news("A@x");
+    struct addr_recent recent;
+    struct arena scratch;
+    (void)state;
+    addr_recent_init(&recent, seed);
+    addr_recent_keep(&recent, &question, &reply, 5000);
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        assert_int_equal(
+            is_found(&recent, rows[i].recipient, rows[i].sender, rows[i].flags, rows[i].now_ms),
+            rows[i].is_found);
+    addr_recent_keep(&recent, &question, &reply, 9000);
+    arena_init(&scratch, ARENA_BYTES, 0);
+    assert_span_is("kept", addr_recent_find(&recent, &question, 9000, &scratch)->recipient, "A@x");
+    arena_destroy(&scratch);
+    addr_recent_forget(&recent);
+    assert_false(is_found(&recent, "a@x", "s@x", 2, 9000));
+    map_destroy(&recent.map);
+}
+
+/* Bad news may be none any more when it is asked for again. */
+static void test_what_is_not_kept(void **state)
+{
+    const struct ipc_addr_check_recipient question = question_about("a@x", "s@x", 2);
+    struct ipc_addr_check_recipient_reply replies[] = {good_news("a@x"), good_news("a@x"),
+                                                       good_news("a@x"), good_news("a@x")};
+    struct addr_recent recent;
+    (void)state;
+    replies[0].outcome = outcome_permanent(550, 1, 1, "unknown");
+    replies[1].outcome = outcome_temporary(451, 3, 0, "later");
+    replies[2].sender_outcome = outcome_permanent(550, 1, 0, "unknown");
+    replies[3].recipients = SPAN("records");
+    replies[3].total = 1;
+    addr_recent_init(&recent, seed);
+    for (size_t i = 0; i < ARRAY_LENGTH(replies); i++) {
+        addr_recent_keep(&recent, &question, &replies[i], 5000);
+        assert_false(is_found(&recent, "a@x", "s@x", 2, 5000));
+    }
+    addr_recent_forget(&recent);
+    map_destroy(&recent.map);
+}
+
+static void test_recent_answers_are_few(void **state)
+{
+    struct addr_recent recent;
+    (void)state;
+    addr_recent_init(&recent, seed);
+    for (int i = 0; i < 2 * ADDR_RECENT_ENTRIES_MAX; i++) {
+        char recipient[32];
+        (void)snprintf(recipient, sizeof(recipient), "u%d@x", i);
+        const struct ipc_addr_check_recipient question = question_about(recipient, "s@x", 0);
+        const struct ipc_addr_check_recipient_reply reply = good_news(recipient);
+        addr_recent_keep(&recent, &question, &reply, 5000);
+    }
+    assert_int_equal(recent.entries.count, ADDR_RECENT_ENTRIES_MAX);
+    assert_false(is_found(&recent, "u0@x", "s@x", 0, 5000));
+    addr_recent_forget(&recent);
+    map_destroy(&recent.map);
+}
+
+static void check_twice(void *argument)
+{
+    struct addr_ahead ahead;
+    (void)argument;
+    addr_ahead_init(&ahead);
+    expect_answer(&ahead, "a@x", 0, "a@x 0", 1);
+    expect_answer(&ahead, "a@x", 0, "a@x 0", 1);
+    expect_answer(NULL, "a@x", 1, "a@x 1", 2);
+    ask_ahead(&ahead, "a@x", 0);
+    assert_true(addr_ahead_is_empty(&ahead)); /* there is nothing to ask */
+    ask_ahead(&ahead, "b@x", 0);
+    expect_answer(&ahead, "b@x", 0, "b@x 0", 3);
+    expect_answer(&ahead, "b@x", 0, "b@x 0", 3);
+    loop_stop(loop);
+}
+
+static void test_nothing_is_asked_twice(void **state)
+{
+    struct addr_recent recent;
+    (void)state;
+    addr_recent_init(&recent, seed);
+    client.recent = &recent;
+    run((struct play){0}, check_twice, NULL);
+    client.recent = NULL;
+    addr_recent_forget(&recent);
+    map_destroy(&recent.map);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +443,10 @@ int main(void)
         cmocka_unit_test(test_rewriting),
         cmocka_unit_test(test_questions_ahead),
         cmocka_unit_test(test_questions_ahead_without_addrd),
+        cmocka_unit_test(test_recent_answers),
+        cmocka_unit_test(test_what_is_not_kept),
+        cmocka_unit_test(test_recent_answers_are_few),
+        cmocka_unit_test(test_nothing_is_asked_twice),
     };
     return cmocka_run_group_tests_name("addr/client", tests, NULL, NULL);
 }
