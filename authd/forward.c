@@ -34,6 +34,7 @@ struct forwarder {
     uint32_t last_id;
     bool is_ready;     /* the server's greeting is through */
     bool has_failed;   /* the connection is of no use any more */
+    bool is_writing;   /* the writer is at the stream, which may not be closed under it */
     bool has_reported; /* that it cannot be had */
     uint8_t names[NAMES_MAX_BYTES];
     size_t names_length;
@@ -228,6 +229,9 @@ static void run_connection(struct forwarder *forwarder)
         forwarder->is_ready = false;
         forwarder->has_failed = true;
         lose_all(forwarder);
+        (void)shutdown(forwarder->stream.descriptor, SHUT_RDWR); /* the writer wakes of it */
+        while (forwarder->is_writing)
+            task_park_uncancelled();
         stream_close(&forwarder->stream);
     }
     arena_destroy(&arena);
@@ -245,14 +249,20 @@ static void write_lines(void *argument)
 {
     struct forwarder *forwarder = argument;
     for (;;) {
-        if (forwarder->has_failed || forwarder->stream.output.length == 0)
+        if (forwarder->has_failed || forwarder->stream.output.length == 0) {
             (void)task_park(CLOCK_NEVER);
-        else if (stream_flush(&forwarder->stream, clock_deadline_after(WRITE_TIMEOUT_MS)) !=
-                 STREAM_OK) {
-            forwarder->has_failed = true;
-            if (forwarder->stream.descriptor >= 0)
-                (void)shutdown(forwarder->stream.descriptor, SHUT_RDWR); /* the reader sees it */
+            continue;
         }
+        forwarder->is_writing = true;
+        const enum stream_result result =
+            stream_flush(&forwarder->stream, clock_deadline_after(WRITE_TIMEOUT_MS));
+        forwarder->is_writing = false;
+        if (result != STREAM_OK) {
+            forwarder->has_failed = true;
+            (void)shutdown(forwarder->stream.descriptor, SHUT_RDWR); /* the reader sees it */
+        }
+        if (forwarder->has_failed)
+            task_wake(forwarder->reader); /* it waits for us */
     }
 }
 

@@ -422,7 +422,12 @@ bool ipc_channel_send(struct ipc_channel *channel, enum ipc_type type, const voi
 bool ipc_channel_reply(struct ipc_channel *channel, uint32_t id, enum ipc_type type,
                        const void *message)
 {
-    ASSERT(id != 0);
+    if (id == 0) { /* a question that wants no answer: no peer in order asks one */
+        close_descriptors_of(type, (void *)(uintptr_t)message);
+        if (!channel->is_closed)
+            fail_later(channel, "a question without a number");
+        return false;
+    }
     if (channel->open_request_count > 0)
         channel->open_request_count--;
     if (queue_record(channel, type, IPC_RECORD_IS_REPLY, id, message, QUEUE_REPLY_MAX_BYTES))

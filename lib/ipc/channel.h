@@ -65,7 +65,8 @@ enum ipc_role ipc_channel_peer(const struct ipc_channel *channel);
 /* A one-way message. False when the queue is full, a field too long, or the channel closed. */
 bool ipc_channel_send(struct ipc_channel *channel, enum ipc_type type, const void *message);
 /* The answer to a request. False as above; a queue that overflows with replies closes the channel:
- * a peer that asks must read. */
+ * a peer that asks must read. So does an answer to a one-way message, which is a peer's mistake
+ * where a handler answers unasked. */
 bool ipc_channel_reply(struct ipc_channel *channel, uint32_t id, enum ipc_type type,
                        const void *message);
 /* Bytes waiting to leave. */

@@ -12,7 +12,8 @@ static void on_event(evutil_socket_t descriptor, short what, void *context)
         if (watch->reader)
             task_wake(watch->reader);
     }
-    if (what & EV_WRITE) {
+    /* Whoever waits for room in a connection that is over finds that out when it writes. */
+    if (what & (EV_WRITE | EV_CLOSED)) {
         watch->is_writable = true;
         if (watch->writer)
             task_wake(watch->writer);

@@ -2,6 +2,7 @@
 locked out, what happens when a database is away; and real peers on both sides of the protocol."""
 
 import base64
+import fcntl
 import hashlib
 import json
 import os
@@ -12,7 +13,9 @@ import smtplib
 import socket
 import sqlite3
 import ssl
+import struct
 import subprocess
+import termios
 import threading
 import time
 
@@ -31,6 +34,7 @@ bob@example.org:{{SCRAM-SHA-256}}{scram_verifier("secret")}
 carl:{{SCRAM-SHA-1}}{scram_verifier("secret", "sha1")}
 """
 MECHANISMS = "scram-sha-256, scram-sha-1, cram-md5, plain, login"
+FORWARDED = 60      # of 10 KB: more than a Unix socket holds
 
 
 def reached(one):
@@ -250,6 +254,16 @@ def connected(one):
     return wait_until(attempt, "authd takes connections")
 
 
+def waiting_bytes(connection):
+    """What has been written to it and not been read."""
+    return struct.unpack("i", fcntl.ioctl(connection, termios.FIONREAD, b"\0" * 4))[0]
+
+
+def mechanisms_of(one):
+    with connected(one) as asker:
+        return set(asker.mechanisms)
+
+
 def test_a_program_that_repeats_one_wrong_password_is_not_locked_out(authenticating):
     one = authenticating(auth_address_failure_limit="3")
     with Asker(reached(one)) as asker:
@@ -447,10 +461,7 @@ def test_a_real_dovecot_lets_its_users_in(authenticating, workspace):
         one = authenticating(smtpd_sasl_type="dovecot", smtpd_sasl_path=dovecot.auth_socket, auth_databases="")
         one.tolerate("auth.database_unavailable")
 
-        def mechanisms():
-            with connected(one) as asker:
-                return set(asker.mechanisms)
-        wait_until(lambda: mechanisms() == set(dovecot.mechanisms), "those of Dovecot")
+        wait_until(lambda: mechanisms_of(one) == set(dovecot.mechanisms), "those of Dovecot")
         name = "ann@dovecot.test"
         success = ("OK", [f"user={name}"])
         token, expired = (jwt({"email": name, "sub": name, "exp": int(time.time()) + left_s}, dovecot.TOKEN_KEY)
@@ -487,6 +498,34 @@ def test_a_server_that_is_not_there(authenticating):
         assert asker.plain("ann", "secret") == ("FAIL", ["temp"])
     one.wait_for_log(r"error: auth\.database_unavailable: database=private/nobody reason=\"No such file or directory\" "
                      r"effect=\"clients are told to try later\" next=\"see that it runs .*\"$")
+
+
+def test_a_server_that_stops_reading_and_talks_nonsense(authenticating, workspace):
+    """What was being written to it then has no part in the next connection."""
+    path = str(workspace / "dovecot")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        os.chmod(path, 0o666)
+        listener.listen()
+        listener.settimeout(30)
+        one = authenticating(smtpd_sasl_type="dovecot", smtpd_sasl_path=path, auth_databases="")
+        one.tolerate("auth.database_unavailable")
+        server = listener.accept()[0]
+        server.sendall(b"VERSION\t1\t2\nMECH\tPLAIN\tplaintext\nSPID\t1\nCUID\t1\nDONE\n")
+        wait_until(lambda: "PLAIN" in mechanisms_of(one), "the server's mechanisms")
+        with connected(one) as asker:
+            for _ in range(FORWARDED):
+                asker.begin("PLAIN", b"\0ann\0" + b"x" * 8000)
+            seen = [0, 0]
+            wait_until(lambda: seen.append(waiting_bytes(server)) or seen[-1] == seen[-2] > 100000,
+                       "no more room in the socket", interval_s=0.3)
+            server.sendall(b"x" * 20000)
+            for _ in range(FORWARDED):
+                assert asker.read()[2:] == ["temp"]
+        with listener.accept()[0] as again, again.makefile("rb") as said:
+            again.settimeout(30)
+            assert [said.readline().split(b"\t")[0] for _ in range(2)] == [b"VERSION", b"CPID"]
+        server.close()
 
 
 # ---- tokens ----

@@ -29,7 +29,8 @@ static void serve(struct ipc_channel *channel, const struct ipc_delivery *delive
         }
         const struct ipc_dns_reply reply = {
             .ttl_s = query->type, .canonical_name = query->name, .reason = SPAN("fine")};
-        assert_true(ipc_channel_reply(channel, delivery->id, IPC_DNS_REPLY, &reply));
+        const bool is_sent = ipc_channel_reply(channel, delivery->id, IPC_DNS_REPLY, &reply);
+        assert_int_equal(is_sent, delivery->id != 0);
     } else if (delivery->type == IPC_QUEUE_GRANT) {
         struct ipc_queue_grant *grant = delivery->message;
         assert_int_equal(write(grant->content, "x", 1), 1);
@@ -210,6 +211,17 @@ static void test_malformed_packets(void **state)
     }
 }
 
+/* A server that does not look cannot be made to abort by a number that it cannot answer. */
+static void test_question_without_a_number(void **state)
+{
+    (void)state;
+    const struct ipc_dns_query query = {.name = SPAN("example.org"), .type = 1};
+    assert_true(ipc_channel_send(client, IPC_DNS_QUERY, &query));
+    loop_run(loop);
+    assert_int_equal(served_count, 1);
+    assert_non_null(close_reason);
+}
+
 /* What came with a packet that closes the channel is closed, too. */
 static void test_descriptors_of_malformed_packets(void **state)
 {
@@ -258,6 +270,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_descriptor_travels, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_forbidden_message_closes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_queue_refuses, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_question_without_a_number, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_malformed_packets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_descriptors_of_malformed_packets, set_up, tear_down),
     };
