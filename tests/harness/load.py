@@ -96,6 +96,7 @@ class Load:
         self._chance = random.Random(seed)
         self.on_event = on_event or (lambda _text: None)
         self._refusals = collections.Counter()
+        self._taken_by = collections.Counter()  # messages, by the name of the door
         self._number = 0
         self._is_sending = False
         self._senders = []
@@ -117,7 +118,7 @@ class Load:
         return self
 
     def resume(self, sessions=10):
-        """Each session begins at another door, and goes on at any."""
+        """Each session begins at another door, and when that has taken a message, goes on at any."""
         self._is_sending = True
         self._senders = [asyncio.run_coroutine_threadsafe(
             self._session(sessions, self.doors[number % len(self.doors)]), self._loop)
@@ -196,9 +197,11 @@ class Load:
     async def _session(self, sessions, door):
         while self._is_sending:
             is_in = False
+            before = self._taken_by[door.name]
             with contextlib.suppress(OSError, EOFError, asyncio.TimeoutError):  # refused, or killed below us
                 is_in = await self._connection(door, sessions)
-            door = self._chance.choice(self.doors)
+            if self._taken_by[door.name] > before:
+                door = self._chance.choice(self.doors)
             if not is_in:
                 await asyncio.sleep(0.05)
 
@@ -255,6 +258,7 @@ class Load:
         finally:
             self.ledger[message_id] = entry
             if entry.state == ACKNOWLEDGED:
+                self._taken_by[door.name] += 1
                 self.on_event(f"ack {message_id}")
 
     # ---- the other server
