@@ -6,6 +6,8 @@
 
 enum { MESSAGE_ID_MAX_BYTES = 1024 };
 
+enum { TEXT_MAX_BYTES = 100, LONG_REQUEST_BYTES = 30 };
+
 void maillog_connect(struct maillog *log, const struct log_peer *peer)
 {
     struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, span_empty());
@@ -138,6 +140,76 @@ void maillog_improper_pipelining(struct maillog *log, const char *command,
     maillog_put_peer(line, peer);
     buffer_append_string(line, ": ");
     put_escaped(line, text);
+    maillog_end(log);
+}
+
+static void put_peer_and_text(struct maillog *log, struct buffer *line, const struct log_peer *peer,
+                              struct span text)
+{
+    maillog_put_peer(line, peer);
+    buffer_append_string(line, ": ");
+    put_escaped(line, span_first(text, TEXT_MAX_BYTES));
+    maillog_end(log);
+}
+
+void maillog_foreign_command(struct maillog *log, const struct log_peer *peer, struct span text)
+{
+    struct buffer *line = maillog_begin(log, LOG_LEVEL_WARNING, span_empty());
+    buffer_append_string(line, "non-SMTP command from ");
+    put_peer_and_text(log, line, peer, text);
+}
+
+void maillog_illegal_address(struct maillog *log, const struct log_peer *peer, const char *command,
+                             struct span text)
+{
+    struct buffer *line = maillog_begin(log, LOG_LEVEL_WARNING, span_empty());
+    buffer_append_string(line, "Illegal address syntax from ");
+    maillog_put_peer(line, peer);
+    buffer_append_format(line, " in %s command: ", command);
+    put_escaped(line, span_first(text, TEXT_MAX_BYTES));
+    maillog_end(log);
+}
+
+void maillog_long_request(struct maillog *log, const struct log_peer *peer, size_t limit,
+                          struct span text)
+{
+    struct buffer *line = maillog_begin(log, LOG_LEVEL_WARNING, span_empty());
+    maillog_put_peer(line, peer);
+    buffer_append_format(line, ": request longer than %zu: ", limit);
+    put_escaped(line, span_first(text, LONG_REQUEST_BYTES));
+    buffer_append_string(line, "...");
+    maillog_end(log);
+}
+
+void maillog_malformed_chunk(struct maillog *log, struct span queue_id, const struct log_peer *peer,
+                             struct span text)
+{
+    struct buffer *line =
+        maillog_begin(log, LOG_LEVEL_WARNING, span_is_empty(queue_id) ? SPAN("NOQUEUE") : queue_id);
+    buffer_append_string(line, "malformed BDAT command syntax from ");
+    put_peer_and_text(log, line, peer, text);
+}
+
+void maillog_etrn_refused(struct maillog *log, struct span domain, const struct log_peer *peer)
+{
+    struct buffer *line = maillog_begin(log, LOG_LEVEL_WARNING, span_empty());
+    buffer_append_string(line, "reject: ETRN ");
+    put_escaped(line, span_first(domain, TEXT_MAX_BYTES));
+    buffer_append_string(line, "... from ");
+    maillog_put_peer(line, peer);
+    maillog_end(log);
+}
+
+void maillog_command_replaced(struct maillog *log, const struct log_peer *peer, struct span command,
+                              struct span other)
+{
+    struct buffer *line = maillog_begin(log, LOG_LEVEL_INFO, span_empty());
+    maillog_put_peer(line, peer);
+    buffer_append_string(line, ": replacing command \"");
+    put_escaped(line, span_first(command, TEXT_MAX_BYTES));
+    buffer_append_string(line, "\" with \"");
+    put_escaped(line, span_first(other, TEXT_MAX_BYTES));
+    buffer_append_byte(line, '"');
     maillog_end(log);
 }
 

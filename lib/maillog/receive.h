@@ -61,6 +61,22 @@ void maillog_session_end(struct maillog *log, struct span queue_id, const char *
 /* improper command pipelining after CMD from N[A]: TEXT, which may be any bytes. */
 void maillog_improper_pipelining(struct maillog *log, const char *command,
                                  const struct log_peer *peer, struct span text);
+/* warning: non-SMTP command from N[A]: TEXT. Text, here and below: any bytes. */
+void maillog_foreign_command(struct maillog *log, const struct log_peer *peer, struct span text);
+/* warning: Illegal address syntax from N[A] in RCPT command: TEXT */
+void maillog_illegal_address(struct maillog *log, const struct log_peer *peer, const char *command,
+                             struct span text);
+/* warning: N[A]: request longer than LIMIT: TEXT... */
+void maillog_long_request(struct maillog *log, const struct log_peer *peer, size_t limit,
+                          struct span text);
+/* warning: QID: malformed BDAT command syntax from N[A]: TEXT */
+void maillog_malformed_chunk(struct maillog *log, struct span queue_id, const struct log_peer *peer,
+                             struct span text);
+/* warning: reject: ETRN DOMAIN... from N[A] */
+void maillog_etrn_refused(struct maillog *log, struct span domain, const struct log_peer *peer);
+/* N[A]: replacing command "TEXT" with "TEXT" */
+void maillog_command_replaced(struct maillog *log, const struct log_peer *peer, struct span command,
+                              struct span other);
 /* warning: hostname H does not resolve to address A: ERROR; error may be empty. */
 void maillog_hostname_mismatch(struct maillog *log, struct span hostname, struct span address,
                                struct span error);

@@ -29,7 +29,7 @@ bool session_is_junk_verb(enum smtp_verb verb)
 bool session_is_last_in_group(const struct smtpsession *session, enum smtp_verb verb)
 {
     if (session->protocol != SESSION_PROTOCOL_ESMTP && session->protocol != SESSION_PROTOCOL_LMTP)
-        return true; /* pipelining was not offered yet */
+        return verb != SMTP_VERB_BDAT && verb != SMTP_VERB_QUIT; /* it was not offered yet */
     switch (verb) {
     case SMTP_VERB_EHLO:
     case SMTP_VERB_LHLO:
@@ -38,7 +38,6 @@ bool session_is_last_in_group(const struct smtpsession *session, enum smtp_verb 
     case SMTP_VERB_VRFY:
     case SMTP_VERB_EXPN:
     case SMTP_VERB_NOOP:
-    case SMTP_VERB_QUIT:
     case SMTP_VERB_STARTTLS:
     case SMTP_VERB_AUTH:
         return true;

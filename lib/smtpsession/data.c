@@ -283,6 +283,9 @@ bool session_bdat(struct smtpsession *session, struct span argument)
         return false;
     }
     if (smtp_chunk_parse(argument, &chunk) != PARSE_OK) {
+        const struct span input = stream_input(&session->stream);
+        maillog_malformed_chunk(session->service->log, session_queue_id(session), &session->peer,
+                                span_first(input, span_find_byte(input, '\r')));
         session_reply(session, 521, 5, 4, "Syntax: BDAT count [LAST]");
         session->end = SESSION_HAS_QUIT;
         return false;

@@ -80,6 +80,8 @@ static bool take_path(struct smtpsession *session, struct span argument, enum pa
         return refuse_for_memory(session);
     if (path_parse(copy, kind, address_rules(session), &session->transaction_arena, mailbox,
                    parameters) != PARSE_OK) {
+        maillog_illegal_address(session->service->log, &session->peer, is_reverse ? "MAIL" : "RCPT",
+                                span_trim_spaces(copy));
         session_reply(session, 501, 1, is_reverse ? 7 : 3, "Bad %s address syntax",
                       is_reverse ? "sender" : "recipient");
         return false;
@@ -467,6 +469,7 @@ bool session_vrfy(struct smtpsession *session, struct span argument)
     const bool has_smtputf8 =
         is_parsed && settings->has_smtputf8 && span_equals_ascii_nocase(rest, SPAN("SMTPUTF8"));
     if (!is_parsed || (rest.length && !has_smtputf8)) {
+        maillog_illegal_address(session->service->log, &session->peer, "VRFY", argument);
         session_reply(session, 501, 1, 3, "Bad recipient address syntax");
         return false;
     }

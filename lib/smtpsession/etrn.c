@@ -54,6 +54,7 @@ bool session_etrn(struct smtpsession *session, struct span argument)
     if (!is_served(settings, domain)) {
         const struct span text = arena_format(&session->transaction_arena,
                                               "<%.*s>: service unavailable", SPAN_PRINTF(domain));
+        maillog_etrn_refused(session->service->log, domain, &session->peer);
         session_reply_plain(session, 459, text.bytes ? text : SPAN("service unavailable"));
         return false;
     }

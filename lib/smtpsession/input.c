@@ -24,18 +24,26 @@ void session_discard_line(struct smtpsession *session, int64_t deadline_ms)
     }
 }
 
-/* The first byte of the line that no command may have. */
-static const char *name_of_bad_byte(struct span input)
+/* The first byte of the line that no command may have. A bare LF ends the session as well: who
+ * sends one hides commands behind it from servers before us. */
+static void refuse_bad_byte(struct smtpsession *session, struct span input)
 {
-    for (size_t i = 0; i < input.length; i++) {
-        if (input.bytes[i] == '\n')
-            return "bare <LF>";
-        if (input.bytes[i] == '\r')
-            return "bare <CR>";
-        if (input.bytes[i] == 0)
-            return "<NUL>";
-    }
-    return "bad byte";
+    const struct smtpsession_settings *settings = &session->service->settings;
+    const uint16_t code = settings->bare_newline_reject_code;
+    const size_t lf = span_find_byte(input, '\n');
+    const size_t cr = span_find_byte(input, '\r');
+    const size_t nul = span_find_byte(input, 0);
+    const bool is_lf = lf < cr && lf < nul;
+    const char *name = is_lf ? "bare <LF>" : cr < nul ? "bare <CR>" : "<NUL>";
+    const struct span reason = arena_format(&session->transaction_arena, "%.*s Error: %s received",
+                                            SPAN_PRINTF(settings->server_name), name);
+    const struct outcome refusal =
+        outcome_make(code < 500 ? OUTCOME_TEMPORARY : OUTCOME_PERMANENT, code, 5, 2,
+                     reason.bytes ? reason : SPAN("Error: bad line end"));
+    session_refuse(session, session->stage, &refusal, NULL); /* the command before it */
+    session->stage = "UNKNOWN";
+    if (is_lf)
+        session->end = SESSION_HAS_QUIT;
 }
 
 /* What came, without its line end. */
@@ -52,8 +60,10 @@ static void replace_command(struct smtpsession *session, struct smtp_command *co
     size_t consumed;
     if (!session_filter_command(session, command_line(session)))
         return;
-    if (smtp_command_parse(buffer_span(&session->filtered_command), SIZE_MAX, false, command,
-                           &consumed) != PARSE_OK)
+    const struct span other = buffer_span(&session->filtered_command);
+    maillog_command_replaced(session->service->log, &session->peer, command_line(session),
+                             span_first(other, other.length - 2));
+    if (smtp_command_parse(other, SIZE_MAX, false, command, &consumed) != PARSE_OK)
         *command = (struct smtp_command){SMTP_VERB_UNKNOWN, span_empty(), span_empty(), false};
 }
 
@@ -88,13 +98,14 @@ static bool read_command(struct smtpsession *session, struct smtp_command *comma
                 return false;
             continue;
         case PARSE_MALFORMED:
-            session->stage = "UNKNOWN";
-            session_reply(session, settings->bare_newline_reject_code, 5, 2,
-                          "%.*s Error: %s received", SPAN_PRINTF(settings->server_name),
-                          name_of_bad_byte(input));
+            refuse_bad_byte(session, input);
+            if (session->end != SESSION_GOES_ON)
+                return false;
             break;
         case PARSE_TOO_LONG:
             session->stage = "UNKNOWN";
+            maillog_long_request(session->service->log, &session->peer, line_limit(settings, input),
+                                 input);
             session_reply(session, 500, 5, 2, "Error: line too long");
             break;
         }
@@ -103,6 +114,16 @@ static bool read_command(struct smtpsession *session, struct smtp_command *comma
         session_discard_line(session, clock_deadline_after(settings->timeout_ms));
         return false;
     }
+}
+
+/* What came behind the command of this stage was sent blindly. Is it to be refused? */
+static bool is_improper(struct smtpsession *session, struct span rest)
+{
+    if (!session->was_improper) /* one line tells enough */
+        maillog_improper_pipelining(session->service->log, session->stage, &session->peer,
+                                    span_first(rest, SESSION_LOGGED_INPUT_BYTES));
+    session->was_improper = true;
+    return session->service->settings.forbids_early_pipelining;
 }
 
 /* RFC 2920 section 3.1: some commands end a group, since their answer decides what may follow.
@@ -115,12 +136,22 @@ static bool is_pipelined_improperly(struct smtpsession *session, const struct sm
         return false;
     if (is_auth) /* it may be a password */
         rest = span_empty();
-    if (!session->was_improper) { /* one line tells enough */
-        maillog_improper_pipelining(session->service->log, smtp_verb_name(command->verb),
-                                    &session->peer, span_first(rest, SESSION_LOGGED_INPUT_BYTES));
-    }
-    session->was_improper = true;
-    return session->service->settings.forbids_early_pipelining;
+    return is_improper(session, rest);
+}
+
+bool session_talks_early(struct smtpsession *session)
+{
+    /* Who was watched before the greeting has got what it deserves. */
+    if (stream_input(&session->stream).length || stream_is_silent(&session->stream))
+        return false;
+    const struct span input = stream_input(&session->stream);
+    return input.length && is_improper(session, input);
+}
+
+void session_refuse_early_talk(struct smtpsession *session)
+{
+    session_reply(session, 554, 5, 0, "Error: SMTP protocol synchronization");
+    session->end = SESSION_HAS_QUIT;
 }
 
 static bool is_in_list(struct span list, struct span name)
@@ -184,20 +215,14 @@ void session_run_next(struct smtpsession *session)
     }
     if (command.verb == SMTP_VERB_UNKNOWN &&
         is_in_list(settings->forbidden_commands, command.name)) {
-        struct buffer *text = maillog_begin(session->service->log, LOG_LEVEL_WARNING, span_empty());
-        buffer_append_string(text, "non-SMTP command from ");
-        maillog_put_peer(text, &session->peer);
-        buffer_append_string(text, ": ");
-        buffer_append_span(text, span_first(line, SESSION_LOGGED_INPUT_BYTES));
-        maillog_end(session->service->log);
+        maillog_foreign_command(session->service->log, &session->peer, line);
         session_reply(session, 221, 7, 0, "Error: I can break rules, too. Goodbye.");
         session->end = SESSION_HAS_QUIT;
         session->counts[SMTP_VERB_UNKNOWN].total++;
         return;
     }
     if (is_pipelined_improperly(session, &command)) {
-        session_reply(session, 554, 5, 0, "Error: SMTP protocol synchronization");
-        session->end = SESSION_HAS_QUIT;
+        session_refuse_early_talk(session);
         session->counts[command.verb].total++;
         return;
     }

@@ -367,7 +367,9 @@ static void greet(struct smtpsession *session)
     }
     if (!session_wrap_in_tls(session) || !session_wait_before_greeting(session))
         return;
-    if (session_permits(session, "CONNECT", 1U << SMTPSESSION_LIST_CLIENT))
+    if (!settings->wraps_tls && session_talks_early(session))
+        session_refuse_early_talk(session);
+    else if (session_permits(session, "CONNECT", 1U << SMTPSESSION_LIST_CLIENT))
         session_reply_plain(session, 220, settings->banner);
     else if (session->end == SESSION_GOES_ON)
         session->is_denied = true;

@@ -174,6 +174,11 @@ void session_flush(struct smtpsession *session);
 MUST_USE bool session_read(struct smtpsession *session, int64_t deadline_ms);
 /* input.c: drops the rest of a line that is too long. */
 void session_discard_line(struct smtpsession *session, int64_t deadline_ms);
+/* input.c: has it sent something before it was greeted (RFC 5321 section 4.3.1), and is that to be
+ * refused? It is logged in any case. */
+MUST_USE bool session_talks_early(struct smtpsession *session);
+/* What comes of that, and of commands in groups that may not be. */
+void session_refuse_early_talk(struct smtpsession *session);
 /* input.c: reads a command and carries it out; or session->end says why not. */
 void session_run_next(struct smtpsession *session);
 /* The command in hand is done with, and its bytes are gone. */

@@ -271,6 +271,12 @@ bool stream_is_quiet(struct stream *stream)
     return true;
 }
 
+bool stream_is_silent(struct stream *stream)
+{
+    stream->watch.is_readable = true; /* or so the kernel will say it is not */
+    return stream_is_quiet(stream);
+}
+
 enum stream_result stream_read(struct stream *stream, int64_t deadline_ms)
 {
     if (stream->descriptor < 0)

@@ -83,6 +83,8 @@ MUST_USE enum stream_result stream_read(struct stream *stream, int64_t deadline_
 /* Has everything that came been consumed, with nothing more here and the peer not gone? Looks, but
  * does not wait: a layer may have had messages of its own, which are nobody's input. */
 MUST_USE bool stream_is_quiet(struct stream *stream);
+/* The same of what the loop has not noticed yet: it costs a system call. */
+MUST_USE bool stream_is_silent(struct stream *stream);
 static inline struct span stream_input(const struct stream *stream)
 {
     return span_of(stream->block ? stream->block + stream->begin : (const uint8_t *)"",

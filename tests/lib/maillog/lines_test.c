@@ -140,6 +140,24 @@ static void test_receive(void **state)
     maillog_improper_pipelining(&log, "EHLO", &peer, SPAN("\r\n\\\0\xff\x1b"));
     INFO("improper command pipelining after EHLO from mail.example.org[192.0.2.7]: "
          "\\r\\n\\\\\\000\\377\\033");
+    maillog_foreign_command(&log, &peer, SPAN("GET / HTTP/1.1\t"));
+    WARNING("warning: non-SMTP command from mail.example.org[192.0.2.7]: GET / HTTP/1.1\\t");
+    maillog_illegal_address(&log, &peer, "RCPT", SPAN("<a@b@c>"));
+    WARNING("warning: Illegal address syntax from mail.example.org[192.0.2.7] in RCPT command: "
+            "<a@b@c>");
+    maillog_long_request(&log, &peer, 2048, SPAN("NOOP 01234567890123456789012345678901234567"));
+    WARNING("warning: mail.example.org[192.0.2.7]: request longer than 2048: NOOP "
+            "0123456789012345678901234...");
+    maillog_malformed_chunk(&log, span_empty(), &peer, SPAN("BDAT x"));
+    WARNING("warning: NOQUEUE: malformed BDAT command syntax from mail.example.org[192.0.2.7]: "
+            "BDAT x");
+    maillog_malformed_chunk(&log, id, &peer, SPAN("BDAT -1"));
+    WARNING("warning: 4Qk7vBz1TfMw2hXcR9dLpNq3s: malformed BDAT command syntax from "
+            "mail.example.org[192.0.2.7]: BDAT -1");
+    maillog_etrn_refused(&log, SPAN("away.test"), &peer);
+    WARNING("warning: reject: ETRN away.test... from mail.example.org[192.0.2.7]");
+    maillog_command_replaced(&log, &peer, SPAN("FOO"), SPAN("NOOP"));
+    INFO("mail.example.org[192.0.2.7]: replacing command \"FOO\" with \"NOOP\"");
     maillog_hostname_mismatch(&log, SPAN("a.example"), SPAN("192.0.2.1"), span_empty());
     WARNING("warning: hostname a.example does not resolve to address 192.0.2.1");
     maillog_limit_exceeded(&log, "Connection rate", 31, &peer, SPAN("smtp"));

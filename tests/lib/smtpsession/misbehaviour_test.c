@@ -174,6 +174,107 @@ static void test_smuggling(void **state)
     harness_run("smtpd_error_sleep_time = 0\nsmtpd_hard_error_limit = 100\n", smuggle, NULL);
 }
 
+/* What it sends is there before the session has begun. */
+static void talk_early(struct harness *harness, void *argument)
+{
+    const bool *is_forbidden = argument;
+    struct harness_client client;
+    harness_connect(harness, &client, "192.0.2.1");
+    harness_send(&client, SPAN("EHLO client.example\r\n"));
+    if (*is_forbidden) {
+        harness_expect(&client, "early", "554 5.5.0 Error: SMTP protocol synchronization");
+        harness_expect_close(&client, "early");
+        harness_disconnect(&client);
+    } else {
+        harness_expect(&client, "early", "220 ");
+        harness_expect(&client, "early", "250-");
+        harness_quit(&client);
+    }
+    harness_wait_for_end(harness);
+    harness_expect_log(harness, "improper command pipelining after CONNECT from "
+                                "unknown[192.0.2.1]: EHLO client.example\\r\\n");
+}
+
+static void test_early_talk(void **state)
+{
+    (void)state;
+    for (int forbidden = 0; forbidden < 2; forbidden++) {
+        bool is_forbidden = forbidden;
+        harness_run(is_forbidden ? "" : "smtpd_forbid_unauth_pipelining = no\n", talk_early,
+                    &is_forbidden);
+    }
+}
+
+struct oddity {
+    const char *said;
+    const char *reply;
+    const char *logged;
+};
+
+static void be_odd(struct harness *harness, void *argument)
+{
+    static const struct oddity oddities[] = {
+        {"MAIL FROM:<a@b@c>", "501 5.1.7",
+         "warning: Illegal address syntax from unknown[192.0.2.1] in MAIL command: <a@b@c>"},
+        {"MAIL FROM:<a@client.example>", "250 2.1.0", NULL},
+        {"RCPT TO: <>", "501 5.1.3",
+         "warning: Illegal address syntax from unknown[192.0.2.1] in RCPT command: <>"},
+        {"VRFY @", "501 5.1.3",
+         "warning: Illegal address syntax from unknown[192.0.2.1] in VRFY command: @"},
+        {"RSET", "250 ", NULL},
+        {"ETRN away.test", "459 ", "warning: reject: ETRN away.test... from unknown[192.0.2.1]"},
+        {"FOO", "250 ", "unknown[192.0.2.1]: replacing command \"FOO\" with \"NOOP\""},
+        {"NOOP \r", "550 ",
+         "NOQUEUE: reject: NOOP from unknown[192.0.2.1]: 550 5.5.2 mx.here.test Error: bare <CR> "
+         "received"},
+        {"BDAT x", "521 ",
+         "warning: NOQUEUE: malformed BDAT command syntax from unknown[192.0.2.1]: BDAT x"},
+    };
+    struct harness_client client;
+    (void)argument;
+    harness_greet(harness, &client, "192.0.2.1");
+    for (size_t i = 0; i < ARRAY_LENGTH(oddities); i++) {
+        harness_send(&client, span_from_string(oddities[i].said));
+        harness_send(&client, SPAN("\r\n"));
+        harness_expect(&client, oddities[i].said, oddities[i].reply);
+    }
+    harness_expect_close(&client, "BDAT");
+    harness_disconnect(&client);
+    harness_wait_for_end(harness);
+    for (size_t i = 0; i < ARRAY_LENGTH(oddities); i++)
+        if (oddities[i].logged)
+            harness_expect_log(harness, oddities[i].logged);
+}
+
+/* Lines that operators know from Postfix. */
+static void test_oddities_are_logged(void **state)
+{
+    (void)state;
+    harness_run("smtpd_command_filter = inline:{FOO=NOOP}\nsmtpd_error_sleep_time = 0\n", be_odd,
+                NULL);
+}
+
+static void send_long_line(struct harness *harness, void *argument)
+{
+    struct harness_client client;
+    (void)argument;
+    harness_greet(harness, &client, "192.0.2.1");
+    for (int i = 0; i < 300; i++)
+        harness_send(&client, SPAN("0123456789"));
+    harness_send(&client, SPAN("\r\n"));
+    harness_expect(&client, "long", "500 5.5.2 Error: line too long");
+    harness_quit(&client);
+    harness_wait_for_end(harness);
+    harness_expect_log(harness, "warning: unknown[192.0.2.1]: request longer than 2048: "
+                                "012345678901234567890123456789...");
+}
+
+static void test_long_line(void **state)
+{
+    (void)state;
+    harness_run("", send_long_line, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +283,9 @@ int main(void)
         cmocka_unit_test(test_byte_by_byte),
         cmocka_unit_test(test_garbage),
         cmocka_unit_test(test_smuggling),
+        cmocka_unit_test(test_early_talk),
+        cmocka_unit_test(test_oddities_are_logged),
+        cmocka_unit_test(test_long_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
