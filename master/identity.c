@@ -47,8 +47,8 @@ static bool find_user(const char *program, struct identity *identity, struct con
     const struct passwd *entry = getpwnam(name);
     if (!entry) {
         conf_error_set(error,
-                       "user %s does not exist: create the users with systemd-sysusers "
-                       "posthouse.sysusers, or set daemon_uid_base",
+                       "user %s does not exist: create it and those of the other daemons with "
+                       "systemd-sysusers posthouse.sysusers, or set daemon_uid_base",
                        name);
         return false;
     }

@@ -82,7 +82,8 @@ int listeners_bind_unix(int directory, const char *name, int type, unsigned mode
 enum { MODE_ANYONE = 0666, MODE_GROUP = 0660 };
 enum { BUSY_RETRY_MS = 50, BUSY_PATIENCE_MS = 2000, FIRST_GENERATION = 1 };
 
-static int bind_endpoint(const struct endpoint *endpoint)
+/* Nobody can connect to it yet. */
+static int bind_socket(const struct endpoint *endpoint)
 {
     const int family = endpoint->address.any.sa_family;
     const int on = 1;
@@ -92,12 +93,20 @@ static int bind_endpoint(const struct endpoint *endpoint)
     if (setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
         (family == AF_INET6 &&
          setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0) ||
-        bind(descriptor, &endpoint->address.any, endpoint->length) != 0 ||
-        listen(descriptor, SOMAXCONN) != 0) {
+        bind(descriptor, &endpoint->address.any, endpoint->length) != 0) {
         file_close(descriptor);
         return -1;
     }
     return descriptor;
+}
+
+static int bind_endpoint(const struct endpoint *endpoint)
+{
+    const int descriptor = bind_socket(endpoint);
+    if (descriptor < 0 || listen(descriptor, SOMAXCONN) == 0)
+        return descriptor;
+    file_close(descriptor);
+    return -1;
 }
 
 /* At a start, children of a master that was killed a moment ago may still be on their way out. */
@@ -128,6 +137,33 @@ static const char *advice_for(int error)
     }
 }
 
+static void note_refusal(const struct endpoint *endpoint, int error, struct conf_notices *notices)
+{
+    conf_notice_add(notices, CONF_NOTICE_ERROR, "cannot listen on %s: %s", endpoint->text,
+                    advice_for(error));
+}
+
+/* A machine without IPv6. */
+static bool is_excused(const struct endpoint *endpoint, int error)
+{
+    return endpoint->is_optional && (error == EAFNOSUPPORT || error == EADDRNOTAVAIL);
+}
+
+void listeners_rehearse(const struct plan *plan, bool is_running, struct conf_notices *notices)
+{
+    for (size_t i = 0; i < plan->service_count; i++)
+        for (size_t j = 0; j < plan->services[i]->endpoint_count; j++) {
+            const struct endpoint *endpoint = &plan->services[i]->endpoints[j];
+            if (endpoint->length == 0)
+                continue;
+            const int descriptor = bind_socket(endpoint);
+            if (descriptor < 0 && !is_excused(endpoint, errno) &&
+                !(is_running && errno == EADDRINUSE))
+                note_refusal(endpoint, errno, notices);
+            file_close(descriptor);
+        }
+}
+
 static void open_endpoint(struct listeners *listeners, const struct endpoint *endpoint,
                           uint32_t generation, struct conf_notices *notices)
 {
@@ -137,12 +173,10 @@ static void open_endpoint(struct listeners *listeners, const struct endpoint *en
         return;
     }
     const int descriptor = bind_patiently(endpoint, generation);
-    if (descriptor < 0 && endpoint->is_optional &&
-        (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL))
-        return; /* a machine without IPv6 */
+    if (descriptor < 0 && is_excused(endpoint, errno))
+        return;
     if (descriptor < 0)
-        conf_notice_add(notices, CONF_NOTICE_ERROR, "cannot listen on %s: %s", endpoint->text,
-                        advice_for(errno));
+        note_refusal(endpoint, errno, notices);
     else if (!add(listeners, endpoint->text, descriptor, generation, true))
         conf_notice_add(notices, CONF_NOTICE_ERROR, "out of memory");
 }

@@ -26,6 +26,9 @@ void listeners_init(struct listeners *listeners);
 MUST_USE bool listeners_open(struct listeners *listeners, const struct plan *plan,
                              uint32_t generation, int public_directory,
                              struct conf_notices *notices);
+/* Binds what is on the network for a moment, without listening: what would be refused is noted.
+ * Where the instance is running, a socket may be its own. */
+void listeners_rehearse(const struct plan *plan, bool is_running, struct conf_notices *notices);
 /* Sockets that the master before us has bound. False when memory is out. */
 MUST_USE bool listeners_adopt(struct listeners *listeners, const struct handover *handover);
 /* What the master after us gets; false when there are too many. */

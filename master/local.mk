@@ -16,6 +16,7 @@ master_parts = \
 	master/poison.c master/poison.h \
 	master/privilege.c master/privilege.h \
 	master/process.c master/process.h \
+	master/rehearsal.c master/rehearsal.h \
 	master/spawn.c master/spawn.h \
 	master/supervise.c master/supervise.h \
 	master/upgrade.c master/upgrade.h \

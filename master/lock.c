@@ -33,3 +33,14 @@ int lock_take(int pid_directory, pid_t *holder)
     }
     return descriptor;
 }
+
+bool lock_is_held(int pid_directory)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    const int descriptor =
+        openat(pid_directory, "master.pid", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+    const bool is_held =
+        descriptor >= 0 && fcntl(descriptor, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    file_close(descriptor);
+    return is_held;
+}

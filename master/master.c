@@ -15,6 +15,7 @@
 #include "lock.h"
 #include "places.h"
 #include "privilege.h"
+#include "rehearsal.h"
 #include "system/file.h"
 #include "upgrade.h"
 
@@ -76,8 +77,9 @@ bool master_check(const struct master_options *options)
     if (plan)
         key_check(plan, &notices);
     if (plan && places_open(plan, &places, &notices)) {
+        rehearse_start(plan, &places, &notices);
         places_close(&places);
-        is_ok = true;
+        is_ok = notices.error_count == 0;
     }
     plan_destroy(&plan);
     show_notices(&notices, true);

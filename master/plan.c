@@ -56,6 +56,7 @@ struct planning {
     struct plan *plan;
     struct conf_notices *notices;
     struct endpoint_rules rules;
+    bool has_no_identity; /* of a service; said once */
     size_t core_count;
     size_t capacity;
 };
@@ -404,8 +405,11 @@ static void add_service(struct planning *planning, const struct conf_service *co
     (void)seal_settings(planning, conf, service);     /* noted */
     (void)resolve_endpoints(planning, conf, service); /* noted */
     if (!identity_choose(&plan->instance, conf, &plan->settings, program, &service->identity,
-                         &error))
+                         &error) &&
+        !planning->has_no_identity) {
+        planning->has_no_identity = true; /* what is missing for one is missing for all */
         conf_notice_add(planning->notices, CONF_NOTICE_ERROR, "%s", error.text);
+    }
     if (program->role == IPC_ROLE_QMGR)
         plan->owner = service->identity;
     if (program->role == IPC_ROLE_PICKUP)

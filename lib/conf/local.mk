@@ -40,7 +40,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/conf/print.c lib/conf/print.h \
 	lib/conf/private.h \
 	lib/conf/sealed.c \
-	lib/conf/shapes.c lib/conf/shapes.h \
+	lib/conf/shapes.c lib/conf/shapes.h lib/conf/shapes_machine.c lib/conf/shapes_private.h \
 	lib/conf/suggest.c lib/conf/suggest.h \
 	lib/conf/templates.c lib/conf/templates.h \
 	lib/conf/usage.c lib/conf/usage.h \

@@ -12,6 +12,7 @@
 
 #include "base/ascii.h"
 #include "base/number.h"
+#include "conf/shapes_private.h"
 #include "conf/suggest.h"
 #include "conf/usage.h"
 #include "conf/value.h"
@@ -26,11 +27,8 @@ enum {
 
 static const char separators[] = ", \t\r\n";
 
-static void complain(const struct conf_shape_question *question, struct conf_notices *notices,
-                     enum conf_notice_level level, const char *format, ...) PRINTF_LIKE(4, 5);
-
-static void complain(const struct conf_shape_question *question, struct conf_notices *notices,
-                     enum conf_notice_level level, const char *format, ...)
+void conf_shape_complain(const struct conf_shape_question *question, struct conf_notices *notices,
+                         enum conf_notice_level level, const char *format, ...)
 {
     char reason[CONF_ERROR_TEXT_BYTES];
     va_list arguments;
@@ -68,18 +66,19 @@ static void check_host_name(const struct conf_shape_question *question,
                             value.bytes[value.length - 1] == ']' &&
                             span_ends_with(question->name, SPAN("o_name")); /* HELO's, LHLO's */
     if (span_starts_with(value, SPAN("/")))
-        complain(question, notices, CONF_NOTICE_ERROR,
-                 "a domain name is needed, not a file: write what stands in it");
+        conf_shape_complain(question, notices, CONF_NOTICE_ERROR,
+                            "a domain name is needed, not a file: write what stands in it");
     else if (!is_literal && !is_host_name(value))
-        complain(question, notices, CONF_NOTICE_ERROR,
-                 "this is no host name: labels of letters, digits and hyphens with dots between "
-                 "them are allowed");
+        conf_shape_complain(
+            question, notices, CONF_NOTICE_ERROR,
+            "this is no host name: labels of letters, digits and hyphens with dots between "
+            "them are allowed");
 }
 
 static void check_path(const struct conf_shape_question *question, struct conf_notices *notices)
 {
     if (!span_is_empty(question->value) && question->value.bytes[0] != '/')
-        complain(question, notices, CONF_NOTICE_ERROR, "a path from / on is allowed");
+        conf_shape_complain(question, notices, CONF_NOTICE_ERROR, "a path from / on is allowed");
 }
 
 static bool is_below(struct span path, struct span prefixes)
@@ -104,9 +103,9 @@ static void check_log_file(const struct conf_shape_question *question, struct co
         conf_instance_value(question->instance, question->service, SPAN("maillog_file_prefixes"),
                             &prefixes, &ignored) &&
         !is_below(question->value, buffer_span(&prefixes)))
-        complain(question, notices, CONF_NOTICE_ERROR,
-                 "the file must be below one of maillog_file_prefixes = %.*s",
-                 SPAN_PRINTF(span_first(buffer_span(&prefixes), SHOWN_MAX_BYTES)));
+        conf_shape_complain(question, notices, CONF_NOTICE_ERROR,
+                            "the file must be below one of maillog_file_prefixes = %.*s",
+                            SPAN_PRINTF(span_first(buffer_span(&prefixes), SHOWN_MAX_BYTES)));
     buffer_release(&prefixes);
 }
 
@@ -114,8 +113,8 @@ static void check_mode(const struct conf_shape_question *question, struct conf_n
 {
     uint64_t mode;
     if (!number_parse_octal(question->value, MODE_MAX, &mode))
-        complain(question, notices, CONF_NOTICE_ERROR,
-                 "a mode of three or four octal digits is allowed, as in 0644");
+        conf_shape_complain(question, notices, CONF_NOTICE_ERROR,
+                            "a mode of three or four octal digits is allowed, as in 0644");
 }
 
 static bool is_ip(struct span value, int family)
@@ -133,8 +132,8 @@ static void check_ip(const struct conf_shape_question *question, struct conf_not
                      int family)
 {
     if (!span_is_empty(question->value) && !is_ip(question->value, family))
-        complain(question, notices, CONF_NOTICE_ERROR, "an IPv%d address is allowed, or nothing",
-                 family == AF_INET ? 4 : 6);
+        conf_shape_complain(question, notices, CONF_NOTICE_ERROR,
+                            "an IPv%d address is allowed, or nothing", family == AF_INET ? 4 : 6);
 }
 
 static void check_ipv4(const struct conf_shape_question *question, struct conf_notices *notices)
@@ -170,10 +169,11 @@ static void check_servers(const struct conf_shape_question *question, struct con
     struct span rest = question->value, word;
     while (span_next_word(&rest, separators, &word))
         if (!is_server(word)) {
-            complain(question, notices, CONF_NOTICE_ERROR,
-                     "\"%.*s\" is no resolver: address, address:port or [IPv6 address]:port is "
-                     "allowed",
-                     SPAN_PRINTF(span_first(word, SHOWN_MAX_BYTES)));
+            conf_shape_complain(
+                question, notices, CONF_NOTICE_ERROR,
+                "\"%.*s\" is no resolver: address, address:port or [IPv6 address]:port is "
+                "allowed",
+                SPAN_PRINTF(span_first(word, SHOWN_MAX_BYTES)));
             return;
         }
 }
@@ -185,7 +185,8 @@ static void check_own_address(const struct conf_shape_question *question,
     const struct span value = question->value;
     const size_t at = span_find_last_byte(value, '@');
     if (at == 0 || !is_host_name(span_after(value, at + 1)) || conf_has_any_byte(value, " \t<>,"))
-        complain(question, notices, CONF_NOTICE_ERROR, "an address is allowed, user@domain");
+        conf_shape_complain(question, notices, CONF_NOTICE_ERROR,
+                            "an address is allowed, user@domain");
 }
 
 static void check_https(const struct conf_shape_question *question, struct conf_notices *notices)
@@ -193,8 +194,8 @@ static void check_https(const struct conf_shape_question *question, struct conf_
     if (!span_is_empty(question->value) &&
         (!span_starts_with_ascii_nocase(question->value, SPAN("https://")) ||
          conf_has_any_byte(question->value, " \t#")))
-        complain(question, notices, CONF_NOTICE_ERROR,
-                 "https://HOST/PATH or https://HOST:PORT/PATH is allowed, or nothing");
+        conf_shape_complain(question, notices, CONF_NOTICE_ERROR,
+                            "https://HOST/PATH or https://HOST:PORT/PATH is allowed, or nothing");
 }
 
 static bool is_port_name(struct span text)
@@ -225,9 +226,10 @@ static bool is_port(struct span text)
 static void check_port(const struct conf_shape_question *question, struct conf_notices *notices)
 {
     if (!is_port(question->value))
-        complain(question, notices, CONF_NOTICE_ERROR,
-                 "no port has this name: a number from 1 to 65535, or a name of /etc/services, is "
-                 "allowed");
+        conf_shape_complain(
+            question, notices, CONF_NOTICE_ERROR,
+            "no port has this name: a number from 1 to 65535, or a name of /etc/services, is "
+            "allowed");
 }
 
 static bool is_digits(struct span text)
@@ -262,9 +264,10 @@ static void check_next_hops(const struct conf_shape_question *question,
     struct span rest = question->value, word;
     while (span_next_word(&rest, separators, &word))
         if (!is_next_hop(word)) {
-            complain(question, notices, CONF_NOTICE_ERROR,
-                     "\"%.*s\" is no next hop: host, [host], host:port or [host]:port is allowed",
-                     SPAN_PRINTF(span_first(word, SHOWN_MAX_BYTES)));
+            conf_shape_complain(
+                question, notices, CONF_NOTICE_ERROR,
+                "\"%.*s\" is no next hop: host, [host], host:port or [host]:port is allowed",
+                SPAN_PRINTF(span_first(word, SHOWN_MAX_BYTES)));
             return;
         }
 }
@@ -285,9 +288,9 @@ static void check_domains(const struct conf_shape_question *question, struct con
         while (span_starts_with(word, SPAN("!")) || span_starts_with(word, SPAN(".")))
             word = span_after(word, 1);
         if (!conf_has_any_byte(word, ":/[{}") && !is_host_name(word))
-            complain(question, notices, CONF_NOTICE_WARNING,
-                     "\"%.*s\" is no domain, so that it matches none",
-                     SPAN_PRINTF(span_first(word, SHOWN_MAX_BYTES)));
+            conf_shape_complain(question, notices, CONF_NOTICE_WARNING,
+                                "\"%.*s\" is no domain, so that it matches none",
+                                SPAN_PRINTF(span_first(word, SHOWN_MAX_BYTES)));
     }
 }
 
@@ -296,9 +299,9 @@ static void check_networks(const struct conf_shape_question *question, struct co
     struct span rest = question->value, word;
     while (span_next_word(&rest, separators, &word))
         if (conf_value_is_one_of(word, "0.0.0.0/0|[::]/0"))
-            complain(question, notices, CONF_NOTICE_WARNING,
-                     "\"%.*s\" is everybody: whoever connects may send mail to anywhere",
-                     SPAN_PRINTF(word));
+            conf_shape_complain(question, notices, CONF_NOTICE_WARNING,
+                                "\"%.*s\" is everybody: whoever connects may send mail to anywhere",
+                                SPAN_PRINTF(word));
 }
 
 static void check_own_name(const struct conf_shape_question *question, struct conf_notices *notices)
@@ -306,43 +309,10 @@ static void check_own_name(const struct conf_shape_question *question, struct co
     check_host_name(question, notices);
     if (is_host_name(question->value) &&
         span_find_byte(question->value, '.') == question->value.length)
-        complain(question, notices, CONF_NOTICE_WARNING,
-                 "a name without a domain, which other servers may refuse: write it in full, as in "
-                 "mail.example.org");
-}
-
-static const char *string_of(const struct conf_shape_question *question, struct span text)
-{
-    return arena_string(question->instance->arena, text);
-}
-
-static void check_directory(const struct conf_shape_question *question,
-                            struct conf_notices *notices)
-{
-    struct stat facts;
-    check_path(question, notices);
-    const char *path = string_of(question, question->value);
-    if (!path || path[0] != '/')
-        return;
-    if (stat(path, &facts) != 0)
-        complain(question, notices, CONF_NOTICE_WARNING, "%s; mail waits until it is there",
-                 strerror(errno));
-    else if (!S_ISDIR(facts.st_mode))
-        complain(question, notices, CONF_NOTICE_WARNING,
-                 "this is no directory; mail waits until there is one");
-}
-
-/* A word with a name in it stands for another program at each delivery. */
-static void check_command(const struct conf_shape_question *question, struct conf_notices *notices)
-{
-    struct span rest = question->value, word;
-    if (!span_next_word(&rest, separators, &word) || word.bytes[0] != '/' ||
-        conf_has_any_byte(word, "$\"'\\"))
-        return;
-    const char *path = string_of(question, word);
-    if (path && access(path, X_OK) != 0)
-        complain(question, notices, CONF_NOTICE_WARNING, "%s: %s; mail waits until it can be run",
-                 path, strerror(errno));
+        conf_shape_complain(
+            question, notices, CONF_NOTICE_WARNING,
+            "a name without a domain, which other servers may refuse: write it in full, as in "
+            "mail.example.org");
 }
 
 /* ---- words ---- */
@@ -368,20 +338,21 @@ static void check_transport(const struct conf_shape_question *question,
         return;
     if (!conf_has_transport(question->instance, transport)) {
         const struct span meant = conf_suggest_transport(question->instance, transport);
-        complain(question, notices, CONF_NOTICE_WARNING,
-                 "master.cf has no service \"%.*s\" that delivers mail: what is for it waits until "
-                 "there is one%s%.*s%s",
-                 SPAN_PRINTF(span_first(transport, SHOWN_MAX_BYTES)),
-                 meant.length ? "; did you mean " : "", SPAN_PRINTF(meant),
-                 meant.length ? "?" : "");
+        conf_shape_complain(
+            question, notices, CONF_NOTICE_WARNING,
+            "master.cf has no service \"%.*s\" that delivers mail: what is for it waits until "
+            "there is one%s%.*s%s",
+            SPAN_PRINTF(span_first(transport, SHOWN_MAX_BYTES)),
+            meant.length ? "; did you mean " : "", SPAN_PRINTF(meant), meant.length ? "?" : "");
     } else if (is_of_program(question->instance, transport, SPAN("smtp"))) {
         struct span word;
         while (span_next_word(&next_hop, separators, &word))
             if (!is_next_hop(word))
-                complain(question, notices, CONF_NOTICE_WARNING,
-                         "\"%.*s\" is no next hop: host, [host], host:port or [host]:port is "
-                         "allowed",
-                         SPAN_PRINTF(span_first(word, SHOWN_MAX_BYTES)));
+                conf_shape_complain(
+                    question, notices, CONF_NOTICE_WARNING,
+                    "\"%.*s\" is no next hop: host, [host], host:port or [host]:port is "
+                    "allowed",
+                    SPAN_PRINTF(span_first(word, SHOWN_MAX_BYTES)));
     }
 }
 
@@ -393,7 +364,7 @@ static void check_level(const struct conf_shape_question *question, struct conf_
     if (!conf_instance_expand(question->instance, question->service,
                               SPAN("${{$compatibility_level} <level {1} ? {a} : {b}}"), &output,
                               &error))
-        complain(question, notices, CONF_NOTICE_ERROR, "%s", error.text);
+        conf_shape_complain(question, notices, CONF_NOTICE_ERROR, "%s", error.text);
     buffer_release(&output);
 }
 
@@ -407,10 +378,10 @@ static void check_rewrite_clients(const struct conf_shape_question *question,
             !conf_value_is_one_of(word, "permit_inet_interfaces|permit_mynetworks|"
                                         "permit_sasl_authenticated|permit_tls_clientcerts|"
                                         "permit_tls_all_clientcerts|check_address_map"))
-            complain(question, notices, CONF_NOTICE_ERROR,
-                     "unknown word \"%.*s\": permit_inet_interfaces, permit_mynetworks, "
-                     "check_address_map with a table, and networks are allowed",
-                     SPAN_PRINTF(span_first(word, SHOWN_MAX_BYTES)));
+            conf_shape_complain(question, notices, CONF_NOTICE_ERROR,
+                                "unknown word \"%.*s\": permit_inet_interfaces, permit_mynetworks, "
+                                "check_address_map with a table, and networks are allowed",
+                                SPAN_PRINTF(span_first(word, SHOWN_MAX_BYTES)));
 }
 
 static void check_parent_lists(const struct conf_shape_question *question,
@@ -424,9 +395,9 @@ static void check_parent_lists(const struct conf_shape_question *question,
                                   "relay_domains|smtpd_access_maps|smtpd_authorized_verp_clients|"
                                   "smtpd_authorized_xclient_hosts|smtpd_authorized_xforward_hosts|"
                                   "smtpd_client_event_limit_exceptions|postscreen_access_list"))
-            complain(question, notices, CONF_NOTICE_WARNING,
-                     "\"%.*s\" is no parameter whose list has parents of domains",
-                     SPAN_PRINTF(span_first(word, SHOWN_MAX_BYTES)));
+            conf_shape_complain(question, notices, CONF_NOTICE_WARNING,
+                                "\"%.*s\" is no parameter whose list has parents of domains",
+                                SPAN_PRINTF(span_first(word, SHOWN_MAX_BYTES)));
 }
 
 static void check_user(const struct conf_shape_question *question, struct conf_notices *notices)
@@ -437,9 +408,9 @@ static void check_user(const struct conf_shape_question *question, struct conf_n
     name[value.length] = '\0';
     const struct passwd *user = getpwnam(name);
     if (!user || user->pw_uid == 0)
-        complain(question, notices, CONF_NOTICE_WARNING,
-                 user ? "nothing is done as root: what would be waits"
-                      : "there is no such user: what would be done as that one waits");
+        conf_shape_complain(question, notices, CONF_NOTICE_WARNING,
+                            user ? "nothing is done as root: what would be waits"
+                                 : "there is no such user: what would be done as that one waits");
 }
 
 /* static:N is the one table whose every answer can be foreseen. */
@@ -450,7 +421,7 @@ static void check_owner(const struct conf_shape_question *question, struct conf_
     if (span_starts_with(question->value, type) &&
         !conf_has_any_byte(question->value, separators) &&
         !conf_value_parse_number(span_after(question->value, type.length), &number))
-        complain(question, notices, CONF_NOTICE_ERROR, "static: and a number is needed");
+        conf_shape_complain(question, notices, CONF_NOTICE_ERROR, "static: and a number is needed");
 }
 
 /* ---- names that belong to a delivery ---- */
@@ -484,7 +455,7 @@ static void check_expansion(const struct conf_shape_question *question,
     struct buffer output;
     buffer_init(&output, NULL, CONF_EXPAND_MAX_BYTES);
     if (!conf_expand(question->value, &scope, &output, &error))
-        complain(question, notices, CONF_NOTICE_ERROR, "%s", error.text);
+        conf_shape_complain(question, notices, CONF_NOTICE_ERROR, "%s", error.text);
     buffer_release(&output);
 }
 
@@ -497,14 +468,15 @@ static void check_delivery_text(const struct conf_shape_question *question,
     struct buffer output;
     buffer_init(&output, NULL, CONF_EXPAND_MAX_BYTES);
     if (!conf_expand(question->value, &scope, &output, &error)) {
-        complain(question, notices, CONF_NOTICE_ERROR, "%s", error.text);
+        conf_shape_complain(question, notices, CONF_NOTICE_ERROR, "%s", error.text);
     } else {
         conf_for_each_reference(question->value, note_name, &names);
         if (!span_is_empty(names.unknown))
-            complain(question, notices, CONF_NOTICE_WARNING,
-                     "$%.*s stands for nothing here: home, shell, user, local, domain, recipient, "
-                     "extension and recipient_delimiter do",
-                     SPAN_PRINTF(span_first(names.unknown, SHOWN_MAX_BYTES)));
+            conf_shape_complain(
+                question, notices, CONF_NOTICE_WARNING,
+                "$%.*s stands for nothing here: home, shell, user, local, domain, recipient, "
+                "extension and recipient_delimiter do",
+                SPAN_PRINTF(span_first(names.unknown, SHOWN_MAX_BYTES)));
     }
     buffer_release(&output);
 }
@@ -520,7 +492,12 @@ static const struct {
     {"address_verify_relay_transport", check_transport},
     {"address_verify_virtual_transport", check_transport},
     {"address_verify_relayhost", check_next_hops},
+    {"auth_oauth2_client_file", conf_shape_files},
     {"auth_oauth2_introspection_url", check_https},
+    {"auth_oauth2_keys", conf_shape_files},
+    {"auth_socket_mode", check_mode},
+    {"auth_socket_owner", conf_shape_owner},
+    {"auth_username_format", conf_shape_login_name},
     {"best_mx_transport", check_transport},
     {"command_directory", check_path},
     {"command_execution_directory", check_delivery_text},
@@ -535,16 +512,20 @@ static const struct {
     {"fallback_transport", check_transport},
     {"fetch_tls_CAfile", check_path},
     {"forward_path", check_delivery_text},
+    {"inet_interfaces", conf_shape_interfaces},
     {"lmtp_bind_address", check_ipv4},
     {"lmtp_bind_address6", check_ipv6},
     {"lmtp_fallback_relay", check_next_hops},
     {"lmtp_lhlo_name", check_host_name},
     {"lmtp_tcp_port", check_port},
+    {"lmtp_tls_policy_trust_anchor_files", conf_shape_files},
+    {"lmtp_tls_trust_anchor_file", conf_shape_files},
     {"local_header_rewrite_clients", check_rewrite_clients},
     {"local_transport", check_transport},
     {"luser_relay", check_delivery_text},
-    {"mail_spool_directory", check_directory},
-    {"mailbox_command", check_command},
+    {"mail_spool_directory", conf_shape_directory},
+    {"mailbox_command", conf_shape_command},
+    {"mailbox_quota", conf_shape_quota},
     {"mailbox_transport", check_transport},
     {"maillog_file", check_log_file},
     {"maillog_file_permissions", check_mode},
@@ -554,6 +535,7 @@ static const struct {
     {"mynetworks", check_networks},
     {"myorigin", check_host_name},
     {"parent_domain_matches_subdomains", check_parent_lists},
+    {"proxy_interfaces", conf_shape_interfaces},
     {"queue_directory", check_path},
     {"relay_domains", check_domains},
     {"relay_transport", check_transport},
@@ -564,12 +546,14 @@ static const struct {
     {"smtp_fallback_relay", check_next_hops},
     {"smtp_helo_name", check_host_name},
     {"smtp_tcp_port", check_port},
+    {"smtp_tls_policy_trust_anchor_files", conf_shape_files},
+    {"smtp_tls_trust_anchor_file", conf_shape_files},
     {"smtpd_reject_footer", check_expansion},
     {"tlsrpt_contact_info", check_own_address},
     {"tlsrpt_sender", check_own_address},
     {"virtual_alias_domains", check_domains},
     {"virtual_gid_maps", check_owner},
-    {"virtual_mailbox_base", check_directory},
+    {"virtual_mailbox_base", conf_shape_directory},
     {"virtual_mailbox_domains", check_domains},
     {"virtual_transport", check_transport},
     {"virtual_uid_maps", check_owner},

@@ -268,6 +268,12 @@ void table_check_services(const struct conf_instance *instance, struct conf_noti
     }
 }
 
+/* A list of clients as its daemon reads it: nothing in it is expanded beforehand. */
+static bool is_client_list(struct span name)
+{
+    return span_equals(name, SPAN("debug_peer_list"));
+}
+
 void table_check_setting(void *context UNUSED, const struct conf_parameter *parameter,
                          struct span name, struct span value, struct span origin,
                          struct conf_notices *notices)
@@ -278,7 +284,8 @@ void table_check_setting(void *context UNUSED, const struct conf_parameter *para
     if (parameter->content != CONF_CONTENT_TABLES &&
         parameter->content != CONF_CONTENT_HELD_TABLES &&
         parameter->content != CONF_CONTENT_RESTRICTIONS &&
-        parameter->content != CONF_CONTENT_MATCH_LIST && parameter->content != CONF_CONTENT_CLIENTS)
+        parameter->content != CONF_CONTENT_MATCH_LIST &&
+        parameter->content != CONF_CONTENT_CLIENTS && !is_client_list(name))
         return;
     if (parameter->content == CONF_CONTENT_RESTRICTIONS) {
         check_restrictions(&setting, value);
@@ -289,7 +296,7 @@ void table_check_setting(void *context UNUSED, const struct conf_parameter *para
             check_table(&setting, word);
         else if (parameter->content == CONF_CONTENT_HELD_TABLES)
             check_held_table(&setting, word);
-        else if (parameter->content == CONF_CONTENT_CLIENTS)
+        else if (parameter->content == CONF_CONTENT_CLIENTS || is_client_list(name))
             check_client(&setting, word);
         else
             check_match_word(&setting, word);

@@ -18,6 +18,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/table/name_service.c \
 	lib/table/names.c lib/table/names.h \
 	lib/table/paths.c lib/table/paths.h \
+	lib/table/readable.c lib/table/readable.h \
 	lib/table/pattern.c lib/table/pattern.h \
 	lib/table/pcre.c \
 	lib/table/regexp.c \

@@ -2,6 +2,9 @@
 #include "tls/check.h"
 
 #include <errno.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -91,7 +94,26 @@ static void check_age(struct span name, struct span value, struct span origin,
                         SPAN_PRINTF(span_first(value, SHOWN_MAX_BYTES)));
 }
 
-/* The daemon goes on without; whoever looks beforehand is told. */
+/* Whether a certificate is in the file, among whatever else; they are understood when needed. */
+static bool file_has_certificate(const char *path)
+{
+    BIO *bio = BIO_new_file(path, "r");
+    char *name = NULL, *header = NULL;
+    unsigned char *bytes = NULL;
+    bool is_found = false;
+    long length;
+    while (bio && !is_found && PEM_read_bio(bio, &name, &header, &bytes, &length) == 1) {
+        is_found = strstr(name, PEM_STRING_X509) != NULL;
+        OPENSSL_free(name);
+        OPENSSL_free(header);
+        OPENSSL_free(bytes);
+    }
+    ERR_clear_error();
+    BIO_free(bio);
+    return is_found;
+}
+
+/* A server goes on without, and trusts nobody; a client reads its authorities before it starts. */
 static void check_file(struct span name, struct span value, struct span origin,
                        struct conf_notices *notices)
 {
@@ -99,11 +121,31 @@ static void check_file(struct span name, struct span value, struct span origin,
     if ((!is_file && !span_ends_with(name, SPAN("_tls_CApath"))) || span_is_empty(value))
         return;
     const char *path = arena_string(notices->arena, value);
+    const bool is_client =
+        span_starts_with(name, SPAN("smtp_")) || span_starts_with(name, SPAN("lmtp_"));
     if (path && access(path, is_file ? R_OK : R_OK | X_OK) != 0)
-        conf_notice_add(notices, CONF_NOTICE_WARNING,
-                        "%.*s %.*s = %.*s: %s; nobody is trusted by it", SPAN_PRINTF(origin),
-                        SPAN_PRINTF(name), SPAN_PRINTF(span_first(value, SHOWN_MAX_BYTES)),
-                        strerrordesc_np(errno));
+        conf_notice_add(notices, is_client ? CONF_NOTICE_ERROR : CONF_NOTICE_WARNING,
+                        "%.*s %.*s = %.*s: %s%s", SPAN_PRINTF(origin), SPAN_PRINTF(name),
+                        SPAN_PRINTF(span_first(value, SHOWN_MAX_BYTES)), strerrordesc_np(errno),
+                        is_client ? ": correct the name, or take the setting out"
+                                  : "; nobody is trusted by it");
+    else if (path && is_client && is_file && !file_has_certificate(path))
+        conf_notice_add(notices, CONF_NOTICE_ERROR, "%.*s %.*s = %.*s: no certificate is in it",
+                        SPAN_PRINTF(origin), SPAN_PRINTF(name),
+                        SPAN_PRINTF(span_first(value, SHOWN_MAX_BYTES)));
+}
+
+static void check_digest(struct span name, struct span value, struct span origin,
+                         struct conf_notices *notices)
+{
+    const char *digest = arena_string(notices->arena, value);
+    if (span_ends_with(name, SPAN("_tls_fingerprint_digest")) && digest &&
+        !EVP_get_digestbyname(digest))
+        conf_notice_add(notices, CONF_NOTICE_ERROR,
+                        "%.*s %.*s = %.*s: no digest is called so: sha256, sha512 and others of "
+                        "OpenSSL are allowed",
+                        SPAN_PRINTF(origin), SPAN_PRINTF(name),
+                        SPAN_PRINTF(span_first(value, SHOWN_MAX_BYTES)));
 }
 
 void tls_check_setting(struct span name, struct span value, struct span origin,
@@ -112,6 +154,7 @@ void tls_check_setting(struct span name, struct span value, struct span origin,
     struct span bad_word = span_empty();
     check_age(name, value, origin, notices);
     check_file(name, value, origin, notices);
+    check_digest(name, value, origin, notices);
     for (size_t i = 0; i < ARRAY_LENGTH(checks); i++) {
         if (!span_ends_with(name, checks[i].name_end) || checks[i].check(value, &bad_word))
             continue;

@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+import subprocess
 
 import pytest
 
@@ -114,6 +115,16 @@ FATAL = [
     ("relayhost = smtp.example.com:smtps2", r'main\.cf, line LINE: relayhost = .*: "smtp.example.com:smtps2" is no next hop'),
     ("relayhost = user@relay.example", r'main\.cf, line LINE: relayhost = .*: "user@relay.example" is no next hop'),
     ("relayhost = [relay.example]:587:x", r'main\.cf, line LINE: relayhost = .* is no next hop'),
+    ("debug_peer_list = 192.0.2.1/99", r"main\.cf, line LINE: debug_peer_list: 192\.0\.2\.1/99: is no name, address"),
+    ("auth_socket_owner = nosuchuser", r"main\.cf, line LINE: auth_socket_owner = .*: there is no user nosuchuser: user, user:"),
+    ("auth_socket_mode = 9", r"main\.cf, line LINE: auth_socket_mode = 9: a mode of three or four octal digits is allowed"),
+    ("auth_oauth2_keys = /does/not/exist", r"main\.cf, line LINE: auth_oauth2_keys = .*: No such file or directory: correct"),
+    ("auth_username_format = %Q", r"main\.cf, line LINE: auth_username_format = %Q: %u, %n, %d and %% are allowed"),
+    ("smtp_tls_fingerprint_digest = md6", r"main\.cf, line LINE: smtp_tls_fingerprint_digest = md6: no digest is called so"),
+    ("smtp_tls_trust_anchor_file = /does/not/exist", r"main\.cf, line LINE: .*: /does/not/exist: No such file or directory:"),
+    ("smtp_tls_CAfile = /does/not/exist", r"main\.cf, line LINE: smtp_tls_CAfile = .*: No such file or directory: correct"),
+    ("smtp_tls_CAfile = /etc/passwd", r"main\.cf, line LINE: smtp_tls_CAfile = /etc/passwd: no certificate is in it"),
+    ("mailbox_quota = 10 MB", r"main\.cf, line LINE: mailbox_quota = 10 MB: bytes and S, messages and C are allowed, as in 100"),
     ("local_login_sender_maps = hash:/x", r"main\.cf, line LINE: local_login_sender_maps = .*: this release cannot do"),
 ]
 
@@ -174,6 +185,7 @@ WARNINGS = [
     ("virtual_uid_maps = static:0", r"virtual_uid_maps = static:0: no mailbox may be this user's, by virtual_minimum_uid = "),
     ("virtual_minimum_uid = 4000000", r"virtual_uid_maps = static:[0-9]+: no mailbox may be this user's, by virtual_minimum"),
     ("smtp_sasl_auth_enable = yes", r"smtp_sasl_auth_enable = yes: no password is known for any server: name a table in "),
+    ("proxy_interfaces = eth0", r'proxy_interfaces = eth0: "eth0" has no address: all, loopback-only, addresses of this'),
     ("myhostname = mx.other.test", r"overriding earlier entry: myhostname=mx\.here\.test"),
 ]
 
@@ -277,15 +289,89 @@ def test_a_database_older_than_its_text(make_instance):
     assert has_line(lines, r"warning: .*database .*/aliases\.db is older than source file .*; postmap hash:.* makes it anew"), lines
 
 
+def refused_before_and_at_start(one, before, at_start=None):
+    status, lines = check(one)
+    assert status == 1 and has_line(lines, "^posthouse: fatal: .*" + before), lines
+    started = one.run("posthouse", "start")
+    assert started.returncode == 1
+    assert has_line(started.stderr.splitlines(), "fatal: .*" + (at_start or before)), started.stderr
+
+
 def test_port_in_use(make_instance):
     one = make_instance("here")
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind((one.address, one.port))
         taken.listen()
-        done = one.run("posthouse", "start")
-    assert done.returncode == 1
-    assert has_line(done.stderr.splitlines(), f"fatal: cannot listen on .*:{one.port}: another program listens there: stop")
+        refused_before_and_at_start(one, f"cannot listen on .*:{one.port}: another program listens there: stop")
+    assert check(one) == (0, [])
+    one.start()
+    assert check(one) == (0, []), "our own sockets are no mistake"
+
+
+def test_address_of_another_machine(make_instance):
+    one = make_instance("here", services="203.0.113.9:2525 inet n - y - - smtpd\n")
+    refused_before_and_at_start(one, r"cannot listen on 203\.0\.113\.9:2525: this machine has no such address: correct")
+
+
+def test_log_file_that_cannot_be_written(make_instance):
+    one = make_instance("here", settings={"maillog_file": "$config_directory/log/mail.log",
+                                          "maillog_file_prefixes": "$config_directory"})
+    refused_before_and_at_start(one, r"maillog_file = \S+: cannot open it: No such file or directory: make its directory",
+                                "cannot open maillog_file")
+    (one.etc / "log/mail.log").mkdir(parents=True)
+    refused_before_and_at_start(one, r"maillog_file = \S+: cannot open it: Is a directory: correct the name",
+                                "cannot open maillog_file")
+
+
+@pytest.mark.own_machine
+def test_full_disk(make_instance):
+    one = make_instance("here")
+    one.queue_directory.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=755", "none", one.queue_directory], check=True)
+    try:
+        with pytest.raises(OSError):
+            (one.queue_directory / "filling").write_bytes(bytes(100000))
+        refused_before_and_at_start(one, r"queue_directory = \S+: its file system has no space left: make room", "No space left")
+    finally:
+        subprocess.run(["umount", one.queue_directory], check=True)
+
+
+@pytest.mark.skipif("os.geteuid() != 0")
+def test_tables_that_addrd_may_not_read(make_instance):
+    one = make_instance("here", settings={"virtual_alias_maps": "texthash:$config_directory/aliases",
+                                          "smtpd_sender_restrictions": "check_sender_access hash:$config_directory/access"})
+    (one.etc / "aliases").write_text("a@here.test you@here.test\n")
+    (one.etc / "access").write_text("a@here.test OK\n")
+    one.run("postmap", f"hash:{one.etc}/access", check=True)
+    assert check(one) == (0, [])
+    (one.etc / "aliases").chmod(0o600)
+    (one.etc / "access.db").chmod(0o640)
+    status, lines = check(one)
+    assert status == 0 and len(lines) == 2
+    for name, file in ("virtual_alias_maps", "aliases"), ("smtpd_sender_restrictions", r"access\.db"):
+        assert has_line(lines, rf"warning: .*{name}: the user of addrd \(uid \d+\) may not read \S+/{file}, and mail that"), lines
+    one.etc.chmod(0o700)
+    assert has_line(check(one)[1], r"virtual_alias_maps: the user of addrd \(uid \d+\) may not enter \S+/etc, and mail that")
+
+
+@pytest.mark.skipif("os.geteuid() != 0")
+def test_configuration_that_others_may_change(make_instance):
+    one = make_instance("here")
+    (one.etc / "main.cf").chmod(0o666)
+    os.chown(one.etc / "master.cf", 12345, 12345)
+    status, lines = check(one)
+    assert status == 0 and len(lines) == 2
+    assert has_line(lines, r"warning: \S+/main\.cf may be written to by others \(mode 666\), .*: chmod go-w \S+/main\.cf"), lines
+    assert has_line(lines, r"warning: \S+/master\.cf belongs to uid 12345, .*: chown root \S+/master\.cf"), lines
+
+
+@pytest.mark.skipif("os.geteuid() != 0")
+def test_missing_users_are_one_line(make_instance):
+    one = make_instance("here", settings={"daemon_uid_base": "0"})
+    status, lines = check(one)
+    assert status == 1 and len(lines) == 1
+    assert has_line(lines, "fatal: user posthouse-[a-z]+ does not exist: create it and those of the other daemons"), lines
 
 
 @pytest.mark.skipif("os.geteuid() != 0")

@@ -210,7 +210,9 @@ static void test_check(void **state)
         {"tls_eecdh_auto_curves", "X25519/X448", "unknown word \"X25519/X448\""},
         {"smtpd_tls_CAfile", "/etc/passwd", NULL},
         {"smtpd_tls_CAfile", "/no/such/file", "No such file or directory; nobody is trusted by it"},
-        {"smtp_tls_CApath", "/no/such/place", "No such file or directory; nobody is trusted by it"},
+        {"smtp_tls_CApath", "/no/such/place", "No such file or directory: correct the name"},
+        {"lmtp_tls_CAfile", "/no/such/file", "No such file or directory: correct the name"},
+        {"smtp_tls_CAfile", "/etc/passwd", "no certificate is in it"},
         {"smtp_tls_CApath", "", NULL},
         {"myhostname", "?", NULL},
     };
