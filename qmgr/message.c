@@ -633,7 +633,7 @@ bool message_alter(struct message *message, enum store_alter_action action)
         message->is_holding = false;
         if (was_holding)
             wish_note(message, QUEUE_RECORD_RELEASE);
-        message->is_flushed = true;
+        message->flushed_ms = clock_monotonic_ms();
         message->is_requeued = was_holding || message->is_writing;
         schedule_wake(message->qmgr);
         return action == STORE_ALTER_REQUEUE || was_holding;

@@ -67,13 +67,13 @@ struct message {
     uint64_t journal_end;
     uint32_t attempt_count;
     uint64_t active_us;
+    int64_t flushed_ms;    /* when somebody asked for an attempt; 0: nobody did */
     bool is_committed;     /* on disk: may be delivered */
     bool is_discarded;     /* the commit failed: to be freed when nobody uses it */
     bool is_routing;       /* addrd has been asked */
     bool is_reporting;     /* bounce has been asked */
     bool is_reported;      /* and the report is in the queue already */
     bool is_settling;      /* see message_settle() */
-    bool is_flushed;       /* tried even where the next hop is left alone */
     bool is_deleted;       /* somebody asked for it: it goes without a report */
     bool is_holding;       /* goes to hold when what is under way has ended */
     bool has_hold_note;    /* is_holding has changed, and the journal does not say so yet */

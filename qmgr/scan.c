@@ -143,6 +143,7 @@ void scan_clock_changed(struct qmgr *qmgr)
 void scan_flush(struct qmgr *qmgr)
 {
     struct scan *scan = qmgr->scan;
+    scan->loader.flushed_ms = clock_monotonic_ms();
     if (!scan->has_listed_buckets) {
         scan->is_flush_wanted = true;
         return;
@@ -184,19 +185,26 @@ void scan_want_new(struct qmgr *qmgr)
 
 /* ---- messages that somebody asks for ---- */
 
-bool scan_want(struct qmgr *qmgr, struct span queue_id, bool is_flushed)
+static bool want(struct qmgr *qmgr, struct span queue_id, enum load_wish wish, int64_t flushed_ms)
 {
-    const bool is_taken = loader_want(&qmgr->scan->loader, queue_id,
-                                      is_flushed ? LOAD_WISH_FLUSHED : LOAD_WISH_RESULT);
+    const bool is_taken = loader_want(&qmgr->scan->loader, queue_id, wish, flushed_ms);
     wake(qmgr->scan);
     return is_taken;
 }
 
+bool scan_want(struct qmgr *qmgr, struct span queue_id)
+{
+    return want(qmgr, queue_id, LOAD_WISH_RESULT, 0);
+}
+
+bool scan_flush_message(struct qmgr *qmgr, struct span queue_id, int64_t flushed_ms)
+{
+    return want(qmgr, queue_id, LOAD_WISH_FLUSHED, flushed_ms);
+}
+
 bool scan_want_origin(struct qmgr *qmgr, struct span queue_id)
 {
-    const bool is_taken = loader_want(&qmgr->scan->loader, queue_id, LOAD_WISH_SETTLED);
-    wake(qmgr->scan);
-    return is_taken;
+    return want(qmgr, queue_id, LOAD_WISH_SETTLED, 0);
 }
 
 size_t scan_wanted_count(const struct qmgr *qmgr)
