@@ -152,26 +152,35 @@ static void load_work(void *argument)
     }
 }
 
-/* When the message itself says that it is due; its bucket is at most half a minute wide. */
-static uint64_t due_time(const struct store_message *message)
+/* The last deferral that the message tells of, if any. */
+static struct queue_record last_deferral(const struct store_message *message)
 {
     struct span rest = message->journal;
-    struct queue_record record;
-    uint64_t due_us = 0;
+    struct queue_record record, found = {.next_attempt_us = 0};
     while (queue_journal_next(&rest, &record))
         if (record.kind == QUEUE_RECORD_NEXT)
-            due_us = record.next_attempt_us;
-    return due_us;
+            found = record;
+    return found;
 }
 
+/* Put off in this flush, into a bucket that the flush has yet to read: not twice. (Where the clock
+ * was set, twice is better than never.) */
+static bool was_flushed(const struct loader *loader, const struct queue_record *deferral)
+{
+    return deferral->time_us >= loader->flushed_us && deferral->time_us <= clock_realtime_us();
+}
+
+/* A bucket is at most half a minute wide: the message itself says when it is due. */
 static bool is_too_early(const struct loader *loader, const struct load *load)
 {
     const uint64_t now_us = clock_realtime_us();
-    if (load->place.bucket == 0 || load->haste != LOAD_WHEN_DUE ||
+    if (load->place.bucket == 0 || load->is_sought || load->haste == LOAD_NOW ||
         queue_bucket_time(load->place.bucket + 1) <= now_us)
         return false;
-    const uint64_t due_us = due_time(&load->message);
-    if (due_us <= now_us || queue_bucket_of_time(due_us) != load->place.bucket)
+    const struct queue_record deferral = last_deferral(&load->message);
+    const uint64_t due_us = deferral.next_attempt_us;
+    if (due_us <= now_us || queue_bucket_of_time(due_us) != load->place.bucket ||
+        (load->haste == LOAD_FLUSHED && !was_flushed(loader, &deferral)))
         return false;
     scan_expect(loader->qmgr, load->place.bucket, due_us);
     return true;

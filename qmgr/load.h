@@ -19,7 +19,8 @@ struct loader {
     struct list locked; /* struct locked */
     struct list wanted; /* struct wanted */
     struct list alterations;
-    int64_t flushed_ms; /* when everything was flushed */
+    int64_t flushed_ms;  /* when everything was flushed */
+    uint64_t flushed_us; /* the same by the clock of journals */
     int64_t locked_retry_ms;
 };
 

@@ -56,8 +56,10 @@ struct message {
     struct span envelope_header; /* its encoded header record, for agents */
     struct recipient *recipients;
     size_t recipient_count;
-    size_t open_count;   /* recipients not STAGE_DONE */
-    size_t routed_count; /* recipients before this index have been asked about */
+    size_t open_count;                 /* recipients not STAGE_DONE */
+    size_t changed_first, changed_end; /* all that has_changed lie in between: a write of one
+                                        * delivery's results does not look at a whole list */
+    size_t routed_count;               /* recipients before this index have been asked about */
     struct list_link unrouted_link;
     struct list_link unreported_link;
     struct list_link origin_link; /* waits for what it was made of: origin.h */
@@ -110,6 +112,8 @@ static inline struct span message_id(const struct message *message)
 {
     return span_from_string(message->place.queue_id);
 }
+/* What is known of the recipient is no more what is on disk. */
+void message_note_change(struct message *message, uint32_t index);
 /* The address that an agent gets for a recipient. */
 struct span message_recipient_address(const struct message *message, uint32_t index);
 
