@@ -129,6 +129,13 @@ static enum serve_result serve_next(struct transport *transport)
     return NOTHING_READY;
 }
 
+/* Somebody asked for an attempt after the site had failed: there is one, and what it comes to holds
+ * for all who asked before it. */
+static bool is_asked_for(const struct destination *destination, const struct message *message)
+{
+    return message->flushed_ms > destination->suspended_since_ms;
+}
+
 /* Of a destination that is left alone: everything is put off but what was asked for. */
 static void serve_suspended(struct destination *destination, enum entry_class class)
 {
@@ -141,7 +148,17 @@ static void serve_suspended(struct destination *destination, enum entry_class cl
     };
     struct entry *entry;
     while ((entry = first_committed(destination, class)) != NULL) {
-        if (entry->message->is_flushed && !entry->message->is_discarded) {
+        const bool is_suspended = schedule_is_suspended(destination);
+        if (!is_suspended && !transport->is_deferred)
+            return; /* its time has come meanwhile */
+        if (is_suspended && !entry->message->is_discarded &&
+            is_asked_for(destination, entry->message)) {
+            destination->suspended_until_ms = 0;
+            if (!transport->is_deferred)
+                return;
+            continue;
+        }
+        if (!is_suspended && entry->message->flushed_ms > 0 && !entry->message->is_discarded) {
             if (!may_deliver(transport) ||
                 destination->in_flight_count >= destination->window.size ||
                 serve(destination, entry) == NO_AGENT)
@@ -152,8 +169,7 @@ static void serve_suspended(struct destination *destination, enum entry_class cl
         if (entry->message->is_discarded)
             schedule_free_entry(entry);
         else
-            schedule_put_off(entry,
-                             transport->is_deferred ? &deferred : &destination->suspension_outcome);
+            schedule_put_off(entry, is_suspended ? &destination->suspension_outcome : &deferred);
     }
 }
 

@@ -36,7 +36,7 @@ bool flush_message(struct qmgr *qmgr, struct span queue_id)
         if (!job.is_found && !message_find(qmgr, queue_id))
             return false;
     }
-    return scan_want(qmgr, queue_id, true);
+    return scan_flush_message(qmgr, queue_id, clock_monotonic_ms());
 }
 
 static void page_work(void *argument)
@@ -96,6 +96,7 @@ static bool is_wanted(const struct walk_message *read, struct span site, uint64_
 void flush_site(struct qmgr *qmgr, struct span site)
 {
     const uint64_t began_us = clock_realtime_us();
+    const int64_t began_ms = clock_monotonic_ms();
     struct walk *walk = walk_create(scan_store(qmgr));
     while (walk && !walk_is_at_end(walk) && !task_is_cancelled()) {
         size_t count;
@@ -103,7 +104,7 @@ void flush_site(struct qmgr *qmgr, struct span site)
         const struct walk_message *page = walk_page(walk, &count);
         for (size_t i = 0; i < count; i++)
             if (page[i].place.bucket && !page[i].is_held && is_wanted(&page[i], site, began_us))
-                (void)scan_want(qmgr, span_from_string(page[i].place.queue_id), true);
+                (void)scan_flush_message(qmgr, span_from_string(page[i].place.queue_id), began_ms);
         while (scan_wanted_count(qmgr) > WANTED_MAX && task_sleep(WAIT_MS) != TASK_CANCELLED)
             ;
     }

@@ -30,6 +30,7 @@ struct wanted {
     struct list_link link;
     char queue_id[QUEUE_ID_MAX_BYTES + 1];
     enum load_wish wish;
+    int64_t flushed_ms;
 };
 
 void loader_init(struct loader *loader, struct qmgr *qmgr, const struct store *store)
@@ -78,7 +79,8 @@ void loader_settled(struct loader *loader, const struct store_place *place)
 
 /* ---- messages that somebody asks for ---- */
 
-bool loader_want(struct loader *loader, struct span queue_id, enum load_wish wish)
+bool loader_want(struct loader *loader, struct span queue_id, enum load_wish wish,
+                 int64_t flushed_ms)
 {
     if (queue_id.length > QUEUE_ID_MAX_BYTES)
         return false;
@@ -87,6 +89,7 @@ bool loader_want(struct loader *loader, struct span queue_id, enum load_wish wis
         return false;
     memcpy(wanted->queue_id, queue_id.bytes, queue_id.length);
     wanted->wish = wish;
+    wanted->flushed_ms = flushed_ms;
     list_append(&loader->wanted, &wanted->link);
     return true;
 }
@@ -96,10 +99,10 @@ size_t loader_wanted_count(const struct loader *loader)
     return loader->wanted.count;
 }
 
-/* In memory already: its next hops are asked whatever happened to them. */
-static void flush_active(struct message *message)
+/* In memory already: its next hops are asked whatever happened to them before. */
+static void flush_active(struct message *message, int64_t flushed_ms)
 {
-    message->is_flushed = true;
+    message->flushed_ms = flushed_ms;
     schedule_wake(message->qmgr);
 }
 
@@ -113,8 +116,10 @@ void load_add(struct loader *loader, struct load_job *job, const struct store_pl
     if (message_find(loader->qmgr, queue_id) || find_locked(loader, queue_id))
         return;
     job->store = loader->store;
-    job->loads[job->count++] = (struct load){
-        .place = *place, .haste = haste, .is_poison = poison_is_known(loader->qmgr, queue_id)};
+    job->loads[job->count++] = (struct load){.place = *place,
+                                             .haste = haste,
+                                             .flushed_ms = loader->flushed_ms,
+                                             .is_poison = poison_is_known(loader->qmgr, queue_id)};
 }
 
 static void load_work(void *argument)
@@ -147,26 +152,35 @@ static void load_work(void *argument)
     }
 }
 
-/* When the message itself says that it is due; its bucket is at most half a minute wide. */
-static uint64_t due_time(const struct store_message *message)
+/* The last deferral that the message tells of, if any. */
+static struct queue_record last_deferral(const struct store_message *message)
 {
     struct span rest = message->journal;
-    struct queue_record record;
-    uint64_t due_us = 0;
+    struct queue_record record, found = {.next_attempt_us = 0};
     while (queue_journal_next(&rest, &record))
         if (record.kind == QUEUE_RECORD_NEXT)
-            due_us = record.next_attempt_us;
-    return due_us;
+            found = record;
+    return found;
 }
 
+/* Put off in this flush, into a bucket that the flush has yet to read: not twice. (Where the clock
+ * was set, twice is better than never.) */
+static bool was_flushed(const struct loader *loader, const struct queue_record *deferral)
+{
+    return deferral->time_us >= loader->flushed_us && deferral->time_us <= clock_realtime_us();
+}
+
+/* A bucket is at most half a minute wide: the message itself says when it is due. */
 static bool is_too_early(const struct loader *loader, const struct load *load)
 {
     const uint64_t now_us = clock_realtime_us();
-    if (load->place.bucket == 0 || load->haste != LOAD_WHEN_DUE ||
+    if (load->place.bucket == 0 || load->is_sought || load->haste == LOAD_NOW ||
         queue_bucket_time(load->place.bucket + 1) <= now_us)
         return false;
-    const uint64_t due_us = due_time(&load->message);
-    if (due_us <= now_us || queue_bucket_of_time(due_us) != load->place.bucket)
+    const struct queue_record deferral = last_deferral(&load->message);
+    const uint64_t due_us = deferral.next_attempt_us;
+    if (due_us <= now_us || queue_bucket_of_time(due_us) != load->place.bucket ||
+        (load->haste == LOAD_FLUSHED && !was_flushed(loader, &deferral)))
         return false;
     scan_expect(loader->qmgr, load->place.bucket, due_us);
     return true;
@@ -223,7 +237,8 @@ static bool take_load(struct loader *loader, struct load *load)
         return true;
     task_note(message_id(message));
     message_use(message);
-    message->is_flushed = load->haste == LOAD_FLUSHED;
+    if (load->haste == LOAD_FLUSHED)
+        message->flushed_ms = load->flushed_ms;
     result_apply_orphans(loader->qmgr, message);
     const bool is_held = load->place.is_held;
     const bool is_new = load->place.bucket == 0 && !is_held;
@@ -274,6 +289,7 @@ static bool serve_wanted(struct loader *loader, struct load_job *job)
         struct message *message = message_find(loader->qmgr, queue_id);
         struct load load = {.haste = wanted->wish == LOAD_WISH_FLUSHED ? LOAD_FLUSHED : LOAD_NOW,
                             .is_sought = true,
+                            .flushed_ms = wanted->flushed_ms,
                             .is_poison = poison_is_known(loader->qmgr, queue_id),
                             .ignores_lock = wanted->wish == LOAD_WISH_SETTLED ||
                                             result_is_awaited(loader->qmgr, queue_id)};
@@ -284,7 +300,7 @@ static bool serve_wanted(struct loader *loader, struct load_job *job)
             continue;
         }
         if (load.haste == LOAD_FLUSHED)
-            flush_active(message);
+            flush_active(message, load.flushed_ms);
         if (load.ignores_lock) {
             message_use(message);
             result_apply_orphans(loader->qmgr, message);
@@ -349,7 +365,8 @@ static void alter_on_disk(struct loader *loader, struct alteration *alteration)
         (action == STORE_ALTER_EXPIRE_RELEASE && !alteration->place.is_held)) {
         scan_expect(loader->qmgr, alteration->place.bucket, job.now_us);
         /* And although its next hop is left alone; failing that, when the bucket is read. */
-        (void)loader_want(loader, span_from_string(alteration->place.queue_id), LOAD_WISH_FLUSHED);
+        (void)loader_want(loader, span_from_string(alteration->place.queue_id), LOAD_WISH_FLUSHED,
+                          clock_monotonic_ms());
     }
 }
 

@@ -19,6 +19,8 @@ struct loader {
     struct list locked; /* struct locked */
     struct list wanted; /* struct wanted */
     struct list alterations;
+    int64_t flushed_ms;  /* when everything was flushed */
+    uint64_t flushed_us; /* the same by the clock of journals */
     int64_t locked_retry_ms;
 };
 
@@ -26,7 +28,7 @@ struct loader {
 enum load_haste {
     LOAD_WHEN_DUE,
     LOAD_NOW,    /* before its time */
-    LOAD_FLUSHED /* and although its next hop or its transport is left alone */
+    LOAD_FLUSHED /* and although its next hop has been left alone, or its transport is */
 };
 
 /* Why a message is asked for by its id. */
@@ -42,6 +44,7 @@ struct load {
     bool is_sought; /* wherever it lies */
     bool is_poison; /* set aside unread */
     bool ignores_lock;
+    int64_t flushed_ms; /* when that was asked for */
     enum store_load_result result;
     struct arena arena;
     struct store_message message;
@@ -62,8 +65,10 @@ void load_add(struct loader *loader, struct load_job *job, const struct store_pl
  * again. */
 bool load_run(struct loader *loader, struct load_job *job);
 
-/* Read it, wherever it lies. False when memory is out. */
-bool loader_want(struct loader *loader, struct span queue_id, enum load_wish wish);
+/* Read it, wherever it lies; flushed_ms: when an attempt was asked for. False when memory is out.
+ */
+bool loader_want(struct loader *loader, struct span queue_id, enum load_wish wish,
+                 int64_t flushed_ms);
 size_t loader_wanted_count(const struct loader *loader);
 /* It was read in spite of its lock, and is out of memory again. */
 void loader_settled(struct loader *loader, const struct store_place *place);

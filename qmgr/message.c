@@ -310,6 +310,20 @@ void message_settle(struct message *message)
     message_progress(message);
 }
 
+void message_note_change(struct message *message, uint32_t index)
+{
+    message->recipients[index].has_changed = true;
+    if (message->changed_first == message->changed_end) {
+        message->changed_first = index;
+        message->changed_end = (size_t)index + 1;
+        return;
+    }
+    if (index < message->changed_first)
+        message->changed_first = index;
+    if (index >= message->changed_end)
+        message->changed_end = (size_t)index + 1;
+}
+
 static struct span keep(struct message *message, struct span text)
 {
     const struct span kept = arena_copy(&message->arena, text);
@@ -331,7 +345,7 @@ void message_set_result(struct message *message, uint32_t index, const struct ou
         close_recipient(message, recipient);
         return;
     }
-    recipient->has_changed = true;
+    message_note_change(message, index);
     if (outcome->kind == OUTCOME_OK)
         recipient->status =
             warn_reports_success(message, index) && !will_report && !recipient->is_reported
@@ -353,7 +367,7 @@ void message_note_forward(struct message *message, uint32_t index, struct span q
     recipient->outcome.reason = reason.bytes ? reason : span_empty();
     recipient->last_attempt_us = clock_realtime_us();
     recipient->is_expanded = true;
-    recipient->has_changed = true;
+    message_note_change(message, index);
     recipient->status =
         warn_reports_success(message, index) ? QUEUE_STATUS_SUCCEEDED : QUEUE_STATUS_DELIVERED;
 }
@@ -375,7 +389,7 @@ void message_note_report(struct message *message, uint32_t index, enum dsn_kind 
         message->envelope.flags & QUEUE_FLAG_VERIFY)
         return;
     recipient->status = kind == DSN_SUCCESS ? QUEUE_STATUS_DELIVERED : QUEUE_STATUS_REPORTED;
-    recipient->has_changed = true;
+    message_note_change(message, index);
     recipient->is_reported = true;
     if (recipient->stage == STAGE_IN_FLIGHT)
         return; /* its result closes it */
@@ -497,12 +511,12 @@ static void expire(struct message *message)
         (since(now_us, timing_birth_us(message)) < (uint64_t)lifetime_ms * 1000U ||
          !space_trusts_clock(message->qmgr) || message->is_crowded_out))
         return;
-    for (size_t i = 0; i < message->recipient_count; i++) {
+    for (uint32_t i = 0; i < message->recipient_count; i++) {
         struct recipient *recipient = &message->recipients[i];
         if (recipient->status != QUEUE_STATUS_PENDING)
             continue;
         recipient->status = QUEUE_STATUS_EXPIRED;
-        recipient->has_changed = true;
+        message_note_change(message, i);
         if (is_over)
             recipient->outcome = timing_outcome(OUTCOME_PERMANENT);
         has_expired = true;
@@ -633,7 +647,7 @@ bool message_alter(struct message *message, enum store_alter_action action)
         message->is_holding = false;
         if (was_holding)
             wish_note(message, QUEUE_RECORD_RELEASE);
-        message->is_flushed = true;
+        message->flushed_ms = clock_monotonic_ms();
         message->is_requeued = was_holding || message->is_writing;
         schedule_wake(message->qmgr);
         return action == STORE_ALTER_REQUEUE || was_holding;

@@ -56,8 +56,10 @@ struct message {
     struct span envelope_header; /* its encoded header record, for agents */
     struct recipient *recipients;
     size_t recipient_count;
-    size_t open_count;   /* recipients not STAGE_DONE */
-    size_t routed_count; /* recipients before this index have been asked about */
+    size_t open_count;                 /* recipients not STAGE_DONE */
+    size_t changed_first, changed_end; /* all that has_changed lie in between: a write of one
+                                        * delivery's results does not look at a whole list */
+    size_t routed_count;               /* recipients before this index have been asked about */
     struct list_link unrouted_link;
     struct list_link unreported_link;
     struct list_link origin_link; /* waits for what it was made of: origin.h */
@@ -67,13 +69,13 @@ struct message {
     uint64_t journal_end;
     uint32_t attempt_count;
     uint64_t active_us;
+    int64_t flushed_ms;    /* when somebody asked for an attempt; 0: nobody did */
     bool is_committed;     /* on disk: may be delivered */
     bool is_discarded;     /* the commit failed: to be freed when nobody uses it */
     bool is_routing;       /* addrd has been asked */
     bool is_reporting;     /* bounce has been asked */
     bool is_reported;      /* and the report is in the queue already */
     bool is_settling;      /* see message_settle() */
-    bool is_flushed;       /* tried even where the next hop is left alone */
     bool is_deleted;       /* somebody asked for it: it goes without a report */
     bool is_holding;       /* goes to hold when what is under way has ended */
     bool has_hold_note;    /* is_holding has changed, and the journal does not say so yet */
@@ -110,6 +112,8 @@ static inline struct span message_id(const struct message *message)
 {
     return span_from_string(message->place.queue_id);
 }
+/* What is known of the recipient is no more what is on disk. */
+void message_note_change(struct message *message, uint32_t index);
 /* The address that an agent gets for a recipient. */
 struct span message_recipient_address(const struct message *message, uint32_t index);
 

@@ -98,5 +98,5 @@ void poison_take(struct qmgr *qmgr, const struct ipc_poison *poison)
     }
     remember(&qmgr->poisoned, KNOWN_MAX, 0, poison->work);
     if (qmgr->has_lock)
-        (void)scan_want(qmgr, poison->work, false); /* else it comes when it is read */
+        (void)scan_want(qmgr, poison->work); /* else it comes when it is read */
 }

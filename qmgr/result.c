@@ -158,7 +158,7 @@ static void take_orphan(struct agent *agent, const struct ipc_deliver_result *re
 {
     /* Unacknowledged it will come again to the next channel. */
     if (keep_orphan(agent, result, acknowledgement))
-        (void)scan_want(agent->qmgr, result->queue_id, false);
+        (void)scan_want(agent->qmgr, result->queue_id);
 }
 
 static void note_connection(struct destination *destination, uint32_t process_number)

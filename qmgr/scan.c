@@ -143,6 +143,8 @@ void scan_clock_changed(struct qmgr *qmgr)
 void scan_flush(struct qmgr *qmgr)
 {
     struct scan *scan = qmgr->scan;
+    scan->loader.flushed_ms = clock_monotonic_ms();
+    scan->loader.flushed_us = clock_realtime_us();
     if (!scan->has_listed_buckets) {
         scan->is_flush_wanted = true;
         return;
@@ -184,19 +186,26 @@ void scan_want_new(struct qmgr *qmgr)
 
 /* ---- messages that somebody asks for ---- */
 
-bool scan_want(struct qmgr *qmgr, struct span queue_id, bool is_flushed)
+static bool want(struct qmgr *qmgr, struct span queue_id, enum load_wish wish, int64_t flushed_ms)
 {
-    const bool is_taken = loader_want(&qmgr->scan->loader, queue_id,
-                                      is_flushed ? LOAD_WISH_FLUSHED : LOAD_WISH_RESULT);
+    const bool is_taken = loader_want(&qmgr->scan->loader, queue_id, wish, flushed_ms);
     wake(qmgr->scan);
     return is_taken;
 }
 
+bool scan_want(struct qmgr *qmgr, struct span queue_id)
+{
+    return want(qmgr, queue_id, LOAD_WISH_RESULT, 0);
+}
+
+bool scan_flush_message(struct qmgr *qmgr, struct span queue_id, int64_t flushed_ms)
+{
+    return want(qmgr, queue_id, LOAD_WISH_FLUSHED, flushed_ms);
+}
+
 bool scan_want_origin(struct qmgr *qmgr, struct span queue_id)
 {
-    const bool is_taken = loader_want(&qmgr->scan->loader, queue_id, LOAD_WISH_SETTLED);
-    wake(qmgr->scan);
-    return is_taken;
+    return want(qmgr, queue_id, LOAD_WISH_SETTLED, 0);
 }
 
 size_t scan_wanted_count(const struct qmgr *qmgr)
@@ -337,9 +346,30 @@ static void remove_work(void *argument)
         job->result = 0;
 }
 
+/* A bucket further ahead than any back-off was named when the clock was somewhere else: due now. */
+static uint64_t plausible_limit_us(const struct scan *scan)
+{
+    const struct conf_qmgr *settings = scan->qmgr->settings;
+    const int64_t longest_ms = settings->maximal_backoff_time_ms > settings->minimal_backoff_time_ms
+                                   ? settings->maximal_backoff_time_ms
+                                   : settings->minimal_backoff_time_ms;
+    return clock_realtime_us() + (uint64_t)longest_ms * 1200U +
+           UINT64_C(2000000) * QUEUE_BUCKET_SECONDS;
+}
+
+/* What came into memory leaves the bucket by itself, and what was too early has said when it is
+ * due: until then there is nothing to look for, unless something could not be read. */
+static uint64_t next_look_us(const struct scan *scan, uint32_t number, bool is_whole)
+{
+    const uint64_t now_us = clock_realtime_us();
+    const uint64_t begin_us = queue_bucket_time(number), end_us = queue_bucket_time(number + 1);
+    if (!is_whole || end_us <= now_us || begin_us > plausible_limit_us(scan))
+        return now_us + BUCKET_RETRY_S * UINT64_C(1000000);
+    return begin_us > now_us ? begin_us : end_us;
+}
+
 static void scan_bucket(struct scan *scan, uint32_t number, enum load_haste haste)
 {
-    const uint64_t again_us = clock_realtime_us() + BUCKET_RETRY_S * UINT64_C(1000000);
     size_t position = position_of(scan, number);
     scan->buckets[position].due_us = UINT64_MAX; /* whatever comes meanwhile sets it anew */
     scan->buckets[position].haste = LOAD_WHEN_DUE;
@@ -362,8 +392,7 @@ static void scan_bucket(struct scan *scan, uint32_t number, enum load_haste hast
         if (job.result == 0)
             return;
     }
-    /* Its messages are active, locked or unreadable now: look again until it is empty. */
-    (void)add_bucket(scan, number, again_us);
+    (void)add_bucket(scan, number, next_look_us(scan, number, result == PASS_DONE));
 }
 
 static void want_new_again(void *context)
@@ -384,17 +413,6 @@ static void scan_new(struct scan *scan)
 bool scan_has_read_new(const struct qmgr *qmgr)
 {
     return qmgr->scan->has_read_new && loader_deadline(&qmgr->scan->loader) == CLOCK_NEVER;
-}
-
-/* A bucket further ahead than any back-off was named when the clock was somewhere else: due now. */
-static uint64_t plausible_limit_us(const struct scan *scan)
-{
-    const struct conf_qmgr *settings = scan->qmgr->settings;
-    const int64_t longest_ms = settings->maximal_backoff_time_ms > settings->minimal_backoff_time_ms
-                                   ? settings->maximal_backoff_time_ms
-                                   : settings->minimal_backoff_time_ms;
-    return clock_realtime_us() + (uint64_t)longest_ms * 1200U +
-           UINT64_C(2000000) * QUEUE_BUCKET_SECONDS;
 }
 
 static void pull_implausible(struct scan *scan)

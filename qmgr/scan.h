@@ -27,9 +27,10 @@ void scan_clock_changed(struct qmgr *qmgr);
 /* Everything deferred is due now. */
 void scan_flush(struct qmgr *qmgr);
 
-/* Read this message, wherever it lies: a result for it has come, or (is_flushed) a command asks for
- * an attempt now. False when memory is out. */
-bool scan_want(struct qmgr *qmgr, struct span queue_id, bool is_flushed);
+/* Read this message, wherever it lies: a result for it has come. False when memory is out. */
+bool scan_want(struct qmgr *qmgr, struct span queue_id);
+/* The same: a command asked for an attempt at that time. */
+bool scan_flush_message(struct qmgr *qmgr, struct span queue_id, int64_t flushed_ms);
 /* The same: a message that was made of it waits (origin.h). */
 bool scan_want_origin(struct qmgr *qmgr, struct span queue_id);
 /* Those asked for and not read yet. */

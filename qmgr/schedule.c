@@ -299,6 +299,7 @@ static void suspend(struct destination *destination, const struct outcome *site)
     destination->suspension = text;
     destination->suspension_outcome = *site;
     destination->suspension_outcome.reason = span_from_string(text);
+    destination->suspended_since_ms = clock_monotonic_ms();
     destination->suspended_until_ms = clock_deadline_after(settings->minimal_backoff_time_ms);
 }
 

@@ -55,7 +55,8 @@ struct destination {
     int64_t idle_since_ms;
     int64_t rests_until_ms;     /* 0, or the time between its deliveries is not over */
     int64_t suspended_until_ms; /* 0: not suspended */
-    char *suspension;           /* why */
+    int64_t suspended_since_ms;
+    char *suspension; /* why */
     struct outcome suspension_outcome;
     uint32_t warm_process; /* the agent process that holds a connection */
     struct span nexthop;   /* the end of the name */

@@ -77,7 +77,7 @@ void warn_note(struct message *message, uint32_t index, enum dsn_kind kind)
         recipient->is_traced = true;
         if (recipient->status == QUEUE_STATUS_SUCCEEDED) { /* that was in it */
             recipient->status = QUEUE_STATUS_DELIVERED;
-            recipient->has_changed = true;
+            message_note_change(message, index);
         }
     }
     recipient->has_note = true;

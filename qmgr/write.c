@@ -143,14 +143,17 @@ static bool collect_changes(struct message *message, struct write_job *job)
     warn_append_records(message, &job->journal);
     wish_append_records(message, &job->journal);
     job->has_notes = job->journal.length > 0;
-    for (size_t i = 0; i < message->recipient_count; i++)
+    for (size_t i = message->changed_first; i < message->changed_end; i++)
         changed += message->recipients[i].has_changed;
-    if (changed == 0)
+    if (changed == 0) {
+        message->changed_first = message->changed_end = 0;
         return true;
+    }
     job->marks = calloc(changed, sizeof(*job->marks));
     if (!job->marks)
         return false;
-    for (uint32_t i = 0; i < message->recipient_count; i++) {
+    const size_t end = message->changed_end;
+    for (uint32_t i = (uint32_t)message->changed_first; i < end; i++) {
         struct recipient *recipient = &message->recipients[i];
         if (!recipient->has_changed)
             continue;
@@ -163,7 +166,7 @@ static bool collect_changes(struct message *message, struct write_job *job)
                                       .remote = recipient->remote,
                                       .next_hop = recipient->next_hop,
                                       .text = recipient->diagnostic};
-        while (i < message->recipient_count && message->recipients[i].has_changed &&
+        while (i < end && message->recipients[i].has_changed &&
                is_same_attempt(recipient, &message->recipients[i])) {
             job->marks[job->mark_count++] = (struct store_mark){i, message->recipients[i].status};
             message->recipients[i].has_changed = false;
@@ -173,6 +176,7 @@ static bool collect_changes(struct message *message, struct write_job *job)
         i--;
         append_reason(job, &record);
     }
+    message->changed_first = message->changed_end = 0;
     return true;
 }
 
@@ -222,7 +226,7 @@ static void complain(struct message *message, const struct write_job *job)
 static void restore_changes(struct message *message, const struct write_job *job)
 {
     for (size_t i = 0; i < job->mark_count; i++)
-        message->recipients[job->marks[i].recipient].has_changed = true;
+        message_note_change(message, job->marks[i].recipient);
     for (size_t i = 0; i < message->recipient_count && job->has_notes; i++)
         message->recipients[i].has_note =
             message->recipients[i].is_warned || message->recipients[i].is_traced;

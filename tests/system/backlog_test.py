@@ -1,12 +1,17 @@
 """More mail than qmgr keeps in memory: what it reads again later costs no more than other mail."""
 
 import os
+import pathlib
+import re
 import shutil
 import signal
 import subprocess
+import tempfile
 
 import pytest
 
+from harness import clock
+from harness.instance import wait_until
 from harness.processes import processes_of, running
 
 COUNT = 60
@@ -57,3 +62,32 @@ def test_what_was_tried_by_a_qmgr_before_is_looked_for(make_instance):
     os.kill(qmgr, signal.SIGKILL)
     one.wait_for_empty_queue(60)
     assert len(one.messages("you@here.test")) == COUNT + 1
+
+
+@pytest.mark.skipif(not shutil.which("strace") or clock.why_not() is not None, reason="no strace or no clock here")
+def test_what_was_flushed_in_vain_is_left_alone(make_instance, programs, workspace, tmp_path):
+    """Its next hop is away still, so it waits for its time again. Until then nobody looks at it."""
+    place = pathlib.Path(tempfile.mkdtemp(prefix="clock-", dir=workspace))
+    place.chmod(0o755)
+    dial = clock.Clock(programs, place)
+    one = make_instance("here", settings={
+        "daemon_directory": dial.daemons, "relayhost": "[127.0.0.1]:9", "minimal_backoff_time": "1h"}).start()
+    ids = {one.send("you@far.test") for _ in range(20)}
+    wait_until(lambda: one.log().count("status=deferred") == 20, "all were tried")
+    one.run("postqueue", "-f", check=True)
+    wait_until(lambda: one.log().count("status=deferred") == 40, "and once more")
+    wait_until(lambda: "*" not in one.run("postqueue", "-p").stdout, "none is active")
+    trace = tmp_path / "trace"
+    pid = running(one.programs, "qmgr")[0]
+    tracer = subprocess.Popen(["strace", "-f", "-q", "-o", str(trace), "-e", "trace=openat", "-p", str(pid)],
+                              stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: "TracerPid:\t0" not in pathlib.Path(f"/proc/{pid}/status").read_text(), "strace is there")
+        dial.set(50)    # not yet a jump
+        for _ in range(2):     # what the first one wakes is over when the second one is
+            latest = one.send("me@far.test")
+            wait_until(lambda: re.search(rf"{latest}.*O_(WRONLY|RDWR)", trace.read_text()), "it was put off")
+    finally:
+        tracer.send_signal(signal.SIGTERM)
+        tracer.wait(10)
+    assert not [queue_id for queue_id in ids if queue_id in trace.read_text()]

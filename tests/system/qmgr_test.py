@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from harness import sink as sinks
 from harness.instance import small_message, wait_until
 
@@ -55,6 +57,30 @@ def test_flush_of_one_message_and_of_one_site(make_instance, recording_sink):
     assert one.run("postqueue", "-s", "SECOND.test").returncode == 0
     one.wait_for_empty_queue()
     assert one.run("postqueue", "-s", "elsewhere.test").returncode == 0
+
+
+@pytest.mark.parametrize("how", ["all", "site"])
+def test_a_flush_asks_a_dead_site_once(make_instance, how):
+    """Not with each of the messages that wait for it, and puts off each of them once, although they come to
+    lie where others are yet to be read; those that are asked for one by one are tried."""
+    with sinks.Sink({"CONNECT": "421 4.3.2 away"}) as dead:
+        one = make_instance("here", settings={"relayhost": f"[127.0.0.1]:{dead.port}",
+                                              "minimal_backoff_time": "1h"}).start()
+        ids = [one.send(f"user{i}@dead.test") for i in range(30)]
+
+        def wait_until_put_off(count):
+            wait_until(lambda: one.log().count("status=deferred") == count, "all were looked at")
+            wait_until(lambda: "*" not in one.run("postqueue", "-p").stdout, "none is active")
+        wait_until_put_off(30)
+        before = dead.connections
+        one.run("postqueue", *(["-f"] if how == "all" else ["-s", "dead.test"]), check=True)
+        wait_until_put_off(60)
+        assert before < dead.connections <= before + 5
+        for count, queue_id in enumerate(ids[:3], 61):
+            before = dead.connections
+            one.run("postqueue", "-i", queue_id, check=True)
+            wait_until_put_off(count)
+            assert dead.connections == before + 1
 
 
 def test_flush_of_a_site_leaves_others_alone(make_instance, recording_sink):
