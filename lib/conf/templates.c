@@ -17,7 +17,7 @@ struct scope {
     struct arena *arena;
 };
 
-/* $delay_warning_time_hours: the time in hours, rounded. */
+/* $delay_warning_time_hours: the time in whole hours, never more than it is. */
 static bool find_in_unit(const struct scope *scope, struct span name,
                          struct conf_definition *definition)
 {
@@ -46,10 +46,8 @@ static bool find_in_unit(const struct scope *scope, struct span name,
                              conf_value_parse_time(buffer_span(&value), row->unit, &time_ms);
         buffer_release(&value);
         definition->text =
-            !is_time
-                ? span_empty()
-                : arena_format(scope->arena, "%lld",
-                               (long long)((time_ms + units[i].unit_ms / 2) / units[i].unit_ms));
+            !is_time ? span_empty()
+                     : arena_format(scope->arena, "%lld", (long long)(time_ms / units[i].unit_ms));
         definition->is_literal = true;
         return is_time;
     }

@@ -166,6 +166,11 @@ This is the mail system at host $myhostname. Grüße!
 
 It is kept for $maximal_queue_lifetime_days days, or $maximal_queue_lifetime_hours hours; $$5.
 EOF
+delay_template = <<EOF
+
+After $delay_warning_time_minutes min, ${delay_warning_time_hours} h, $delay_warning_time_days d,
+and $maximal_queue_lifetime_weeks w, $maximal_queue_lifetime_days d, $maximal_queue_lifetime_seconds s.
+EOF
 """
 
 
@@ -189,6 +194,11 @@ def test_words_of_the_operator(make_instance):
                                "It is kept for 5 days, or 120 hours; $5.\n\n<a@other.test>: host")
         [copy] = one.wait_for_mail("postmaster@here.test")
         assert copy["Subject"] == "Copy: not delivered"
+        assert "It is kept for" not in copy.as_string()
+        # Times are cut off, not rounded: what is late for an hour and a half is not late for two.
+        one.set(delay_warning_time="90m", maximal_queue_lifetime="13d")
+        shown = one.run("postconf", "-b", check=True).stdout
+        assert "\nAfter 90 min, 1 h, 0 d,\nand 1 w, 13 d, 1123200 s.\n" in shown
 
 
 def test_bad_templates_stop_a_start(make_instance):
