@@ -14,6 +14,8 @@ enum {
     PENDING_MAX_BYTES = 65536,      /* one write for most messages */
     RECIPIENTS_BATCH_BYTES = 32768, /* more than this goes to qmgr ahead of the commit */
     RECIPIENTS_MAX_BYTES = 49152,
+    AHEAD_MAX_BYTES = 2 << 20, /* what went ahead is kept for another qmgr, up to here */
+    RESEND_DELAY_MS = 10,
     COMMIT_MAX_BYTES = IPC_RECORDS_MAX,
     DIGESTS_KEPT = 64
 };
@@ -278,6 +280,7 @@ bool intake_begin(struct intake *intake, struct intake_message *message, int64_t
     *message = (struct intake_message){.intake = intake, .descriptor = -1};
     buffer_init(&message->pending, NULL, PENDING_MAX_BYTES);
     buffer_init(&message->recipients, NULL, RECIPIENTS_MAX_BYTES);
+    buffer_init(&message->ahead, NULL, AHEAD_MAX_BYTES);
     if (list_is_empty(&intake->grants)) {
         enum task_wake wake = TASK_WOKEN;
         list_append(&intake->waiters, &waiter.link);
@@ -327,6 +330,7 @@ bool intake_claim(struct intake *intake, struct intake_message *message, struct 
         return false;
     buffer_init(&message->pending, NULL, PENDING_MAX_BYTES);
     buffer_init(&message->recipients, NULL, RECIPIENTS_MAX_BYTES);
+    buffer_init(&message->ahead, NULL, AHEAD_MAX_BYTES);
     memcpy(message->queue_id, queue_id.bytes, queue_id.length);
     message->descriptor = reply.content;
     message->generation = intake->generation;
@@ -356,6 +360,7 @@ static void release(struct intake_message *message)
     message->descriptor = -1;
     buffer_release(&message->pending);
     buffer_release(&message->recipients);
+    buffer_release(&message->ahead);
     intake_duplicates_destroy(&message->duplicates);
     if (message->digest)
         give_digest(intake, message->digest);
@@ -376,16 +381,46 @@ void intake_abandon(struct intake_message *message)
 
 /* ---- the envelope ---- */
 
+/* A batch is its length and its bytes. Too many are not kept: then no other qmgr can be told. */
+static void keep_batch(struct intake_message *message)
+{
+    const uint32_t length = (uint32_t)message->recipients.length;
+    buffer_append_span(&message->ahead, span_of(&length, sizeof(length)));
+    buffer_append_span(&message->ahead, buffer_span(&message->recipients));
+}
+
+/* Where the qmgr is another one by now, it is told when it takes the message on. */
 static bool send_recipients(struct intake_message *message)
 {
     const struct ipc_queue_recipients batch = {.queue_id = intake_queue_id(message),
                                                .recipients = buffer_span(&message->recipients)};
-    if (!is_current(message) ||
+    if (is_current(message) &&
         !ipc_channel_send(message->intake->qmgr->channel, IPC_QUEUE_RECIPIENTS, &batch))
         return false;
-    message->has_sent_recipients = true;
+    keep_batch(message);
+    if (!is_current(message) && !buffer_ok(&message->ahead))
+        return false;
     buffer_reset(&message->recipients);
     return true;
+}
+
+/* To the qmgr that has just taken the message on. */
+static bool send_again(struct intake_message *message, int64_t deadline_ms)
+{
+    struct span rest = buffer_span(&message->ahead);
+    while (rest.length > 0 && is_current(message)) {
+        uint32_t length;
+        memcpy(&length, rest.bytes, sizeof(length));
+        const struct ipc_queue_recipients batch = {
+            .queue_id = intake_queue_id(message),
+            .recipients = span_first(span_after(rest, sizeof(length)), length)};
+        if (ipc_channel_send(message->intake->qmgr->channel, IPC_QUEUE_RECIPIENTS, &batch))
+            rest = span_after(rest, sizeof(length) + length);
+        else if (clock_monotonic_ms() >= deadline_ms ||
+                 task_sleep(RESEND_DELAY_MS) != TASK_TIMED_OUT)
+            return false;
+    }
+    return is_current(message);
 }
 
 /* The record at the end of message->recipients. The first one is remembered when a second comes:
@@ -433,8 +468,8 @@ bool intake_replace_recipients(struct intake_message *message,
                                const struct queue_recipient *recipient)
 {
     message->is_redirected = true;
-    message->has_sent_recipients = false;
     message->recipient_count = 0;
+    buffer_reset(&message->ahead);
     buffer_reset(&message->recipients);
     intake_duplicates_destroy(&message->duplicates);
     return intake_add_recipient(message, recipient);
@@ -546,7 +581,7 @@ static bool resume(struct intake_message *message, struct arena *arena, int64_t 
 {
     struct intake *intake = message->intake;
     struct ipc_queue_claim_reply reply;
-    if (message->has_sent_recipients || message->descriptor < 0)
+    if (!buffer_ok(&message->ahead) || message->descriptor < 0)
         return false;
     const struct outcome state = intake_wait_for_state(intake, deadline_ms);
     if (!outcome_is_ok(&state) || !intake->qmgr)
@@ -564,7 +599,7 @@ static bool resume(struct intake_message *message, struct arena *arena, int64_t 
     message->descriptor = reply.content;
     message->generation = generation;
     intake->taken_count += generation == intake->generation;
-    return true;
+    return send_again(message, deadline_ms);
 }
 
 static bool encode_envelope(struct intake_message *message, const struct queue_envelope *envelope,

@@ -47,13 +47,13 @@ struct intake_message {
     int descriptor;
     bool is_open;             /* neither committed nor abandoned */
     bool has_failed;          /* a write failed: commit will say so */
-    bool has_sent_recipients; /* ahead: another qmgr would not know them */
     bool is_redirected;       /* and they do not count */
     int error;                /* its errno */
     uint32_t generation;      /* of the channel that granted the id */
     struct buffer pending;    /* body bytes not written yet; heap */
     uint64_t body_bytes;      /* written so far */
     struct buffer recipients; /* encoded, not sent yet; heap */
+    struct buffer ahead;      /* batches of them that were sent: another qmgr does not know them */
     uint32_t recipient_count;
     struct intake_duplicates *duplicates; /* from the second recipient on */
 };

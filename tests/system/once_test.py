@@ -232,6 +232,29 @@ def test_a_client_hears_nothing_of_another_queue_manager(make_instance, workspac
     one.wait_for_log(rf"smtpd\[\d+\]: {queue_id}: client=")
 
 
+@pytest.mark.parametrize("moment", ["recipients", "content"])
+def test_many_recipients_and_another_queue_manager(make_instance, moment):
+    """More of them than one message between processes holds: those of before are not forgotten."""
+    users = [f"{'a-rather-long-name-' * 2}{number}@here.test" for number in range(900)]
+    one = make_instance("here", users=users, settings={"smtpd_error_sleep_time": "0"}).start()
+    one.tolerate(r"qmgr|killed by signal 9")
+    [first] = processes_of(one.programs)["qmgr"]
+    with one.client() as client:
+        client.ehlo()
+        assert client.mail("me@client.example")[0] == 250
+        for number, user in enumerate(users):
+            assert client.rcpt(user)[0] == 250
+            if (moment, number) == ("recipients", 800):
+                os.kill(first, signal.SIGKILL)
+        if moment == "content":
+            os.kill(first, signal.SIGKILL)
+        wait_until(lambda: processes_of(one.programs)["qmgr"] not in ([], [first]), "another queue manager")
+        assert client.data(b"Subject: x\r\n\r\none\r\n")[0] == 250
+    wait_until(lambda: len(set(re.findall(r"to=<(\S+)>, .*status=sent", one.log()))) == len(users), "all have it")
+    one.wait_for_empty_queue()
+    assert [len(one.messages(user)) for user in users] == [1] * len(users)
+
+
 @pytest.mark.own_machine
 def test_a_client_is_slower_than_the_next_queue_manager(make_instance, workspace):
     """Killed when the message is in the queue and nobody has been told. The next one has delivered it and

@@ -18,6 +18,7 @@ static size_t begun_count, over_count;
 static bool is_replaced_at_commit;
 static bool is_answered, is_claim_known; /* by the qmgr that comes next */
 static size_t claim_count;
+static size_t member_count; /* recipients that the present qmgr has been told of */
 
 static void grant(void)
 {
@@ -28,6 +29,13 @@ static void grant(void)
     const struct ipc_queue_grant message = {.queue_id = span_from_string(queue_id),
                                             .content = open("/dev/null", O_RDWR | O_CLOEXEC)};
     assert_true(ipc_channel_send(qmgr, IPC_QUEUE_GRANT, &message));
+}
+
+static void count_members(struct span text)
+{
+    static const struct span domain = SPAN_LITERAL("@member.example");
+    for (; text.length > 0; text = span_after(text, span_find(text, domain) + domain.length))
+        member_count += span_find(text, domain) < text.length;
 }
 
 /* As on a reload: the answer and the next qmgr are under way at once, and the one that answered is
@@ -65,8 +73,12 @@ static void on_message(struct ipc_channel *channel, const struct ipc_delivery *d
                        void *context)
 {
     (void)context;
-    if (delivery->type == IPC_QUEUE_COMMIT)
+    if (delivery->type == IPC_QUEUE_RECIPIENTS)
+        count_members(((const struct ipc_queue_recipients *)delivery->message)->recipients);
+    if (delivery->type == IPC_QUEUE_COMMIT) {
+        count_members(((const struct ipc_queue_commit *)delivery->message)->envelope);
         on_commit(channel, delivery->id);
+    }
     if (delivery->type == IPC_QUEUE_CLAIM)
         on_claim(channel, delivery);
     if (delivery->type != IPC_QUEUE_WANT)
@@ -81,6 +93,7 @@ static const struct ipc_permission permissions[] = {
     {IPC_QUEUE_COMMIT, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
     {IPC_QUEUE_ABANDON, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
     {IPC_QUEUE_CLAIM, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
+    {IPC_QUEUE_RECIPIENTS, IPC_ROLE_BIT(IPC_ROLE_SMTPD)},
     {0, 0},
 };
 static const struct ipc_channel_handlers handlers = {on_message, NULL, permissions};
@@ -90,6 +103,7 @@ static void attach(void)
     int ends[2];
     ipc_channel_destroy(&qmgr);
     wanted_count = 0;
+    member_count = 0;
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
     qmgr = ipc_channel_create(loop, ends[0], IPC_ROLE_SMTPD, &handlers, NULL);
     assert_non_null(qmgr);
@@ -281,6 +295,45 @@ static void test_a_known_id_that_was_not_committed(void **state)
     }
 }
 
+enum { MEMBERS = 6000, MEMBERS_BEFORE = 3500 };
+
+static void begin_large_and_replace(void *argument)
+{
+    struct commit *commit = argument;
+    struct intake_message message;
+    const struct queue_envelope envelope = {.arrival_us = 1, .reverse_path = SPAN("s@example.org")};
+    assert_true(
+        intake_begin(&intake, &message, clock_deadline_after(PATIENCE_MS), &commit->outcome));
+    for (size_t i = 0; i < MEMBERS; i++) {
+        char address[64];
+        (void)snprintf(address, sizeof(address), "%zu@member.example", i);
+        const struct queue_recipient recipient = {.forward_path = span_from_string(address)};
+        assert_true(intake_add_recipient(&message, &recipient));
+        if (i == MEMBERS_BEFORE)
+            replace_qmgr(NULL);
+        if (i % 1000 == 0)
+            task_yield();
+    }
+    commit->outcome = intake_commit(&message, &envelope, SPAN("Subject: x\r\n\r\n"), &commit->arena,
+                                    clock_deadline_after(PATIENCE_MS));
+    loop_stop(loop);
+}
+
+/* More recipients than one message tells of went ahead, to a qmgr that is gone. */
+static void test_the_next_qmgr_hears_of_all_recipients(void **state)
+{
+    struct commit commit;
+    (void)state;
+    arena_init(&commit.arena, 1 << 20, 0);
+    is_claim_known = false;
+    attach();
+    assert_non_null(task_start(loop, "committer", begin_large_and_replace, &commit));
+    loop_run(loop);
+    arena_destroy(&commit.arena);
+    assert_int_equal(commit.outcome.kind, OUTCOME_OK);
+    assert_int_equal(member_count, MEMBERS);
+}
+
 static void say_state(struct outcome outcome)
 {
     const struct ipc_queue_state message = {.outcome = outcome, .available_bytes = 1 << 20};
@@ -326,6 +379,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_qmgr_that_dies_has_accepted_nothing, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_the_next_qmgr_goes_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_next_qmgr_hears_of_all_recipients, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_the_reason_of_a_refusal_stays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_known_id_that_was_not_committed, set_up, tear_down),
     };
