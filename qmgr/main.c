@@ -141,6 +141,7 @@ static bool begin(struct service *service)
     list_init(&qmgr.intake_peers);
     list_init(&qmgr.unrouted);
     list_init(&qmgr.bouncers);
+    list_init(&qmgr.tools);
     list_init(&qmgr.unreported);
     list_init(&qmgr.orphans);
     poison_init(&qmgr);

@@ -87,7 +87,7 @@ struct qmgr {
 
     /* Reading the queue. */
     struct scan *scan;
-    size_t tool_count;  /* commands that are connected */
+    struct list tools;  /* struct tool_peer: commands that are connected */
     size_t showq_count; /* readers of public/showq */
 };
 

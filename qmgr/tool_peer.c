@@ -15,10 +15,19 @@
 #include "schedule.h"
 #include "system/task.h"
 
-enum { TOOLS_MAX = 64, TEXT_MAX_BYTES = 1024 };
+/* Of all ordinary users, of one of them, and of the superuser: whoever leaves commands hanging
+ * keeps nobody else from the queue, and nobody keeps the superuser from it. */
+enum {
+    TOOLS_MAX = 128,
+    TOOLS_OF_USER_MAX = 16,
+    TOOLS_OF_SUPERUSER_MAX = 128,
+    TEXT_MAX_BYTES = 1024
+};
 
 struct tool_peer {
+    struct list_link link; /* in qmgr->tools */
     struct qmgr *qmgr;
+    uid_t uid;
     struct ipc_channel *channel; /* NULL when it is gone */
     struct listing *listing;
     bool is_superuser;
@@ -31,7 +40,7 @@ static void free_if_over(struct tool_peer *peer)
     if (peer->channel || peer->request_id)
         return;
     listing_destroy(&peer->listing);
-    peer->qmgr->tool_count--;
+    list_remove(&peer->qmgr->tools, &peer->link);
     free(peer);
 }
 
@@ -267,28 +276,42 @@ static const struct ipc_permission permissions[] = {
 };
 static const struct ipc_channel_handlers handlers = {on_message, on_closed, permissions};
 
-static bool is_superuser(int connection)
+static bool has_room(struct qmgr *qmgr, const struct tool_peer *peer)
 {
-    struct ucred peer;
-    socklen_t length = sizeof(peer);
-    return getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
-           (peer.uid == 0 || peer.uid == geteuid());
+    size_t of_superuser = 0, of_users = 0, of_user = 0;
+    LIST_FOR_EACH (&qmgr->tools, link) {
+        const struct tool_peer *other = LIST_ITEM(link, struct tool_peer, link);
+        of_superuser += other->is_superuser;
+        of_users += !other->is_superuser;
+        of_user += other->uid == peer->uid;
+    }
+    return peer->is_superuser ? of_superuser < TOOLS_OF_SUPERUSER_MAX
+                              : of_users < TOOLS_MAX && of_user < TOOLS_OF_USER_MAX;
 }
 
 void tool_peer_take(struct qmgr *qmgr, int connection)
 {
-    struct tool_peer *peer = qmgr->tool_count < TOOLS_MAX ? calloc(1, sizeof(*peer)) : NULL;
-    if (!peer) {
+    struct tool_peer *peer = calloc(1, sizeof(*peer));
+    struct ucred caller;
+    socklen_t length = sizeof(caller);
+    if (!peer || getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &caller, &length) != 0) {
+        free(peer);
         file_close(connection);
         return;
     }
     peer->qmgr = qmgr;
-    peer->is_superuser = is_superuser(connection);
+    peer->uid = caller.uid;
+    peer->is_superuser = caller.uid == 0 || caller.uid == geteuid();
+    if (!has_room(qmgr, peer)) {
+        free(peer);
+        file_close(connection);
+        return;
+    }
     buffer_init(&peer->text, NULL, TEXT_MAX_BYTES);
     peer->channel = ipc_channel_create(qmgr->loop, connection, IPC_ROLE_TOOL, &handlers, peer);
     if (!peer->channel) {
         free(peer);
         return;
     }
-    qmgr->tool_count++;
+    list_append(&qmgr->tools, &peer->link);
 }

@@ -148,7 +148,7 @@ void postconf_list_services(struct postconf *postconf, char kind, char **pattern
     for (size_t i = 0; i < pattern_count; i++) {
         struct postconf_pattern pattern;
         postconf_parse_pattern(&pattern, span_from_string(patterns[i]));
-        if (kind == 'M' && !span_is_empty(pattern.item))
+        if (kind == 'M' && (span_is_empty(pattern.name) || !span_is_empty(pattern.item)))
             postconf_fatal("-M option requires service_name[/type]");
         if (kind == 'F' && !span_is_empty(pattern.item) && !span_equals(pattern.item, SPAN("*")))
             (void)!postconf_find_field(pattern.item); /* ends the program when there is none */

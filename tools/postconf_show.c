@@ -3,6 +3,8 @@
 #include <openssl/crypto.h>
 #include <openssl/opensslv.h>
 
+#include <stdlib.h>
+
 #include "conf/templates.h"
 #include "postconf.h"
 
@@ -36,8 +38,10 @@ static void show_library(struct postconf *postconf, const char *mode)
         buffer_append_format(&postconf->output, "%s\n", OpenSSL_version(OPENSSL_VERSION));
     else if (strcmp(mode, "public-key-algorithms") == 0)
         buffer_append_string(&postconf->output, "dsa\necdsa\nrsa\n");
-    else
+    else {
         postconf_warn("unknown 'postconf -T' mode: %s", mode);
+        exit(1);
+    }
 }
 
 void postconf_show(struct postconf *postconf, char what, const char *mode, char **arguments,
@@ -48,13 +52,16 @@ void postconf_show(struct postconf *postconf, char what, const char *mode, char 
     case 't':
         show_templates(postconf, what == 'b', arguments, argument_count);
         break;
+    case 'a': /* values of smtpd_sasl_type */
+        buffer_append_string(&postconf->output, "dovecot\nposthouse\n");
+        break;
     case 'l':
         buffer_append_string(&postconf->output, "flock\nfcntl\ndotlock\n");
         break;
     case 'T':
         show_library(postconf, mode);
         break;
-    default: /* a, A: nothing that this build could name */
+    default: /* A: one, which has no name */
         break;
     }
 }

@@ -1,7 +1,11 @@
 """postcat and postlog: what is in a queue file, and lines in the log."""
 
+import os
 import re
 import subprocess
+import sys
+
+import pytest
 
 from harness.instance import free_port, wait_until
 
@@ -200,3 +204,35 @@ def test_only_the_superuser(make_instance):
                           capture_output=True, text=True, check=False)
     assert done.returncode == 1 and "superuser" in done.stderr, done
     assert places(one, queue_id)
+
+
+HANGING = """
+import os, socket, sys, time
+path = sys.argv[1] + "/public/qmgr"
+held = []
+for _ in range(200):
+    held.append(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+    held[-1].settimeout(5)
+    held[-1].connect(path)
+print("all", flush=True)
+time.sleep(100)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_commands_that_hang(make_instance):
+    """A user who leaves commands hanging keeps neither the superuser nor others from the queue."""
+    one = make_instance("here")
+    one.start()
+    group = (one.queue_directory / "maildrop").stat().st_gid
+    with subprocess.Popen(["setpriv", "--reuid=61001", f"--regid={group}", "--clear-groups", sys.executable, "-c",
+                           HANGING, one.queue_directory], stdout=subprocess.PIPE, text=True) as hanging:
+        try:
+            assert hanging.stdout.readline() == "all\n"
+            assert one.run("postsuper", "-h", "ALL", check=True).stderr == "postsuper: Placed on hold: 0 messages\n"
+            assert one.run("postqueue", "-p", check=True).stdout == "Mail queue is empty\n"
+            as_other = subprocess.run(["setpriv", "--reuid=61002", f"--regid={group}", "--clear-groups",
+                                       *one.argv("postqueue", "-p")], capture_output=True, text=True, check=False)
+            assert as_other.stdout == "Mail queue is empty\n", as_other
+        finally:
+            hanging.kill()
