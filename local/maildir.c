@@ -303,7 +303,7 @@ static enum unnamed_result write_unnamed(const struct maildir_request *request,
     uint64_t size_bytes = 0;
     bool has_quota = false;
     enum unnamed_result written = UNNAMED_FAILED;
-    file->descriptor = openat(mailbox->tmp, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+    file->descriptor = openat(mailbox->new, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
     if (file->descriptor < 0) {
         file->lacks_unnamed = is_unsupported(errno);
         return UNNAMED_IMPOSSIBLE;

@@ -1,4 +1,4 @@
-/* local/maildir - one delivery into a Maildir: written in tmp/, renamed into new/.
+/* local/maildir - one delivery into a Maildir: whole before it has its name in new/.
  * Interface: maildir_write(), maildir_flush(), for pool threads; the order of
  * deliveries and the choice of how to flush is local/commit's.
  *
@@ -8,9 +8,11 @@
  * file in new/, seen until the delivery is repeated and replaces it, which its name, the same each
  * time, allows.
  *
- * Where kernel and file system have files without a name (O_TMPFILE; giving them one takes Linux
- * 6.10, or a capability) the one in tmp/ has none, and is linked into new/: the same in one flush,
- * with half the work on directories. */
+ * It is written in tmp/ and renamed; or, where kernel and file system have files without a name
+ * (O_TMPFILE; giving them one takes Linux 6.10, or a capability), made without one and linked: the
+ * same in one flush, with half the work on directories. Such a file is made in new/ at once, where
+ * no reader can see it: a link from one directory to another costs two walks up to the root more,
+ * for Landlock. */
 #ifndef LOCAL_MAILDIR_H
 #define LOCAL_MAILDIR_H
 

@@ -28,7 +28,7 @@ def content_of(name):
 
 def deliver_unnamed(directory, name):
     """A file that has no name until it is complete, as local deliveries have it."""
-    fd = os.open(os.path.join(directory, "tmp"), os.O_WRONLY | os.O_TMPFILE, 0o600)
+    fd = os.open(os.path.join(directory, "new"), os.O_WRONLY | os.O_TMPFILE, 0o600)
     with contextlib.closing(os.fdopen(fd, "wb", buffering=0)) as file:
         file.write(content_of(name))
         # Any src_dir_fd makes Python use the call that follows links.
