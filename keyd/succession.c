@@ -1,7 +1,6 @@
 /* keyd/succession - see succession.h. */
 #include "succession.h"
 
-#include <openssl/crypto.h>
 #include <stdlib.h>
 
 #include "heirloom.h"
@@ -132,6 +131,7 @@ static void on_question(struct relative *heir, uint32_t id, const struct ipc_key
     const struct key_set *set = find_set(succession->vault, question);
     struct buffer keys;
     buffer_init(&keys, NULL, IPC_RECORDS_MAX);
+    keys.holds_secrets = true; /* one that grows leaves nothing behind */
     if (set && set->status == TLS_KEY_STATUS_FOUND)
         heirlooms_append(set, &keys);
     const struct ipc_key_estate_reply reply = {.keys = buffer_ok(&keys) ? buffer_span(&keys)
@@ -139,7 +139,6 @@ static void on_question(struct relative *heir, uint32_t id, const struct ipc_key
     if (id != 0)
         (void)ipc_channel_reply(heir->channel, id, IPC_KEY_ESTATE_REPLY,
                                 &reply); /* or it is gone */
-    OPENSSL_cleanse(keys.bytes, keys.length);
     buffer_release(&keys);
     heir->has_asked = true;
     if (succession->done)

@@ -166,17 +166,26 @@ static void shut(struct ipc_channel *channel)
         task_wake(LIST_ITEM(link, struct waiter, link)->task);
 }
 
+/* Between these two the memory stays, whatever handlers do. */
+static void begin_dispatch(struct ipc_channel *channel)
+{
+    channel->dispatch_depth++;
+}
+
+static void end_dispatch(struct ipc_channel *channel)
+{
+    if (--channel->dispatch_depth == 0 && channel->is_destroyed)
+        free_memory(channel);
+}
+
+/* Within a dispatch. */
 static void close_now(struct ipc_channel *channel, const char *reason)
 {
     if (channel->is_closed)
         return;
-    channel->dispatch_depth++;
     shut(channel);
     if (!channel->is_destroyed && channel->handlers->on_closed)
         channel->handlers->on_closed(channel, reason, channel->context);
-    channel->dispatch_depth--;
-    if (channel->is_destroyed && channel->dispatch_depth == 0)
-        free_memory(channel);
 }
 
 /* From within a caller's call: the channel closes at the end of the turn. */
@@ -193,12 +202,10 @@ void ipc_channel_destroy(struct ipc_channel **channel)
     *channel = NULL;
     if (!dying)
         return;
+    begin_dispatch(dying);
     dying->is_destroyed = true;
-    dying->dispatch_depth++;
     shut(dying);
-    dying->dispatch_depth--;
-    if (dying->dispatch_depth == 0)
-        free_memory(dying);
+    end_dispatch(dying);
 }
 
 bool ipc_channel_is_open(const struct ipc_channel *channel)
@@ -345,8 +352,11 @@ static void on_turn_end(struct loop_hook *hook)
 {
     struct ipc_channel *channel = CONTAINER_OF(hook, struct ipc_channel, hook);
     ipc_channel_flush(channel);
-    if (channel->failure)
-        close_now(channel, channel->failure);
+    if (!channel->failure)
+        return;
+    begin_dispatch(channel);
+    close_now(channel, channel->failure);
+    end_dispatch(channel);
 }
 
 static void on_writable(evutil_socket_t descriptor, short what, void *context)
@@ -498,15 +508,14 @@ static enum ipc_call_result wait_for_credit(struct ipc_channel *channel, int64_t
     enum task_wake wake = TASK_WOKEN;
     if (channel->calls_in_flight < CALLS_IN_FLIGHT_MAX || channel->is_closed)
         return IPC_CALL_OK;
-    channel->dispatch_depth++; /* keeps the memory while we look at it again */
+    begin_dispatch(channel);
     list_append(&channel->waiters, &waiter.link);
     while (channel->calls_in_flight >= CALLS_IN_FLIGHT_MAX && !channel->is_closed &&
            wake == TASK_WOKEN)
         wake = task_park(deadline_ms);
     list_remove(&channel->waiters, &waiter.link);
     const bool is_closed = channel->is_closed;
-    if (--channel->dispatch_depth == 0 && channel->is_destroyed)
-        free_memory(channel);
+    end_dispatch(channel);
     if (is_closed)
         return IPC_CALL_CLOSED;
     return wake == TASK_WOKEN       ? IPC_CALL_OK
@@ -727,15 +736,13 @@ static void on_readable(evutil_socket_t descriptor, short what, void *context)
     const char *reason = NULL;
     (void)descriptor;
     (void)what;
-    channel->dispatch_depth++;
+    begin_dispatch(channel);
     for (int i = 0; i < PACKETS_PER_TURN && !channel->is_closed; i++)
         if (receive_packet(channel, &reason) <= 0)
             break;
-    if (reason && !channel->is_closed)
+    if (reason)
         close_now(channel, reason);
-    channel->dispatch_depth--;
-    if (channel->is_destroyed && channel->dispatch_depth == 0)
-        free_memory(channel);
+    end_dispatch(channel);
 }
 
 struct ipc_channel *ipc_channel_create(struct loop *loop, int descriptor, enum ipc_role peer,
