@@ -239,11 +239,13 @@ static void answer_find(struct question *question)
 }
 
 /* A name that no server's settings have comes from one with others than ours. */
-static struct span look_up(struct search *search, struct span tables, struct span key)
+static struct span look_up(struct search *search, const struct ipc_addr_lookup *lookup,
+                           struct span key)
 {
-    struct span value = {NULL, 0}, name;
+    struct span tables = lookup->tables, value = {NULL, 0}, name;
     while (!search->has_failed && !value.bytes && table_next_name(&tables, &name)) {
-        struct table_list *list = addr_tables_asked(&search->resolver->tables, name);
+        struct table_list *list =
+            addr_tables_asked(&search->resolver->tables, name, lookup->keeps_case);
         if (list)
             value = search_key(search, list, key);
         else
@@ -262,7 +264,7 @@ static void answer_lookup(struct question *question)
         if (ipc_records_next(&rest, IPC_ADDR_RECIPIENT, &key) != PARSE_OK)
             search.has_failed = true;
         else
-            value = look_up(&search, question->message.lookup.tables, key.address);
+            value = look_up(&search, &question->message.lookup, key.address);
     }
     reply_found(question, search.has_failed, value);
 }

@@ -80,6 +80,7 @@ enum { LISTS_MAX_BYTES = 16 << 20 };
 struct asked_table {
     struct asked_table *next;
     struct span name;
+    bool keeps_case;
     struct table_list *list;
 };
 
@@ -89,11 +90,12 @@ struct asked_tables {
     size_t count; /* of tables */
 };
 
-struct table_list *addr_tables_asked(const struct addr_tables *tables, struct span name)
+struct table_list *addr_tables_asked(const struct addr_tables *tables, struct span name,
+                                     bool keeps_case)
 {
     for (const struct asked_table *asked = tables->asked ? tables->asked->first : NULL; asked;
          asked = asked->next)
-        if (span_equals(asked->name, name))
+        if (asked->keeps_case == keeps_case && span_equals(asked->name, name))
             return asked->list;
     return NULL;
 }
@@ -102,12 +104,13 @@ static bool add_asked(struct addr_tables *tables, struct span name,
                       const struct table_options *options)
 {
     struct asked_tables *all = tables->asked;
-    if (addr_tables_asked(tables, name))
+    const bool keeps_case = options->flags & TABLE_KEEP_CASE;
+    if (addr_tables_asked(tables, name, keeps_case))
         return true;
     struct asked_table *asked = arena_alloc(&all->arena, sizeof(*asked));
     if (!asked)
         return false;
-    *asked = (struct asked_table){.next = all->first, .name = name};
+    *asked = (struct asked_table){.next = all->first, .name = name, .keeps_case = keeps_case};
     asked->list = table_list_open(name, options);
     if (!asked->list)
         return false;
@@ -120,7 +123,9 @@ static bool add_asked(struct addr_tables *tables, struct span name,
 static bool open_asked(struct addr_tables *tables, const struct conf_addrd *settings,
                        const struct table_options *options)
 {
-    struct span rest = settings->addrd_server_tables, service, text;
+    struct span rest = settings->addrd_server_tables, service, text, name;
+    struct table_options exact = *options;
+    exact.flags |= TABLE_KEEP_CASE;
     tables->asked = calloc(1, sizeof(*tables->asked));
     if (!tables->asked)
         return false;
@@ -135,6 +140,11 @@ static bool open_asked(struct addr_tables *tables, const struct conf_addrd *sett
                 !add_asked(tables, list.items[i].table.names, options))
                 return false;
     }
+    rest = settings->addrd_server_exact_tables;
+    while (conf_each_service_next(&rest, &service, &text))
+        while (table_next_name(&text, &name))
+            if (!add_asked(tables, name, &exact))
+                return false;
     return true;
 }
 

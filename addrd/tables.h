@@ -48,7 +48,8 @@ MUST_USE bool addr_tables_open(struct addr_tables *tables, const struct conf_add
 void addr_tables_close(struct addr_tables *tables);
 
 /* The table of that name that a server's settings have; NULL: they have none. */
-MUST_USE struct table_list *addr_tables_asked(const struct addr_tables *tables, struct span name);
+MUST_USE struct table_list *addr_tables_asked(const struct addr_tables *tables, struct span name,
+                                              bool keeps_case);
 
 /* tables->count for one that is not among them. */
 MUST_USE size_t addr_tables_number(const struct addr_tables *tables, const struct table *table);

@@ -256,16 +256,17 @@ struct outcome addr_find(struct addr_client *client, enum addr_agent_table table
     return reply.outcome;
 }
 
-struct outcome addr_lookup(struct addr_client *client, struct span tables, const struct span *keys,
-                           size_t count, int64_t deadline_ms, struct arena *arena,
-                           struct span *value)
+struct outcome addr_lookup(struct addr_client *client, struct span tables, bool keeps_case,
+                           const struct span *keys, size_t count, int64_t deadline_ms,
+                           struct arena *arena, struct span *value)
 {
     struct ipc_addr_find_reply reply;
     struct buffer records;
     *value = span_empty();
     buffer_init(&records, arena, REQUEST_MAX_BYTES);
     const size_t asked = put_recipients(&records, keys, count);
-    const struct ipc_addr_lookup question = {.tables = tables, .keys = buffer_span(&records)};
+    const struct ipc_addr_lookup question = {
+        .tables = tables, .keys = buffer_span(&records), .keeps_case = keeps_case};
     if (asked < count ||
         !call(client, IPC_ADDR_LOOKUP, &question, IPC_ADDR_FIND_REPLY, &reply, arena, deadline_ms))
         return unavailable();

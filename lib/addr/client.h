@@ -118,9 +118,10 @@ MUST_USE struct outcome addr_find(struct addr_client *client, enum addr_agent_ta
 enum { ADDR_LOOKUP_KEYS_MAX = 50 }; /* as many fit at any length */
 
 /* From a task: what tables of the settings, named as there, say of the first key that one of them
- * has. Only tables that a service's settings name are asked. *value is the arena's; empty: none.
+ * has. Only tables that a service's settings name are asked. keeps_case: keys are looked up as they
+ * are. *value is the arena's; empty: none.
  * Not OK: it cannot be told now. */
-MUST_USE struct outcome addr_lookup(struct addr_client *client, struct span tables,
+MUST_USE struct outcome addr_lookup(struct addr_client *client, struct span tables, bool keeps_case,
                                     const struct span *keys, size_t count, int64_t deadline_ms,
                                     struct arena *arena, struct span *value);
 

@@ -61,13 +61,6 @@ bool smtpserver_tables_open(const struct conf_smtpd *conf, struct arena *arena,
                             struct smtpserver_tables *tables, struct conf_error *error)
 {
     error->text[0] = '\0';
-    tables->command_filter =
-        table_held_open("smtpd_command_filter", conf->smtpd_command_filter, TABLE_KEEP_CASE, error);
-    tables->ehlo_discard_maps =
-        table_held_open("smtpd_discard_ehlo_keyword_address_maps",
-                        conf->smtpd_discard_ehlo_keyword_address_maps, TABLE_KEEP_CASE, error);
-    tables->reject_footer_maps = table_held_open(
-        "smtpd_reject_footer_maps", conf->smtpd_reject_footer_maps, TABLE_KEEP_CASE, error);
     tables->bare_lf_clients = open_clients("smtpd_forbid_bare_newline_exclusions",
                                            conf->smtpd_forbid_bare_newline_exclusions, error);
     tables->xclient_hosts =
@@ -84,11 +77,25 @@ bool smtpserver_tables_open(const struct conf_smtpd *conf, struct arena *arena,
             : open_clients("smtpd_sasl_mechanism_filter", conf->smtpd_sasl_mechanism_filter, error);
     tables->login_exceptions =
         open_clients("smtpd_sasl_exceptions_networks", conf->smtpd_sasl_exceptions_networks, error);
-    if (!table_reference_open("relay_clientcerts", conf->relay_clientcerts,
-                              &tables->client_certificates, error) ||
-        !table_reference_open("smtpd_sender_login_maps", conf->smtpd_sender_login_maps,
-                              &tables->login_maps, error))
-        return false;
+    const struct {
+        const char *parameter;
+        struct span names;
+        unsigned flags;
+        struct table_reference *reference;
+    } rows[] = {
+        {"relay_clientcerts", conf->relay_clientcerts, 0, &tables->client_certificates},
+        {"smtpd_sender_login_maps", conf->smtpd_sender_login_maps, 0, &tables->login_maps},
+        {"smtpd_command_filter", conf->smtpd_command_filter, TABLE_KEEP_CASE,
+         &tables->command_filter},
+        {"smtpd_discard_ehlo_keyword_address_maps", conf->smtpd_discard_ehlo_keyword_address_maps,
+         TABLE_KEEP_CASE, &tables->ehlo_discard_maps},
+        {"smtpd_reject_footer_maps", conf->smtpd_reject_footer_maps, TABLE_KEEP_CASE,
+         &tables->reject_footer_maps},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        if (!table_reference_open(rows[i].parameter, rows[i].names, rows[i].flags,
+                                  rows[i].reference, error))
+            return false;
     return error->text[0] == '\0' && open_restrictions(conf, arena, tables->restrictions, error);
 }
 
@@ -113,9 +120,9 @@ void smtpserver_tables_use(const struct smtpserver_tables *tables,
 
 void smtpserver_tables_close(struct smtpserver_tables *tables)
 {
-    table_list_close(&tables->command_filter);
-    table_list_close(&tables->ehlo_discard_maps);
-    table_list_close(&tables->reject_footer_maps);
+    table_reference_close(&tables->command_filter);
+    table_reference_close(&tables->ehlo_discard_maps);
+    table_reference_close(&tables->reject_footer_maps);
     client_list_close(&tables->bare_lf_clients);
     client_list_close(&tables->xclient_hosts);
     client_list_close(&tables->xforward_hosts);

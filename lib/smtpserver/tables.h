@@ -10,9 +10,9 @@
 #include "table/list.h"
 
 struct smtpserver_tables {
-    struct table_list *command_filter; /* NULL: none; and so on */
-    struct table_list *ehlo_discard_maps;
-    struct table_list *reject_footer_maps;
+    struct table_reference command_filter;
+    struct table_reference ehlo_discard_maps;
+    struct table_reference reject_footer_maps;
     struct client_list *bare_lf_clients;
     struct client_list *xclient_hosts;
     struct client_list *xforward_hosts;
@@ -25,8 +25,8 @@ struct smtpserver_tables {
     struct restriction_list restrictions[SMTPSESSION_LIST_COUNT];
 };
 
-/* False, with the reason in *error, where one cannot be read or is of a type that is no matter of
- * memory. */
+/* False, with the reason in *error, where one is none, or is a list of clients that cannot be read
+ * or is of a type that is no matter of memory. */
 MUST_USE bool smtpserver_tables_open(const struct conf_smtpd *conf, struct arena *arena,
                                      struct smtpserver_tables *tables, struct conf_error *error);
 /* The settings live no longer than the tables. */

@@ -53,10 +53,10 @@ static enum table_result ask(struct judge_search *search)
         struct span found;
         if (!client)
             return TABLE_ERROR;
-        const struct outcome outcome =
-            addr_lookup(client, search->tables->names, search->keys + done,
-                        left < ADDR_LOOKUP_KEYS_MAX ? left : ADDR_LOOKUP_KEYS_MAX,
-                        clock_deadline_after(LOOKUP_TIMEOUT_MS), &search->arena, &found);
+        const struct outcome outcome = addr_lookup(
+            client, search->tables->names, search->tables->keeps_case, search->keys + done,
+            left < ADDR_LOOKUP_KEYS_MAX ? left : ADDR_LOOKUP_KEYS_MAX,
+            clock_deadline_after(LOOKUP_TIMEOUT_MS), &search->arena, &found);
         if (!outcome_is_ok(&outcome))
             return TABLE_ERROR;
         if (span_is_empty(found))

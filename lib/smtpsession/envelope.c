@@ -308,7 +308,7 @@ static void ask_ahead(struct smtpsession *session, const struct mailbox *current
     struct arena scratch;
     size_t consumed;
 
-    if (!service->backend.check_ahead || settings->command_filter ||
+    if (!service->backend.check_ahead || !table_reference_is_empty(&settings->command_filter) ||
         transaction->recipient_count == 0 || !addr_ahead_is_empty(&session->ahead))
         return;
     arena_init(&scratch, ADDR_AHEAD_MAX * AHEAD_BYTES_EACH, 0);

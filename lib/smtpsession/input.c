@@ -61,8 +61,9 @@ static void replace_command(struct smtpsession *session, struct smtp_command *co
     if (!session_filter_command(session, command_line(session)))
         return;
     const struct span other = buffer_span(&session->filtered_command);
-    maillog_command_replaced(session->service->log, &session->peer, command_line(session),
-                             span_first(other, other.length - 2));
+    maillog_command_replaced(session->service->log, &session->peer,
+                             session_line_to_show(command_line(session)),
+                             session_line_to_show(span_first(other, other.length - 2)));
     if (smtp_command_parse(other, SIZE_MAX, false, command, &consumed) != PARSE_OK)
         *command = (struct smtp_command){SMTP_VERB_UNKNOWN, span_empty(), span_empty(), false};
 }
@@ -88,7 +89,7 @@ static bool read_command(struct smtpsession *session, struct smtp_command *comma
                                    command, &session->command_bytes)) {
         case PARSE_OK:
             session->has_bare_lf = session->has_bare_lf || command->has_bare_lf;
-            if (settings->command_filter)
+            if (!table_reference_is_empty(&settings->command_filter))
                 replace_command(session, command);
             return session->end == SESSION_GOES_ON;
         case PARSE_NEED_MORE:

@@ -1,4 +1,4 @@
-/* smtpsession/lookups - what tables in memory say about commands, keywords of EHLO and answers that
+/* smtpsession/lookups - what tables say about commands, keywords of EHLO and answers that
  * refuse. See session_private.h. */
 #include <stdio.h>
 #include <time.h>
@@ -6,22 +6,68 @@
 #include "conf/expand.h"
 #include "smtpsession/session_private.h"
 
-enum { FOOTER_MAX_BYTES = 4096, KEYWORDS_MAX_BYTES = 1024 };
+enum {
+    FOOTER_MAX_BYTES = 4096,
+    KEYWORDS_MAX_BYTES = 1024,
+    KEY_MAX_BYTES = 1024, /* that others are asked for: IPC_ADDRESS_MAX */
+    LOOKUP_ARENA_BYTES = 256 * 1024,
+    LOOKUP_TIMEOUT_MS = 100 * 1000
+};
 
-static void complain(struct smtpsession *session, const char *parameter, struct table_list *tables)
+/* RFC 4954 section 4: what follows the mechanism is a secret, and no other process hears of it. */
+static struct span without_secret(struct span line)
 {
-    maillog_text(session->service->log, LOG_LEVEL_WARNING, span_empty(), "%s: %.*s", parameter,
-                 SPAN_PRINTF(table_list_error(tables)));
+    struct span rest = line, word;
+    if (!span_next_word(&rest, " ", &word) || !span_equals_ascii_nocase(word, SPAN("AUTH")) ||
+        !span_next_word(&rest, " ", &word))
+        return line;
+    return span_first(line, (size_t)(word.bytes - line.bytes) + word.length);
+}
+
+/* Parks where others have to be asked. An error is logged. */
+static enum table_result look_up(struct smtpsession *session, const char *parameter,
+                                 const struct table_reference *tables, struct span key,
+                                 struct buffer *value)
+{
+    struct addr_client *client = session->service->backend.addr;
+    enum table_result result = TABLE_ERROR;
+    struct span reason = SPAN("lookup error");
+    if (table_reference_is_empty(tables))
+        return TABLE_NOT_FOUND;
+    if (tables->held) {
+        result = table_list_lookup(tables->held, key, value);
+        reason = table_list_error(tables->held);
+    } else if (key.length > KEY_MAX_BYTES) {
+        result = TABLE_NOT_FOUND; /* as if it were in none */
+    } else if (client) {
+        struct arena arena;
+        struct span found;
+        arena_init(&arena, LOOKUP_ARENA_BYTES, 0);
+        const struct outcome outcome =
+            addr_lookup(client, tables->names, tables->keeps_case, &key, 1,
+                        clock_deadline_after(LOOKUP_TIMEOUT_MS), &arena, &found);
+        buffer_append_span(value, found);
+        if (outcome_is_ok(&outcome))
+            result = span_is_empty(found) ? TABLE_NOT_FOUND
+                     : buffer_ok(value)   ? TABLE_FOUND
+                                          : TABLE_ERROR;
+        arena_destroy(&arena);
+    }
+    if (result == TABLE_ERROR || result == TABLE_WOULD_BLOCK)
+        maillog_text(session->service->log, LOG_LEVEL_WARNING, span_empty(), "%s: %.*s", parameter,
+                     SPAN_PRINTF(reason));
+    return result;
 }
 
 bool session_filter_command(struct smtpsession *session, struct span line)
 {
-    struct table_list *filter = session->service->settings.command_filter;
+    const struct table_reference *filter = &session->service->settings.command_filter;
     struct buffer *filtered = &session->filtered_command;
     while (line.length && (line.bytes[0] == ' ' || line.bytes[0] == '\t'))
         line = span_after(line, 1);
     buffer_reset(filtered);
-    switch (table_list_lookup(filter, line, filtered)) {
+    switch (look_up(session, "smtpd_command_filter", filter,
+                    filter->held ? line : without_secret(line), filtered)) {
     case TABLE_FOUND:
         buffer_append_string(filtered, "\r\n");
         return buffer_ok(filtered);
@@ -31,7 +77,6 @@ bool session_filter_command(struct smtpsession *session, struct span line)
     case TABLE_WOULD_BLOCK:
         break;
     }
-    complain(session, "smtpd_command_filter", filter);
     session_reply(session, 421, 3, 0, "%.*s Server local data error",
                   SPAN_PRINTF(session->service->settings.server_name));
     session->end = SESSION_HAS_QUIT;
@@ -43,15 +88,11 @@ void session_find_discarded_keywords(struct smtpsession *session)
     const struct smtpsession_settings *settings = &session->service->settings;
     struct buffer keywords;
     session->discarded_keywords = settings->discarded_ehlo_keywords;
-    if (!settings->ehlo_discard_maps)
-        return;
     buffer_init(&keywords, &session->arena, KEYWORDS_MAX_BYTES);
-    const enum table_result result =
-        table_list_lookup(settings->ehlo_discard_maps, session->peer.address, &keywords);
-    if (result == TABLE_FOUND && buffer_ok(&keywords))
+    if (look_up(session, "smtpd_discard_ehlo_keyword_address_maps", &settings->ehlo_discard_maps,
+                session->peer.address, &keywords) == TABLE_FOUND &&
+        buffer_ok(&keywords))
         session->discarded_keywords = buffer_span(&keywords);
-    else if (result == TABLE_ERROR)
-        complain(session, "smtpd_discard_ehlo_keyword_address_maps", settings->ehlo_discard_maps);
 }
 
 /* ---- footers ---- */
@@ -116,8 +157,8 @@ struct span session_add_footer(struct smtpsession *session, struct span reply, s
     struct span footer = settings->reject_footer;
     buffer_init(&found, NULL, FOOTER_MAX_BYTES);
     buffer_init(&expanded, NULL, FOOTER_MAX_BYTES);
-    if (settings->reject_footer_maps &&
-        table_list_lookup(settings->reject_footer_maps, reply, &found) == TABLE_FOUND)
+    if (look_up(session, "smtpd_reject_footer_maps", &settings->reject_footer_maps, reply,
+                &found) == TABLE_FOUND)
         footer = buffer_span(&found);
     (void)snprintf(scope.port, sizeof(scope.port), "%u", (unsigned)session->port);
     write_time(scope.time, sizeof(scope.time));

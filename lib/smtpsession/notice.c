@@ -33,12 +33,17 @@ static void log_line(const struct smtpsession *session, const char *direction, s
     maillog_end(service->log);
 }
 
+struct span session_line_to_show(struct span line)
+{
+    /* RFC 4954 section 4: what follows the mechanism is a secret. */
+    return span_starts_with_ascii_nocase(span_trim_spaces(line), SPAN("AUTH ")) ? SPAN("AUTH ...")
+                                                                                : line;
+}
+
 void session_note_command(struct smtpsession *session, struct span line)
 {
     struct smtp_transcript *transcript = transcript_of(session);
-    /* RFC 4954 section 4: what follows the mechanism is a secret. */
-    const struct span shown =
-        span_starts_with_ascii_nocase(line, SPAN("AUTH ")) ? SPAN("AUTH ...") : line;
+    const struct span shown = session_line_to_show(line);
     log_line(session, "< ", shown);
     if (transcript)
         smtp_transcript_add(transcript, true, shown);

@@ -157,7 +157,8 @@ static void append_reply(struct smtpsession *session, uint16_t code,
     session->plain_reply = span_empty();
     smtp_reply_append(&session->stream.output, code, status, text);
     const struct smtpsession_settings *settings = &session->service->settings;
-    if (code >= 400 && (settings->reject_footer.length || settings->reject_footer_maps))
+    if (code >= 400 && (settings->reject_footer.length ||
+                        !table_reference_is_empty(&settings->reject_footer_maps)))
         add_footer(session, code, status, text);
     session_note_reply(session, code, status, text);
 }

@@ -186,10 +186,10 @@ struct smtpsession_settings {
     bool completes_users;       /* who has logged in counts as one of local_clients */
     struct smtpsession_unverified unverified_sender;
     struct smtpsession_unverified unverified_recipient;
-    struct table_list *command_filter; /* NULL: none, as below */
-    struct table_list
-        *ehlo_discard_maps; /* by client address, instead of discarded_ehlo_keywords */
-    struct table_list *reject_footer_maps;
+    struct table_reference command_filter;
+    struct table_reference
+        ehlo_discard_maps; /* by client address, instead of discarded_ehlo_keywords */
+    struct table_reference reject_footer_maps;
     struct span reject_footer;
     struct tls_server *tls; /* NULL: it is not offered */
     bool requires_tls;      /* before anything but what leads to it */

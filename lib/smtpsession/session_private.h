@@ -299,6 +299,8 @@ bool session_vrfy(struct smtpsession *session, struct span argument);
 
 /* notice.c: what was heard (without CR LF), what was said last, and at the end: is the postmaster
  * to be told? */
+/* A line of a command as others may see it. */
+struct span session_line_to_show(struct span line);
 void session_note_command(struct smtpsession *session, struct span line);
 void session_note_reply(struct smtpsession *session, uint16_t code,
                         const struct enhanced_status *status, struct span text);

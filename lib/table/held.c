@@ -154,12 +154,13 @@ static bool look_at(const char *parameter, struct span name, bool *elsewhere,
     return is_table;
 }
 
-bool table_reference_open(const char *parameter, struct span names,
+bool table_reference_open(const char *parameter, struct span names, unsigned flags,
                           struct table_reference *reference, struct conf_error *error)
 {
     struct span rest = names, name;
     bool elsewhere = false;
-    *reference = (struct table_reference){.names = span_trim_spaces(names), .held = NULL};
+    *reference = (struct table_reference){
+        .names = span_trim_spaces(names), .held = NULL, .keeps_case = flags & TABLE_KEEP_CASE};
     while (table_next_name(&rest, &name))
         if (!look_at(parameter, name, &elsewhere, error))
             return false;
@@ -170,7 +171,7 @@ bool table_reference_open(const char *parameter, struct span names,
     }
     if (elsewhere || table_reference_is_empty(reference))
         return true;
-    reference->held = table_held_open(parameter, names, 0, error);
+    reference->held = table_held_open(parameter, names, flags, error);
     return reference->held != NULL;
 }
 

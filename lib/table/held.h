@@ -24,12 +24,14 @@ MUST_USE struct table_list *table_held_open(const char *parameter, struct span n
 struct table_reference {
     struct span names;       /* as in the setting; empty: none */
     struct table_list *held; /* NULL: to be asked elsewhere */
+    bool keeps_case;         /* of keys */
 };
 
 enum { TABLE_REFERENCE_MAX_BYTES = 4096 }; /* of names to be asked elsewhere, IPC_TABLES_MAX */
 
-/* The names outlive the reference. False where one of them is none. */
-MUST_USE bool table_reference_open(const char *parameter, struct span names,
+/* The names outlive the reference. False where one of them is none. flags: TABLE_KEEP_CASE or none.
+ */
+MUST_USE bool table_reference_open(const char *parameter, struct span names, unsigned flags,
                                    struct table_reference *reference, struct conf_error *error);
 void table_reference_close(struct table_reference *reference);
 static inline bool table_reference_is_empty(const struct table_reference *reference)

@@ -201,7 +201,7 @@ bool restriction_list_open(struct restriction_list *list, const char *parameter,
         struct restriction *item = &list->items[i];
         if (span_is_empty(item->table.names))
             continue;
-        if (!table_reference_open(parameter, item->table.names, &item->table, error))
+        if (!table_reference_open(parameter, item->table.names, 0, &item->table, error))
             return false;
     }
     return true;

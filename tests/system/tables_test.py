@@ -201,9 +201,9 @@ TEXTS = {"hash": "{key} {value}\n", "btree": "{key} {value}\n", "cdb": "{key} {v
          "texthash": "{key} {value}\n", "pcre": "/^{key}$/ {value}\n", "regexp": "/^{key}$/ {value}\n"}
 
 
-def write_table(one, kind, key, value):
-    path = one.etc / f"table-{kind}"
-    fresh = one.etc / f"table-{kind}.new"
+def write_table(one, kind, key, value, name="table"):
+    path = one.etc / f"{name}-{kind}"
+    fresh = one.etc / f"{name}-{kind}.new"
     fresh.write_text(TEXTS[kind].format(key=key, value=value))
     fresh.rename(path)
     if kind in ("hash", "btree", "cdb", "lmdb"):
@@ -229,6 +229,35 @@ def test_changed_tables_count_at_once(make_instance):
             write_table(one, name, "nobody@client.example", "OK")
             assert client.rcpt("friend@here.test")[0] == 250
             client.rset()
+    assert "generation" not in one.log()
+
+
+def test_tables_about_commands_count_at_once(make_instance):
+    """Other commands, keywords of EHLO, footers. Keys are looked up as they are, in capitals or not."""
+    one = make_instance("here", users=USERS)
+    names = {name: write_table(one, "texthash", "nothing", "nothing", name) for name in ("commands", "keywords")}
+    footers, further = (write_table(one, "pcre", "nothing", "nothing", name) for name in ("footers", "commands"))
+    one.set(smtpd_command_filter=f"{names['commands']}, {further}",
+            smtpd_discard_ehlo_keyword_address_maps=names["keywords"], smtpd_reject_footer_maps=footers)
+    one.start()
+    secret = "AHVzZXIAc2VjcmV0"
+    with one.client() as client:
+        assert client.docmd("xyzzy")[0] == 500
+        write_table(one, "texthash", "xyzzy", "NOOP", "commands")
+        assert client.docmd("xyzzy")[0] == 250
+        assert client.docmd("XYZZY")[0] == 500
+        assert client.docmd("RSET now")[1] == b"5.5.4 Syntax: RSET"
+        write_table(one, "pcre", "501 .*RSET", "see our page", "footers")
+        assert client.docmd("RSET now")[1] == b"5.5.4 Syntax: RSET\n5.5.4 see our page"
+        assert client.docmd(f"AUTH PLAIN {secret}")[0] >= 500
+        write_table(one, "pcre", "AUTH PLAIN", "NOOP", "commands")
+        assert client.docmd(f"AUTH PLAIN {secret}")[0] == 250, "what follows the mechanism is nobody else's business"
+    one.wait_for_log(r'replacing command "AUTH \.\.\." with "NOOP"')
+    assert secret not in one.log()
+    write_table(one, "texthash", "127.0.0.1", "dsn, vrfy", "keywords")
+    with one.client() as client:
+        client.ehlo()
+        assert not client.has_extn("dsn") and not client.has_extn("vrfy") and client.has_extn("size")
     assert "generation" not in one.log()
 
 

@@ -27,8 +27,9 @@ static const struct {
      "relay_domains: nonsense:/x: unsupported dictionary type: nonsense"},
     {"relayhost = nonsense:25\n", 0, NULL},
     {"smtpd_command_filter = pcre:{{/x/ y}}\n", 0, NULL},
-    {"smtpd_command_filter = inline:{a=b}, unix:passwd.byname\n", CONF_NOTICE_ERROR,
-     "main.cf, line 1: smtpd_command_filter: unix:passwd.byname: a table of type btree, cdb, cidr, "
+    {"smtpd_command_filter = inline:{a=b}, unix:passwd.byname\n", 0, NULL},
+    {"smtp_reply_filter = inline:{a=b}, unix:passwd.byname\n", CONF_NOTICE_ERROR,
+     "main.cf, line 1: smtp_reply_filter: unix:passwd.byname: a table of type btree, cdb, cidr, "
      "hash, inline, lmdb, pcre, regexp, static or texthash is needed here"},
     {"smtp_reply_filter = proxy:tcp:/x\n", CONF_NOTICE_ERROR, "smtp_reply_filter: proxy:tcp:/x: a"},
     {"default_delivery_status_filter = socketmap:/x\n", CONF_NOTICE_ERROR,
