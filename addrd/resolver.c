@@ -155,6 +155,20 @@ static bool is_local(struct resolution *resolution)
     return search_is_own_address(&resolution->search, &address);
 }
 
+/* Whether we follow routes or not, others may: user%far.example, far.example!user. What stands in
+ * quotes is as written where resolve_dequoted_address says so. */
+static bool has_route(const struct resolution *resolution)
+{
+    const struct span local_part = resolution->recipient.local_part;
+    if (!settings_of(resolution)->resolve_dequoted_address &&
+        span_starts_with(resolution->recipient.text, SPAN("\"")))
+        return false;
+    for (size_t i = 0; i < local_part.length; i++)
+        if (span_byte_is_one_of(local_part, i, "@%!", 3))
+            return true;
+    return false;
+}
+
 static void classify(struct resolution *resolution)
 {
     const struct addr_tables *tables = &resolution->search.resolver->tables;
@@ -164,6 +178,7 @@ static void classify(struct resolution *resolution)
 
     for (int hops = 0; is_local(resolution); hops++) {
         resolution->class = ADDR_CLASS_LOCAL;
+        resolution->is_routed = has_route(resolution);
         if (!split_route(settings, resolution->recipient.local_part, &user, &site))
             return;
         resolution->is_unparseable = hops >= RESOLVER_HOPS_MAX;
@@ -173,7 +188,7 @@ static void classify(struct resolution *resolution)
     }
     if (resolution->search.has_failed || resolution->is_unparseable)
         return;
-    resolution->is_routed = split_route(settings, resolution->recipient.local_part, &user, &site);
+    resolution->is_routed = has_route(resolution);
     const struct {
         struct table_match *match;
         enum addr_class class;

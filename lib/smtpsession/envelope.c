@@ -8,7 +8,7 @@
 #include "intake/recipients.h"
 
 /* How long a client waits for qmgr to be replaced before it is asked to come back. */
-enum { QUEUE_PATIENCE_MS = 5000 };
+enum { QUEUE_PATIENCE_MS = 5000, REPLY_BAD_SYNTAX = 501 };
 
 enum {
     LIST_MAX_BYTES = 16 << 20, /* of all that one recipient stands for */
@@ -263,8 +263,8 @@ static bool is_postmaster_alone(const struct mailbox *recipient)
 }
 
 /* May this client send to this recipient? *verdict is filled in any case; when not, the refusal was
- * answered. What is wrong with an address of others is said whoever asks; that one of ours does
- * not exist, only to those whom the lists let pass. */
+ * answered. That an address is none is said whoever asks; that nobody is there, or that mail for
+ * it is returned, only to those whom the lists let pass. */
 static bool check_recipient(struct smtpsession *session, const char *stage,
                             const struct mailbox *recipient, struct arena *arena,
                             struct smtpsession_verdict *verdict)
@@ -274,8 +274,9 @@ static bool check_recipient(struct smtpsession *session, const char *stage,
     service->backend.check_recipient(service->backend.context, &session->ahead,
                                      session->transaction.reverse_path.text, recipient,
                                      session->transaction.recipient_count == 0, arena, verdict);
-    const bool is_known = outcome_is_ok(&verdict->outcome) ||
-                          (verdict->outcome.kind == OUTCOME_PERMANENT && verdict->is_ours);
+    const bool is_known =
+        outcome_is_ok(&verdict->outcome) || (verdict->outcome.kind == OUTCOME_PERMANENT &&
+                                             verdict->outcome.reply_code != REPLY_BAD_SYNTAX);
     if (is_known && !is_postmaster_alone(recipient) &&
         !session_judge(session, stage, recipient_lists(session), recipient, verdict, &refusal)) {
         session_refuse(session, stage, &refusal, recipient);

@@ -178,6 +178,24 @@ static void test_checks_with_other_settings(void **state)
                "allow_untrusted_routing = yes\n",
                open_lists, ARRAY_LENGTH(open_lists));
 
+    /* Whether we follow such routes or not: the next system may. */
+    static const struct check_case routes[] = {
+        {"x%y.example@relay.example", ADDR_CLASS_OTHER, "ok x%y.example@relay.example"},
+        {"y.example!x@relay.example", ADDR_CLASS_OTHER, "ok y.example!x@relay.example"},
+        {"\"x@y.example\"@relay.example", ADDR_CLASS_OTHER, "ok \"x@y.example\"@relay.example"},
+        {"x%y.example@example.org", ADDR_CLASS_OTHER, "ok x%y.example@example.org"},
+        {"x@relay.example", ADDR_CLASS_RELAY, "ok x@relay.example"},
+    };
+    static const struct check_case quoted[] = {
+        {"\"x@y.example\"@relay.example", ADDR_CLASS_RELAY, "ok \"x@y.example\"@relay.example"},
+        {"x%y.example@relay.example", ADDR_CLASS_OTHER, "ok x%y.example@relay.example"},
+    };
+    run_checks("local_recipient_maps =\nrelay_recipient_maps =\n"
+               "allow_percent_hack = no\nswap_bangpath = no\n",
+               routes, ARRAY_LENGTH(routes));
+    run_checks("relay_recipient_maps =\nresolve_dequoted_address = no\n", quoted,
+               ARRAY_LENGTH(quoted));
+
     static const struct check_case parents[] = {
         {"x@a.sub.example", ADDR_CLASS_OTHER, "ok x@a.sub.example"},
         {"x@sub.example", ADDR_CLASS_RELAY,
