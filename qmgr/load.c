@@ -31,6 +31,7 @@ struct wanted {
     char queue_id[QUEUE_ID_MAX_BYTES + 1];
     enum load_wish wish;
     int64_t flushed_ms;
+    uint32_t bucket; /* where it may lie */
 };
 
 void loader_init(struct loader *loader, struct qmgr *qmgr, const struct store *store)
@@ -79,19 +80,26 @@ void loader_settled(struct loader *loader, const struct store_place *place)
 
 /* ---- messages that somebody asks for ---- */
 
-bool loader_want(struct loader *loader, struct span queue_id, enum load_wish wish,
-                 int64_t flushed_ms)
+/* NULL when memory is out. */
+static struct wanted *add_wanted(struct loader *loader, struct span queue_id, enum load_wish wish,
+                                 int64_t flushed_ms)
 {
     if (queue_id.length > QUEUE_ID_MAX_BYTES)
-        return false;
+        return NULL;
     struct wanted *wanted = calloc(1, sizeof(*wanted));
     if (!wanted)
-        return false;
+        return NULL;
     memcpy(wanted->queue_id, queue_id.bytes, queue_id.length);
     wanted->wish = wish;
     wanted->flushed_ms = flushed_ms;
     list_append(&loader->wanted, &wanted->link);
-    return true;
+    return wanted;
+}
+
+bool loader_want(struct loader *loader, struct span queue_id, enum load_wish wish,
+                 int64_t flushed_ms)
+{
+    return add_wanted(loader, queue_id, wish, flushed_ms) != NULL;
 }
 
 size_t loader_wanted_count(const struct loader *loader)
@@ -294,6 +302,7 @@ static bool serve_wanted(struct loader *loader, struct load_job *job)
                             .ignores_lock = wanted->wish == LOAD_WISH_SETTLED ||
                                             result_is_awaited(loader->qmgr, queue_id)};
         memcpy(load.place.queue_id, wanted->queue_id, sizeof(wanted->queue_id));
+        load.place.bucket = wanted->bucket;
         free(wanted);
         if (!message) {
             job->loads[job->count++] = load;
@@ -336,6 +345,7 @@ static bool serve_locked(struct loader *loader, struct load_job *job)
 struct alter_job {
     const struct store *store;
     struct alteration *alteration;
+    struct store_place found; /* before */
     uint64_t now_us;
 };
 
@@ -344,8 +354,13 @@ static void alter_work(void *argument)
     struct alter_job *job = argument;
     struct alteration *alteration = job->alteration;
     errno = 0;
-    alteration->result =
-        store_alter(job->store, alteration->action, job->now_us, &alteration->place);
+    const int found = store_find_anywhere(job->store, &alteration->place);
+    job->found = alteration->place;
+    if (found == 1)
+        alteration->result =
+            store_alter(job->store, alteration->action, job->now_us, &alteration->place);
+    else
+        alteration->result = found < 0 ? STORE_ALTER_FAILED : STORE_NOT_ALTERED;
     alteration->error = errno;
 }
 
@@ -356,17 +371,23 @@ void loader_alter(struct loader *loader, struct alteration *alteration)
 
 static void alter_on_disk(struct loader *loader, struct alteration *alteration)
 {
-    struct alter_job job = {loader->store, alteration, clock_realtime_us()};
+    struct alter_job job = {
+        .store = loader->store, .alteration = alteration, .now_us = clock_realtime_us()};
     const enum store_alter_action action = alteration->action;
+    alteration->place.bucket = loader->guess.bucket;
+    alteration->place.is_held = loader->guess.is_held;
     pool_run(loader->qmgr->pool, alter_work, &job);
+    loader->guess = job.found;
     if (alteration->result != STORE_ALTERED)
         return;
     if (action == STORE_ALTER_RELEASE || action == STORE_ALTER_REQUEUE ||
         (action == STORE_ALTER_EXPIRE_RELEASE && !alteration->place.is_held)) {
         scan_expect(loader->qmgr, alteration->place.bucket, job.now_us);
         /* And although its next hop is left alone; failing that, when the bucket is read. */
-        (void)loader_want(loader, span_from_string(alteration->place.queue_id), LOAD_WISH_FLUSHED,
-                          clock_monotonic_ms());
+        struct wanted *wanted = add_wanted(loader, span_from_string(alteration->place.queue_id),
+                                           LOAD_WISH_FLUSHED, clock_monotonic_ms());
+        if (wanted)
+            wanted->bucket = alteration->place.bucket;
     }
 }
 

@@ -22,6 +22,8 @@ struct loader {
     int64_t flushed_ms;  /* when everything was flushed */
     uint64_t flushed_us; /* the same by the clock of journals */
     int64_t locked_retry_ms;
+    struct store_place guess; /* where the last message was found that somebody altered: as a rule
+                               * the next one lies there, too */
 };
 
 /* When a message of the queue may be tried. */

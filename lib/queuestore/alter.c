@@ -13,6 +13,8 @@ enum { MESSAGE_ARENA_BYTES = 64 << 20, JOURNAL_RECORD_BYTES = 256 };
 
 int store_find_anywhere(const struct store *store, struct store_place *place)
 {
+    if (place->is_held && store_look(store, place) == 1)
+        return 1;
     const int found = store_find(store, place);
     if (found != 0)
         return found;

@@ -23,7 +23,7 @@ enum store_alter_result {
     STORE_ALTER_FAILED /* errno */
 };
 
-/* store_find(), and hold/ as well. */
+/* store_find(), and hold/ as well; there first where place->is_held is set before. */
 MUST_USE int store_find_anywhere(const struct store *store, struct store_place *place);
 
 /* What the disk says of a recipient of a message that may have left the queue. */

@@ -275,8 +275,10 @@ bool store_is_gone(const struct store *store, const struct store_place *place)
 
 int store_find(const struct store *store, struct store_place *place)
 {
-    place->bucket = 0;
     place->is_held = false;
+    if (place->bucket && store_look(store, place) == 1)
+        return 1;
+    place->bucket = 0;
     int found = store_look(store, place);
     if (found != 0)
         return found;

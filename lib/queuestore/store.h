@@ -46,7 +46,8 @@ MUST_USE int store_make_durable(const struct store *store, const struct store_pl
 void store_abandon(const struct store *store, const char *queue_id, int descriptor);
 
 /* Looks for place->queue_id in new/ and in every bucket, and fills in the rest of *place. 1, or 0
- * when it lies in none, or -1 when that cannot be said now. */
+ * when it lies in none, or -1 when that cannot be said now. What stands in place->bucket before is
+ * a guess: that one is looked into first. */
 MUST_USE int store_find(const struct store *store, struct store_place *place);
 /* Whether it lies in that place: 1, 0, or -1. */
 MUST_USE int store_look(const struct store *store, const struct store_place *place);

@@ -91,3 +91,27 @@ def test_what_was_flushed_in_vain_is_left_alone(make_instance, programs, workspa
         tracer.send_signal(signal.SIGTERM)
         tracer.wait(10)
     assert not [queue_id for queue_id in ids if queue_id in trace.read_text()]
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="no strace here")
+@pytest.mark.parametrize("steps", [["-h", "-H"], ["-r"], ["-e"]])
+def test_messages_that_are_altered_in_turn_are_not_sought_everywhere(make_instance, tmp_path, steps):
+    """They lie where the one before them lay, as a rule, and not in each of the other buckets."""
+    one = make_instance("here", settings={"relayhost": "[127.0.0.1]:9", "minimal_backoff_time": "1h"}).start()
+    ids = [one.send("you@far.test") for _ in range(COUNT)]
+    wait_until(lambda: one.log().count("status=deferred") == COUNT, "all were tried")
+    wait_until(lambda: "*" not in one.run("postqueue", "-p").stdout, "none is active")
+    assert len(list((one.queue_directory / "deferred").iterdir())) > 8
+    trace = tmp_path / "trace"
+    pid = running(one.programs, "qmgr")[0]
+    tracer = subprocess.Popen(["strace", "-f", "-q", "-o", str(trace), "-e", "trace=newfstatat", "-p", str(pid)],
+                              stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: "TracerPid:\t0" not in pathlib.Path(f"/proc/{pid}/status").read_text(), "strace is there")
+        for step in steps:
+            one.run("postsuper", step, "ALL", check=True)
+    finally:
+        tracer.send_signal(signal.SIGTERM)
+        tracer.wait(10)
+    looks = sum(queue_id in line for line in trace.read_text().splitlines() for queue_id in ids)
+    assert 0 < looks < 5 * len(steps) * COUNT, looks
