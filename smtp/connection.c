@@ -398,8 +398,12 @@ static enum stream_result connect_to(struct connection *connection,
         const enum stream_result result = stream_connect(
             &connection->stream, connection->context->loop, (const struct sockaddr *)&address,
             length, (const struct sockaddr *)&source, source_length, deadline_ms);
-        if (result != STREAM_FAILED || settings->smtp_bind_address_enforce ||
-            !is_source_refused(connection->stream.error))
+        if (result != STREAM_FAILED || !is_source_refused(connection->stream.error))
+            return result;
+        maillog_text(connection->context->log, LOG_LEVEL_WARNING, span_empty(),
+                     "smtp_connect_addr: bind %.*s: %s", SPAN_PRINTF(source_text),
+                     strerror(connection->stream.error));
+        if (settings->smtp_bind_address_enforce)
             return result;
     }
     return stream_connect(&connection->stream, connection->context->loop,

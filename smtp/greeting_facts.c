@@ -12,10 +12,19 @@ static bool is_hidden(struct span lines)
     return has_star;
 }
 
+static bool has_word(struct span text, struct span wanted)
+{
+    struct span word;
+    while (span_next_word(&text, " \t", &word))
+        if (span_equals_ascii_nocase(word, wanted))
+            return true;
+    return false;
+}
+
 struct greeting_facts greeting_facts_read(const struct smtp_reply *reply)
 {
     return (struct greeting_facts){
-        .says_esmtp = span_find(reply->text, SPAN("ESMTP")) < reply->text.length,
+        .says_esmtp = has_word(reply->text, SPAN("ESMTP")),
         .is_hidden = is_hidden(reply->lines),
     };
 }

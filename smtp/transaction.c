@@ -372,7 +372,7 @@ static void verify_accepted(struct transaction *transaction, const struct smtp_r
 
 static void on_data_reply(struct transaction *transaction, const struct smtp_reply *reply)
 {
-    transaction->is_data_accepted = reply->code == 354;
+    transaction->is_data_accepted = reply->code / 100 == 3; /* RFC 5321 section 4.3.2 */
     if (transaction->is_data_accepted && is_verification(transaction)) {
         verify_accepted(transaction, reply);
         return;

@@ -28,6 +28,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         if (again != result || consumed != trickled_bytes)
             abort();
     }
+    size_t line_bytes;
+    const bool is_continued = smtp_reply_is_continued(input, &line_bytes);
+    if (line_bytes > input.length || (is_continued && line_bytes < 5) ||
+        (smtp_reply_is_noise(input, &line_bytes) && (is_continued || result == PARSE_OK)))
+        abort();
     if (result == PARSE_OK) {
         struct smtp_extensions extensions;
         struct buffer output;

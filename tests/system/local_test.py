@@ -9,7 +9,7 @@ import shutil
 import stat
 
 import pytest
-from harness import instance, peers
+from harness import instance, more_peers, peers
 
 pytestmark = pytest.mark.own_machine
 
@@ -387,6 +387,32 @@ def test_procmail(people):
     people.start("", mailbox_command='procmail -a "$EXTENSION"')
     people.here.send("bob@here.test")
     people.wait_for_mail("bob", folder="letters")
+
+
+def test_maildrop(people, workspace):
+    """Its filter runs as the user; what it puts off waits, what it refuses is returned with its words."""
+    if not more_peers.have("maildrop"):
+        pytest.skip("no maildrop: its packages could not be had")
+    root = workspace / "maildrop"       # the cache may lie where users cannot reach it
+    shutil.copytree(peers.PEERS / "maildrop", root, symlinks=True, copy_function=shutil.copyfile, dirs_exist_ok=True)
+    for path in root.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(0o755)
+    libraries = ":".join(sorted({str(path.parent) for path in root.rglob("*.so*")}))
+    command = f"env LD_LIBRARY_PATH={libraries} {root}/usr/bin/maildrop"
+    (people.home("bob") / "letters").mkdir()
+    for part in ("", "new", "cur", "tmp"):
+        (people.home("bob") / "letters" / part).mkdir(exist_ok=True)
+        os.chown(people.home("bob") / "letters" / part, people.uid("bob"), people.uid("bob"))
+    people.write("bob", ".mailfilter", "if (/^Subject: a letter/)\n{\n    to letters/\n}\n", 0o600)
+    people.write("carol", ".mailfilter", "echo \"no mail for carol\"\nEXITCODE=77\nexit\n", 0o600)
+    people.write("alice", ".mailfilter", "EXITCODE=75\nexit\n", 0o600)
+    people.start("", mailbox_command=command)
+    assert people.send("bob@here.test")[2] == "sent"
+    [message] = people.mail("bob", "letters")
+    assert message["Subject"] == "a letter" and message["Delivered-To"] == "bob@here.test"
+    assert people.send("carol@here.test")[2] == "bounced"
+    assert people.send("alice@here.test")[2] == "deferred"
 
 
 # ---- mailboxes

@@ -1,7 +1,7 @@
 #!/bin/sh
 # tests/system/peers.sh NAME... - make sure that other people's servers are there to test against:
 # "postfix", "unbound", "nsd", "exim-heavy", "opensmtpd", "dovecot", "aiosmtpd", "mailman", "fail2ban", "postgresql",
-# "mariadb" and "slapd" of Debian; and "libetpan", whose -dev package wants another libcurl than ours.
+# "mariadb", "slapd" and "maildrop" of Debian; and "libetpan", whose -dev package wants another libcurl than ours.
 # They are downloaded and unpacked in a cache outside the tree ($POSTHOUSE_PEERS, or posthouse-peers in the user's cache
 # directory) and never installed: no service starts, no user is made, /etc is not touched. Prints
 # one NAME=ROOT line each; programs run from there with
@@ -24,6 +24,7 @@ packages_of() {
     postgresql) echo postgresql-15 postgresql-client-15 libpq5 ;;
     mariadb) echo mariadb-server mariadb-server-core liburing2 libaio1 ;;
     slapd) echo slapd libltdl7 libodbc2 libwrap0 libldap-2.5-0 libsasl2-2 libargon2-1 ;;
+    maildrop) echo maildrop libcourier-unicode4 courier-authlib libgdbm6 libpcre3 libltdl7 ;;
     mailman) echo mailman3 python3-aiosmtpd python3-alembic python3-attr python3-authheaders python3-authres python3-certifi python3-cffi-backend python3-chardet python3-charset-normalizer python3-click python3-colorama python3-dateutil python3-dkim python3-dnspython python3-falcon python3-flufl.bounce python3-flufl.i18n python3-flufl.lock python3-greenlet python3-gunicorn python3-idna python3-importlib-metadata python3-importlib-resources python3-lazr.config python3-lazr.delegates python3-mako python3-markupsafe python3-mimeparse python3-more-itertools python3-nacl python3-passlib python3-pkg-resources python3-psutil python3-public python3-publicsuffix2 python3-requests python3-setuptools python3-six python3-sqlalchemy python3-typing-extensions python3-urllib3 python3-zipp python3-zope.component python3-zope.configuration python3-zope.event python3-zope.hookable python3-zope.i18nmessageid python3-zope.interface python3-zope.schema ;;
     *)
         echo "peers.sh: no peer is called $1" >&2
