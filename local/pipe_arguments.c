@@ -31,10 +31,9 @@ static struct span fold(struct span text, bool is_wanted, struct arena *arena)
 }
 
 /* An address in its parts, as the flags want them; what cannot be parsed is one local part. */
-static bool take_apart(const struct pipe_rules *rules, struct span address, struct arena *arena,
+static bool take_apart(unsigned flags, struct span address, struct arena *arena,
                        struct mailbox *mailbox)
 {
-    const unsigned flags = rules->command->flags;
     if (mailbox_parse(address, ADDRESS_LENIENT | ADDRESS_ALLOW_UTF8, arena, mailbox) != PARSE_OK)
         *mailbox = (struct mailbox){.local_part = address, .domain = span_empty(), .text = address};
     mailbox->local_part = fold(mailbox->local_part, flags & CONF_PIPE_FOLD_LOCAL_PART, arena);
@@ -57,10 +56,10 @@ static struct span join(const struct pipe_rules *rules, const struct mailbox *pa
 }
 
 static struct span write_address(const struct pipe_rules *rules, struct span address,
-                                 struct arena *arena)
+                                 unsigned flags, struct arena *arena)
 {
     struct mailbox parts;
-    return take_apart(rules, address, arena, &parts) ? join(rules, &parts, arena)
+    return take_apart(flags, address, arena, &parts) ? join(rules, &parts, arena)
                                                      : (struct span){NULL, 0};
 }
 
@@ -84,7 +83,7 @@ static bool set_common_values(struct making *making)
     const struct span sender =
         span_is_empty(envelope->reverse_path)
             ? making->rules->command->null_sender
-            : write_address(making->rules, envelope->reverse_path, making->arena);
+            : write_address(making->rules, envelope->reverse_path, 0, making->arena); /* as it is */
     of[CONF_PIPE_CLIENT_ADDRESS] = envelope->client_address;
     of[CONF_PIPE_CLIENT_HELO] = envelope->helo;
     of[CONF_PIPE_CLIENT_HOSTNAME] = envelope->client_name;
@@ -105,9 +104,10 @@ static bool set_common_values(struct making *making)
 static bool set_recipient_values(struct making *making, const struct agent_recipient *recipient)
 {
     const struct pipe_rules *rules = making->rules;
+    const unsigned flags = rules->command->flags;
     struct span *of = making->values.of;
     struct mailbox parts;
-    if (!take_apart(rules, recipient->recipient, making->arena, &parts))
+    if (!take_apart(flags, recipient->recipient, making->arena, &parts))
         return false;
     of[CONF_PIPE_RECIPIENT] = join(rules, &parts, making->arena);
     of[CONF_PIPE_MAILBOX] = parts.local_part;
@@ -117,7 +117,7 @@ static bool set_recipient_values(struct making *making, const struct agent_recip
     of[CONF_PIPE_ORIGINAL_RECIPIENT] =
         span_is_empty(recipient->original)
             ? of[CONF_PIPE_RECIPIENT]
-            : write_address(rules, recipient->original, making->arena);
+            : write_address(rules, recipient->original, flags, making->arena);
     making->is_bad_address = making->is_bad_address ||
                              !may_be_passed(making, of[CONF_PIPE_RECIPIENT]) ||
                              !may_be_passed(making, of[CONF_PIPE_ORIGINAL_RECIPIENT]) ||

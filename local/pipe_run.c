@@ -20,7 +20,7 @@
 #include "system/note.h"
 #include "system/part.h"
 
-enum { TEXT_MAX_BYTES = 512, COMMAND_TEXT_MAX_BYTES = 400 };
+enum { TEXT_MAX_BYTES = 512 };
 
 struct runner {
     const struct service *service;
@@ -159,22 +159,6 @@ static struct pipe_head make_head(const struct pipe_rules *rules,
         .offset_minutes = (int)(local.tm_gmtoff / 60)};
 }
 
-/* The command as it stands in master.cf, for log lines. */
-static struct span describe(const struct conf_pipe_command *command, struct arena *arena)
-{
-    struct buffer text;
-    buffer_init(&text, arena, COMMAND_TEXT_MAX_BYTES);
-    for (size_t i = 0; i < command->argument_count; i++) {
-        const struct span argument = command->arguments[i];
-        if (text.length + argument.length + 1 > COMMAND_TEXT_MAX_BYTES)
-            break;
-        if (i > 0)
-            buffer_append_byte(&text, ' ');
-        buffer_append_span(&text, argument);
-    }
-    return buffer_span(&text);
-}
-
 /* What can be known before the command is started. */
 static bool may_run(struct runner *runner, struct agent_message *message, struct outcome *outcome)
 {
@@ -242,7 +226,7 @@ static struct outcome run_command(struct runner *runner, struct agent_message *m
     if (!may_run(runner, message, &outcome))
         return outcome;
     struct command command = {
-        .text = describe(rules->command, arena),
+        .text = rules->command->arguments[0], /* the rest is not for reports */
         .arguments = pipe_arguments_make(rules, message, arena, &outcome),
         .environment = pipe_environment_make(rules->settings, environ, arena),
         .directory = span_is_empty(rules->command->directory)

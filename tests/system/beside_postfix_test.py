@@ -1,5 +1,5 @@
-"""local beside Debian's Postfix: the same aliases, .forward files and messages on both; who gets
-what, with which rights and header fields, and what the log says of it."""
+"""local and pipe beside Debian's Postfix: the same aliases, .forward files, commands and messages on
+both; who gets what, with which rights and header fields, and what the log says of it."""
 
 import os
 import pathlib
@@ -136,3 +136,98 @@ def test_the_same_on_both(people, workspace):    # noqa: F811
     for name in their_files:
         assert our_files.get(name) == their_files[name], name
     assert set(our_files) == set(their_files)
+
+
+# ---- pipe
+
+MACROS = ("client_address client_helo client_hostname client_protocol domain extension mailbox nexthop "
+          "original_recipient recipient sasl_method sasl_sender sasl_username sender user").split()
+FLAGS = ["", "B", "D", "F", "O", "R", "X", "h", "q", "u", ".", ">", "DROhu", "BFRq.>", "DORXhqu.>BF"]
+STATUSES = (0, 1, 64, 65, 67, 68, 69, 70, 73, 75, 77, 78, 99)
+
+# Its first argument is a name, which may tell it how to end.
+SCRIPT = """#!/bin/sh
+name=$1
+shift
+{{ for argument; do printf '[%s]\\n' "$argument"; done; id -un; id -gn; test "$PWD" = /usr && echo in usr; cat; }} > {out}/$name.$$.tmp
+mv {out}/$name.$$.tmp {out}/$name.$$
+case $name in
+silent*) exit ${{name#silent}} ;;
+text*) echo some words; exit ${{name#text}} ;;
+code*) echo 4.7.9 words; exit ${{name#code}} ;;
+esac
+"""
+
+
+def services(out):
+    """{service name: the rest of its line in master.cf}"""
+    every = " ".join("${%s}" % name for name in MACROS)
+    found = {f"flags{number}": f"{'flags=' + flags if flags else ''} user=nobody argv={out}/take flags{number} {every}"
+             for number, flags in enumerate(FLAGS)}
+    found["ends"] = f"flags=R eol=\\r\\n user=nobody argv={out}/take ends $recipient"
+    found["place"] = f"directory=/usr user=nobody:daemon null_sender= argv={out}/take place x$sender ${{recipient}}"
+    found["null"] = f"user=nobody null_sender=NULL argv={out}/take null ${{sender}}"
+    found["small"] = f"size=900 user=nobody argv={out}/take small"
+    for status in STATUSES:
+        for kind in ("silent", "text", "code"):
+            found[f"{kind}{status}"] = f"user=nobody argv={out}/take {kind}{status}"
+    return found
+
+
+def send_to_pipes(port, names):
+    content = (b"Subject: x\r\nMessage-ID: <x@x>\r\nDate: Sun, 22 Nov 2026 10:00:00 +0000\r\nFrom: a@b.example\r\n\r\n"
+               b"From here\r\n>From there\r\n.dot\r\n..dots\r\nFrom\r\nlast\r\n")
+    with smtplib.SMTP("127.0.0.1", port, "client.example") as client:
+        client.ehlo()
+        for name in names:
+            sender = "" if name in ("null", "place") else '"a b"@Client.example'
+            for recipient in ([f'"Joe Blow"@{name}.test', f"User+Ext@{name.upper()}.test"] if name.startswith("flags")
+                              else [f"User@{name}.test"]):
+                assert client.docmd("MAIL", f"FROM:<{sender}>")[0] == 250
+                assert client.docmd("RCPT", f"TO:<{recipient}>")[0] == 250
+                assert client.data(content + (b"x" * 900 if name == "small" else b""))[0] == 250
+
+
+def look_at_pipes(out, log):
+    found = {}
+    for path in out.iterdir():
+        if path.name != "take":
+            text = re.sub(r"(?m)(^Received:.*\n([ \t].*\n)*)+", "Received\n", path.read_text())
+            text = re.sub(r"(?m)^(From .*@\S+) .* \d\d\d\d$", r"\1", text)
+            found.setdefault(path.name.split(".")[0], []).append(text)
+    results = re.findall(r"(?m)to=(<\S.*?>), relay=(\S+), .*(dsn=\S+), (status=\S+ \(.*)\)$", log)
+    return ({name: sorted(texts) for name, texts in found.items()},
+            sorted((*result[:3], result[3].rstrip()) for result in results if not result[1].startswith("none")))
+
+
+def test_pipe_is_the_same_on_both(make_instance, workspace):
+    out = pathlib.Path(workspace) / "pipes"
+    wanted = services(out)
+    master_cf = "".join(f"{name} unix - n n - - pipe {rest}\n" for name, rest in wanted.items())
+    settings = {"transport_maps": f"inline:{{ {', '.join(f'{name}.test={name}:Next.Hop' for name in wanted)} }}",
+                "relay_domains": ", ".join(f"{name}.test" for name in wanted), "recipient_delimiter": "+",
+                "notify_classes": "", "virtual_mailbox_domains": "",
+                **{f"flags{number}_destination_recipient_limit": "1" for number in range(len(FLAGS))}}
+
+    def run(server, port, log):
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        out.chmod(0o777)
+        (out / "take").write_text(SCRIPT.format(out=out))
+        (out / "take").chmod(0o755)
+        with server:
+            send_to_pipes(port, wanted)
+            instance.wait_until(lambda: {*re.findall(r"relay=(\S+), .*status=", log())} >= {*wanted},
+                                "each has been tried")
+            instance.wait_until(lambda: not list(out.glob("*.tmp")), "all have ended")
+            return look_at_pipes(out, log())
+    postfix = peers.Postfix(pathlib.Path(workspace) / "beside-pipe", port=PORT,
+                            settings={**settings, "smtpd_peername_lookup": "no"})
+    with (postfix.etc / "master.cf").open("a") as file:
+        file.write(master_cf)
+    theirs = run(postfix, PORT, postfix.log)
+    here = make_instance("here", settings=settings, services=master_cf)
+    ours = run(here, here.port, here.log)
+    assert ours[1] == theirs[1]
+    for name in {*theirs[0], *ours[0]}:
+        assert ours[0].get(name) == theirs[0].get(name), name
