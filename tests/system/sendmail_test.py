@@ -437,6 +437,48 @@ def test_who_may_submit(make_instance):
 
 
 @needs_root
+def test_with_which_sender(make_instance):
+    one = here(make_instance, local_login_sender_maps=f"inline:{{ {{uid:{USER} = you@here.test, me, @own.test}} "
+               f"{{uid:{OTHER} = <>}} }}, static:nobody@here.test", recipient_delimiter="+")
+    skip_where_not_setgid(one)
+    one.start()
+    permitted = [(USER, "you@here.test"), (USER, "YOU@here.test"), (USER, "you+more@here.test"), (USER, "me"),
+                 (USER, "any@own.test"), (OTHER, "<>"), (65534, "nobody@here.test")]
+    refused = [(USER, "you"), (USER, "two@here.test"), (USER, "<>"), (USER, "me@here.test"), (USER, "x@y@own.test"),
+               (OTHER, "you@here.test"), (65534, "nobody"), (0, "you@here.test")]
+    for user, sender in refused:
+        done = one.sendmail("-f", sender, "two", user=user, check=False)
+        assert done.returncode == 77, done
+        assert f"({user}): not authorized to use sender=" in done.stderr.decode(), done
+        assert dropped(one) == []
+    done = one.sendmail("-bs", user=USER, content="HELO x\nMAIL FROM:<two@here.test>\nRCPT TO:<two>\nDATA\n\n.\nQUIT\n")
+    assert b"\r\n451 " in done.stdout and b"not authorized" in done.stderr, done
+    for user, sender in permitted:
+        one.sendmail("-f", sender, "two", user=user)
+    one.wait_for_mail("two@here.test", len(permitted))
+    one.set(local_login_sender_maps="fail:always")
+    done = one.sendmail("-f", "you@here.test", "two", user=USER, check=False)
+    assert done.returncode == 75 and b"table lookup error" in done.stderr, done
+
+
+@needs_root
+def test_the_name_of_somebody_else(make_instance):
+    """Who hears of a bad sender is the user, whatever stands in the file."""
+    one = here(make_instance)
+    one.start()
+    one.stop()
+    one.sendmail("-f", "me", "you")
+    [name] = dropped(one)
+    path = one.queue_directory / "maildrop" / name
+    content = path.read_bytes()
+    assert content.count(b"root") >= 1
+    done = subprocess.run(one.argv("postdrop"), input=content.replace(b"root", b"toor"), capture_output=True,
+                          check=False)
+    assert done.returncode == 65 and b"malformed input" in done.stderr, done
+    assert dropped(one) == [name]
+
+
+@needs_root
 def test_who_may_look_and_flush(make_instance):
     one = here(make_instance, authorized_mailq_users="root", authorized_flush_users="!nobody, static:anyone")
     skip_where_not_setgid(one)
