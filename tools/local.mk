@@ -8,7 +8,8 @@ tools_posthouse_SOURCES = tools/posthouse.c tools/ask.c tools/ask.h tools/passwo
 tools_posthouse_LDADD = $(posthouse_libs) $(SASL_LIBS) $(PASSWORD_LIBS)
 
 sbin_PROGRAMS += tools/postqueue
-tools_postqueue_SOURCES = tools/postqueue.c tools/queue_text.c tools/queue_text.h \
+tools_postqueue_SOURCES = tools/postqueue.c tools/queue_maildrop.c tools/queue_maildrop.h \
+	tools/queue_text.c tools/queue_text.h \
 	tools/tool.c tools/tool.h tools/tool_privilege.c tools/tool_privilege.h \
 	tools/tool_say.c tools/tool_say.h tools/tool_log.c tools/tool_log.h
 tools_postqueue_LDADD = $(posthouse_libs) $(DB_LIBS)
@@ -53,7 +54,7 @@ tools_sendmail_LDADD = $(posthouse_libs) $(SSL_LIBS) $(DB_LIBS)
 
 # setgid, for the group of setgid_group, where there is one and who installs may do that.
 sbin_PROGRAMS += tools/postdrop
-tools_postdrop_SOURCES = tools/postdrop.c tools/tool.c tools/tool.h tools/tool_privilege.c \
+tools_postdrop_SOURCES = tools/postdrop.c tools/login_sender.c tools/login_sender.h tools/tool.c tools/tool.h tools/tool_privilege.c \
 	tools/tool_privilege.h tools/tool_say.c tools/tool_say.h tools/tool_log.c tools/tool_log.h
 tools_postdrop_LDADD = $(posthouse_libs) $(DB_LIBS)
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "login_sender.h"
 #include "queuefile/drop.h"
 #include "queuefile/id.h"
 #include "system/clock.h"
@@ -23,7 +25,7 @@
 #include "tool_privilege.h"
 #include "tool_say.h"
 
-enum { READ_BYTES = 2 * DROP_RECORD_MAX_BYTES };
+enum { READ_BYTES = 2 * DROP_RECORD_MAX_BYTES, ADDRESS_ARENA_BYTES = 1 << 16 };
 
 /* For the signal handler: what has to go. */
 static volatile int directory_of_part = -1;
@@ -31,6 +33,7 @@ static char part_name[QUEUE_ID_MAX_BYTES + 8];
 
 struct drop {
     const struct conf_tools *settings;
+    struct span login, senders; /* of the user; the patterns of what senders may be */
     int directory, file;
     char queue_id[QUEUE_ID_MAX_BYTES + 1];
     struct drop_reader reader;
@@ -137,6 +140,26 @@ static void create_file(struct drop *drop)
             "cannot create a file in maildrop", strerror(error));
 }
 
+static void check_sender(const struct drop *drop, const struct drop_header *header)
+{
+    const struct conf_tools *settings = drop->settings;
+    struct arena arena;
+    arena_init(&arena, ADDRESS_ARENA_BYTES, 0);
+    const bool is_permitted =
+        login_sender_matches(drop->senders, header->sender, settings->recipient_delimiter,
+                             settings->empty_address_local_login_sender_maps_lookup_key, &arena);
+    arena_destroy(&arena);
+    if (!is_permitted) {
+        remove_part();
+        tool_say(&voice, LOG_LEVEL_FATAL, "%.*s(%u): not authorized to use sender='%.*s'",
+                 SPAN_PRINTF(drop->login), (unsigned)getuid(), SPAN_PRINTF(header->sender));
+        exit(EX_NOPERM);
+    }
+    /* Who hears of a bad sender is the user, and nobody whom the user names. */
+    if (header->owner.length && !span_equals(header->owner, drop->login))
+        die(EX_DATAERR, "malformed input", NULL);
+}
+
 /* What was read, unless it is not what sendmail writes. The bytes that are no whole record yet are
  * left. */
 static size_t check(struct drop *drop, struct span bytes)
@@ -144,9 +167,12 @@ static size_t check(struct drop *drop, struct span bytes)
     const uint64_t limit = drop->settings->message_size_limit;
     struct drop_event event;
     enum parse_result result;
-    while ((result = drop_reader_next(&drop->reader, &bytes, &event)) == PARSE_OK)
+    while ((result = drop_reader_next(&drop->reader, &bytes, &event)) == PARSE_OK) {
+        if (event.kind == DROP_EVENT_HEADER)
+            check_sender(drop, &event.header);
         if (limit && drop->reader.seen.text_bytes > limit)
             die(EX_UNAVAILABLE, "message file too big", NULL);
+    }
     if (result != PARSE_NEED_MORE || bytes.length > DROP_RECORD_MAX_BYTES)
         die(EX_DATAERR, "malformed input", NULL);
     return bytes.length;
@@ -225,6 +251,17 @@ static void drop_message(struct drop *drop)
     commit(drop);
 }
 
+/* With no more rights than the user's. */
+static void find_senders(struct drop *drop, struct arena *arena)
+{
+    const struct passwd *user = getpwuid(getuid());
+    drop->login = user ? arena_copy(arena, span_from_string(user->pw_name))
+                       : arena_format(arena, "uid:%u", (unsigned)getuid());
+    if (login_sender_find(drop->settings->local_login_sender_maps, drop->login, arena,
+                          &drop->senders) == LOGIN_SENDER_ERROR)
+        die(EX_TEMPFAIL, "table lookup error in local_login_sender_maps", NULL);
+}
+
 int main(int argc, char **argv)
 {
     static struct arena arena;
@@ -258,8 +295,9 @@ int main(int argc, char **argv)
                  SPAN_PRINTF(user), (unsigned)getuid());
         return EX_NOPERM;
     }
-    catch_signals();
     drop.settings = &settings;
+    find_senders(&drop, &arena);
+    catch_signals();
     drop_reader_init(&drop.reader);
     drop_message(&drop);
     if (says_id)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "ipc/channel.h"
+#include "queue_maildrop.h"
 #include "queue_text.h"
 #include "queuefile/id.h"
 #include "queuestore/walk.h"
@@ -99,6 +100,10 @@ static void list_queue(struct request *request)
             break;
     }
     arena_destroy(&arena);
+    /* After the queue: what has been taken in meanwhile was listed there, or will be. */
+    const int queue = tool_open_queue(&request->settings);
+    queue_maildrop_list(queue, &request->text);
+    file_close(queue);
     queue_text_end(&request->text);
 }
 
@@ -212,6 +217,7 @@ static int read_directly(struct request *request)
             print_message(request, &page[i]);
     }
     walk_destroy(&walk);
+    queue_maildrop_list(store.queue, &request->text);
     queue_text_end(&request->text);
     return request->status;
 }

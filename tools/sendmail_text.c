@@ -92,7 +92,7 @@ static void find_sender(struct sendmail *sendmail)
         if (header->sender.length > QUEUE_TEXT_MAX_BYTES)
             sendmail_die(EX_USAGE, "the sender address is too long");
         const struct passwd *user = getpwuid(getuid());
-        if (user)
+        if (user) /* whom postdrop takes for it, too */
             header->owner = clean(sendmail, span_from_string(user->pw_name));
     } else {
         header->sender = arena_copy(&sendmail->arena, span_from_string(find_user()->pw_name));

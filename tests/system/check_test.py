@@ -125,7 +125,7 @@ FATAL = [
     ("smtp_tls_CAfile = /does/not/exist", r"main\.cf, line LINE: smtp_tls_CAfile = .*: No such file or directory: correct"),
     ("smtp_tls_CAfile = /etc/passwd", r"main\.cf, line LINE: smtp_tls_CAfile = /etc/passwd: no certificate is in it"),
     ("mailbox_quota = 10 MB", r"main\.cf, line LINE: mailbox_quota = 10 MB: bytes and S, messages and C are allowed, as in 100"),
-    ("local_login_sender_maps = hash:/x", r"main\.cf, line LINE: local_login_sender_maps = .*: this release cannot do"),
+    ("maps_rbl_domains = rbl.test", r"main\.cf, line LINE: maps_rbl_domains = .*: this release cannot do"),
 ]
 
 

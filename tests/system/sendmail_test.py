@@ -1,5 +1,6 @@
 """Mail of local programs: sendmail, postdrop, pickup, with the system up, down, and killed."""
 
+import json
 import os
 import pathlib
 import pwd
@@ -319,8 +320,17 @@ def test_while_the_system_is_down(make_instance):
     one.stop()
     for number in range(5):
         one.sendmail("-f", f"me{number}", "you")
-    assert len(dropped(one)) == 5
-    assert one.sendmail("-bp", check=False).returncode == 69 or os.geteuid() == 0
+    names = dropped(one)
+    assert len(names) == 5
+    listed = one.sendmail("-bp", check=False)
+    if os.geteuid() == 0:
+        assert b"mailq: warning: Mail system is down -- accessing queue directly" in listed.stderr
+        assert sorted(one.queue()) == names and "me3\n" in listed.stdout.decode(), listed
+        listed = [json.loads(line) for line in one.run("postqueue", "-j", check=True).stdout.splitlines()]
+        assert {entry["queue_name"] for entry in listed} == {"maildrop"}
+        assert all(entry["recipients"] == [{"address": "you"}] for entry in listed), listed
+    else:
+        assert listed.returncode == 69
     one.start()
     one.wait_for_mail("you@here.test", 5)
     one.wait_for_empty_queue()
@@ -424,6 +434,48 @@ def test_who_may_submit(make_instance):
     assert done.returncode == 77 and b"User nobody(65534) is not allowed to submit mail" in done.stderr
     one.sendmail("-f", "me", "you", user=USER)
     one.wait_for_mail("you@here.test")
+
+
+@needs_root
+def test_with_which_sender(make_instance):
+    one = here(make_instance, local_login_sender_maps=f"inline:{{ {{uid:{USER} = you@here.test, me, @own.test}} "
+               f"{{uid:{OTHER} = <>}} }}, static:nobody@here.test", recipient_delimiter="+")
+    skip_where_not_setgid(one)
+    one.start()
+    permitted = [(USER, "you@here.test"), (USER, "YOU@here.test"), (USER, "you+more@here.test"), (USER, "me"),
+                 (USER, "any@own.test"), (OTHER, "<>"), (65534, "nobody@here.test")]
+    refused = [(USER, "you"), (USER, "two@here.test"), (USER, "<>"), (USER, "me@here.test"), (USER, "x@y@own.test"),
+               (OTHER, "you@here.test"), (65534, "nobody"), (0, "you@here.test")]
+    for user, sender in refused:
+        done = one.sendmail("-f", sender, "two", user=user, check=False)
+        assert done.returncode == 77, done
+        assert f"({user}): not authorized to use sender=" in done.stderr.decode(), done
+        assert dropped(one) == []
+    done = one.sendmail("-bs", user=USER, content="HELO x\nMAIL FROM:<two@here.test>\nRCPT TO:<two>\nDATA\n\n.\nQUIT\n")
+    assert b"\r\n451 " in done.stdout and b"not authorized" in done.stderr, done
+    for user, sender in permitted:
+        one.sendmail("-f", sender, "two", user=user)
+    one.wait_for_mail("two@here.test", len(permitted))
+    one.set(local_login_sender_maps="fail:always")
+    done = one.sendmail("-f", "you@here.test", "two", user=USER, check=False)
+    assert done.returncode == 75 and b"table lookup error" in done.stderr, done
+
+
+@needs_root
+def test_the_name_of_somebody_else(make_instance):
+    """Who hears of a bad sender is the user, whatever stands in the file."""
+    one = here(make_instance)
+    one.start()
+    one.stop()
+    one.sendmail("-f", "me", "you")
+    [name] = dropped(one)
+    path = one.queue_directory / "maildrop" / name
+    content = path.read_bytes()
+    assert content.count(b"root") >= 1
+    done = subprocess.run(one.argv("postdrop"), input=content.replace(b"root", b"toor"), capture_output=True,
+                          check=False)
+    assert done.returncode == 65 and b"malformed input" in done.stderr, done
+    assert dropped(one) == [name]
 
 
 @needs_root
