@@ -12,8 +12,10 @@ static const uint8_t recipient_key[16] = "posthouse mailb";
 static void put_hexadecimal(struct buffer *out, uint64_t value)
 {
     static const char digits[] = "0123456789abcdef";
-    for (int shift = 60; shift >= 0; shift -= 4)
-        buffer_append_byte(out, (uint8_t)digits[value >> shift & 15]);
+    char text[16];
+    for (size_t i = sizeof(text); i-- > 0; value >>= 4)
+        text[i] = digits[value & 15];
+    buffer_append(out, text, sizeof(text));
 }
 
 void maildir_name_put_base(struct buffer *out, struct span queue_id, struct span recipient,

@@ -100,16 +100,26 @@ void buffer_append_uint64(struct buffer *buffer, uint64_t value)
     buffer_append(buffer, bytes, sizeof(bytes));
 }
 
+/* Two digits at a time: times in microseconds have sixteen. */
 void buffer_append_decimal(struct buffer *buffer, uint64_t value, unsigned digits)
 {
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930"
+                                "31323334353637383940414243444546474849505152535455565758596061"
+                                "62636465666768697071727374757677787980818283848586878889909192"
+                                "93949596979899";
     uint8_t text[DECIMAL_DIGITS_MAX];
     size_t begin = sizeof(text);
     if (digits > DECIMAL_DIGITS_MAX)
         digits = DECIMAL_DIGITS_MAX;
-    do {
-        text[--begin] = (uint8_t)('0' + value % 10);
+    for (; value >= 100; value /= 100) {
+        begin -= 2;
+        memcpy(text + begin, pairs + value % 100 * 2, 2);
+    }
+    if (value >= 10) {
+        text[--begin] = (uint8_t)pairs[value * 2 + 1];
         value /= 10;
-    } while (value > 0);
+    }
+    text[--begin] = (uint8_t)('0' + value);
     while (sizeof(text) - begin < digits)
         text[--begin] = '0';
     buffer_append(buffer, text + begin, sizeof(text) - begin);

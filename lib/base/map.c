@@ -10,50 +10,56 @@ static uint64_t rotate_left(uint64_t value, unsigned bits)
     return value << bits | value >> (64 - bits);
 }
 
-static void sip_round(uint64_t v[4])
+struct sip {
+    uint64_t v0, v1, v2, v3;
+};
+
+/* In line, and each word loaded as one: who serves many names does little else. */
+static inline void sip_round(struct sip *sip)
 {
-    v[0] += v[1];
-    v[1] = rotate_left(v[1], 13) ^ v[0];
-    v[0] = rotate_left(v[0], 32);
-    v[2] += v[3];
-    v[3] = rotate_left(v[3], 16) ^ v[2];
-    v[0] += v[3];
-    v[3] = rotate_left(v[3], 21) ^ v[0];
-    v[2] += v[1];
-    v[1] = rotate_left(v[1], 17) ^ v[2];
-    v[2] = rotate_left(v[2], 32);
+    sip->v0 += sip->v1;
+    sip->v1 = rotate_left(sip->v1, 13) ^ sip->v0;
+    sip->v0 = rotate_left(sip->v0, 32);
+    sip->v2 += sip->v3;
+    sip->v3 = rotate_left(sip->v3, 16) ^ sip->v2;
+    sip->v0 += sip->v3;
+    sip->v3 = rotate_left(sip->v3, 21) ^ sip->v0;
+    sip->v2 += sip->v1;
+    sip->v1 = rotate_left(sip->v1, 17) ^ sip->v2;
+    sip->v2 = rotate_left(sip->v2, 32);
 }
 
-static uint64_t load_little_endian(const uint8_t *bytes, size_t count)
+static inline void sip_take(struct sip *sip, uint64_t word)
 {
-    uint64_t value = 0;
-    for (size_t i = 0; i < count; i++)
-        value |= (uint64_t)bytes[i] << (8 * i);
-    return value;
+    sip->v3 ^= word;
+    sip_round(sip);
+    sip->v0 ^= word;
+}
+
+/* Compilers make one load of it. */
+static inline uint64_t load_word(const uint8_t *bytes)
+{
+    return (uint64_t)bytes[0] | (uint64_t)bytes[1] << 8 | (uint64_t)bytes[2] << 16 |
+           (uint64_t)bytes[3] << 24 | (uint64_t)bytes[4] << 32 | (uint64_t)bytes[5] << 40 |
+           (uint64_t)bytes[6] << 48 | (uint64_t)bytes[7] << 56;
 }
 
 uint64_t map_siphash(const uint8_t seed[16], struct span span)
 {
-    const uint64_t k0 = load_little_endian(seed, 8);
-    const uint64_t k1 = load_little_endian(seed + 8, 8);
-    uint64_t v[4] = {k0 ^ 0x736f6d6570736575U, k1 ^ 0x646f72616e646f6dU, k0 ^ 0x6c7967656e657261U,
-                     k1 ^ 0x7465646279746573U};
+    const uint64_t k0 = load_word(seed), k1 = load_word(seed + 8);
+    struct sip sip = {k0 ^ 0x736f6d6570736575U, k1 ^ 0x646f72616e646f6dU, k0 ^ 0x6c7967656e657261U,
+                      k1 ^ 0x7465646279746573U};
     const size_t whole = span.length / 8 * 8;
-    for (size_t i = 0; i < whole; i += 8) {
-        const uint64_t word = load_little_endian(span.bytes + i, 8);
-        v[3] ^= word;
-        sip_round(v);
-        v[0] ^= word;
-    }
-    const uint64_t last =
-        load_little_endian(span.bytes + whole, span.length - whole) | (uint64_t)span.length << 56;
-    v[3] ^= last;
-    sip_round(v);
-    v[0] ^= last;
-    v[2] ^= 0xff;
+    uint64_t last = (uint64_t)span.length << 56;
+    for (size_t i = 0; i < whole; i += 8)
+        sip_take(&sip, load_word(span.bytes + i));
+    for (size_t i = whole; i < span.length; i++)
+        last |= (uint64_t)span.bytes[i] << (8 * (i - whole));
+    sip_take(&sip, last);
+    sip.v2 ^= 0xff;
     for (int i = 0; i < 3; i++)
-        sip_round(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
+        sip_round(&sip);
+    return sip.v0 ^ sip.v1 ^ sip.v2 ^ sip.v3;
 }
 
 void map_init(struct map *map, const uint8_t seed[16])
