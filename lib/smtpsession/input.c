@@ -123,15 +123,6 @@ static bool is_pipelined_improperly(struct smtpsession *session, const struct sm
     return session->service->settings.forbids_early_pipelining;
 }
 
-static bool is_in_list(struct span list, struct span name)
-{
-    struct span word;
-    while (span_next_word(&list, ", \t\r\n", &word))
-        if (span_equals_ascii_nocase(word, name))
-            return true;
-    return false;
-}
-
 /* What it works on is there to be seen should it be the last; and what has been the last of others
  * is refused for a while. */
 static bool run_watched(struct smtpsession *session, const struct smtp_command *command)
@@ -183,7 +174,7 @@ void session_run_next(struct smtpsession *session)
         return;
     }
     if (command.verb == SMTP_VERB_UNKNOWN &&
-        is_in_list(settings->forbidden_commands, command.name)) {
+        span_list_has(settings->forbidden_commands, command.name)) {
         struct buffer *text = maillog_begin(session->service->log, LOG_LEVEL_WARNING, span_empty());
         buffer_append_string(text, "non-SMTP command from ");
         maillog_put_peer(text, &session->peer);
@@ -201,7 +192,7 @@ void session_run_next(struct smtpsession *session)
         session->counts[command.verb].total++;
         return;
     }
-    if (is_in_list(settings->noop_commands, command.name))
+    if (span_list_has(settings->noop_commands, command.name))
         command.verb = SMTP_VERB_NOOP;
     session->counts[command.verb].total++;
     if (session_is_junk_verb(command.verb) && session->junk_count++ > settings->junk_command_limit)
