@@ -104,7 +104,7 @@ static bool add_asked(struct addr_tables *tables, struct span name,
                       const struct table_options *options)
 {
     struct asked_tables *all = tables->asked;
-    const bool keeps_case = options->flags & TABLE_KEEP_CASE;
+    const bool keeps_case = options && options->flags & TABLE_KEEP_CASE;
     if (addr_tables_asked(tables, name, keeps_case))
         return true;
     struct asked_table *asked = arena_alloc(&all->arena, sizeof(*asked));
@@ -124,7 +124,7 @@ static bool open_asked(struct addr_tables *tables, const struct conf_addrd *sett
                        const struct table_options *options)
 {
     struct span rest = settings->addrd_server_tables, service, text, name;
-    struct table_options exact = *options;
+    struct table_options exact = options ? *options : (struct table_options){.flags = 0};
     exact.flags |= TABLE_KEEP_CASE;
     tables->asked = calloc(1, sizeof(*tables->asked));
     if (!tables->asked)

@@ -70,7 +70,11 @@ void maillog_client(struct maillog *log, struct span queue_id, const struct log_
         put_field(line, ", orig_queue_id=", origin->queue_id);
     if (origin && origin->peer) {
         buffer_append_string(line, ", orig_client=");
-        maillog_put_peer(line, origin->peer);
+        if (span_equals(origin->peer->address, SPAN("unknown"))) /* as in Postfix, no brackets */
+            buffer_append_span(line, span_is_empty(origin->peer->name) ? SPAN("unknown")
+                                                                       : origin->peer->name);
+        else
+            maillog_put_peer(line, origin->peer);
     }
     maillog_end(log);
 }

@@ -3,6 +3,7 @@
 
 #include "base/ascii.h"
 #include "base/number.h"
+#include "base/utf8.h"
 #include "smtp/date.h"
 
 /* RFC 1870 section 4: up to twenty digits. */
@@ -55,10 +56,12 @@ static enum parse_result parse_return(struct span value, struct smtp_parameters 
 
 /* RFC 3461 section 4: "!" to "~" without "=", where "+" begins two upper-case hexadecimal digits.
  * What it stands for must be printable (sections 4.2 and 4.4): it ends in the lines of a report. */
-static bool is_printable_xtext(struct span value)
+static bool is_printable_xtext(struct span value, bool may_be_utf8)
 {
     for (size_t i = 0; i < value.length; i++) {
         const uint8_t byte = value.bytes[i];
+        if (may_be_utf8 && byte >= 0x80)
+            continue;
         if (byte < '!' || byte > '~' || byte == '=')
             return false;
         if (byte != '+')
@@ -84,7 +87,7 @@ static bool is_printable_xtext(struct span value)
 static enum parse_result parse_envid(struct span value, struct smtp_parameters *parameters,
                                      struct outcome *refusal)
 {
-    if (value.length > SMTP_ENVID_MAX_BYTES || !is_printable_xtext(value)) {
+    if (value.length > SMTP_ENVID_MAX_BYTES || !is_printable_xtext(value, false)) {
         *refusal = outcome_permanent(501, 5, 4, "Bad ENVID parameter syntax");
         return PARSE_MALFORMED;
     }
@@ -131,13 +134,15 @@ static enum parse_result parse_notify(struct span value, struct smtp_parameters 
     return PARSE_OK;
 }
 
-/* RFC 3461 section 4.2: an address type, which is an atom, and the address in xtext. */
+/* RFC 3461 section 4.2: an address type, which is an atom, and the address in xtext; of utf-8, by
+ * RFC 6533 section 3, maybe in UTF-8. */
 static enum parse_result parse_orcpt(struct span value, struct smtp_parameters *parameters,
                                      struct outcome *refusal)
 {
     struct span type, address;
     bool is_good = span_split_once(value, ';', &type, &address) && type.length > 0 &&
-                   value.length <= SMTP_ORCPT_MAX_BYTES && is_printable_xtext(address);
+                   value.length <= SMTP_ORCPT_MAX_BYTES && utf8_is_valid(address) &&
+                   is_printable_xtext(address, span_equals_ascii_nocase(type, SPAN("utf-8")));
     for (size_t i = 0; i < type.length; i++)
         is_good = is_good && (ascii_is_alpha(type.bytes[i]) || ascii_is_digit(type.bytes[i]) ||
                               type.bytes[i] == '-');
@@ -179,7 +184,7 @@ static enum parse_result parse_auth(struct span value, struct smtp_parameters *p
                                     struct outcome *refusal)
 {
     if (value.length > SMTP_ORCPT_MAX_BYTES ||
-        (!span_equals(value, SPAN("<>")) && !is_printable_xtext(value))) {
+        (!span_equals(value, SPAN("<>")) && !is_printable_xtext(value, false))) {
         *refusal = outcome_permanent(501, 5, 4, "Bad AUTH parameter syntax");
         return PARSE_MALFORMED;
     }
@@ -345,4 +350,22 @@ enum parse_result smtp_parameters_parse(struct span text, enum smtp_parameter_co
     }
     *parameters = parsed;
     return PARSE_OK;
+}
+
+void smtp_orcpt_append_ascii(struct span orcpt, struct buffer *output)
+{
+    while (orcpt.length) {
+        const size_t length = utf8_character_length(orcpt);
+        if (length < 2) {
+            buffer_append_byte(output, orcpt.bytes[0]);
+            orcpt = span_after(orcpt, 1);
+            continue;
+        }
+        /* The bits behind the lead's mark, then six of each byte. */
+        uint32_t point = orcpt.bytes[0] & (0x7fU >> length);
+        for (size_t i = 1; i < length; i++)
+            point = point << 6 | (orcpt.bytes[i] & 0x3fU);
+        buffer_append_format(output, "\\x{%X}", (unsigned)point);
+        orcpt = span_after(orcpt, length);
+    }
 }

@@ -4,6 +4,7 @@
 #ifndef SMTP_PARAMETER_H
 #define SMTP_PARAMETER_H
 
+#include "base/buffer.h"
 #include "base/outcome.h"
 #include "base/parse.h"
 
@@ -61,5 +62,7 @@ MUST_USE enum parse_result smtp_parameters_parse(struct span text,
                                                  enum smtp_parameter_command command,
                                                  struct smtp_parameters *parameters,
                                                  struct outcome *refusal, struct span *word);
+/* An ORCPT that may have UTF-8 in it, in the form that may go anywhere (RFC 6533 section 3). */
+void smtp_orcpt_append_ascii(struct span orcpt, struct buffer *output);
 
 #endif

@@ -187,8 +187,6 @@ bool smtpserver_settings_make(const struct conf_smtpd *conf, struct arena *arena
             conf->message_strip_characters.length || conf->message_reject_characters.length,
         .reject_footer = conf->smtpd_reject_footer,
         .opens_at_mail = !conf->smtpd_delay_open_until_valid_rcpt,
-        .noop_commands = conf->smtpd_noop_commands,
-        .forbidden_commands = conf->smtpd_forbidden_commands,
     };
     smtpserver_settings_add_session(conf, settings);
     settings->restrictions = restrictions_of(conf);

@@ -92,17 +92,25 @@ bool smtpserver_tables_open(const struct conf_smtpd *conf, struct arena *arena,
         {"smtpd_reject_footer_maps", conf->smtpd_reject_footer_maps, TABLE_KEEP_CASE,
          &tables->reject_footer_maps},
     };
+    if (error->text[0] != '\0' ||
+        !table_words_open("smtpd_noop_commands", conf->smtpd_noop_commands, &tables->noop_commands,
+                          error) ||
+        !table_words_open("smtpd_forbidden_commands", conf->smtpd_forbidden_commands,
+                          &tables->forbidden_commands, error))
+        return false;
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
         if (!table_reference_open(rows[i].parameter, rows[i].names, rows[i].flags,
                                   rows[i].reference, error))
             return false;
-    return error->text[0] == '\0' && open_restrictions(conf, arena, tables->restrictions, error);
+    return open_restrictions(conf, arena, tables->restrictions, error);
 }
 
 void smtpserver_tables_use(const struct smtpserver_tables *tables,
                            struct smtpsession_settings *settings)
 {
     settings->command_filter = tables->command_filter;
+    settings->noop_commands = &tables->noop_commands;
+    settings->forbidden_commands = &tables->forbidden_commands;
     settings->ehlo_discard_maps = tables->ehlo_discard_maps;
     settings->reject_footer_maps = tables->reject_footer_maps;
     settings->bare_lf_clients = tables->bare_lf_clients;
@@ -121,6 +129,8 @@ void smtpserver_tables_use(const struct smtpserver_tables *tables,
 void smtpserver_tables_close(struct smtpserver_tables *tables)
 {
     table_reference_close(&tables->command_filter);
+    table_words_close(&tables->noop_commands);
+    table_words_close(&tables->forbidden_commands);
     table_reference_close(&tables->ehlo_discard_maps);
     table_reference_close(&tables->reject_footer_maps);
     client_list_close(&tables->bare_lf_clients);

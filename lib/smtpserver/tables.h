@@ -22,6 +22,8 @@ struct smtpserver_tables {
     struct client_list *login_mechanisms;
     struct client_list *login_exceptions;
     struct table_reference client_certificates;
+    struct table_words noop_commands;
+    struct table_words forbidden_commands;
     struct restriction_list restrictions[SMTPSESSION_LIST_COUNT];
 };
 

@@ -153,7 +153,7 @@ enum parse_result session_attributes_parse(struct span text, unsigned allowed, s
     struct span argument;
     while (span_next_word(&text, " ", &argument)) {
         struct span name, value;
-        if (!span_split_once(argument, '=', &name, &value))
+        if (!span_split_once(argument, '=', &name, &value) || span_is_empty(value))
             return refuse(refusal, SPAN("Error: attribute=value expected"));
         const unsigned attribute = find_attribute(name, allowed);
         if (attribute == SESSION_ATTRIBUTE_COUNT)

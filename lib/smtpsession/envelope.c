@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "address/idn.h"
+#include "base/ascii.h"
 #include "intake/recipients.h"
 
 /* How long a client waits for qmgr to be replaced before it is asked to come back. */
@@ -392,6 +393,22 @@ static bool accept_recipient(struct smtpsession *session, const struct mailbox *
     return true;
 }
 
+/* Whoever hears of the recipient later may know ASCII alone. */
+static bool take_orcpt(struct smtpsession *session, struct smtp_parameters *parameters)
+{
+    struct buffer ascii;
+    if (ascii_is_all_ascii(parameters->orcpt))
+        return true;
+    buffer_init(&ascii, &session->transaction_arena, SMTP_ORCPT_MAX_BYTES);
+    smtp_orcpt_append_ascii(parameters->orcpt, &ascii);
+    if (!session->service->settings.has_smtputf8 || !buffer_ok(&ascii)) {
+        session_reply(session, 501, 5, 4, "Error: Bad ORCPT parameter syntax");
+        return false;
+    }
+    parameters->orcpt = buffer_span(&ascii);
+    return true;
+}
+
 bool session_rcpt(struct smtpsession *session, struct span argument)
 {
     const struct smtpsession_settings *settings = &session->service->settings;
@@ -423,7 +440,7 @@ bool session_rcpt(struct smtpsession *session, struct span argument)
         refuse_parameter(session, &refusal, word);
         return false;
     }
-    if (!takes_parameters(session, &parameters) ||
+    if (!takes_parameters(session, &parameters) || !take_orcpt(session, &parameters) ||
         !takes_utf8_address(session, &recipient, transaction->parameters.has_smtputf8, false) ||
         !session_is_qualified(session, "RCPT", &recipient))
         return false;

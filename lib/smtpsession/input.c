@@ -1,5 +1,6 @@
 /* smtpsession/input - a session's next command: its line read, looked at and handed on.
  * See session_private.h. */
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "smtpsession/session_private.h"
 
@@ -155,6 +156,18 @@ void session_refuse_early_talk(struct smtpsession *session)
     session->end = SESSION_HAS_QUIT;
 }
 
+/* Part of a message, of whoever goes on although DATA was refused; or of something like HTTP. */
+static bool is_header_field(struct span name)
+{
+    const size_t colon = span_find_byte(name, ':');
+    if (colon == 0 || colon == name.length)
+        return false;
+    for (size_t i = 0; i < colon; i++)
+        if (!ascii_is_print(name.bytes[i]))
+            return false;
+    return true;
+}
+
 /* What it works on is there to be seen should it be the last; and what has been the last of others
  * is refused for a while. */
 static bool run_watched(struct smtpsession *session, const struct smtp_command *command)
@@ -206,7 +219,8 @@ void session_run_next(struct smtpsession *session)
         return;
     }
     if (command.verb == SMTP_VERB_UNKNOWN &&
-        span_list_has(settings->forbidden_commands, command.name)) {
+        (is_header_field(command.name) ||
+         table_words_have(settings->forbidden_commands, command.name))) {
         maillog_foreign_command(session->service->log, &session->peer, line);
         session_reply(session, 221, 7, 0, "Error: I can break rules, too. Goodbye.");
         session->end = SESSION_HAS_QUIT;
@@ -218,7 +232,7 @@ void session_run_next(struct smtpsession *session)
         session->counts[command.verb].total++;
         return;
     }
-    if (span_list_has(settings->noop_commands, command.name))
+    if (table_words_have(settings->noop_commands, command.name))
         command.verb = SMTP_VERB_NOOP;
     session->counts[command.verb].total++;
     if (session_is_junk_verb(command.verb) && session->junk_count++ > settings->junk_command_limit)

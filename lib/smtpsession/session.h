@@ -24,6 +24,7 @@
 #include "table/clients.h"
 #include "table/list.h"
 #include "table/restrictions.h"
+#include "table/words.h"
 
 /* What happens to a client that talks before it is greeted. */
 enum smtpsession_greet_action {
@@ -204,8 +205,8 @@ struct smtpsession_settings {
     const struct client_list *watched_clients; /* what they say and hear is logged; NULL: nobody */
     const struct client_list *flush_domains;   /* ETRN may ask for these; NULL: for none */
     struct span discarded_ehlo_keywords;
-    struct span noop_commands;
-    struct span forbidden_commands;
+    const struct table_words *noop_commands;
+    const struct table_words *forbidden_commands; /* of those that we do not know */
 };
 
 struct smtpsession_verdict {

@@ -274,6 +274,13 @@ static bool is_client_list(struct span name)
     return span_equals(name, SPAN("debug_peer_list"));
 }
 
+/* Words that stand for themselves, and tables of more (table/words.h). */
+static bool is_word_list(struct span name)
+{
+    return span_equals(name, SPAN("smtpd_noop_commands")) ||
+           span_equals(name, SPAN("smtpd_forbidden_commands"));
+}
+
 void table_check_setting(void *context UNUSED, const struct conf_parameter *parameter,
                          struct span name, struct span value, struct span origin,
                          struct conf_notices *notices)
@@ -285,14 +292,18 @@ void table_check_setting(void *context UNUSED, const struct conf_parameter *para
         parameter->content != CONF_CONTENT_HELD_TABLES &&
         parameter->content != CONF_CONTENT_RESTRICTIONS &&
         parameter->content != CONF_CONTENT_MATCH_LIST &&
-        parameter->content != CONF_CONTENT_CLIENTS && !is_client_list(name))
+        parameter->content != CONF_CONTENT_CLIENTS && !is_client_list(name) && !is_word_list(name))
         return;
     if (parameter->content == CONF_CONTENT_RESTRICTIONS) {
         check_restrictions(&setting, value);
         return;
     }
     while (table_next_name(&rest, &word)) {
-        if (parameter->content == CONF_CONTENT_TABLES)
+        if (is_word_list(name)) {
+            word = span_after(word, span_starts_with(word, SPAN("!")) ? 1 : 0);
+            if (span_find_byte(word, ':') < word.length)
+                check_held_table(&setting, word);
+        } else if (parameter->content == CONF_CONTENT_TABLES)
             check_table(&setting, word);
         else if (parameter->content == CONF_CONTENT_HELD_TABLES)
             check_held_table(&setting, word);

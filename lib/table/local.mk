@@ -29,7 +29,8 @@ lib_libposthouse_a_SOURCES += \
 	lib/table/source.c lib/table/source.h \
 	lib/table/table.c lib/table/table.h lib/table/table_private.h \
 	lib/table/text_file.c lib/table/text_file.h \
-	lib/table/texthash.c
+	lib/table/texthash.c \
+	lib/table/words.c lib/table/words.h
 if HAVE_CDB
 lib_libposthouse_a_SOURCES += lib/table/cdb.c lib/table/build_cdb.c
 endif

@@ -95,6 +95,10 @@ static void test_receive(void **state)
     maillog_client(&log, id, &peer, NULL, &origin);
     INFO("4Qk7vBz1TfMw2hXcR9dLpNq3s: client=mail.example.org[192.0.2.7], orig_queue_id=1RpQ0P, "
          "orig_client=unknown[2001:db8::1]:40000");
+    const struct log_peer nobody = {.name = span_empty(), .address = SPAN("unknown")};
+    const struct log_origin nowhere = {span_empty(), &nobody};
+    maillog_client(&log, id, &peer, NULL, &nowhere);
+    INFO("4Qk7vBz1TfMw2hXcR9dLpNq3s: client=mail.example.org[192.0.2.7], orig_client=unknown");
 
     struct log_refusal refusal = {
         .action = "reject",

@@ -303,6 +303,11 @@ static void test_dsn_parameters(void **state)
         {"NOTIFY=DELAY NOTIFY=DELAY", SMTP_PARAMETER_RCPT, "Repeated option: ", 0, 0, "", ""},
         {"ORCPT=rfc822;a+2Bb@c", SMTP_PARAMETER_RCPT, NULL, 0, 0, "", "rfc822;a+2Bb@c"},
         {"ORCPT=utf-8;\\x{E4}@c", SMTP_PARAMETER_RCPT, NULL, 0, 0, "", "utf-8;\\x{E4}@c"},
+        {"ORCPT=utf-8;\xc3\xa4@c", SMTP_PARAMETER_RCPT, NULL, 0, 0, "", "utf-8;\xc3\xa4@c"},
+        {"ORCPT=utf-8;\xc3@c", SMTP_PARAMETER_RCPT, "Error: Bad ORCPT parameter syntax", 0, 0, "",
+         ""},
+        {"ORCPT=rfc822;\xc3\xa4@c", SMTP_PARAMETER_RCPT, "Error: Bad ORCPT parameter syntax", 0, 0,
+         "", ""},
         {"ORCPT=rfc822", SMTP_PARAMETER_RCPT, "Error: Bad ORCPT parameter syntax", 0, 0, "", ""},
         {"ORCPT=;a@b", SMTP_PARAMETER_RCPT, "Error: Bad ORCPT parameter syntax", 0, 0, "", ""},
         {"ORCPT=rfc822;", SMTP_PARAMETER_RCPT, "Error: Bad ORCPT parameter syntax", 0, 0, "", ""},
@@ -563,9 +568,27 @@ static void test_extensions(void **state)
     arena_destroy(&arena);
 }
 
+static void test_orcpt_in_ascii(void **state)
+{
+    static const char *const rows[][2] = {
+        {"rfc822;a@b", "rfc822;a@b"},
+        {"utf-8;\xc3\xa4@c", "utf-8;\\x{E4}@c"},
+        {"utf-8;\xe2\x82\xac\xf0\x9f\x93\xae@c", "utf-8;\\x{20AC}\\x{1F4EE}@c"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct buffer output;
+        buffer_init(&output, NULL, 1000);
+        smtp_orcpt_append_ascii(span_from_string(rows[i][0]), &output);
+        assert_true(span_equals(buffer_span(&output), span_from_string(rows[i][1])));
+        buffer_release(&output);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_orcpt_in_ascii),
         cmocka_unit_test(test_commands),
         cmocka_unit_test(test_parameters),
         cmocka_unit_test(test_replies_are_built),

@@ -16,6 +16,8 @@ check_PROGRAMS += tests/lib/table/source_test
 TESTS += tests/lib/table/source_test
 check_PROGRAMS += tests/lib/table/table_test
 TESTS += tests/lib/table/table_test
+check_PROGRAMS += tests/lib/table/words_test
+TESTS += tests/lib/table/words_test
 tests_lib_table_address_lookup_test_SOURCES = tests/lib/table/address_lookup_test.c tests/test.h
 tests_lib_table_address_lookup_test_LDADD = $(test_libs) $(DB_LIBS)
 tests_lib_table_alias_source_test_SOURCES = tests/lib/table/alias_source_test.c tests/test.h
@@ -32,6 +34,8 @@ tests_lib_table_source_test_SOURCES = tests/lib/table/source_test.c tests/test.h
 tests_lib_table_source_test_LDADD = $(test_libs)
 tests_lib_table_table_test_SOURCES = tests/lib/table/table_test.c tests/test.h
 tests_lib_table_table_test_LDADD = $(test_libs) $(DB_LIBS)
+tests_lib_table_words_test_SOURCES = tests/lib/table/words_test.c tests/test.h
+tests_lib_table_words_test_LDADD = $(test_libs) $(DB_LIBS)
 endif
 dist_check_SCRIPTS += tests/lib/table/postmap_test.sh tests/lib/table/postalias_test.sh
 TESTS += tests/lib/table/postmap_test.sh tests/lib/table/postalias_test.sh

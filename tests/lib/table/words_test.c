@@ -1,0 +1,64 @@
+/* tests/lib/table/words - lists of words with tables among them. */
+#include "../../test.h"
+
+#include "table/words.h"
+
+struct row {
+    const char *list;
+    const char *word;
+    bool is_listed;
+};
+
+static const struct row rows[] = {
+    {"", "GET", false},
+    {"CONNECT GET POST", "GET", true},
+    {"CONNECT, GET, POST", "post", true},
+    {"CONNECT GET POST", "GE", false},
+    {"CONNECT GET POST", "", false},
+    {"CONNECT regexp:{{/^[^A-Z]/ Bogus}}", "CONNECT", true},
+    {"CONNECT regexp:{{/^[^A-Z]/ Bogus}}", "\xc3\xa9", true},
+    {"CONNECT regexp:{{/^[^A-Z]/ Bogus}}", ".", true},
+    {"CONNECT regexp:{{/^[^A-Z]/ Bogus}}", "xyzzy", false},
+    {"inline:{get=x}, inline:{{post=x}}", "GET", true},
+    {"inline:{get=x}, inline:{{post=x}}", "POST", true},
+    {"inline:{get=x}, inline:{{post=x}}", "PUT", false},
+    {"!GET static:all", "GET", false},
+    {"!GET static:all", "POST", true},
+    {"! GET static:all", "GET", false},
+    {"!inline:{get=x} static:all", "GET", false},
+    {"!!GET", "GET", true},
+};
+
+static void test_rows(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct table_words list;
+        struct conf_error error;
+        if (!table_words_open("setting", span_from_string(rows[i].list), &list, &error))
+            fail_msg("%s: %s", rows[i].list, error.text);
+        if (table_words_have(&list, span_from_string(rows[i].word)) != rows[i].is_listed)
+            fail_msg("%s: %s", rows[i].list, rows[i].word);
+        table_words_close(&list);
+    }
+}
+
+static void test_mistakes(void **state)
+{
+    struct table_words list;
+    struct conf_error error;
+    (void)state;
+    assert_false(table_words_open("setting", SPAN("GET nonsense:x"), &list, &error));
+    assert_non_null(strstr(error.text, "setting: nonsense:x: "));
+    assert_false(table_words_open("setting", SPAN("GET texthash:/does/not/exist"), &list, &error));
+    assert_non_null(strstr(error.text, "cannot be read"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_mistakes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
