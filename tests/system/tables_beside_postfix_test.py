@@ -1,9 +1,9 @@
 """Tables of patterns and postmap beside Debian's Postfix: odd texts, odd keys, all options; what is
 printed and the status are the same. What is said of a mistake may be worded otherwise."""
 
+import concurrent.futures
 import os
 import random
-import shutil
 import subprocess
 
 import pytest
@@ -226,15 +226,18 @@ postalias -q root texthash:aliases
 
 
 def test_postmap_and_postalias(both, tmp_path):
-    for command in COMMANDS:
-        answers = []
-        for is_theirs in True, False:
-            place = tmp_path / "x"
-            shutil.rmtree(place, ignore_errors=True)
-            place.mkdir()
-            for name, text in FILES.items():
-                (place / name).write_bytes(text.encode())
-            answers.append(both(command, place, is_theirs=is_theirs))
-        (status, output, error), (our_status, our_output, our_error) = answers
+    def ask(question):
+        number, is_theirs = question
+        place = tmp_path / f"{number}{'theirs' if is_theirs else 'ours'}"
+        place.mkdir()
+        for name, text in FILES.items():
+            (place / name).write_bytes(text.encode())
+        return both(COMMANDS[number], place, is_theirs=is_theirs)
+
+    # Postfix sleeps for a second before it gives up.
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        theirs = list(pool.map(ask, [(number, True) for number in range(len(COMMANDS))]))
+        ours = list(pool.map(ask, [(number, False) for number in range(len(COMMANDS))]))
+    for command, (status, output, error), (our_status, our_output, our_error) in zip(COMMANDS, theirs, ours):
         assert (our_status, our_output) == (status, output), (command, error, our_error)
         assert bool(our_error) == bool(error), (command, error, our_error)
