@@ -150,14 +150,19 @@ static bool is_replaced(const struct conf_master *master, const struct conf_serv
     return false;
 }
 
-static void leave_out(struct planning *planning, const struct conf_service *service,
-                      const char *reason)
+static void leave_out_as(struct planning *planning, const struct conf_service *service,
+                         enum conf_notice_level level, const char *reason)
 {
-    conf_notice_add(planning->notices, CONF_NOTICE_REMARK,
-                    "%.*s, line %u: service %.*s/%.*s is left out: %s",
+    conf_notice_add(planning->notices, level, "%.*s, line %u: service %.*s/%.*s is left out: %s",
                     SPAN_PRINTF(planning->plan->instance.master.file), service->line,
                     SPAN_PRINTF(conf_service_name(service)),
                     SPAN_PRINTF(service->columns[CONF_COLUMN_TYPE]), reason);
+}
+
+static void leave_out(struct planning *planning, const struct conf_service *service,
+                      const char *reason)
+{
+    leave_out_as(planning, service, CONF_NOTICE_REMARK, reason);
 }
 
 static const char *find_program_file(struct planning *planning,
@@ -551,7 +556,7 @@ static void note_foreign_services(struct planning *planning)
         memcpy(reason, buffer_span(&text).bytes, text.length);
         reason[text.length] = '\0';
         buffer_release(&text);
-        leave_out(planning, service, reason);
+        leave_out_as(planning, service, meant ? CONF_NOTICE_WARNING : CONF_NOTICE_REMARK, reason);
     }
 }
 

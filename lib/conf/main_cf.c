@@ -131,6 +131,11 @@ bool conf_main_parse(struct span text, struct span file, struct arena *arena,
     size_t count;
 
     *main = (struct conf_main){.file = file};
+    if (span_starts_with(text, SPAN("\xef\xbb\xbf")))
+        conf_notice_add(notices, CONF_NOTICE_ERROR,
+                        "%.*s, line 1: a byte order mark stands before the first name: save the "
+                        "file without it",
+                        SPAN_PRINTF(file));
     buffer_init(&line, NULL, CONF_LINE_MAX_BYTES);
     if (!count_lines(text, &line, &count) ||
         !(main->entries = arena_alloc(arena, (count ? count : 1) * sizeof(*main->entries)))) {

@@ -166,7 +166,8 @@ static bool cidr_open(struct table *table, struct span argument)
                                                 .take_pattern = cidr_take_pattern,
                                                 .take_key = cidr_take_key,
                                                 .match = cidr_match,
-                                                .needs_result = true};
+                                                .needs_result = true,
+                                                .has_bare_blocks = true};
     struct network *address = arena_alloc(&table->arena, sizeof(*address));
 
     if (!address || !rules_open(table, argument, &dialect))

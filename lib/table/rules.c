@@ -83,6 +83,10 @@ static bool finish_rule(struct table *table, struct rule *rule, struct span rest
     const struct rule_dialect *dialect = rules->dialect;
 
     rest = rules_skip_space(rest);
+    if (rule->action == RULE_IF && rest.length && dialect->has_bare_blocks) {
+        rules_warn(table, rule->line_number, "garbage after IF: skipping this rule");
+        return false;
+    }
     if (rule->action == RULE_IF) {
         if (rest.length) {
             rules_warn(table, rule->line_number, "ignoring extra text after IF statement: \"%.*s\"",
@@ -110,6 +114,10 @@ static void end_block(struct table *table, struct rule *rule, struct span rest)
 {
     struct rules *rules = table->state;
 
+    if (rest.length && rules->dialect->has_bare_blocks) {
+        rules_warn(table, rule->line_number, "garbage after ENDIF: skipping this rule");
+        return;
+    }
     if (rest.length)
         rules_warn(table, rule->line_number, "ignoring extra text after ENDIF");
     if (!rules->open_if) {

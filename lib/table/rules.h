@@ -51,6 +51,7 @@ struct rule_dialect {
                                struct rule_groups *groups);
     void (*release)(struct rule *rule); /* NULL: the arena is all */
     bool needs_result;                  /* a rule without one is left out, not empty */
+    bool has_bare_blocks; /* if and endif with text behind them are left out, not read without */
 };
 
 struct rules {

@@ -242,7 +242,7 @@ SERVICES = [
     ("a unix - - n - - smtp smtp_helo_name=x", 0, "warning: .*: settings are given as -o name=value, .*: smtp_helo_name=x"),
     ("a unix - - n - - smtp -q", 0, "warning: .*: -v and -o are allowed before all else, .*: -q"),
     ("a unix - - n - - smtp -o smtp_bind_address=x", 1, "fatal: .*: -o smtp_bind_address = x: an IPv4 address"),
-    ("a unix - - n - - smpt", 0, "program smpt has no counterpart here; did you mean smtp"),
+    ("a unix - - n - - smpt", 0, "warning: .*program smpt has no counterpart here; did you mean smtp"),
     ("127.0.0.1:nosuch inet n - n - - smtpd", 1, 'fatal: .*: no port is called "nosuch"; write its number'),
     ("999999 inet n - n - - smtpd", 1, 'fatal: .*: no port is called "999999"'),
     ("300.1.1.1:2526 inet n - n - - smtpd", 1, 'fatal: .*: host "300.1.1.1" has no address'),

@@ -12,7 +12,7 @@ cache=${POSTHOUSE_PEERS:-${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}/posthouse-p
 # Each with the libraries that a bare Debian lacks; the rest comes with the build's packages.
 packages_of() {
     case $1 in
-    postfix) echo postfix libicu72 libnsl2 libsasl2-2 libtirpc3 libdb5.3 libssl3 ;;
+    postfix) echo postfix postfix-pcre libicu72 libnsl2 libsasl2-2 libtirpc3 libdb5.3 libssl3 ;;
     unbound) echo unbound libevent-2.1-7 libnghttp2-14 libprotobuf-c1 libpython3.11 libexpat1 libssl3 libsystemd0 ;;
     nsd) echo nsd ldnsutils libldns3 libpcap0.8 libevent-2.1-7 libfstrm0 libprotobuf-c1 libssl3 libsystemd0 ;;
     exim-heavy) echo exim4-daemon-heavy exim4-base libidn12 libgnutls-dane0 libgnutls30 libunbound8 libnsl2 libtirpc3 libdb5.3 libevent-2.1-7 libnghttp2-14 libprotobuf-c1 libspf2-2 libldap-2.5-0 libmariadb3 libpcre2-8-0 libperl5.36 libpq5 libsasl2-2 libsqlite3-0 ;;

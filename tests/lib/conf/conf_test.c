@@ -70,6 +70,10 @@ static const struct main_case main_cases[] = {
     {"continued", "a = 1\n  # no\n  two \n\n\n three\n", "a", "1  two  three", NULL},
     {"hash within", "a = 1 # 2\n", "a", "1 # 2",
      "main.cf, line 1: a: the value goes on after \"#\""},
+    {"a byte order mark",
+     "\xef\xbb\xbf"
+     "a = 1\n",
+     "a", NULL, "main.cf, line 1: a byte order mark stands before the first name: save"},
     {"# within a word", "a = 1#2 #3\n", "a", "1#2 #3", NULL},
     {"swallowed", "a = 1\n myhostname = x\n", "a", "1 myhostname = x",
      "main.cf, line 2: begins with white space and so continues the line above: myhostname is not"},
