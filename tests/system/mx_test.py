@@ -134,10 +134,11 @@ def test_mail_that_would_loop(sender, postfix):
                         r"loops back to myself\)")
 
 
-@pytest.mark.parametrize("domain, settings", [("onlyaddress", {}), ("behindproxy", {
-    "proxy_interfaces": "127.0.0.76 127.0.0.77"})])
+@pytest.mark.parametrize("domain, settings", [
+    ("onlyaddress", {}), ("behindproxy", {"proxy_interfaces": "127.0.0.76 127.0.0.77"}),
+    ("behindproxy", {"inet_interfaces": "127.0.0.1, proxy.behindproxy.test"})])
 def test_other_loops(make_instance, name_server, postfix, domain, settings):
-    """A domain without MX records that has our address; an address that somebody keeps for us."""
+    """A domain without MX records that has our address; an address that somebody keeps for us; a name of ours."""
     one = make_instance("here", settings=settings).start()
     queue_id = one.send(f"friend@{domain}.test", sender="you@here.test")
     one.wait_for_log(rf"{queue_id}: .*relay=none, .*dsn=5\.4\.6, status=bounced \(mail for {domain}\.test "
