@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "conf/instance.h"
-#include "interfaces.h"
+#include "conf/own_addresses.h"
 #include "system/random.h"
 #include "table/paths.h"
 #include "worker.h"
@@ -150,6 +149,7 @@ static bool start_nursery(struct dispatcher *dispatcher, const struct sandbox_pa
 static bool find_own_addresses(struct dispatcher *dispatcher)
 {
     struct service *service = dispatcher->service;
+    const struct conf_addrd *settings = service->settings;
     struct resolver *resolver = &dispatcher->resolver;
     struct conf_host host;
     struct ip_address *addresses;
@@ -159,8 +159,8 @@ static bool find_own_addresses(struct dispatcher *dispatcher)
         service_say(service, "cannot list this machine's interfaces: %s", strerror(errno));
         return false;
     }
-    if (!interfaces_find(service->settings, &host, &service->arena, &addresses,
-                         &resolver->own_address_count, &unknown)) {
+    if (!conf_own_addresses(settings->inet_interfaces, settings->proxy_interfaces, &host,
+                            &service->arena, &addresses, &resolver->own_address_count, &unknown)) {
         service_say(service, "memory is out");
         return false;
     }

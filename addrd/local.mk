@@ -1,7 +1,6 @@
 # addrd: answers questions about addresses.
 addrd_parts = \
 	addrd/expander.c addrd/expander.h \
-	addrd/interfaces.c addrd/interfaces.h \
 	addrd/questions.c addrd/questions.h \
 	addrd/resolver.c addrd/resolver.h \
 	addrd/rewriter.c addrd/rewriter.h \

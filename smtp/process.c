@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "conf/instance.h"
+#include "conf/own_addresses.h"
 #include "hosts_file.h"
 #include "maillog/event.h"
 #include "nexthop.h"
@@ -15,7 +15,6 @@
 #include "table/clients.h"
 
 enum {
-    OWN_ADDRESSES_MAX = 1000,
     DESCRIPTORS_PER_DELIVERY = 2, /* content and connection */
     DESCRIPTORS_BESIDE = 300      /* channels, and connections that are kept */
 };
@@ -83,45 +82,22 @@ static bool set_up_tls(struct service *service, struct agent *agent)
     return true;
 }
 
-static void add_own(struct agent *agent, struct ip_address address)
-{
-    if (agent->own_count < OWN_ADDRESSES_MAX)
-        agent->own[agent->own_count++] = address;
-}
-
-static bool add_interfaces(struct service *service, struct agent *agent)
-{
-    struct conf_host host;
-    if (!conf_host_discover(&service->arena, &host))
-        return false;
-    for (size_t i = 0; i < host.interface_count; i++)
-        add_own(agent, ip_address_from_bytes(host.interfaces[i].is_ipv6 ? IP_FAMILY_6 : IP_FAMILY_4,
-                                             host.interfaces[i].address));
-    return true;
-}
-
 /* Where mail comes back to this machine: what it listens on, and what stands in for it. */
 static bool find_own_addresses(struct service *service, struct agent *agent)
 {
     const struct conf_smtp *settings = agent->settings;
-    const struct span lists[] = {settings->inet_interfaces, settings->proxy_interfaces};
-    agent->own = arena_alloc(&service->arena, OWN_ADDRESSES_MAX * sizeof(agent->own[0]));
-    ASSERT(agent->own);
-    for (size_t i = 0; i < ARRAY_LENGTH(lists); i++) {
-        struct span rest = lists[i], word;
-        while (span_next_word(&rest, ", \t\r\n[]", &word)) {
-            struct ip_address address;
-            if (ip_address_parse(word, &address)) {
-                add_own(agent, address);
-            } else if (span_equals_ascii_nocase(word, SPAN("all"))) {
-                if (!add_interfaces(service, agent))
-                    return false;
-            } else { /* loopback-only, localhost */
-                add_own(agent, (struct ip_address){IP_FAMILY_4, {127, 0, 0, 1}});
-                add_own(agent, (struct ip_address){IP_FAMILY_6, {[15] = 1}});
-            }
-        }
-    }
+    struct conf_host host;
+    struct ip_address *addresses;
+    struct span unknown;
+    if (!conf_host_discover(&service->arena, &host) ||
+        !conf_own_addresses(settings->inet_interfaces, settings->proxy_interfaces, &host,
+                            &service->arena, &addresses, &agent->own_count, &unknown))
+        return false;
+    agent->own = addresses;
+    if (!span_is_empty(unknown))
+        maillog_text(&service->log, LOG_LEVEL_WARNING, span_empty(),
+                     "inet_interfaces, proxy_interfaces: host not found: %.*s",
+                     SPAN_PRINTF(unknown));
     return true;
 }
 

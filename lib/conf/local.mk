@@ -35,6 +35,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/conf/master_cf.c lib/conf/master_cf.h \
 	lib/conf/networks.c lib/conf/networks.h \
 	lib/conf/notice.c lib/conf/notice.h \
+	lib/conf/own_addresses.c lib/conf/own_addresses.h \
 	lib/conf/pipe_command.c lib/conf/pipe_command.h \
 	lib/conf/part.h lib/conf/parts.c \
 	lib/conf/print.c lib/conf/print.h \

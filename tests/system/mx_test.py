@@ -2,6 +2,7 @@
 
 import email
 import os
+import re
 import subprocess
 
 import pytest
@@ -37,6 +38,15 @@ RECORDS = [
     "behindproxy.test. 60 IN MX 10 proxy.behindproxy.test.",
     "proxy.behindproxy.test. 60 IN A 127.0.0.77",
     "numeric.test. 60 IN MX 10 127.0.0.2.",
+    "cname.test. 60 IN CNAME plain.test.",
+    "mxcname.test. 60 IN MX 10 alias.mxcname.test.",
+    "alias.mxcname.test. 60 IN CNAME mx.plain.test.",
+    "dual.test. 60 IN MX 10 six.dual.test.",
+    "dual.test. 60 IN MX 20 four.dual.test.",
+    *[f"six.dual.test. 60 IN AAAA 2001:db8::{number}" for number in range(1, 8)],
+    "four.dual.test. 60 IN A 127.0.0.2",
+    "either.test. 60 IN AAAA ::1",
+    "either.test. 60 IN A 127.0.0.66",
 ]
 
 
@@ -50,7 +60,7 @@ def name_server(workspace):
 @pytest.fixture(scope="module")
 def postfix(workspace):
     users = [f"friend@{domain}.test" for domain in
-             ("plain", "deadfirst", "vanished", "nomx", "backup", "numeric", "xn--bcher-kva")]
+             ("plain", "deadfirst", "vanished", "nomx", "backup", "numeric", "cname", "mxcname", "dual", "xn--bcher-kva")]
     with peers.Postfix(workspace / "postfix", "127.0.0.2", 25, users=users) as one:
         yield one
 
@@ -60,7 +70,8 @@ def sender(make_instance, name_server):
     return make_instance("here").start()
 
 
-@pytest.mark.parametrize("domain", ["plain", "deadfirst", "vanished", "nomx", "backup", "numeric"])
+@pytest.mark.parametrize("domain", ["plain", "deadfirst", "vanished", "nomx", "backup", "numeric", "cname",
+                                    "mxcname"])
 def test_relay_to_postfix(sender, postfix, domain):
     user = f"friend@{domain}.test"
     queue_id = sender.send(user, small_message(recipients=[user], subject=domain))
@@ -68,12 +79,32 @@ def test_relay_to_postfix(sender, postfix, domain):
     message = email.message_from_bytes(postfix.messages(user)[0].read_bytes())
     assert message["Subject"] == domain
     mx = {"plain": "mx.plain.test", "deadfirst": "live.deadfirst.test", "vanished": "mx.plain.test",
-          "nomx": "nomx.test", "backup": "mx.plain.test", "numeric": "127.0.0.2"}[domain]
+          "nomx": "nomx.test", "backup": "mx.plain.test", "numeric": "127.0.0.2",
+          "cname": "mx.plain.test", "mxcname": "alias.mxcname.test"}[domain]
     sender.wait_for_log(rf"{queue_id}: to=<{user}>, relay={mx}\[127\.0\.0\.2\]:25, .*dsn=2\.0\.0, "
                         r"status=sent \(250 2\.0\.0 Ok: \d+ bytes queued as \w+\)")
     if domain == "deadfirst":
         sender.wait_for_log(r"connect to dead\.deadfirst\.test\[127\.0\.0\.66\]:25: Connection refused")
     sender.wait_for_empty_queue()
+
+
+@pytest.mark.parametrize("preference", ["any", "ipv4", "ipv6"])
+def test_many_addresses_that_lead_nowhere(make_instance, name_server, postfix, preference):
+    """Seven of IPv6 at the best host, and no way to them: among the five that are tried is the one of IPv4."""
+    one = make_instance("here", settings={"inet_protocols": "all", "smtp_address_preference": preference}).start()
+    queue_id = one.send("friend@dual.test")
+    one.wait_for_log(rf"{queue_id}: .*relay=four\.dual\.test\[127\.0\.0\.2\]:25, .*status=sent ")
+    assert len(re.findall(r"connect to six\.dual\.test\[2001:db8::\d\]:25: Network is unreachable", one.log())) == 4
+
+
+@pytest.mark.parametrize("preference, first", [("ipv4", "127.0.0.66"), ("ipv6", "::1")])
+def test_which_protocol_is_tried_first(make_instance, name_server, preference, first):
+    one = make_instance("here", settings={"inet_protocols": "all", "inet_interfaces": "127.0.0.9",
+                                          "smtp_address_preference": preference}).start()
+    queue_id = one.send("friend@either.test")
+    one.wait_for_log(rf"{queue_id}: .*status=deferred ")
+    tried = re.findall(r": connect to either\.test\[(\S+)\]:25: Connection refused$", one.log(), re.MULTILINE)
+    assert len(tried) == 2 and tried[0] == first
 
 
 def test_all_servers_dead_is_a_deferral(sender, postfix):
@@ -134,10 +165,11 @@ def test_mail_that_would_loop(sender, postfix):
                         r"loops back to myself\)")
 
 
-@pytest.mark.parametrize("domain, settings", [("onlyaddress", {}), ("behindproxy", {
-    "proxy_interfaces": "127.0.0.76 127.0.0.77"})])
+@pytest.mark.parametrize("domain, settings", [
+    ("onlyaddress", {}), ("behindproxy", {"proxy_interfaces": "127.0.0.76 127.0.0.77"}),
+    ("behindproxy", {"inet_interfaces": "127.0.0.1, proxy.behindproxy.test"})])
 def test_other_loops(make_instance, name_server, postfix, domain, settings):
-    """A domain without MX records that has our address; an address that somebody keeps for us."""
+    """A domain without MX records that has our address; an address that somebody keeps for us; a name of ours."""
     one = make_instance("here", settings=settings).start()
     queue_id = one.send(f"friend@{domain}.test", sender="you@here.test")
     one.wait_for_log(rf"{queue_id}: .*relay=none, .*dsn=5\.4\.6, status=bounced \(mail for {domain}\.test "

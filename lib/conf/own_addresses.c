@@ -1,12 +1,10 @@
-/* addrd/interfaces - see interfaces.h. */
-#include "interfaces.h"
+/* conf/own_addresses - see own_addresses.h. */
+#include "conf/own_addresses.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
 
-#include "table/names.h"
-
-enum { INTERFACES_MAX = 4096 };
+enum { INTERFACES_MAX = 1024 };
 
 struct found {
     struct ip_address *addresses;
@@ -67,7 +65,7 @@ static void add_words(struct found *found, struct span words, const struct conf_
 {
     struct span word;
 
-    while (table_next_name(&words, &word)) {
+    while (span_next_word(&words, ", \t\r\n", &word)) {
         struct ip_address address;
         struct span bare = word;
         if (bare.bytes[0] == '[' && bare.bytes[bare.length - 1] == ']')
@@ -83,17 +81,17 @@ static void add_words(struct found *found, struct span words, const struct conf_
     }
 }
 
-bool interfaces_find(const struct conf_addrd *settings, const struct conf_host *host,
-                     struct arena *arena, struct ip_address **addresses, size_t *count,
-                     struct span *unknown)
+bool conf_own_addresses(struct span inet_interfaces, struct span proxy_interfaces,
+                        const struct conf_host *host, struct arena *arena,
+                        struct ip_address **addresses, size_t *count, struct span *unknown)
 {
     struct found found = {.addresses = arena_alloc(arena, INTERFACES_MAX * sizeof(**addresses))};
 
     *unknown = span_empty();
     if (!found.addresses)
         return false;
-    add_words(&found, settings->inet_interfaces, host, arena, unknown);
-    add_words(&found, settings->proxy_interfaces, host, arena, unknown);
+    add_words(&found, inet_interfaces, host, arena, unknown);
+    add_words(&found, proxy_interfaces, host, arena, unknown);
     *addresses = found.addresses;
     *count = found.count;
     return true;
