@@ -130,10 +130,10 @@ static void deliver_to_user(struct course *course)
 
 enum alias_result { ALIAS_FOUND, ALIAS_NOT_FOUND, ALIAS_ERROR };
 
-static enum alias_result look_up_alias(struct local_delivery *delivery, struct span name,
-                                       struct buffer *value)
+static enum alias_result look_up_in(struct local_delivery *delivery, size_t table_number,
+                                    struct span name, struct buffer *value)
 {
-    struct table *table = table_list_at(delivery->aliases, delivery->local->table_number);
+    struct table *table = table_list_at(delivery->aliases, table_number);
     buffer_reset(value);
     switch (table_lookup(table, name, value)) {
     case TABLE_FOUND:
@@ -145,6 +145,12 @@ static enum alias_result look_up_alias(struct local_delivery *delivery, struct s
         break;
     }
     return ALIAS_ERROR;
+}
+
+static enum alias_result look_up_alias(struct local_delivery *delivery, struct span name,
+                                       struct buffer *value)
+{
+    return look_up_in(delivery, delivery->local->table_number, name, value);
 }
 
 /* The whole local part first, then the name without its extension. */
@@ -161,6 +167,25 @@ static enum alias_result find_alias(struct local_delivery *delivery,
     return result;
 }
 
+/* A table that this one's owner may not read says nothing of its lists. */
+static enum alias_result find_owner_elsewhere(struct course *course, struct span owner,
+                                              struct buffer *value)
+{
+    struct local_delivery *delivery = course->delivery;
+    enum alias_result result = ALIAS_NOT_FOUND;
+    for (size_t i = 0; i < table_list_count(delivery->aliases) && result != ALIAS_FOUND; i++) {
+        if (i != delivery->local->table_number)
+            result = look_up_in(delivery, i, owner, value);
+        if (result == ALIAS_ERROR)
+            course_add_note(
+                course,
+                arena_format(course->arena, "%.*s may have the alias %.*s, but cannot be read",
+                             SPAN_PRINTF(table_name(table_list_at(delivery->aliases, i))),
+                             SPAN_PRINTF(owner)));
+    }
+    return result == ALIAS_FOUND ? ALIAS_FOUND : ALIAS_NOT_FOUND;
+}
+
 /* owner-list, where it is an alias, receives what goes wrong with the list's mail. */
 static bool find_list_owner(struct course *course, struct span name)
 {
@@ -170,16 +195,12 @@ static bool find_list_owner(struct course *course, struct span name)
     if (!settings->owner_request_special || !owner.bytes)
         return true;
     buffer_init(&value, course->arena, TABLE_VALUE_MAX_BYTES);
-    switch (look_up_alias(course->delivery, owner, &value)) {
-    case ALIAS_FOUND:
+    enum alias_result result = look_up_alias(course->delivery, owner, &value);
+    if (result == ALIAS_NOT_FOUND)
+        result = find_owner_elsewhere(course, owner, &value);
+    if (result == ALIAS_FOUND)
         course->list_owner = settings->expand_owner_alias ? buffer_span(&value) : owner;
-        return true;
-    case ALIAS_NOT_FOUND:
-        return true;
-    case ALIAS_ERROR:
-        break;
-    }
-    return false;
+    return result != ALIAS_ERROR;
 }
 
 /* Reports of commands and files go to the sender of the message that they get. Null senders stay,

@@ -49,6 +49,31 @@ def test_an_alias_within_a_list_keeps_its_owner(people):    # noqa: F811
     assert not people.mail("carol")
 
 
+def test_an_owner_in_another_table(people):    # noqa: F811
+    """Any table of alias_maps may say who owns a list, as far as the list's table's owner can read it."""
+    people.start("", alias_maps="")
+    tables = [people.aliases("list: bob, nobody-there\n", "lists", owner=people.uid("eve")),
+              people.aliases("x: alice\n", "secret", owner=people.uid("alice")),
+              people.aliases("owner-list: alice\n", "owners")]
+    tables[1].with_name("secret.db").chmod(0o600)
+    people.here.set(alias_maps=", ".join(f"hash:{table}" for table in tables))
+    people.here.reload()
+    people.here.send("list@here.test", sender="carol@here.test")
+    [message] = people.wait_for_mail("bob")
+    assert message["Return-Path"] == "<owner-list@here.test>"
+    people.wait_for_mail("alice")
+    people.here.wait_for_empty_queue()
+    assert not people.mail("carol")
+    people.here.wait_for_log(r"local\.note: to=list@here\.test text=\"hash:.*secret may have the alias owner-list, but "
+                             r"cannot be read\"")
+
+
+def test_the_owner_itself(people):    # noqa: F811
+    people.start("list: bob\nowner-list: alice@here.test\n", expand_owner_alias="yes")
+    people.here.send("list@here.test", sender="carol@here.test")
+    assert people.wait_for_mail("bob")[0]["Return-Path"] == "<alice@here.test>"
+
+
 def test_a_null_sender_stays(people):    # noqa: F811
     out = open_directory(people)
     people.start(f'list: "|cat > {out}/mail"\nowner-list: alice\n')

@@ -3,6 +3,8 @@
 import fcntl
 import mailbox
 import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -124,3 +126,47 @@ def test_owners_from_tables(make_instance):
     one.wait_for_log(r"to=<wrong@here\.test>, .*status=deferred \(.*has another owner")
     for name in ("low", "none", "wrong"):
         assert not one.messages(f"{name}@here.test")
+
+
+# Takes messages out, as the file's owner, until as many have come as it was told; prints their ids.
+READER = """
+import mailbox, sys, time
+path, wanted = sys.argv[1], int(sys.argv[2])
+while wanted > 0:
+    time.sleep(0.05)
+    try:
+        box = mailbox.mbox(path, create=False)
+        box.lock()
+        for key in box.keys():
+            print(box[key]["Message-ID"], flush=True)
+            box.remove(key)
+            wanted -= 1
+        box.close()
+    except (mailbox.ExternalClashError, mailbox.NoSuchMailboxError, FileNotFoundError):
+        pass    # somebody is writing
+"""
+
+
+@pytest.mark.parametrize("lock", ["fcntl, dotlock", "fcntl", "dotlock"], ids=["both", "fcntl", "dotlock"])
+def test_a_reader_beside_it(make_instance, lock):
+    """Somebody takes messages out of the file while others are appended; the reader locks by fcntl and by
+    a dotlock, as Python's mailbox module does. None is lost or twice."""
+    one = make_instance("reader", users=["you@here.test"], domain="here.test", settings={
+        **QUICK, "virtual_mailbox_lock": lock, "deliver_lock_attempts": "30"})
+    (one.etc / "users").write_text("you@here.test here.test/you\n")
+    one.start()
+    path = one.mail / "here.test" / "you"
+    wanted = [f"<{number}@reader.test>" for number in range(40)]
+    argv = [sys.executable, "-c", READER, str(path), str(len(wanted))]
+    if os.geteuid() == 0:
+        argv = ["setpriv", f"--reuid={one.owner}", f"--regid={one.owner}", "--clear-groups", *argv]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as reader:
+        try:
+            for message_id in wanted:
+                one.send("you@here.test", small_message(message_id=message_id[1:-1]))
+            one.wait_for_empty_queue(60)
+            taken = reader.communicate(timeout=60)[0].split()
+        finally:
+            reader.kill()
+    assert sorted(taken) == sorted(wanted)
+    assert path.read_bytes() == b"" and not path.with_name("you.lock").exists()
