@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "conf/instance.h"
+#include "conf/tools.h"
 #include "table/match.h"
 
 static gid_t command_group;
@@ -60,16 +62,58 @@ bool tool_privilege_trusts(const char *directory)
     return is_trusted;
 }
 
+bool tool_privilege_is_listed(const char *own, const char *directory)
+{
+    static struct arena arena;
+    static struct conf_tools settings;
+    struct conf_instance instance;
+    struct conf_notices notices;
+    char *path = NULL;
+    bool is_listed = strcmp(own, directory) == 0;
+    if (is_listed || asprintf(&path, "%s/main.cf", own) < 0)
+        return is_listed;
+    const bool is_absent = access(path, F_OK) != 0 && errno == ENOENT;
+    free(path);
+    if (is_absent || !tool_privilege_trusts(own))
+        return is_absent;
+    arena_init(&arena, CONF_INSTANCE_ARENA_BYTES, 0);
+    conf_notices_init(&notices, &arena);
+    if (conf_instance_read(own, false, &arena, &instance, &notices) &&
+        conf_instance_load(&instance, NULL, &conf_part_tools, &arena, &settings, &notices)) {
+        const struct span lists[] = {settings.alternate_config_directories,
+                                     settings.multi_instance_directories};
+        for (size_t i = 0; i < ARRAY_LENGTH(lists); i++) {
+            struct span rest = lists[i], word;
+            while (span_next_word(&rest, ", \t\r\n", &word))
+                is_listed |= span_equals(word, span_from_string(directory));
+        }
+    }
+    arena_destroy(&arena);
+    return is_listed;
+}
+
+/* Every link followed; the path itself where it leads nowhere. */
+static const char *follow(const char *path, char real[PATH_MAX])
+{
+    return realpath(path, real) ? real : path;
+}
+
 bool tool_privilege_settle(const char **directory)
 {
-    static char real[PATH_MAX];
+    static char real[PATH_MAX], own[PATH_MAX];
     if (command_group == getgid() || getuid() == 0)
         return true;
     /* Looked at once: a link may lead somewhere else when the files are read. */
-    if (realpath(*directory, real) && tool_privilege_trusts(real)) {
+    const bool is_trusted = realpath(*directory, real) && tool_privilege_trusts(real);
+    if (is_trusted && tool_privilege_is_listed(follow(conf_directory_built_in(), own), real)) {
         *directory = real;
         return true;
     }
+    if (is_trusted)
+        (void)fprintf(stderr,
+                      "%s: warning: unauthorized configuration directory name: %s: "
+                      "alternate_config_directories in %s does not list it\n",
+                      program_invocation_short_name, real, own);
     command_group = getgid();
     return setresgid(command_group, command_group, command_group) == 0;
 }

@@ -11,6 +11,11 @@
 
 enum { HOST_NAME_BYTES = 256 };
 
+const char *conf_directory_built_in(void)
+{
+    return POSTHOUSE_CONFIG_DIRECTORY;
+}
+
 const char *conf_directory(const char *argument)
 {
     const char *from_environment = getenv("MAIL_CONFIG");

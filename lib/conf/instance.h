@@ -37,6 +37,8 @@ struct conf_instance {
 
 /* Which directory: the argument of -c (may be NULL), else MAIL_CONFIG, else the built-in one. */
 MUST_USE const char *conf_directory(const char *argument);
+/* The built-in one, whatever the environment says. */
+const char *conf_directory_built_in(void);
 /* Asks the machine. On failure false and errno. */
 MUST_USE bool conf_host_discover(struct arena *arena, struct conf_host *host);
 /* Reads main.cf and master.cf in the directory. False when an error was noted; what could be read

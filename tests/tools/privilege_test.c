@@ -2,6 +2,7 @@
 #include "../test.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -57,6 +58,39 @@ static void test_trust(void **state)
     remove_tree(&tree);
 }
 
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Another configuration of root's may say less of who may do what: the installation names those
+ * that count. */
+static void test_listed(void **state)
+{
+    struct tree own;
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    make_tree(&own);
+    assert_true(tool_privilege_is_listed(own.directory, own.directory));
+    assert_true(tool_privilege_is_listed("/nonexistent/etc", "/etc/other"));
+    assert_false(tool_privilege_is_listed(own.directory, "/etc/other"));
+    write_file(own.main_cf, "alternate_config_directories = /etc/one, /etc/other\n");
+    assert_true(tool_privilege_is_listed(own.directory, "/etc/other"));
+    assert_false(tool_privilege_is_listed(own.directory, "/etc/oth"));
+    write_file(own.main_cf, "multi_instance_directories = /etc/other /etc/one\n");
+    assert_true(tool_privilege_is_listed(own.directory, "/etc/other"));
+    write_file(own.main_cf, "multi_instance_directories = ${broken\n");
+    assert_false(tool_privilege_is_listed(own.directory, "/etc/other"));
+    write_file(own.main_cf, "alternate_config_directories = /etc/other\n");
+    assert_int_equal(chown(own.main_cf, SOMEBODY, 0), 0);
+    assert_false(tool_privilege_is_listed(own.directory, "/etc/other"));
+    remove_tree(&own);
+}
+
 /* A command without a group of its own, as here, looks nowhere and leaves the name as it is. */
 static void test_settle(void **state)
 {
@@ -72,6 +106,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trust),
+        cmocka_unit_test(test_listed),
         cmocka_unit_test(test_settle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
