@@ -232,6 +232,31 @@ def test_changed_tables_count_at_once(make_instance):
     assert "generation" not in one.log()
 
 
+def test_recipients_come_at_once_and_go_in_a_second(make_instance):
+    """That one exists is remembered for a moment; that one does not, never."""
+    one = make_instance("here", users=USERS)
+    one.start()
+    users = one.etc / "users"
+
+    def write(text):
+        fresh = one.etc / "users.new"
+        fresh.write_text(text)
+        fresh.rename(users)
+
+    before = users.read_text()
+    with one.client() as client:
+        client.ehlo()
+        client.mail("s@client.example")
+        assert client.rcpt("you@here.test")[0] == 250
+        for _ in range(3):
+            assert client.rcpt("friend@here.test")[0] == 250
+            assert client.rcpt("new@here.test")[0] == 550
+            write(before + "new@here.test new/\n")
+            assert client.rcpt("new@here.test")[0] == 250
+            write(before)
+            wait_until(lambda: client.rcpt("new@here.test")[0] == 550, "the recipient is unknown again", interval_s=0.2)
+
+
 def test_tables_about_commands_count_at_once(make_instance):
     """Other commands, keywords of EHLO, footers. Keys are looked up as they are, in capitals or not."""
     one = make_instance("here", users=USERS)
