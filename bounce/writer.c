@@ -297,11 +297,7 @@ static struct outcome write_report(struct job *job, struct span *report_id)
 
 static bool is_class_notified(const struct bounce_writer *writer, const char *class)
 {
-    struct span rest = writer->settings->notify_classes, word;
-    while (span_next_word(&rest, ", \t\r\n", &word))
-        if (span_equals_ascii_nocase(word, span_from_string(class)))
-            return true;
-    return false;
+    return span_list_has(writer->settings->notify_classes, span_from_string(class));
 }
 
 static struct outcome discard(const struct bounce_writer *writer,

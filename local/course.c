@@ -58,11 +58,8 @@ void course_add_note(struct course *course, struct span note)
 
 static bool has_delivered_to(const struct course *course, const char *kind)
 {
-    struct span rest = course->delivery->settings->prepend_delivered_header, word;
-    while (span_next_word(&rest, ", \t\r\n", &word))
-        if (span_equals_ascii_nocase(word, span_from_string(kind)))
-            return true;
-    return false;
+    return span_list_has(course->delivery->settings->prepend_delivered_header,
+                         span_from_string(kind));
 }
 
 static bool is_allowed(struct span where, enum expansion_source source)

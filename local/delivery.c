@@ -59,11 +59,8 @@ static void deliver_to_nobody(struct course *course)
 
 static bool propagates(const struct course *course, const char *what)
 {
-    struct span rest = course->delivery->settings->propagate_unmatched_extensions, word;
-    while (span_next_word(&rest, ", \t\r\n", &word))
-        if (span_equals_ascii_nocase(word, span_from_string(what)))
-            return true;
-    return false;
+    return span_list_has(course->delivery->settings->propagate_unmatched_extensions,
+                         span_from_string(what));
 }
 
 static void add_loop(struct course *course)

@@ -146,11 +146,7 @@ static int feed(void *context, int descriptor)
 
 static bool wants_field(const struct conf_local *settings)
 {
-    struct span rest = settings->prepend_delivered_header, word;
-    while (span_next_word(&rest, ", \t\r\n", &word))
-        if (span_equals_ascii_nocase(word, SPAN("command")))
-            return true;
-    return false;
+    return span_list_has(settings->prepend_delivered_header, SPAN("command"));
 }
 
 /* Where it runs; NULL: where we are. */

@@ -202,12 +202,11 @@ static void take_expansion(struct taking *taking, const struct addr_expansion *e
 
 static unsigned expand_flags(const struct taking *taking)
 {
-    struct span rest = taking->pickup->settings->receive_override_options, word;
     unsigned flags =
         ADDR_EXPAND_COPIES | (taking->has_recipient ? 0U : (unsigned)ADDR_EXPAND_FIRST);
-    while (span_next_word(&rest, ", \t\r\n", &word))
-        if (span_equals_ascii_nocase(word, SPAN("no_address_mappings")))
-            flags |= ADDR_EXPAND_NOTHING;
+    if (span_list_has(taking->pickup->settings->receive_override_options,
+                      SPAN("no_address_mappings")))
+        flags |= ADDR_EXPAND_NOTHING;
     return flags;
 }
 

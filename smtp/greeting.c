@@ -122,8 +122,8 @@ static bool introduce(struct connection *connection, const struct greeting *gree
                       struct arena *arena, struct failure *failure)
 {
     const struct conf_smtp *settings = connection->settings;
-    const bool hides_esmtp = greeting->facts.is_hidden &&
-                             greeting_words_have(greeting->workarounds, SPAN("disable_esmtp"));
+    const bool hides_esmtp =
+        greeting->facts.is_hidden && span_list_has(greeting->workarounds, SPAN("disable_esmtp"));
     bool is_accepted = false;
     if (!settings->smtp_never_send_ehlo && !hides_esmtp &&
         (settings->smtp_always_send_ehlo || greeting->facts.says_esmtp) &&
@@ -166,8 +166,8 @@ bool greeting_exchange(struct connection *connection, struct arena *arena, struc
     if (greeting.facts.is_hidden)
         greeting.workarounds = find_by_address(connection, TABLES_PIX_WORKAROUNDS,
                                                connection->settings->smtp_pix_workarounds, arena);
-    connection->delays_dot = greeting.facts.is_hidden &&
-                             greeting_words_have(greeting.workarounds, SPAN("delay_dotcrlf"));
+    connection->delays_dot =
+        greeting.facts.is_hidden && span_list_has(greeting.workarounds, SPAN("delay_dotcrlf"));
     if (!greet(connection, &greeting, arena, failure))
         return false;
     switch (starttls_negotiate(connection, arena, failure)) {

@@ -19,12 +19,3 @@ struct greeting_facts greeting_facts_read(const struct smtp_reply *reply)
         .is_hidden = is_hidden(reply->lines),
     };
 }
-
-bool greeting_words_have(struct span words, struct span wanted)
-{
-    struct span word;
-    while (span_next_word(&words, ", \t\r\n", &word))
-        if (span_equals_ascii_nocase(word, wanted))
-            return true;
-    return false;
-}

@@ -1,5 +1,5 @@
 /* smtp/greeting_facts - what the first reply of a server says about it.
- * Interface: greeting_facts_read(), greeting_words_have(). Pure. Callers: greeting, the fuzzer. */
+ * Interface: greeting_facts_read(). Pure. Callers: greeting, the fuzzer. */
 #ifndef SMTP_GREETING_FACTS_H
 #define SMTP_GREETING_FACTS_H
 
@@ -12,7 +12,5 @@ struct greeting_facts {
 };
 
 MUST_USE struct greeting_facts greeting_facts_read(const struct smtp_reply *reply);
-/* Is the word in a list of words between commas and white space, whatever its case? */
-MUST_USE bool greeting_words_have(struct span words, struct span wanted);
 
 #endif

@@ -128,11 +128,8 @@ static bool find_own_addresses(struct service *service, struct agent *agent)
 /* Names are looked for in hosts(5) where smtp_host_lookup says "native", and without DNS. */
 static bool needs_hosts_file(const struct conf_smtp *settings)
 {
-    struct span rest = settings->smtp_host_lookup, word;
-    while (span_next_word(&rest, ", \t\r\n", &word))
-        if (span_equals_ascii_nocase(word, SPAN("native")))
-            return true;
-    return resolve_is_without_dns(settings);
+    return span_list_has(settings->smtp_host_lookup, SPAN("native")) ||
+           resolve_is_without_dns(settings);
 }
 
 static bool read_hosts_file(struct service *service, struct agent *agent)

@@ -112,3 +112,11 @@ bool span_next_word(struct span *rest, const char *set, struct span *word)
     *rest = span_after(*rest, end);
     return end > begin;
 }
+
+bool span_list_has(struct span list, struct span word)
+{
+    for (struct span next; span_next_word(&list, ", \t\r\n", &next);)
+        if (span_equals_ascii_nocase(next, word))
+            return true;
+    return false;
+}

@@ -96,4 +96,8 @@ bool span_split_once(struct span span, uint8_t byte, struct span *before, struct
  * none is left. */
 bool span_next_word(struct span *rest, const char *set, struct span *word);
 
+/* Whether a word stands in a list as main.cf has them, separated by commas and white space; upper
+ * and lower case are the same. */
+bool span_list_has(struct span list, struct span word);
+
 #endif

@@ -69,15 +69,6 @@ static void compare_sizes(struct comparison *comparison, const char *mailbox)
                   "mail that is taken may not fit into a mailbox");
 }
 
-static bool has_word(struct span list, struct span wanted)
-{
-    struct span word;
-    while (span_next_word(&list, separators, &word))
-        if (span_equals_ascii_nocase(word, wanted))
-            return true;
-    return false;
-}
-
 /* Tables are not looked into. */
 static void compare_classes(struct comparison *comparison, const char *first, const char *second)
 {
@@ -86,7 +77,7 @@ static void compare_classes(struct comparison *comparison, const char *first, co
         return;
     rest = buffer_span(&comparison->left);
     while (span_next_word(&rest, separators, &word)) {
-        if (conf_has_any_byte(word, ":/!") || !has_word(buffer_span(&comparison->right), word))
+        if (conf_has_any_byte(word, ":/!") || !span_list_has(buffer_span(&comparison->right), word))
             continue;
         const char *shown = is_set(comparison, second) ? second : first;
         conf_notice_add(

@@ -60,15 +60,6 @@ static struct span compute_domain(const struct conf_place *place)
     return without_first_label(place->instance->host.hostname);
 }
 
-static bool has_word(struct span list, struct span wanted)
-{
-    struct span word;
-    while (span_next_word(&list, ", \t", &word))
-        if (span_equals_ascii_nocase(word, wanted))
-            return true;
-    return false;
-}
-
 static bool is_loopback(const struct conf_interface *interface)
 {
     static const uint8_t ipv6_loopback[16] = {[15] = 1};
@@ -109,7 +100,7 @@ static void append_network(struct buffer *output, const struct conf_interface *i
     struct buffer item;
     buffer_init(&item, NULL, INET6_ADDRSTRLEN + sizeof("[]/128"));
     buffer_append_format(&item, interface->is_ipv6 ? "[%s]/%u" : "%s/%u", text, prefix_bits);
-    if (!has_word(buffer_span(output), buffer_span(&item))) {
+    if (!span_list_has(buffer_span(output), buffer_span(&item))) {
         if (output->length > 0)
             buffer_append_byte(output, ' ');
         buffer_append_span(output, buffer_span(&item));
@@ -122,16 +113,16 @@ static bool is_used(const struct conf_interface *interface, struct span interfac
                     struct span protocols)
 {
     char text[INET6_ADDRSTRLEN] = "";
-    if (!has_word(protocols, SPAN("all")) &&
-        !has_word(protocols, interface->is_ipv6 ? SPAN("ipv6") : SPAN("ipv4")))
+    if (!span_list_has(protocols, SPAN("all")) &&
+        !span_list_has(protocols, interface->is_ipv6 ? SPAN("ipv6") : SPAN("ipv4")))
         return false;
-    if (span_is_empty(interfaces) || has_word(interfaces, SPAN("all")))
+    if (span_is_empty(interfaces) || span_list_has(interfaces, SPAN("all")))
         return true;
     if (is_loopback(interface))
         return true;
     if (!inet_ntop(interface->is_ipv6 ? AF_INET6 : AF_INET, interface->address, text, sizeof(text)))
         return false;
-    return has_word(interfaces, span_from_string(text));
+    return span_list_has(interfaces, span_from_string(text));
 }
 
 void conf_append_interfaces(const struct conf_place *place, struct buffer *output)

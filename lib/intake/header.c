@@ -48,12 +48,7 @@ static unsigned sight_of(struct span name)
 
 static bool is_dropped(const struct intake_header_rules *rules, struct span name)
 {
-    struct span list = rules->dropped_fields;
-    struct span word;
-    while (span_next_word(&list, ", \t\r\n", &word))
-        if (span_equals_ascii_nocase(word, name))
-            return true;
-    return false;
+    return span_list_has(rules->dropped_fields, name);
 }
 
 static bool completes_addresses(const struct intake_header_rules *rules,

@@ -45,17 +45,9 @@ void drop_append_header(const struct drop_header *header, struct buffer *out)
     record_encode(out, KIND_HEADER, header_fields, ARRAY_LENGTH(header_fields), header);
 }
 
-/* RFC 3461 section 4.1: NEVER stands alone. */
-static bool is_possible(const struct queue_recipient *recipient)
-{
-    return !span_is_empty(recipient->forward_path) &&
-           ((recipient->notify & QUEUE_NOTIFY_NEVER) == 0 ||
-            recipient->notify == QUEUE_NOTIFY_NEVER);
-}
-
 void drop_append_recipient(const struct queue_recipient *recipient, struct buffer *out)
 {
-    if (is_possible(recipient))
+    if (queue_recipient_is_possible(recipient))
         record_encode(out, KIND_RECIPIENT, recipient_fields, ARRAY_LENGTH(recipient_fields),
                       recipient);
     else
@@ -119,7 +111,8 @@ static enum parse_result read_recipient(struct drop_reader *reader, struct span 
                       &event->recipient);
     if (result != PARSE_OK)
         return result;
-    if (!is_possible(&event->recipient) || reader->seen.recipient_count == DROP_RECIPIENTS_MAX)
+    if (!queue_recipient_is_possible(&event->recipient) ||
+        reader->seen.recipient_count == DROP_RECIPIENTS_MAX)
         return PARSE_MALFORMED;
     *input = after;
     event->kind = DROP_EVENT_RECIPIENT;

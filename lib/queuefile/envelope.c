@@ -60,8 +60,7 @@ static const struct record_field recipient_fields[] = {
 };
 #undef FIELD
 
-/* RFC 3461 section 4.1: NEVER stands alone. */
-static bool is_possible_recipient(const struct queue_recipient *recipient)
+bool queue_recipient_is_possible(const struct queue_recipient *recipient)
 {
     return !span_is_empty(recipient->forward_path) &&
            ((recipient->notify & QUEUE_NOTIFY_NEVER) == 0 ||
@@ -75,7 +74,7 @@ void queue_envelope_encode_header(const struct queue_envelope *envelope, struct 
 
 void queue_envelope_append_recipient(const struct queue_recipient *recipient, struct buffer *out)
 {
-    if (is_possible_recipient(recipient))
+    if (queue_recipient_is_possible(recipient))
         record_encode(out, RECORD_KIND_RECIPIENT, recipient_fields, ARRAY_LENGTH(recipient_fields),
                       recipient);
     else
@@ -98,7 +97,7 @@ enum parse_result queue_envelope_next_recipient(struct span *rest,
                                                    ARRAY_LENGTH(recipient_fields), recipient);
     if (result != PARSE_OK)
         return result;
-    if (!is_possible_recipient(recipient))
+    if (!queue_recipient_is_possible(recipient))
         return PARSE_MALFORMED;
     *rest = after;
     return PARSE_OK;

@@ -83,6 +83,9 @@ struct queue_recipient {
     uint8_t notify;                 /* QUEUE_NOTIFY_ */
 };
 
+/* It has an address, and its NEVER stands alone (RFC 3461 section 4.1). */
+bool queue_recipient_is_possible(const struct queue_recipient *recipient);
+
 /* BY= of RFC 2852: what happens when the time is over. */
 enum queue_deliver_by { QUEUE_DELIVER_BY_NONE, QUEUE_DELIVER_BY_NOTIFY, QUEUE_DELIVER_BY_RETURN };
 

@@ -184,11 +184,7 @@ static uint16_t unknown_recipient_code(const struct conf_smtpd *conf, enum addr_
 
 static bool overrides(const struct conf_smtpd *conf, struct span option)
 {
-    struct span rest = conf->receive_override_options, word;
-    while (span_next_word(&rest, ", \t\r\n", &word))
-        if (span_equals_ascii_nocase(word, option))
-            return true;
-    return false;
+    return span_list_has(conf->receive_override_options, option);
 }
 
 /* What is said once for all recipients comes with the first. */

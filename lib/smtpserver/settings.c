@@ -7,15 +7,6 @@
  * answer after the last dot. */
 enum { QUEUE_TIMEOUT_MAX_MS = 300000 };
 
-static bool has_word(struct span list, struct span wanted)
-{
-    struct span word;
-    while (span_next_word(&list, ", \t", &word))
-        if (span_equals_ascii_nocase(word, wanted))
-            return true;
-    return false;
-}
-
 static bool make_networks(const struct conf_smtpd *conf, struct arena *arena,
                           struct smtpsession_settings *settings, struct conf_error *error)
 {
@@ -73,16 +64,16 @@ static struct smtpsession_limits limits_of(const struct conf_smtpd *conf)
 
 static unsigned refused_properties(struct span options)
 {
-    return (has_word(options, SPAN("noplaintext")) ? AUTH_PLAINTEXT : 0U) |
-           (has_word(options, SPAN("noactive")) ? AUTH_ACTIVE : 0U) |
-           (has_word(options, SPAN("nodictionary")) ? AUTH_DICTIONARY : 0U) |
-           (has_word(options, SPAN("noanonymous")) ? AUTH_ANONYMOUS : 0U);
+    return (span_list_has(options, SPAN("noplaintext")) ? AUTH_PLAINTEXT : 0U) |
+           (span_list_has(options, SPAN("noactive")) ? AUTH_ACTIVE : 0U) |
+           (span_list_has(options, SPAN("nodictionary")) ? AUTH_DICTIONARY : 0U) |
+           (span_list_has(options, SPAN("noanonymous")) ? AUTH_ANONYMOUS : 0U);
 }
 
 static unsigned required_properties(struct span options)
 {
-    return (has_word(options, SPAN("forward_secrecy")) ? AUTH_FORWARD_SECRECY : 0U) |
-           (has_word(options, SPAN("mutual_auth")) ? AUTH_MUTUAL : 0U);
+    return (span_list_has(options, SPAN("forward_secrecy")) ? AUTH_FORWARD_SECRECY : 0U) |
+           (span_list_has(options, SPAN("mutual_auth")) ? AUTH_MUTUAL : 0U);
 }
 
 static struct smtpsession_login login_of(const struct conf_smtpd *conf)
@@ -108,7 +99,7 @@ static struct smtpsession_restrictions restrictions_of(const struct conf_smtpd *
         .delays_reject = conf->smtpd_delay_reject,
         .checks_relay_first = conf->smtpd_relay_before_recipient_restrictions,
         .matches_parents =
-            has_word(conf->parent_domain_matches_subdomains, SPAN("smtpd_access_maps")),
+            span_list_has(conf->parent_domain_matches_subdomains, SPAN("smtpd_access_maps")),
         .has_special_owner_request = conf->owner_request_special,
         .reject_code = (uint16_t)conf->reject_code,
         .defer_code = (uint16_t)conf->defer_code,
@@ -172,8 +163,8 @@ bool smtpserver_settings_make(const struct conf_smtpd *conf, struct arena *arena
         .speaks_lmtp = span_equals_ascii_nocase(conf->smtpd_protocol, SPAN("lmtp")),
         .has_smtputf8 = conf->smtputf8_enable,
         .has_strict_smtputf8 = conf->strict_smtputf8,
-        .detects_smtputf8 = has_word(conf->smtputf8_autodetect_classes, SPAN("smtpd")) ||
-                            has_word(conf->smtputf8_autodetect_classes, SPAN("all")),
+        .detects_smtputf8 = span_list_has(conf->smtputf8_autodetect_classes, SPAN("smtpd")) ||
+                            span_list_has(conf->smtputf8_autodetect_classes, SPAN("all")),
         .notified_troubles = smtp_trouble_from_words(conf->notify_classes),
         .talk_limit = conf->smtpd_history_flush_threshold,
         .unverified_sender = {(uint16_t)conf->unverified_sender_reject_code,
@@ -205,9 +196,9 @@ bool smtpserver_settings_make(const struct conf_smtpd *conf, struct arena *arena
     settings->hides_client = conf->smtpd_hide_client_session;
     settings->content_filter = conf->content_filter;
     settings->maps_no_addresses =
-        has_word(conf->receive_override_options, SPAN("no_address_mappings"));
+        span_list_has(conf->receive_override_options, SPAN("no_address_mappings"));
     settings->completes_users =
-        has_word(conf->local_header_rewrite_clients, SPAN("permit_sasl_authenticated"));
+        span_list_has(conf->local_header_rewrite_clients, SPAN("permit_sasl_authenticated"));
     settings->header_rules = (struct intake_header_rules){
         .completion = settings->completion,
         .remote_domain = conf->remote_header_rewrite_domain,

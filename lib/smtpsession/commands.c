@@ -95,12 +95,7 @@ static bool run_helo(struct smtpsession *session, struct span argument)
 
 bool session_offers(const struct smtpsession *session, struct span keyword)
 {
-    struct span discarded = session->discarded_keywords;
-    struct span word;
-    while (span_next_word(&discarded, ", \t", &word))
-        if (span_equals_ascii_nocase(word, keyword))
-            return false;
-    return true;
+    return !span_list_has(session->discarded_keywords, keyword);
 }
 
 static void offer(struct buffer *reply, const struct smtpsession *session, const char *keyword,

@@ -154,15 +154,6 @@ void session_refuse_early_talk(struct smtpsession *session)
     session->end = SESSION_HAS_QUIT;
 }
 
-static bool is_in_list(struct span list, struct span name)
-{
-    struct span word;
-    while (span_next_word(&list, ", \t\r\n", &word))
-        if (span_equals_ascii_nocase(word, name))
-            return true;
-    return false;
-}
-
 /* What it works on is there to be seen should it be the last; and what has been the last of others
  * is refused for a while. */
 static bool run_watched(struct smtpsession *session, const struct smtp_command *command)
@@ -214,7 +205,7 @@ void session_run_next(struct smtpsession *session)
         return;
     }
     if (command.verb == SMTP_VERB_UNKNOWN &&
-        is_in_list(settings->forbidden_commands, command.name)) {
+        span_list_has(settings->forbidden_commands, command.name)) {
         maillog_foreign_command(session->service->log, &session->peer, line);
         session_reply(session, 221, 7, 0, "Error: I can break rules, too. Goodbye.");
         session->end = SESSION_HAS_QUIT;
@@ -226,7 +217,7 @@ void session_run_next(struct smtpsession *session)
         session->counts[command.verb].total++;
         return;
     }
-    if (is_in_list(settings->noop_commands, command.name))
+    if (span_list_has(settings->noop_commands, command.name))
         command.verb = SMTP_VERB_NOOP;
     session->counts[command.verb].total++;
     if (session_is_junk_verb(command.verb) && session->junk_count++ > settings->junk_command_limit)

@@ -223,15 +223,6 @@ static enum judge_ruling check_verified(struct judge *judge, bool is_recipient)
 
 /* ---- words about who sends ---- */
 
-static bool is_owner(struct span owners, struct span user)
-{
-    struct span owner;
-    while (span_next_word(&owners, ", \t\r\n", &owner))
-        if (span_equals_ascii_nocase(owner, user))
-            return true;
-    return false;
-}
-
 enum login_rule {
     LOGIN_WHEN_AUTHENTICATED = 1 << 0,
     LOGIN_WHEN_NOT = 1 << 1,
@@ -258,7 +249,7 @@ static enum judge_ruling check_owner(struct judge *judge, const struct mailbox *
     } else if (!is_authenticated) {
         if (is_known)
             ruling = judge_refuse(judge, 553, 7, 1, &about, SPAN("not logged in"));
-    } else if (is_known ? !is_owner(buffer_span(&owners), session->sasl.username)
+    } else if (is_known ? !span_list_has(buffer_span(&owners), session->sasl.username)
                         : !(rules & LOGIN_ONLY_KNOWN)) {
         const struct span text =
             arena_format(&judge->session->transaction_arena, "not owned by user %.*s",

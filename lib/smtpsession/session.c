@@ -52,19 +52,18 @@ void smtpsession_service_init(struct smtpsession_service *service, struct loop *
     loop_timer_init(&service->cut_timer, loop, cut_off, service);
 }
 
-void session_flush(struct smtpsession *session)
+/* How a wait for the client ended, unless it is known already why the session does. */
+static void note_result(struct smtpsession *session, enum stream_result result)
 {
-    if (session->stream.output.length == 0)
-        return;
-    switch (stream_flush(&session->stream,
-                         clock_deadline_after(session->service->settings.timeout_ms))) {
+    switch (result) {
     case STREAM_OK:
         break;
     case STREAM_TIMED_OUT:
         session->end = SESSION_TIMED_OUT;
         break;
     case STREAM_CANCELLED:
-        session->end = SESSION_WAS_STOPPED;
+        if (session->end == SESSION_GOES_ON)
+            session->end = SESSION_WAS_STOPPED;
         break;
     case STREAM_END:
     case STREAM_FAILED:
@@ -72,6 +71,14 @@ void session_flush(struct smtpsession *session)
         session->end = SESSION_IS_LOST;
         break;
     }
+}
+
+void session_flush(struct smtpsession *session)
+{
+    if (session->stream.output.length > 0)
+        note_result(session,
+                    stream_flush(&session->stream,
+                                 clock_deadline_after(session->service->settings.timeout_ms)));
 }
 
 bool session_read(struct smtpsession *session, int64_t deadline_ms)
@@ -87,23 +94,8 @@ bool session_read(struct smtpsession *session, int64_t deadline_ms)
     const enum stream_result result = stream_read(&session->stream, deadline_ms);
     session->is_waiting = false;
     session->cut_ms = CLOCK_NEVER;
-    switch (result) {
-    case STREAM_OK:
-        return session->end == SESSION_GOES_ON;
-    case STREAM_TIMED_OUT:
-        session->end = SESSION_TIMED_OUT;
-        break;
-    case STREAM_CANCELLED:
-        if (session->end == SESSION_GOES_ON)
-            session->end = SESSION_WAS_STOPPED;
-        break;
-    case STREAM_END:
-    case STREAM_FAILED:
-    case STREAM_FULL:
-        session->end = SESSION_IS_LOST;
-        break;
-    }
-    return false;
+    note_result(session, result);
+    return result == STREAM_OK && session->end == SESSION_GOES_ON;
 }
 
 /* After many errors every answer takes its time. */

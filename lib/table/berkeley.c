@@ -185,11 +185,11 @@ static enum table_result berkeley_prepare(struct table *table)
     return result;
 }
 
-static DBT dbt_from_span(struct span span)
+DBT berkeley_thing(struct span span)
 {
     DBT thing;
     memset(&thing, 0, sizeof(thing));
-    memcpy(&thing.data, &span.bytes, sizeof(thing.data)); /* the library does not write to it */
+    memcpy(&thing.data, &span.bytes, sizeof(thing.data)); /* it is const there, and not here */
     thing.size = (uint32_t)span.length;
     return thing;
 }
@@ -206,7 +206,7 @@ static enum table_result get(struct table *table, struct span key, bool has_nul,
                              struct buffer *value)
 {
     struct berkeley *berkeley = table->state;
-    DBT wanted = dbt_from_span(key);
+    DBT wanted = berkeley_thing(key);
     DBT found;
 
     memset(&found, 0, sizeof(found));

@@ -26,21 +26,12 @@ static int open_database(void **handle, enum table_build_type type, const char *
     return error;
 }
 
-static DBT thing_from_span(struct span span)
-{
-    DBT thing;
-    memset(&thing, 0, sizeof(thing));
-    memcpy(&thing.data, &span.bytes, sizeof(thing.data)); /* the library does not write to it */
-    thing.size = (uint32_t)span.length;
-    return thing;
-}
-
 static int add(void *handle, struct span key, struct span value, bool replaces,
                enum table_build_added *added)
 {
     DB *database = handle;
-    DBT stored_key = thing_from_span(key);
-    DBT stored_value = thing_from_span(value);
+    DBT stored_key = berkeley_thing(key);
+    DBT stored_value = berkeley_thing(value);
     const int error =
         database->put(database, NULL, &stored_key, &stored_value, replaces ? 0 : DB_NOOVERWRITE);
     *added = error == DB_KEYEXIST ? TABLE_BUILD_DUPLICATE : TABLE_BUILD_ADDED;
@@ -50,7 +41,7 @@ static int add(void *handle, struct span key, struct span value, bool replaces,
 static int delete_key(void *handle, struct span key, bool *was_there)
 {
     DB *database = handle;
-    DBT stored_key = thing_from_span(key);
+    DBT stored_key = berkeley_thing(key);
     const int error = database->del(database, NULL, &stored_key, 0);
     *was_there = error == 0;
     return error == DB_NOTFOUND ? 0 : error;

@@ -47,6 +47,11 @@ static void test_span_words(void **state)
     assert_true(span_next_word(&rest, ", ", &word));
     assert_span_is("third", word, "three");
     assert_false(span_next_word(&rest, ", ", &word));
+    const struct span list = SPAN(" One,\ttwo\r\n three,");
+    assert_true(span_list_has(list, SPAN("one")) && span_list_has(list, SPAN("TWO")) &&
+                span_list_has(list, SPAN("three")));
+    assert_false(span_list_has(list, SPAN("t")) || span_list_has(list, SPAN("two three")) ||
+                 span_list_has(list, span_empty()) || span_list_has(span_empty(), SPAN("one")));
     struct span before, after;
     assert_false(span_split_once(SPAN("abc"), '=', &before, &after));
     assert_span_is("before", before, "abc");
