@@ -9,7 +9,11 @@
 
 #include "smtp/reply.h"
 
-enum { REPLY_TEXT_BYTES = 1024, FAREWELL_TIMEOUT_MS = 1000 };
+enum {
+    REPLY_TEXT_BYTES = 1024,
+    FAREWELL_TIMEOUT_MS = 1000,
+    COMMANDS_BEFORE_YIELD = 32 /* of a client that sends them faster than we read */
+};
 
 /* Those whose time is up by settings that came while they waited. */
 static void cut_off(void *context)
@@ -383,7 +387,9 @@ static void run_session(void *argument)
     session_identify_client(session);
     maillog_connect(service->log, &session->peer);
     greet(session);
-    while (session->end == SESSION_GOES_ON) {
+    for (unsigned commands = 1; session->end == SESSION_GOES_ON; commands++) {
+        if (commands % COMMANDS_BEFORE_YIELD == 0)
+            task_yield();
         if (session->error_count >= service->settings.hard_error_limit)
             session->end = SESSION_HAD_ERRORS;
         else if (service->is_stopping && !session->transaction.is_open)

@@ -1,5 +1,6 @@
 """Suite postfix-surface: tables, table building and rewriting, as Postfix's own tests have them."""
 
+import base64
 import re
 import shlex
 import shutil
@@ -15,8 +16,6 @@ ELSEWHERE = {
     "global/fold_addr_test": (OWN_FORM, "case folding beyond ASCII, which our tables leave alone"),
     "global/header_body_checks": (LATER, "header_checks"), "global/server_acl": (LATER, "postscreen"),
     "smtpd": (LATER, "policy"), "util/dict_debug_test": (LATER, "debug: tables"),
-    "util/dict_inline_file": (LATER, "inline: with files"), "util/dict_static_file": (LATER, "static: with files"),
-    "util/dict_pcre_file": (LATER, "pcre: with files"), "util/dict_regexp_file": (LATER, "regexp: with files"),
     "util/dict_utf8_test": (OWN_FORM, "writes to a table while asking it"),
     "util/sane_basename": (OWN_FORM, "a C library function"),
     "util/miss_endif_pcre": (OWN_FORM, "its table is not in the suite"),
@@ -82,6 +81,30 @@ def dict_thash(directory, ours):
              if not line.startswith(('"', "#")) and len(line.split(None, 1)) == 2]
     said = {tuple(line.split("\t", 1)) for line in output.splitlines() if "\t" in line}
     yield compare("dict_thash map", ({(key.lower(), value) for key, value in pairs} <= said, status), (True, 0))
+
+
+def values_in_files(directory, ours):
+    """Tables whose values name files (postmap -F); the reference shows what was found in base64."""
+    for kind in ("inline", "static", "pcre", "regexp"):
+        work = tempfile.mkdtemp(dir=ours.work.name)
+        for number in (1, 2):
+            with open(f"{work}/dict_{kind}_file{number}", "w", encoding="ascii") as file:
+                file.write(f"this-is-file{number}\n")
+        reference = read(directory, f"util/dict_{kind}_file.ref")
+        for text in re.findall(r"error: .*?open (\S+): No such file", reference):
+            name = {"inline": "inline:{ foo=xx, bar=yy }", "static": f"static:{text}"}[kind]
+            output, status = ours.tool("postmap", "-F", "-q", "foo", name, directory=work)
+            yield compare(f"dict_{kind}_file {name}", (f"open {text}: No such file" in output, status), (True, 1))
+        name = {"inline": "inline:{ file1=dict_inline_file1, file2=dict_inline_file2 }",
+                "static": "static:dict_static_file1"}.get(kind, f"{kind}:map")
+        if name.endswith(":map"):
+            shutil.copyfile(directory / f"util/dict_{kind}_file.map", f"{work}/map")
+        for key, answer in re.findall(r"^> get (file\S*)\n\S+?(?:=|: )(.*)", reference, flags=re.M):
+            output, status = ours.tool("postmap", "-F", "-q", key, name, directory=work)
+            expected = (base64.b64decode(answer).decode() + "\n", 0) if answer != "not found" else ("", 1)
+            if answer == "not found":   # a rule whose file is not there is an error, and no match, here
+                output = re.sub(r"^\S*postmap: fatal: .* open \S+: No such file or directory\n", "", output)
+            yield compare(f"dict_{kind}_file get {key}", (output, status), expected)
 
 
 # ---- postmap and postalias
@@ -194,7 +217,7 @@ def strip_addr(directory, ours):
 def cases(directory, ours):
     for kind in ("regexp", "pcre"):
         yield from pattern_table(directory, ours, kind)
-    for group in (dict_inline, dict_static, dict_thash, postmap, mail_addr_find, rewrite_clnt, masquerade,
+    for group in (dict_inline, dict_static, dict_thash, values_in_files, postmap, mail_addr_find, rewrite_clnt, masquerade,
                   generic, strip_addr):
         yield from group(directory, ours)
     for prefix, (kind, detail) in ELSEWHERE.items():

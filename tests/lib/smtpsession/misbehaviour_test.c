@@ -254,6 +254,36 @@ static void test_oddities_are_logged(void **state)
                 NULL);
 }
 
+/* Commands that cost nothing, and are no errors, and never leave it without input. */
+static void flood(struct harness *harness, void *argument)
+{
+    enum { COMMANDS = 4000 };
+    struct harness_client busy, other;
+    (void)argument;
+    harness_greet(harness, &busy, "192.0.2.1");
+    harness_send(&busy, SPAN("MAIL FROM:<a@client.example>\r\nRCPT TO:<you@here.test>\r\n"));
+    harness_expect(&busy, "MAIL", "250 2.1.0");
+    harness_expect(&busy, "RCPT", "250 2.1.5");
+    for (int i = 0; i < COMMANDS; i++)
+        stream_write(&busy.stream, SPAN("BDAT 0\r\n"));
+    harness_send(&busy, SPAN("QUIT\r\n"));
+    harness_connect(harness, &other, "192.0.2.2");
+    harness_expect(&other, "beside", "220 ");
+    assert_int_equal(harness->service.sessions.count, 2); /* the first is not through yet */
+    harness_quit(&other);
+    for (int i = 0; i < COMMANDS; i++)
+        harness_expect(&busy, "BDAT", "250 2.0.0 Ok: 0 bytes");
+    harness_expect(&busy, "QUIT", "221 2.0.0");
+    harness_disconnect(&busy);
+    harness_wait_for_end(harness);
+}
+
+static void test_flood(void **state)
+{
+    (void)state;
+    harness_run("", flood, NULL);
+}
+
 static void send_long_line(struct harness *harness, void *argument)
 {
     struct harness_client client;
@@ -286,6 +316,7 @@ int main(void)
         cmocka_unit_test(test_early_talk),
         cmocka_unit_test(test_oddities_are_logged),
         cmocka_unit_test(test_long_line),
+        cmocka_unit_test(test_flood),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
