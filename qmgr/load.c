@@ -93,6 +93,7 @@ static struct wanted *add_wanted(struct loader *loader, struct span queue_id, en
     wanted->wish = wish;
     wanted->flushed_ms = flushed_ms;
     list_append(&loader->wanted, &wanted->link);
+    loader->settled_count += wish == LOAD_WISH_SETTLED;
     return wanted;
 }
 
@@ -303,6 +304,7 @@ static bool serve_wanted(struct loader *loader, struct load_job *job)
                                             result_is_awaited(loader->qmgr, queue_id)};
         memcpy(load.place.queue_id, wanted->queue_id, sizeof(wanted->queue_id));
         load.place.bucket = wanted->bucket;
+        loader->settled_count -= wanted->wish == LOAD_WISH_SETTLED;
         free(wanted);
         if (!message) {
             job->loads[job->count++] = load;

@@ -16,8 +16,9 @@ enum { LOADS_PER_JOB = 16 };
 struct loader {
     struct qmgr *qmgr;
     const struct store *store;
-    struct list locked; /* struct locked */
-    struct list wanted; /* struct wanted */
+    struct list locked;   /* struct locked */
+    struct list wanted;   /* struct wanted */
+    size_t settled_count; /* of them, those with LOAD_WISH_SETTLED */
     struct list alterations;
     int64_t flushed_ms;  /* when everything was flushed */
     uint64_t flushed_us; /* the same by the clock of journals */

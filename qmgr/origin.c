@@ -42,13 +42,6 @@ bool origin_exists(const struct message *message)
            !span_is_empty(message->envelope.report_of);
 }
 
-static bool is_of(const struct message *message, struct span queue_id)
-{
-    struct origin origin;
-    read_origin(message, &origin);
-    return !span_is_empty(origin.original) && span_equals(origin.original, queue_id);
-}
-
 /* ---- each recipient of the original ---- */
 
 static void forward_recipient(struct message *original, uint32_t index,
@@ -236,90 +229,155 @@ static bool is_on_disk(const struct message *original, const struct message *mes
     return true;
 }
 
-static void let_go(struct message *message)
+/* An original that is not marked yet, and the messages that wait for that: it may be one of many
+ * after a restart, so that each is found by its id. */
+struct awaited {
+    struct map_node node;
+    struct list messages;
+    char queue_id[QUEUE_ID_MAX_BYTES + 1];
+};
+
+static struct awaited *find_awaited(const struct qmgr *qmgr, struct span queue_id)
 {
+    struct map_node *node = map_find(&qmgr->origins_awaited, queue_id);
+    return node ? CONTAINER_OF(node, struct awaited, node) : NULL;
+}
+
+/* NULL when memory is out. */
+static struct awaited *make_awaited(struct qmgr *qmgr, struct span queue_id)
+{
+    struct awaited *awaited = queue_id_is_valid(queue_id) ? calloc(1, sizeof(*awaited)) : NULL;
+    if (!awaited)
+        return NULL;
+    memcpy(awaited->queue_id, queue_id.bytes, queue_id.length);
+    list_init(&awaited->messages);
+    awaited->node.key = span_from_string(awaited->queue_id);
+    if (map_insert(&qmgr->origins_awaited, &awaited->node))
+        return awaited;
+    free(awaited);
+    return NULL;
+}
+
+static void free_if_empty(struct qmgr *qmgr, struct awaited *awaited)
+{
+    if (!list_is_empty(&awaited->messages))
+        return;
+    map_remove(&qmgr->origins_awaited, &awaited->node);
+    free(awaited);
+}
+
+static void let_go(struct awaited *awaited, struct message *message)
+{
+    struct qmgr *qmgr = message->qmgr;
+    list_remove(&awaited->messages, &message->origin_link);
     message->is_origin_settled = true;
-    loop_hook_request(message->qmgr->loop, &message->qmgr->origin_hook);
+    list_append(&qmgr->origins_settled, &message->origin_link);
+    loop_hook_request(qmgr->loop, &qmgr->origin_hook);
 }
 
 static void on_hook(struct loop_hook *hook)
 {
     struct qmgr *qmgr = CONTAINER_OF(hook, struct qmgr, origin_hook);
-    for (size_t count = qmgr->waiting_for_origin.count; count > 0; count--) {
-        struct message *message =
-            LIST_ITEM(list_pop(&qmgr->waiting_for_origin), struct message, origin_link);
-        if (message->is_origin_settled)
-            message_activate(message);
-        else
-            list_append(&qmgr->waiting_for_origin, &message->origin_link);
-    }
+    struct list_link *link;
+    while ((link = list_pop(&qmgr->origins_settled)) != NULL)
+        message_activate(LIST_ITEM(link, struct message, origin_link));
 }
 
 void origin_init(struct qmgr *qmgr)
 {
-    list_init(&qmgr->waiting_for_origin);
+    map_init(&qmgr->origins_awaited, qmgr->messages.seed);
+    list_init(&qmgr->origins_settled);
     list_init(&qmgr->origins_in_commit);
     qmgr->origin_hook.run = on_hook;
 }
 
-static void want_original(const struct message *message)
+static bool want_awaited(struct map_node *node, void *context)
 {
-    struct origin origin;
-    read_origin(message, &origin);
-    if (!find_original(message))
-        (void)scan_want_origin(message->qmgr, origin.original);
+    struct qmgr *qmgr = context;
+    const struct message *original = message_find(qmgr, node->key);
+    if (!original || !original->is_committed)
+        (void)scan_want_origin(qmgr, node->key);
+    return true;
 }
 
-/* Whatever kept an original from being read. */
+/* Whatever kept an original from being read: once more, when those that were asked for before have
+ * been looked for. */
 static void want_again(void *context)
 {
     struct qmgr *qmgr = context;
-    LIST_FOR_EACH (&qmgr->waiting_for_origin, link)
-        want_original(LIST_ITEM(link, struct message, origin_link));
-    qmgr->is_origin_retry_set = !list_is_empty(&qmgr->waiting_for_origin);
+    if (!scan_seeks_origins(qmgr))
+        map_for_each(&qmgr->origins_awaited, want_awaited, qmgr);
+    qmgr->is_origin_retry_set = qmgr->origins_awaited.count > 0;
     if (qmgr->is_origin_retry_set)
         scan_later(qmgr, want_again, qmgr);
 }
 
-void origin_activate(struct message *message, bool is_marked)
+/* False when memory is out. */
+static bool wait_for_original(struct message *message)
 {
     struct qmgr *qmgr = message->qmgr;
-    const struct message *original = find_original(message);
-    if (!origin_exists(message) || is_marked ||
-        (original && !original->is_writing && is_on_disk(original, message))) {
-        message_activate(message);
-        return;
-    }
-    list_append(&qmgr->waiting_for_origin, &message->origin_link);
-    want_original(message);
+    struct origin origin;
+    read_origin(message, &origin);
+    struct awaited *awaited = find_awaited(qmgr, origin.original);
+    const bool is_first = !awaited;
+    if (is_first)
+        awaited = make_awaited(qmgr, origin.original);
+    if (!awaited)
+        return false;
+    list_append(&awaited->messages, &message->origin_link);
+    if (is_first)
+        (void)want_awaited(&awaited->node, qmgr);
     if (!qmgr->is_origin_retry_set)
         scan_later(qmgr, want_again, qmgr);
     qmgr->is_origin_retry_set = true;
+    return true;
+}
+
+void origin_activate(struct message *message, bool is_marked)
+{
+    const struct message *original = find_original(message);
+    if (!origin_exists(message) || is_marked ||
+        (original && !original->is_writing && is_on_disk(original, message)) ||
+        !wait_for_original(message))
+        message_activate(message);
 }
 
 void origin_gone(struct qmgr *qmgr, struct span queue_id)
 {
-    LIST_FOR_EACH (&qmgr->waiting_for_origin, link) {
-        struct message *message = LIST_ITEM(link, struct message, origin_link);
-        if (is_of(message, queue_id))
-            let_go(message);
-    }
+    struct awaited *awaited = find_awaited(qmgr, queue_id);
+    if (!awaited)
+        return;
+    LIST_FOR_EACH (&awaited->messages, link)
+        let_go(awaited, LIST_ITEM(link, struct message, origin_link));
+    free_if_empty(qmgr, awaited);
 }
 
 void origin_written(const struct message *original)
 {
-    LIST_FOR_EACH (&original->qmgr->waiting_for_origin, link) {
+    struct awaited *awaited = find_awaited(original->qmgr, message_id(original));
+    if (!awaited)
+        return;
+    LIST_FOR_EACH (&awaited->messages, link) {
         struct message *message = LIST_ITEM(link, struct message, origin_link);
-        if (is_of(message, message_id(original)) && is_on_disk(original, message))
-            let_go(message);
+        if (is_on_disk(original, message))
+            let_go(awaited, message);
     }
+    free_if_empty(original->qmgr, awaited);
 }
 
 void origin_forget(struct message *message)
 {
+    struct origin origin;
     end_commit(message);
-    if (list_is_linked(&message->origin_link))
-        list_remove(&message->qmgr->waiting_for_origin, &message->origin_link);
+    if (!list_is_linked(&message->origin_link))
+        return;
+    read_origin(message, &origin);
+    struct awaited *awaited =
+        message->is_origin_settled ? NULL : find_awaited(message->qmgr, origin.original);
+    list_remove(awaited ? &awaited->messages : &message->qmgr->origins_settled,
+                &message->origin_link);
+    if (awaited)
+        free_if_empty(message->qmgr, awaited);
 }
 
 void origin_loaded(struct message *message, bool is_new)
@@ -327,11 +385,10 @@ void origin_loaded(struct message *message, bool is_new)
     struct message *original = is_new ? find_original(message) : NULL;
     if (original)
         settle_and_write(original, message);
-    LIST_FOR_EACH (&message->qmgr->waiting_for_origin, link) {
-        const struct message *made = LIST_ITEM(link, struct message, origin_link);
-        if (is_of(made, message_id(message)))
-            settle(message, made);
-    }
+    const struct awaited *awaited = find_awaited(message->qmgr, message_id(message));
+    if (awaited)
+        LIST_FOR_EACH (&awaited->messages, link)
+            settle(message, LIST_ITEM(link, struct message, origin_link));
 }
 
 /* ---- before a commit ---- */
@@ -354,12 +411,19 @@ static bool is_being_committed(const struct qmgr *qmgr, const struct message *me
     return false;
 }
 
-static bool is_waiting(const struct qmgr *qmgr, const struct message *message)
+static bool has_same(const struct list *list, const struct message *message)
 {
-    LIST_FOR_EACH (&qmgr->waiting_for_origin, link)
+    LIST_FOR_EACH (list, link)
         if (is_same(LIST_ITEM(link, struct message, origin_link), message))
             return true;
     return false;
+}
+
+static bool is_waiting(const struct qmgr *qmgr, const struct message *message)
+{
+    const struct awaited *awaited = find_awaited(qmgr, message->envelope.forward_of);
+    return (awaited && has_same(&awaited->messages, message)) ||
+           has_same(&qmgr->origins_settled, message);
 }
 
 /* A report counts if it was asked for by this qmgr, and once. */

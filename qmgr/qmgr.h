@@ -50,7 +50,8 @@ struct qmgr {
     bool is_flushing; /* one site, because a client asked for it */
 
     /* Messages on disk that may not go yet: origin.h. */
-    struct list waiting_for_origin;
+    struct map origins_awaited;    /* struct awaited by the original's id */
+    struct list origins_settled;   /* messages whose wait is over */
     struct list origins_in_commit; /* messages made of others, while they are being committed */
     struct loop_hook origin_hook;
     bool is_origin_retry_set;

@@ -208,6 +208,11 @@ bool scan_want_origin(struct qmgr *qmgr, struct span queue_id)
     return want(qmgr, queue_id, LOAD_WISH_SETTLED, 0);
 }
 
+bool scan_seeks_origins(const struct qmgr *qmgr)
+{
+    return qmgr->scan->loader.settled_count > 0;
+}
+
 size_t scan_wanted_count(const struct qmgr *qmgr)
 {
     return loader_wanted_count(&qmgr->scan->loader);

@@ -33,6 +33,8 @@ bool scan_want(struct qmgr *qmgr, struct span queue_id);
 bool scan_flush_message(struct qmgr *qmgr, struct span queue_id, int64_t flushed_ms);
 /* The same: a message that was made of it waits (origin.h). */
 bool scan_want_origin(struct qmgr *qmgr, struct span queue_id);
+/* Some that were asked for so have yet to be looked for. */
+MUST_USE bool scan_seeks_origins(const struct qmgr *qmgr);
 /* Those asked for and not read yet. */
 size_t scan_wanted_count(const struct qmgr *qmgr);
 /* A message left memory, while other deliveries of it may be under way. */
