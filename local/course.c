@@ -375,6 +375,13 @@ static void do_action(struct course *course, const struct action *action, size_t
                                : outcome_permanent(554, 7, 1, "mail to file is restricted"));
         return;
     }
+    if (action->is_untrusted) {
+        course_add_outcome(course,
+                           outcome_temporary(451, 3, 5,
+                                             "an :include: file has commands or files in it and is "
+                                             "neither root's nor ours"));
+        return;
+    }
     if (is_command)
         run_command(course, arena_format(course->arena, "%s %zu", source, number));
     else

@@ -84,13 +84,6 @@ static bool grow(struct expansion *expansion)
 static void add_action(struct expansion *expansion, const struct destination *destination,
                        const struct source *source)
 {
-    if (destination->kind != DESTINATION_ADDRESS && !source->is_trusted) {
-        fail(expansion, outcome_temporary(451, 3, 5, ""),
-             arena_format(expansion->arena,
-                          "%.*s has commands or files in it and is neither root's nor ours",
-                          SPAN_PRINTF(source->name)));
-        return;
-    }
     if (expansion->action_count >= EXPANSION_ACTIONS_MAX) {
         fail(expansion, outcome_temporary(451, 3, 4, ""),
              arena_format(expansion->arena, "more than %d destinations", EXPANSION_ACTIONS_MAX));
@@ -100,11 +93,12 @@ static void add_action(struct expansion *expansion, const struct destination *de
         fail_for_memory(expansion);
         return;
     }
-    expansion->actions[expansion->action_count++] =
-        (struct action){.kind = destination->kind,
-                        .source = source->kind,
-                        .text = arena_copy(expansion->arena, destination->text),
-                        .is_final = destination->is_final};
+    expansion->actions[expansion->action_count++] = (struct action){
+        .kind = destination->kind,
+        .source = source->kind,
+        .text = arena_copy(expansion->arena, destination->text),
+        .is_final = destination->is_final,
+        .is_untrusted = destination->kind != DESTINATION_ADDRESS && !source->is_trusted};
     if (!expansion->actions[expansion->action_count - 1].text.bytes)
         fail_for_memory(expansion);
 }

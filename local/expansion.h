@@ -22,6 +22,7 @@ struct action {
     enum expansion_source source;
     struct span text;
     bool is_final;
+    bool is_untrusted; /* a command or file that its author has no right to: not to be done */
 };
 
 struct expansion {

@@ -73,7 +73,8 @@ static struct span from_expansion(struct run *run, bool is_alias, struct span nu
     if (outcome_is_ok(&run->outcome))
         run->outcome = expansion.outcome;
     if (outcome_is_ok(&run->outcome) && index < expansion.action_count &&
-        expansion.actions[index].kind == DESTINATION_COMMAND)
+        expansion.actions[index].kind == DESTINATION_COMMAND &&
+        !expansion.actions[index].is_untrusted)
         text = expansion.actions[index].text;
     expansion_release(&expansion);
     return text;

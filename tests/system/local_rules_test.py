@@ -81,6 +81,22 @@ def test_a_null_sender_stays(people):    # noqa: F811
     assert "\nReturn-Path: <>\n" in (out / "mail").read_text()
 
 
+@pytest.mark.parametrize("allowed", ["alias, forward", "alias, forward, include"])
+def test_commands_in_somebody_elses_include_file(people, allowed):    # noqa: F811
+    """They are not done with rights that the file's owner does not have; addresses in it are followed."""
+    out = open_directory(people)
+    path = people.write("eve", "list", f'bob, "|touch {out}/command", {out}/file\n')
+    people.start(f"list: :include:{path}\n", allow_mail_to_commands=allowed, allow_mail_to_files=allowed)
+    dsn, status, text = people.send("list@here.test")[1:]
+    if "include" in allowed:
+        assert (dsn, status) == ("4.3.5", "deferred") and "neither root's nor ours" in text
+    else:
+        assert (dsn, status, text) == ("5.7.1", "bounced",
+                                       "mail to command is restricted; mail to file is restricted")
+        people.wait_for_mail("bob")
+    assert not list(out.iterdir())
+
+
 def test_forward_path(people):    # noqa: F811
     """Characters that the filter does not permit become "_"; a path with a name that stands for
     nothing is none; conditions choose."""
