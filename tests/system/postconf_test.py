@@ -86,10 +86,11 @@ def differing(cases, compare):
 LISTINGS = [
     "-n", "-nf", "-nx", "-nh", "-nH", "myhostname mynetworks nonsense", "-h relay_domains hub", "-H myhostname",
     "-x relayhost", "slow_destination_rate_delay", "-C user", "-d relayhost myorigin hub nonsense",
-    "-o myhostname=other.example.org myhostname", "-o hub=x -x relayhost", "-f mydestination",
-    "-M", "-Mf", "-Mx", "-M smtp", "-M smtp/inet relay", "-M nonsense", "-M /nonsense-", "-M */unix", "-F",
-    "-Ff", "-F smtp", "-T nonsense", "-F */unix/chroot", "-FH slow", "-F smtp/inet/nonsense-", "-P", "-Px", "-P smtp/inet", "-P */*/myorigin",
-    "-P smtp/inet/nonsense", "-Ph", "-hH x", "-dn", "-Mn", "-Mh", "-C nonsense", "-nX x", "-d -e x=1", "-e x",
+    "-o myhostname=other.example.org myhostname", "-o hub=x -x relayhost", "-f mydestination", "-M", "-Mf", "-Mx",
+    "-M smtp", "-M smtp/inet relay", "-M nonsense", "-M /nonsense-", "-M */unix", "-F", "-Ff", "-F smtp",
+    "-T nonsense", "-F */unix/chroot", "-FH slow", "-F smtp/inet/nonsense-", "-P", "-Px", "-P smtp/inet",
+    "-P */*/myorigin", "-P smtp/inet/nonsense", "-Ph", "-hH x", "-dn", "-Mn", "-Mh", "-C nonsense", "-nX x",
+    "-d -e x=1", "-e x",
 ]
 
 

@@ -5,6 +5,7 @@ import os
 import pathlib
 import pwd
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -434,6 +435,53 @@ def test_who_may_submit(make_instance):
     assert done.returncode == 77 and b"User nobody(65534) is not allowed to submit mail" in done.stderr
     one.sendmail("-f", "me", "you", user=USER)
     one.wait_for_mail("you@here.test")
+
+
+def as_user(limits=(), closed=(), blocked=(), ignored=(), mask=0o022):
+    """What a hostile caller leaves to a command; run in the child."""
+    def change():
+        os.umask(mask)
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        for kind, value in limits:
+            resource.setrlimit(kind, (value, value))
+        os.setgroups([])
+        os.setgid(USER)
+        os.setuid(USER)
+        for descriptor in closed:
+            os.close(descriptor)
+    return change
+
+
+@needs_root
+def test_hostile_callers(make_instance):
+    """The message is there whole, or the command says that it is not; nothing else is left."""
+    one = here(make_instance)
+    skip_where_not_setgid(one)
+    one.start()
+    one.stop()
+    signals = set(range(1, 32)) - {signal.SIGKILL, signal.SIGSTOP}
+    rows = [({"closed": [1]}, 0), ({"closed": [2]}, 0), ({"closed": [1, 2]}, 0), ({"mask": 0o777}, 0), ({"mask": 0}, 0),
+            ({"blocked": signals}, 0), ({"ignored": signals}, 0), ({"limits": [(resource.RLIMIT_FSIZE, 0)]}, 69),
+            ({"limits": [(resource.RLIMIT_FSIZE, 50)]}, 69), ({"limits": [(resource.RLIMIT_NOFILE, 5)]}, 71),
+            ({"limits": [(resource.RLIMIT_NPROC, 0)]}, 75)]
+    environment = {"MAIL_CONFIG": str(one.etc), "TZ": "../../../etc/shadow", "LD_PRELOAD": "", "NAME": "x" * 9999,
+                   "LOCALDOMAIN": "x", "MALLOC_CHECK_": "3"}
+    kept = 0
+    for how, status in rows:
+        done = subprocess.run([one.programs.command("sendmail"), "-f", "me", "you"], input=b"Subject: s\n\nbody\n",
+                              capture_output=True, env=environment, preexec_fn=as_user(**how), timeout=60,
+                              check=False)
+        assert done.returncode == status, (how, done)
+        kept += status == 0
+        assert len(dropped(one)) == kept, how
+        for path in (one.queue_directory / "maildrop").iterdir():
+            facts = path.stat()
+            assert facts.st_uid == USER and facts.st_mode & 0o777 == 0o640 and not path.name.endswith(".part")
+    one.start()
+    for message in one.wait_for_mail("you@here.test", kept):
+        assert message.get_payload() == "body\n"
 
 
 @needs_root
