@@ -20,6 +20,6 @@ struct tool_voice {
 void tool_say(const struct tool_voice *voice, enum log_level level, const char *format, ...)
     PRINTF_LIKE(3, 4);
 void tool_say_list(const struct tool_voice *voice, enum log_level level, const char *format,
-                   va_list arguments);
+                   va_list arguments) PRINTF_LIKE(3, 0);
 
 #endif
