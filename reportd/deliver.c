@@ -204,7 +204,7 @@ static enum attempt post(struct report *report, struct span uri, struct span *re
         .body = buffer_span(&report->compressed),
         .timeout_ms = POST_TIMEOUT_MS,
     };
-    struct fetch_answer answer;
+    struct fetch_answer answer = {.result = FETCH_UNAVAILABLE};
     if (request.body.length > FETCH_POST_MAX_BYTES) {
         *reason = SPAN("the report is too large for a POST");
         return ATTEMPT_HOPELESS;

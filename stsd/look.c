@@ -135,7 +135,7 @@ static void fetch_policy(struct look *look, struct span id)
         .target = look->entry->node.key,
         .timeout_ms = (uint32_t)look->server->conf->mta_sts_fetch_timeout_ms,
     };
-    struct fetch_answer answer;
+    struct fetch_answer answer = {.result = FETCH_UNAVAILABLE};
     fetch(&look->server->fetch, &request, &look->arena, &answer);
     switch (answer.result) {
     case FETCH_ANSWERED:

@@ -38,7 +38,7 @@ bool db_file_parse(struct db_file *file, struct span text, const char *const *kn
 {
     struct conf_lines lines;
     struct buffer line;
-    uint32_t number;
+    uint32_t number = 0;
     const char *why = "";
     bool is_good = true;
     conf_lines_init(&lines, text);

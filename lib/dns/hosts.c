@@ -73,9 +73,10 @@ static void lookup_some(struct dns_client *client, const struct span *names, siz
     }
 }
 
-void dns_lookup_addresses(struct dns_client *client, const struct span *names, size_t count,
-                          unsigned wanted, int64_t deadline_ms, struct arena *arena,
-                          struct dns_addresses *results)
+/* Within the frame of a caller its own would be too much for the stack of a task. */
+NOINLINE void dns_lookup_addresses(struct dns_client *client, const struct span *names,
+                                   size_t count, unsigned wanted, int64_t deadline_ms,
+                                   struct arena *arena, struct dns_addresses *results)
 {
     enum { NAMES_AT_ONCE = DNS_LOOKUPS_AT_ONCE_MAX / 2 };
     ASSERT(wanted & (DNS_WANT_IPV4 | DNS_WANT_IPV6));

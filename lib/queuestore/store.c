@@ -412,9 +412,11 @@ static enum store_load_result put_away(const struct store *store, const struct s
     return is_foreign ? STORE_HELD : STORE_CORRUPT;
 }
 
-enum store_load_result store_load(const struct store *store, const struct store_place *place,
-                                  bool ignore_lock, bool mutates, struct arena *arena,
-                                  struct store_message *message)
+/* Not within its callers, whose frames are large enough. */
+NOINLINE enum store_load_result store_load(const struct store *store,
+                                           const struct store_place *place, bool ignore_lock,
+                                           bool mutates, struct arena *arena,
+                                           struct store_message *message)
 {
     char name[PATH_BYTES];
     const int directory = directory_and_name(store, place, name);
