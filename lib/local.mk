@@ -1,4 +1,4 @@
-# The library: one archive, a folder per concept; DESIGN: layers in ARCHITECTURE.md.
+# The library: one archive, a folder per concept, in the layers of ARCHITECTURE.md.
 include lib/base/local.mk
 include lib/address/local.mk
 include lib/sasl/local.mk
