@@ -21,12 +21,27 @@ struct place {
     const char *shown;
     struct identity owner;
     mode_t mode;
+    struct span origin;    /* of a whole path: where it was set, or "default" */
+    const char *parameter; /* its name; NULL below parent */
 };
 
 static void note(struct conf_notices *notices, const char *path, const char *what)
 {
     conf_notice_add(notices, CONF_NOTICE_ERROR, "directory %s: %s: %s", path, what,
                     strerror(errno));
+}
+
+/* What can be corrected where the path was set. */
+static void note_place(struct conf_notices *notices, const struct place *place, const char *what)
+{
+    const int error = errno;
+    if (place->parameter)
+        conf_notice_add(notices, CONF_NOTICE_ERROR,
+                        "%.*s %s = %s: %s: %s: correct the path, or make the directory",
+                        SPAN_PRINTF(place->origin), place->parameter, place->shown, what,
+                        strerror(error));
+    else
+        note(notices, place->shown, what);
 }
 
 /* The directories above a path of the configuration, as mkdir -p makes them. */
@@ -93,13 +108,13 @@ static int open_place(const struct place *place, struct conf_notices *notices)
         if (place->parent == AT_FDCWD)
             make_parents(place->path);
         if (mkdirat(place->parent, place->path, place->mode) != 0 && errno != EEXIST) {
-            note(notices, place->shown, "cannot make it");
+            note_place(notices, place, "cannot make it");
             return -1;
         }
         directory = openat(place->parent, place->path, flags);
     }
     if (directory < 0) {
-        note(notices, place->shown, "cannot open it");
+        note_place(notices, place, "cannot open it");
         return -1;
     }
     if (!check_owner(directory, place, notices)) {
@@ -115,10 +130,24 @@ static int open_below(int parent, const char *above, const char *name, struct id
     char *shown = NULL;
     if (asprintf(&shown, "%s/%s", above, name) < 0)
         return -1;
-    const struct place place = {parent, name, shown, owner, mode};
+    const struct place place = {
+        .parent = parent, .path = name, .shown = shown, .owner = owner, .mode = mode};
     const int directory = open_place(&place, notices);
     free(shown);
     return directory;
+}
+
+static struct place whole_path(const struct plan *plan, const char *parameter, const char *path,
+                               struct identity owner)
+{
+    return (struct place){
+        .parent = AT_FDCWD,
+        .path = path,
+        .shown = path,
+        .owner = owner,
+        .mode = MODE_SHARED,
+        .origin = conf_instance_origin(&plan->instance, NULL, span_from_string(parameter)),
+        .parameter = parameter};
 }
 
 static void check_empty(int directory, const char *shown, struct conf_notices *notices)
@@ -157,7 +186,7 @@ static void open_queue(const struct plan *plan, struct identity ourselves, struc
 {
     static const char *const names[] = {"tmp", "new", "deferred", "hold", "corrupt"};
     const char *path = plan->queue_directory;
-    const struct place place = {AT_FDCWD, path, path, plan->owner, MODE_SHARED};
+    const struct place place = whole_path(plan, "queue_directory", path, plan->owner);
     const int queue = open_place(&place, notices);
     if (queue < 0)
         return;
@@ -177,7 +206,7 @@ static void open_data(const struct plan *plan, struct identity ourselves,
                       struct conf_notices *notices)
 {
     const char *path = plan->data_directory;
-    const struct place place = {AT_FDCWD, path, path, ourselves, MODE_SHARED};
+    const struct place place = whole_path(plan, "data_directory", path, ourselves);
     const int data = open_place(&place, notices);
     if (data < 0)
         return;
@@ -194,7 +223,7 @@ static void open_run(const struct plan *plan, struct identity ourselves, struct 
                      struct conf_notices *notices)
 {
     const char *path = plan->run_directory;
-    const struct place place = {AT_FDCWD, path, path, ourselves, MODE_SHARED};
+    const struct place place = whole_path(plan, "run_directory", path, ourselves);
     places->run = open_place(&place, notices);
     if (places->run < 0)
         return;

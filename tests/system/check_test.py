@@ -276,6 +276,14 @@ def test_lines_of_tables_that_are_left_out(make_instance):
     assert status == 0 and has_line(lines, "warning: .*virtual_alias_maps: pcre map .*/patterns, line 2: "), lines
 
 
+@pytest.mark.parametrize("name", ["queue_directory", "data_directory", "run_directory"])
+def test_directories_that_cannot_be(make_instance, name):
+    one = make_instance("here")
+    for path, complaint in ("/proc/nowhere", "cannot make it: No such file"), ("/dev/null", "cannot open it: Not a directory"):
+        line = add(one, "main.cf", f"{name} = {path}\n")
+        refused_before_and_at_start(one, rf"main\.cf, line {line}: {name} = {path}: {complaint}")
+
+
 def test_a_database_older_than_its_text(make_instance):
     one = make_instance("here", settings={"virtual_alias_maps": "hash:$config_directory/aliases"})
     source = one.etc / "aliases"
