@@ -1,11 +1,13 @@
 """virtual_delivered_to = no: the recipients of a message share one file, where they can."""
 
 import os
+import pathlib
+import signal
 import subprocess
 
 import pytest
 
-from harness.instance import small_message
+from harness.instance import small_message, wait_until
 
 USERS = [f"user{number}@here.test" for number in range(50)]
 
@@ -137,3 +139,42 @@ def test_owners_from_tables(make_instance, delivered_to):
     [status] = files_of(here, [ownerless])[ownerless]
     assert status.st_uid == owners[ownerless]
     here.wait_for_empty_queue()
+
+
+def askers():
+    """Processes that look owners up; the machine is the test's own."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/comm"):
+        try:
+            if path.read_text() == "virtual: ?\n":
+                found.append(int(path.parent.name))
+        except OSError:
+            pass
+    return found
+
+
+@pytest.mark.own_machine
+def test_who_looks_owners_up_dies(make_instance):
+    """Asked, and killed without an answer: each recipient is looked up by itself; the next message is asked
+    for again."""
+    users = USERS[:6]
+    here = make_instance("here", users=users, settings={"virtual_delivered_to": "no", "virtual_gid_maps": "static:58399"})
+    here.set(virtual_uid_maps=f"texthash:{here.etc}/uids")
+    (here.etc / "uids").write_text("".join(f"{user} 58301\n" for user in users))
+    for path in (here.mail / "here.test", here.mail, here.directory):
+        path.chmod(0o777 if path.name == "here.test" else 0o755)
+    here.start()
+    here.send(users)
+    here.wait_for_empty_queue()
+    [first] = askers()
+    os.kill(first, signal.SIGSTOP)
+    here.send(users)
+    os.kill(first, signal.SIGKILL)
+    here.wait_for_empty_queue()
+    here.send(users)
+    here.wait_for_empty_queue()
+    wait_until(lambda: askers() not in ([], [first]), "another one")
+    files = files_of(here, users)
+    assert all(len(found) == 3 for found in files.values())
+    # The second message may have been asked for of another process already.
+    assert [status.st_nlink for found in files.values() for status in found].count(6) >= 12
