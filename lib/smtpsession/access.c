@@ -88,14 +88,34 @@ static struct span text_or(struct span text, const char *otherwise)
     return span_is_empty(text) ? span_from_string(otherwise) : text;
 }
 
+/* RFC 3463 section 3.2: of the details about addresses some are about recipients, others about
+ * senders, and none about anything else. A table that serves several lists may have the wrong one.
+ */
+static void fit_status(struct enhanced_status *status, const struct judge_subject *about)
+{
+    static const uint16_t of_senders[] = {0, 7, 8, 7, 7, 0, 7, 7, 8};
+    static const uint16_t of_recipients[] = {0, 1, 2, 3, 4, 5, 6, 3, 2};
+    const struct span class = span_from_string(about->class);
+    if (status->subject != 1 || status->detail == 0 || status->detail >= ARRAY_LENGTH(of_senders))
+        return;
+    if (span_equals(class, SPAN("Sender address")))
+        status->detail = of_senders[status->detail];
+    else if (span_equals(class, SPAN("Recipient address")))
+        status->detail = of_recipients[status->detail];
+    else
+        *status = (struct enhanced_status){status->class, 0, 0};
+}
+
 /* "d.d.d text": the status that is given, of the class that the code says. */
 static enum judge_ruling refuse_with(struct judge *judge, uint16_t code,
                                      const struct judge_subject *about, struct span text)
 {
     struct enhanced_status status = {(uint16_t)(code / 100), 7, 1};
     size_t length = 0;
-    if (enhanced_status_parse(text, &status, &length))
+    if (enhanced_status_parse(text, &status, &length)) {
         text = span_trim_spaces(span_after(text, length));
+        fit_status(&status, about);
+    }
     return judge_refuse(judge, code, status.subject, status.detail, about,
                         text_or(text, "Access denied"));
 }

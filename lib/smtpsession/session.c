@@ -353,6 +353,13 @@ static void end_session(struct smtpsession *session)
         service->on_session_end(service);
 }
 
+void session_welcome(struct smtpsession *session)
+{
+    session->is_denied = !session_permits(session, "CONNECT", 1U << SMTPSESSION_LIST_CLIENT);
+    if (!session->is_denied)
+        session_reply_plain(session, 220, session->service->settings.banner);
+}
+
 /* Where the client waits for a handshake, words of ours would be none. */
 static void greet(struct smtpsession *session)
 {
@@ -366,10 +373,8 @@ static void greet(struct smtpsession *session)
         return;
     if (!settings->wraps_tls && session_talks_early(session))
         session_refuse_early_talk(session);
-    else if (session_permits(session, "CONNECT", 1U << SMTPSESSION_LIST_CLIENT))
-        session_reply_plain(session, 220, settings->banner);
-    else if (session->end == SESSION_GOES_ON)
-        session->is_denied = true;
+    else
+        session_welcome(session);
 }
 
 static void run_session(void *argument)

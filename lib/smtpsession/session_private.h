@@ -184,6 +184,8 @@ void session_run_next(struct smtpsession *session);
 /* The command in hand is done with, and its bytes are gone. */
 void session_consume_command(struct smtpsession *session);
 void session_reset_transaction(struct smtpsession *session);
+/* The greeting, where the list about clients does not refuse this one at once. */
+void session_welcome(struct smtpsession *session);
 /* Empty before the first accepted recipient. */
 struct span session_queue_id(const struct smtpsession *session);
 /* The recipient of the transaction where it has one and no more; else NULL. */

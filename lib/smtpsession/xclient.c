@@ -87,8 +87,8 @@ bool session_xclient(struct smtpsession *session, struct span argument)
     }
     if (!session_client_arrived(session))
         return false;
-    session_reply_plain(session, 220, session->service->settings.banner);
-    return true;
+    session_welcome(session);
+    return !session->is_denied;
 }
 
 bool session_xforward(struct smtpsession *session, struct span argument)

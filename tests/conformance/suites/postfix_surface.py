@@ -1,9 +1,11 @@
 """Suite postfix-surface: tables, table building and rewriting, as Postfix's own tests have them."""
 
 import base64
+import itertools
 import re
 import shlex
 import shutil
+import socket
 import tempfile
 
 from cases import FAILS, LATER, OWN_FORM, PASSES, Case, Ours, compare, play
@@ -15,7 +17,10 @@ ELSEWHERE = {
     "global/delivered_hdr": (OWN_FORM, "a function's verdicts without its input"),
     "global/fold_addr_test": (OWN_FORM, "case folding beyond ASCII, which our tables leave alone"),
     "global/header_body_checks": (LATER, "header_checks"), "global/server_acl": (LATER, "postscreen"),
-    "smtpd": (LATER, "policy"), "util/dict_debug_test": (LATER, "debug: tables"),
+    "smtpd/smtpd_check.ref": (LATER, "policy"),
+    "smtpd/smtpd_check_backup": (LATER, "policy"), "smtpd/smtpd_dns_filter": (LATER, "policy"),
+    "smtpd/smtpd_deprecated": (OWN_FORM, "words that Postfix gave up; here a word that is none stops the start"),
+    "util/dict_debug_test": (LATER, "debug: tables"),
     "util/dict_utf8_test": (OWN_FORM, "writes to a table while asking it"),
     "util/sane_basename": (OWN_FORM, "a C library function"),
     "util/miss_endif_pcre": (OWN_FORM, "its table is not in the suite"),
@@ -214,15 +219,95 @@ def strip_addr(directory, ours):
                       ours.probe([f"generic {address}"], settings.items())[0], f"found{extension}@x")
 
 
+# ---- tables of access
+
+# The table itself is not in the suite; these are the entries that its answers come from.
+ACCESS = {
+    "smtpd_check.ref4": {
+        "rejecttext@bad.domain": "REJECT text", "filter@filter.domain": "FILTER",
+        "filtertext@filter.domain": "FILTER text", "filtertexttext@filter.domain": "FILTER text:text",
+        "hold@hold.domain": "HOLD", "holdtext@hold.domain": "HOLD text", "discard@hold.domain": "DISCARD",
+        "discardtext@hold.domain": "DISCARD text", "dunnotext@dunno.domain": "DUNNO text"},
+    "smtpd_check_dsn.ref": {f"4.{detail}_dsn": f"REJECT 4.{detail} reject" for detail in
+                            [*(f"1.{number}" for number in range(1, 9)), "4.0"]},
+}
+
+
+class Conversation:
+    """The commands of such a script, as a proxy says them for a client."""
+
+    def __init__(self, instance):
+        self.instance = instance
+        self.start()
+
+    def start(self):
+        self.connection = socket.create_connection((self.instance.address, self.instance.port), 30)
+        self.stream = self.connection.makefile("rb")
+        self.reply()
+
+    def reply(self):
+        while True:
+            line = self.stream.readline().decode()
+            if line[3:4] != "-":
+                return line.rstrip()
+
+    def say(self, line):
+        self.connection.sendall(f"{line}\r\n".encode())
+        return self.reply()
+
+    def play(self, command, argument):
+        if command == "client":
+            self.connection.close()
+            self.start()
+            name, address = argument.split()
+            address = "192.0.2.1" if address == name else address
+            return self.say(f"XCLIENT NAME={name} ADDR={address}")
+        if command == "mail":
+            self.say("RSET")
+            return self.say(f"MAIL FROM:<{argument}>")
+        if command == "rcpt":   # whose sender may have been refused
+            self.say("MAIL FROM:<>")
+            return self.say(f"RCPT TO:<{argument}>")
+        return self.say(f"{command} {argument}")
+
+
+def access(directory, workbench):
+    """Lists of restrictions are added as the scripts name them; each is a table alone."""
+    for name, table in ACCESS.items():
+        lists = {f"smtpd_{kind}_restrictions" for kind in re.findall(
+            r"^>>> (\w+)_restrictions hash:", read(directory / "smtpd", name), flags=re.M)}
+        entries = ", ".join(f"{{ {key} = {value} }}" for key, value in table.items())
+        instance = workbench.instance(name.replace(".", "-"), settings={
+            **{one: f"inline:{{ {entries} }}" for one in lists}, "smtpd_delay_reject": "no",
+            "smtpd_authorized_xclient_hosts": "127.0.0.0/8", "smtpd_error_sleep_time": "0",
+            "smtpd_hard_error_limit": "1000", "smtpd_junk_command_limit": "1000",
+            "smtpd_relay_restrictions": "permit_mynetworks, reject_unauth_destination", "mynetworks": "0.0.0.0/0"})
+        conversation = Conversation(instance)
+        for block in read(directory / "smtpd", name).split(">>> ")[1:]:
+            lines = block.splitlines()
+            command, _, argument = lines[0].partition(" ")
+            if command not in ("client", "helo", "mail", "rcpt"):
+                continue
+            answer = conversation.play(command, argument)
+            expected = re.sub(r"\[dummy\]", "[192.0.2.1]", lines[-1])
+            label = f"{name} {lines[0]}"
+            if any("FILTER entry without value" in line or "requires transport" in line for line in lines):
+                yield Case(label, OWN_FORM, "a value that lacks what has to follow it is answered with 451")
+            elif expected == "OK":
+                yield compare(label, answer[:1], "2")
+            else:
+                yield compare(label, answer, expected)
+
+
 def cases(directory, ours):
     for kind in ("regexp", "pcre"):
         yield from pattern_table(directory, ours, kind)
-    for group in (dict_inline, dict_static, dict_thash, values_in_files, postmap, mail_addr_find, rewrite_clnt, masquerade,
-                  generic, strip_addr):
+    for group in (dict_inline, dict_static, dict_thash, values_in_files, postmap, mail_addr_find, rewrite_clnt,
+                  masquerade, generic, strip_addr):
         yield from group(directory, ours)
     for prefix, (kind, detail) in ELSEWHERE.items():
         for path in sorted(directory.glob(f"{prefix}*/*" if (directory / prefix).is_dir() else f"{prefix}*")):
-            if path.suffix.startswith(".ref") or ".ref" in path.name:
+            if ".ref" in path.name and path.name not in ACCESS:
                 yield Case(str(path.relative_to(directory)), kind, detail)
 
 
@@ -230,4 +315,4 @@ EXCEPTIONS = {}
 
 
 def run(directory, workbench):
-    yield from play(cases(directory, Ours(workbench.build)), EXCEPTIONS)
+    yield from play(itertools.chain(cases(directory, Ours(workbench.build)), access(directory, workbench)), EXCEPTIONS)

@@ -195,6 +195,23 @@ static const struct row rows[] = {
      STRANGER,
      {HELLO, FROM, {TO_US, "451 4.3.5 Server configuration error"}},
      NULL},
+    {"who comes by XCLIENT is judged at once, too",
+     "smtpd_client_restrictions = check_client_access inline:{198.51.100.1=REJECT}\n"
+     "smtpd_authorized_xclient_hosts = 192.0.2.1\nsmtpd_delay_reject = no\n",
+     STRANGER,
+     {HELLO,
+      {"XCLIENT NAME=[UNAVAILABLE] ADDR=198.51.100.1",
+       "554 5.7.1 <unknown[198.51.100.1]>: Client host rejected: Access denied"},
+      {"EHLO client.example", "503 5.7.0 Error: access denied for unknown[198.51.100.1]"}},
+     "NOQUEUE: reject: CONNECT from unknown[198.51.100.1]: 554 5.7.1"},
+    {"a status fits what it is about",
+     "smtpd_client_restrictions = warn_if_reject check_client_access static:{550 5.1.1 no}\n"
+     "smtpd_sender_restrictions = warn_if_reject check_sender_access static:{550 5.1.1 no}\n"
+     "smtpd_recipient_restrictions = warn_if_reject check_recipient_access "
+     "static:{550 5.1.1 no}, check_recipient_access static:{550 5.1.8 no}\n",
+     STRANGER,
+     {HELLO, FROM, {TO_US, "550 5.1.2 <you@here.test>: Recipient address rejected: no"}},
+     "550 5.0.0 <unknown[192.0.2.1]>: Client host rejected: no"},
     {"a refusal at EHLO is one before it",
      "smtpd_helo_restrictions = reject\nsmtpd_delay_reject = no\n",
      STRANGER,
