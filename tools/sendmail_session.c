@@ -18,6 +18,7 @@
 #include "smtpserver/settings.h"
 #include "system/file.h"
 #include "system/random.h"
+#include "table/words.h"
 
 enum {
     PUMP_BYTES = 16384,
@@ -239,9 +240,20 @@ static void make_settings(const struct conf_smtpd *conf, struct smtpsession_sett
     smtpserver_settings_add_session(conf, settings);
 }
 
+/* A table that this user may not read has no command in it. */
+static void open_words(const char *parameter, struct span words, struct table_words *list)
+{
+    struct conf_error error;
+    if (table_words_open(parameter, words, list, &error))
+        return;
+    sendmail_warn("%s", error.text);
+    *list = (struct table_words){.words = span_empty()};
+}
+
 static NORETURN void serve(struct sendmail *sendmail, const struct conf_smtpd *conf, int connection)
 {
     static struct stand_in stand_in;
+    static struct table_words noop_commands, forbidden_commands;
     struct smtpsession_settings settings;
     struct sockaddr_storage address = {.ss_family = AF_INET};
     const struct sockaddr_in loopback = {.sin_family = AF_INET,
@@ -256,6 +268,10 @@ static NORETURN void serve(struct sendmail *sendmail, const struct conf_smtpd *c
     stand_in.loop = loop_create();
     maillog_init(&stand_in.log, LOG_BYTES, NULL, NULL);
     make_settings(conf, &settings);
+    open_words("smtpd_noop_commands", conf->smtpd_noop_commands, &noop_commands);
+    open_words("smtpd_forbidden_commands", conf->smtpd_forbidden_commands, &forbidden_commands);
+    settings.noop_commands = &noop_commands;
+    settings.forbidden_commands = &forbidden_commands;
     if (!stand_in.loop || !attach(&stand_in))
         sendmail_die(EX_OSERR, "out of memory");
     smtpsession_service_init(&stand_in.sessions, stand_in.loop, &stand_in.log, &stand_in.intake,

@@ -275,6 +275,9 @@ def test_a_session(make_instance):
     assert first.get_payload() == ".dot\n" and "localhost" in str(first.get_all("Received"))
     assert second["Return-Path"] == "<>"
     one.wait_for_mail("two@here.test")
+    one.set(smtpd_noop_commands="regexp:{{/^NOTHING/ x}}", smtpd_forbidden_commands="GET")
+    done = one.sendmail("-bs", content=b"HELO script\nNOTHING\nGET /\nNOTHING\n")
+    assert re.search(rb"250 2\.0\.0 Ok\r\n(?:221|421) [^\n]*\r\n$", done.stdout), done
     done = one.sendmail("-bs", content=b"HELO script\nMAIL FROM:<me>\nRCPT TO:<two>\nDATA\nSubject: unix\n\n.\n")
     one.wait_for_mail("two@here.test", 2)
 
