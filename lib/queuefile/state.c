@@ -118,7 +118,8 @@ static uint16_t limit_number(uint16_t number)
     return number <= STATUS_NUMBER_MAX ? number : 0;
 }
 
-void queue_journal_append(const struct queue_record *record, struct buffer *out)
+/* Not within its callers: their frames are large enough. */
+NOINLINE void queue_journal_append(const struct queue_record *record, struct buffer *out)
 {
     uint8_t reason[QUEUE_RECORD_TEXT_MAX_BYTES], remote[QUEUE_RECORD_TEXT_MAX_BYTES],
         text[QUEUE_RECORD_TEXT_MAX_BYTES], next_hop[QUEUE_RECORD_NEXT_HOP_MAX_BYTES];
