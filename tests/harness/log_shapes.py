@@ -15,13 +15,18 @@ SHAPES = {
         rf"disconnect from {NAME}(?: [a-z_0-9]+=\d+(?:/\d+)?)* commands=\d+(?:/\d+)?(?: notes=\w+)?",
         rf"{ID}: client={NAME}(?:, orig_queue_id=\S+)?(?:, orig_client=\S+)?",
         rf"{ID}: (?:resent-)?message-id=<[^>]*>",
-        rf"(?:{ID}|NOQUEUE): reject: {STAGE} from {NAME}: [45]\d\d [45]\.\d+\.\d+ .*; from=<[^>]*>(?: to=<[^>]*>)? "
-        rf"proto=\w+ helo=<[^>]*>",
+        rf"(?:{ID}|NOQUEUE): reject: {STAGE} from {NAME}: [45]\d\d [45]\.\d+\.\d+ .*; (?:from=<[^>]*> )?"
+        rf"(?:to=<[^>]*> )?proto=\w+(?: helo=<[^>]*>)?",
         rf"(?:{ID}|NOQUEUE): (?:lost connection|timeout|too many errors) after {STAGE}(?: \(\d+ bytes\))? from {NAME}",
         rf"improper command pipelining after {STAGE} from {NAME}: .*",
         rf"warning: (?:Connection (?:concurrency|rate)|Message delivery request|Recipient address|New TLS session|"
         rf"AUTH command) (?:rate )?limit exceeded: \d+ from {NAME} for service \S+",
         rf"warning: non-SMTP command from {NAME}: .*",
+        rf"warning: Illegal address syntax from {NAME} in (?:MAIL|RCPT|VRFY) command: .*",
+        rf"warning: {NAME}: request longer than \d+: .*\.\.\.",
+        rf"warning: (?:\w+): malformed BDAT command syntax from {NAME}: .*",
+        rf"warning: reject: ETRN \S+\.\.\. from {NAME}",
+        rf"{NAME}: replacing command \".*\" with \".*\"",
     ],
     "pickup": [rf"{ID}: uid=\d+ from=<[^>]*>(?: orig_id=\w+)?", rf"{ID}: (?:resent-)?message-id=<[^>]*>"],
     "qmgr": [
