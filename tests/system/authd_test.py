@@ -502,7 +502,7 @@ def test_a_server_that_is_not_there(authenticating):
 
 def test_a_server_that_stops_reading_and_talks_nonsense(authenticating, workspace):
     """What was being written to it then has no part in the next connection."""
-    path = str(workspace / "dovecot")
+    path = str(workspace / "stuck-server")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         os.chmod(path, 0o666)
