@@ -5,6 +5,7 @@
 
 #include "intake_private.h"
 #include "origin.h"
+#include "recovered.h"
 #include "route.h"
 #include "scan.h"
 #include "schedule.h"
@@ -77,12 +78,23 @@ static void drop_known(struct commit_job *commit)
     message_discard(commit->message);
 }
 
+/* The client asks for it on the next channel, if this one closes before it has read the answer. */
+static void note_answer(struct intake_peer *peer, const struct message *message)
+{
+    if (peer->channel)
+        memcpy(peer->answered[peer->answered_count++ % ANSWERED_KEPT], message->place.queue_id,
+               sizeof(peer->answered[0]));
+    else
+        recovered_note_unheard(peer->qmgr, message_id(message));
+}
+
 static void accept_message(struct commit_job *commit)
 {
     struct message *message = commit->message;
     struct qmgr *qmgr = message->qmgr;
     const struct outcome outcome = outcome_ok();
     reply(commit->peer, commit->request_id, &outcome);
+    note_answer(commit->peer, message);
     if (commit->peer->role == IPC_ROLE_PICKUP)
         source_expect(qmgr, message, commit->peer->channel ? commit->peer : NULL);
     origin_committed(message);

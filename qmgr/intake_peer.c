@@ -471,6 +471,13 @@ static bool abandon_node(struct map_node *node, void *context)
     return true;
 }
 
+static void note_unheard(struct intake_peer *peer)
+{
+    const uint32_t count = peer->answered_count;
+    for (uint32_t i = 0; i < count && i < ANSWERED_KEPT; i++)
+        recovered_note_unheard(peer->qmgr, span_from_string(peer->answered[i]));
+}
+
 static void on_closed(struct ipc_channel *channel, const char *reason, void *context)
 {
     struct intake_peer *peer = context;
@@ -478,6 +485,7 @@ static void on_closed(struct ipc_channel *channel, const char *reason, void *con
     (void)reason;
     list_remove(&peer->qmgr->intake_peers, &peer->link);
     map_for_each(&peer->grants, abandon_node, peer);
+    note_unheard(peer);
     source_forget_pickup(peer->qmgr, peer);
     peer->user_count++;
     ipc_channel_destroy(&peer->channel);

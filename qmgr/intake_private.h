@@ -21,6 +21,9 @@ struct grant {
     struct buffer recipients; /* batches that came ahead of the commit */
 };
 
+/* More answers than can be on their way to a client. */
+enum { ANSWERED_KEPT = 1024 };
+
 struct intake_peer {
     struct list_link link;
     struct qmgr *qmgr;
@@ -32,6 +35,9 @@ struct intake_peer {
     uint32_t making_count; /* files being created */
     unsigned user_count;   /* jobs and commits under way */
     struct loop_hook refill_hook;
+    /* Those whose commit was answered last; the next one takes the place of the eldest. */
+    char answered[ANSWERED_KEPT][QUEUE_ID_MAX_BYTES + 1];
+    uint32_t answered_count;
 };
 
 /* A job or commit of the peer is over; frees a peer that is gone and has no more of them. */

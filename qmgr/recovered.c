@@ -39,10 +39,9 @@ void recovered_init(struct qmgr *qmgr)
     loop_timer_set(&qmgr->recovered_timer, clock_deadline_after(CLAIMS_MS));
 }
 
-void recovered_note(struct qmgr *qmgr, struct span queue_id)
+static void keep(struct qmgr *qmgr, struct span queue_id)
 {
-    if (qmgr->is_recovery_over || qmgr->recovered.count >= KEPT_MAX ||
-        queue_id.length > QUEUE_ID_MAX_BYTES || map_find(&qmgr->recovered, queue_id))
+    if (queue_id.length > QUEUE_ID_MAX_BYTES || map_find(&qmgr->recovered, queue_id))
         return;
     struct recovered *recovered = calloc(1, sizeof(*recovered));
     if (!recovered)
@@ -51,6 +50,20 @@ void recovered_note(struct qmgr *qmgr, struct span queue_id)
     recovered->node.key = span_from_string(recovered->queue_id);
     if (!map_insert(&qmgr->recovered, &recovered->node))
         free(recovered);
+}
+
+void recovered_note(struct qmgr *qmgr, struct span queue_id)
+{
+    if (!qmgr->is_recovery_over && qmgr->recovered.count < KEPT_MAX)
+        keep(qmgr, queue_id);
+}
+
+void recovered_note_unheard(struct qmgr *qmgr, struct span queue_id)
+{
+    if (qmgr->recovered.count >= 2 * KEPT_MAX)
+        return;
+    keep(qmgr, queue_id);
+    loop_timer_set(&qmgr->recovered_timer, clock_deadline_after(CLAIMS_MS));
 }
 
 bool recovered_has(const struct qmgr *qmgr, struct span queue_id)

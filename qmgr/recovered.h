@@ -1,7 +1,8 @@
-/* qmgr/recovered - ids of messages that this qmgr found in new/, though they may be gone by now.
- * A client whose commit the qmgr before did not answer claims its id of this one. The message may
- * have been delivered meanwhile: to take it once more would double it.
- * Callers: load, intake_peer. */
+/* qmgr/recovered - ids of messages whose client may not have heard that they were taken, though
+ * they may be gone by now: those that this qmgr found in new/, and those that it took last before
+ * the channel to their client was lost. A client whose commit nobody answered claims its id on the
+ * next channel. The message may have been delivered meanwhile: to take it once more would double
+ * it. Callers: load, intake_peer, intake_commit. */
 #ifndef QMGR_RECOVERED_H
 #define QMGR_RECOVERED_H
 
@@ -9,7 +10,9 @@
 
 void recovered_init(struct qmgr *qmgr);
 void recovered_note(struct qmgr *qmgr, struct span queue_id);
-/* It was in the queue when this qmgr came, or is. */
+/* At any time: the channel closed around the answer. */
+void recovered_note_unheard(struct qmgr *qmgr, struct span queue_id);
+/* It was in the queue when this qmgr came or when the channel closed, or is. */
 MUST_USE bool recovered_has(const struct qmgr *qmgr, struct span queue_id);
 
 #endif
