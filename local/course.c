@@ -293,21 +293,26 @@ void course_forward(struct course *course)
     course->result.is_expanded = true;
 }
 
-/* All of the recipient's mail becomes one message to the same recipient, which the list's owner
- * sends. */
-void course_give_to_owner(struct course *course)
+void course_forward_to(struct course *course, struct span address)
 {
     struct action *action = arena_alloc(course->arena, sizeof(*action));
     if (!action) {
         course_add_outcome(course, outcome_temporary(451, 3, 0, "out of memory"));
         return;
     }
-    *action = (struct action){.kind = DESTINATION_ADDRESS, .text = course->recipient->recipient};
+    *action = (struct action){.kind = DESTINATION_ADDRESS, .text = address};
     course->expansion.actions = action;
     course->expansion.action_count = course->address_count = 1;
+    course_forward(course);
+}
+
+/* All of the recipient's mail becomes one message to the same recipient, which the list's owner
+ * sends. */
+void course_give_to_owner(struct course *course)
+{
     course->is_owners_first = true; /* it has not been here, as far as loops are concerned */
     course->unmatched = span_empty();
-    course_forward(course);
+    course_forward_to(course, course->recipient->recipient);
 }
 
 /* ---- an expansion ---- */

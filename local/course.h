@@ -62,7 +62,9 @@ MUST_USE bool course_has_self(const struct course *course);
 void course_find_self(struct course *course);
 /* All addresses become one message. To be the last thing that is done. */
 void course_forward(struct course *course);
-/* In place of all that: the mail becomes its list owner's first. */
+/* In place of all that: the one address. */
+void course_forward_to(struct course *course, struct span address);
+/* The same: the mail becomes its list owner's first. */
 void course_give_to_owner(struct course *course);
 /* Hands the recipient to the transport that a table or the setting names. True: it is over. */
 bool course_pass_by(struct course *course, struct table_list *tables, struct span otherwise);

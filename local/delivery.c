@@ -23,15 +23,7 @@ static void relay_unknown(struct course *course)
         course_add_outcome(course, outcome_temporary(451, 3, 5, "luser_relay is no address"));
         return;
     }
-    struct action *action = arena_alloc(course->arena, sizeof(*action));
-    if (!action) {
-        course_add_outcome(course, outcome_temporary(451, 3, 0, "out of memory"));
-        return;
-    }
-    *action = (struct action){.kind = DESTINATION_ADDRESS, .text = destination.text};
-    course->expansion.actions = action;
-    course->expansion.action_count = course->address_count = 1;
-    course_forward(course);
+    course_forward_to(course, destination.text);
 }
 
 static void deliver_to_nobody(struct course *course)

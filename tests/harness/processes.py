@@ -1,6 +1,6 @@
 """tests/harness/processes - the processes of an instance, and system calls of theirs that go wrong.
 
-Callers: tests/kill, tests/faults, tests/powercut."""
+Callers: tests/kill, tests/faults, tests/powercut, tests/system."""
 
 import collections
 import contextlib
@@ -62,6 +62,19 @@ def memory_of(pid):
                 yield tail + block
                 tail = block[-512:]
                 begin += len(block)
+
+
+@contextlib.contextmanager
+def traced(pid, calls, trace):
+    """Writes down the calls of a process and its threads while the body runs."""
+    tracer = subprocess.Popen(["strace", "-f", "-q", "-o", str(trace), "-e", f"trace={calls}", "-p", str(pid)],
+                              stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: _has_tracer(pid), "strace is there")
+        yield
+    finally:
+        tracer.send_signal(signal.SIGTERM)  # it detaches and ends
+        tracer.wait(10)
 
 
 class Injection:

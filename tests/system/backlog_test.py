@@ -5,14 +5,13 @@ import pathlib
 import re
 import shutil
 import signal
-import subprocess
 import tempfile
 
 import pytest
 
 from harness import clock
 from harness.instance import wait_until
-from harness.processes import processes_of, running
+from harness.processes import processes_of, running, traced
 
 COUNT = 60
 
@@ -26,17 +25,12 @@ def test_what_was_never_tried_is_not_looked_for(make_instance, tmp_path):
     one.wait_for_log(r"status=sent")
     pid = running(one.programs, "virtual")[0]
     trace = tmp_path / "trace"
-    tracer = subprocess.Popen(["strace", "-f", "-q", "-o", str(trace), "-e", "trace=getdents64,renameat2,linkat",
-                               "-p", str(pid)], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
+    with traced(pid, "getdents64,renameat2,linkat", trace):
         os.kill(pid, signal.SIGSTOP)
         for _ in range(COUNT):
             one.send("you@here.test")
         os.kill(pid, signal.SIGCONT)
         one.wait_for_empty_queue(60)
-    finally:
-        tracer.send_signal(signal.SIGTERM)
-        tracer.wait(10)
     assert processes_of(one.programs)["virtual"] == [pid]
     calls = trace.read_text()
     assert len(one.messages("you@here.test")) == COUNT + 1
@@ -79,17 +73,11 @@ def test_what_was_flushed_in_vain_is_left_alone(make_instance, programs, workspa
     wait_until(lambda: "*" not in one.run("postqueue", "-p").stdout, "none is active")
     trace = tmp_path / "trace"
     pid = running(one.programs, "qmgr")[0]
-    tracer = subprocess.Popen(["strace", "-f", "-q", "-o", str(trace), "-e", "trace=openat", "-p", str(pid)],
-                              stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait_until(lambda: "TracerPid:\t0" not in pathlib.Path(f"/proc/{pid}/status").read_text(), "strace is there")
+    with traced(pid, "openat", trace):
         dial.set(50)    # not yet a jump
         for _ in range(2):     # what the first one wakes is over when the second one is
             latest = one.send("me@far.test")
             wait_until(lambda: re.search(rf"{latest}.*O_(WRONLY|RDWR)", trace.read_text()), "it was put off")
-    finally:
-        tracer.send_signal(signal.SIGTERM)
-        tracer.wait(10)
     assert not [queue_id for queue_id in ids if queue_id in trace.read_text()]
 
 
@@ -104,14 +92,8 @@ def test_messages_that_are_altered_in_turn_are_not_sought_everywhere(make_instan
     assert len(list((one.queue_directory / "deferred").iterdir())) > 8
     trace = tmp_path / "trace"
     pid = running(one.programs, "qmgr")[0]
-    tracer = subprocess.Popen(["strace", "-f", "-q", "-o", str(trace), "-e", "trace=newfstatat", "-p", str(pid)],
-                              stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait_until(lambda: "TracerPid:\t0" not in pathlib.Path(f"/proc/{pid}/status").read_text(), "strace is there")
+    with traced(pid, "newfstatat", trace):
         for step in steps:
             one.run("postsuper", step, "ALL", check=True)
-    finally:
-        tracer.send_signal(signal.SIGTERM)
-        tracer.wait(10)
     looks = sum(queue_id in line for line in trace.read_text().splitlines() for queue_id in ids)
     assert 0 < looks < 5 * len(steps) * COUNT, looks

@@ -25,13 +25,39 @@ static void find_all(struct span value, struct buffer *found)
     arena_destroy(&arena);
 }
 
+struct row {
+    const char *value;
+    const char *found;
+};
+
+static void check_rows(const struct row *rows, size_t count,
+                       void (*find)(struct span value, struct buffer *found))
+{
+    for (size_t i = 0; i < count; i++) {
+        struct buffer found;
+        buffer_init(&found, NULL, FOUND_MAX_BYTES);
+        find(span_from_string(rows[i].value), &found);
+        assert_span_is(rows[i].value, buffer_span(&found), rows[i].found);
+        buffer_release(&found);
+    }
+}
+
+/* Cut anywhere, the scanner stays inside and comes to an end. */
+static void check_prefixes(struct span value, void (*find)(struct span value, struct buffer *found))
+{
+    for (size_t length = 0; length <= value.length; length++) {
+        struct buffer found;
+        buffer_init(&found, NULL, FOUND_MAX_BYTES);
+        find(span_first(value, length), &found);
+        assert_true(buffer_ok(&found));
+        buffer_release(&found);
+    }
+}
+
 static void test_found(void **state)
 {
     (void)state;
-    static const struct {
-        const char *value;
-        const char *found;
-    } rows[] = {
+    static const struct row rows[] = {
         {"", ""},
         {" a@b.c", "a@b.c"},
         {" a", "a"},
@@ -68,28 +94,14 @@ static void test_found(void **state)
         {" J. Doe <j@e>", "j@e"},
         {" \xc3\xa4@\xc3\xb6.de", "\xc3\xa4@\xc3\xb6.de"},
     };
-    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-        struct buffer found;
-        buffer_init(&found, NULL, FOUND_MAX_BYTES);
-        find_all(span_from_string(rows[i].value), &found);
-        assert_span_is(rows[i].value, buffer_span(&found), rows[i].found);
-        buffer_release(&found);
-    }
+    check_rows(rows, ARRAY_LENGTH(rows), find_all);
 }
 
-/* Cut anywhere, the scanner stays inside and comes to an end. */
 static void test_every_prefix(void **state)
 {
     (void)state;
-    const struct span value =
-        SPAN(" \"D, \\\"J\" (a (b) \\) c) <@r:j . k@[::1]>, g: x@y;, \xc3\xa4 <z");
-    for (size_t length = 0; length <= value.length; length++) {
-        struct buffer found;
-        buffer_init(&found, NULL, FOUND_MAX_BYTES);
-        find_all(span_first(value, length), &found);
-        assert_true(buffer_ok(&found));
-        buffer_release(&found);
-    }
+    check_prefixes(SPAN(" \"D, \\\"J\" (a (b) \\) c) <@r:j . k@[::1]>, g: x@y;, \xc3\xa4 <z"),
+                   find_all);
 }
 
 static bool add_domain(void *context, enum smtp_address_field kind, struct span text,
@@ -156,10 +168,7 @@ static void list_all(struct span value, struct buffer *found)
 static void test_lists(void **state)
 {
     (void)state;
-    static const struct {
-        const char *value;
-        const char *found;
-    } rows[] = {
+    static const struct row rows[] = {
         {"", ""},
         {" ,;, ", ""},
         {"you", "you"},
@@ -194,27 +203,15 @@ static void test_lists(void **state)
         {"\"never closed <a@b>", "\"never closed <a@b>"},
         {"-x, --", "-x|--"},
     };
-    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-        struct buffer found;
-        buffer_init(&found, NULL, FOUND_MAX_BYTES);
-        list_all(span_from_string(rows[i].value), &found);
-        assert_span_is(rows[i].value, buffer_span(&found), rows[i].found);
-        buffer_release(&found);
-    }
+    check_rows(rows, ARRAY_LENGTH(rows), list_all);
 }
 
 static void test_every_prefix_of_a_list(void **state)
 {
     (void)state;
-    const struct span value =
-        SPAN(" \"D, \\\"J\" (a (b) \\) c) <@r:j . k@[::1]> l m, g: x@y z;, \xc3\xa4 <z, <");
-    for (size_t length = 0; length <= value.length; length++) {
-        struct buffer found;
-        buffer_init(&found, NULL, FOUND_MAX_BYTES);
-        list_all(span_first(value, length), &found);
-        assert_true(buffer_ok(&found));
-        buffer_release(&found);
-    }
+    check_prefixes(
+        SPAN(" \"D, \\\"J\" (a (b) \\) c) <@r:j . k@[::1]> l m, g: x@y z;, \xc3\xa4 <z, <"),
+        list_all);
 }
 
 /* Brackets that nothing closes cost no more than other bytes. */
