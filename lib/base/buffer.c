@@ -34,7 +34,7 @@ void buffer_release(struct buffer *buffer)
 void buffer_reset(struct buffer *buffer)
 {
     buffer->length = 0;
-    buffer->has_failed = false;
+    buffer->has_failed = buffer->is_full = false;
 }
 
 static bool grow_to(struct buffer *buffer, size_t needed)
@@ -65,7 +65,8 @@ uint8_t *buffer_reserve(struct buffer *buffer, size_t count)
 {
     if (buffer->has_failed)
         return NULL;
-    if (count > buffer->limit - buffer->length ||
+    buffer->is_full = count > buffer->limit - buffer->length;
+    if (buffer->is_full ||
         (count > buffer->allocated - buffer->length && !grow_to(buffer, buffer->length + count))) {
         buffer->has_failed = true;
         return NULL;

@@ -14,6 +14,7 @@ struct buffer {
     size_t limit;
     struct arena *arena; /* NULL: from the heap, until buffer_release() */
     bool has_failed;
+    bool is_full;       /* and failed for its limit, not for want of memory */
     bool holds_secrets; /* bytes from the heap are overwritten before they are given back */
 };
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h> /* renameat */
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -126,6 +127,12 @@ int file_set_nonblocking(int descriptor)
 int file_set_close_on_exec(int descriptor, int is_closed)
 {
     return fcntl(descriptor, F_SETFD, is_closed ? FD_CLOEXEC : 0);
+}
+
+size_t file_descriptor_limit(void)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
 }
 
 void file_close(int descriptor)

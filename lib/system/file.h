@@ -28,6 +28,8 @@ MUST_USE int file_read_whole(int directory, const char *path, size_t maximum_byt
 MUST_USE int file_rename(int from_directory, const char *from, int to_directory, const char *to);
 MUST_USE int file_set_nonblocking(int descriptor);
 MUST_USE int file_set_close_on_exec(int descriptor, int is_closed);
+/* How many descriptors this process may have; 0 when it cannot be told. */
+MUST_USE size_t file_descriptor_limit(void);
 /* close() that leaves errno alone; does nothing for a negative descriptor. */
 void file_close(int descriptor);
 

@@ -2,6 +2,8 @@
 #include "system/random.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -10,6 +12,7 @@
 /* One system call fetches enough for many queue ids; used bytes are wiped at once. */
 static uint8_t pool[512];
 static size_t pool_used = sizeof(pool);
+static bool is_watching_forks;
 
 static void fetch(uint8_t *bytes, size_t length)
 {
@@ -24,9 +27,18 @@ static void fetch(uint8_t *bytes, size_t length)
     }
 }
 
+/* What its parent has fetched ahead the parent uses, and so would every other child. */
+static void forget(void)
+{
+    explicit_bzero(pool, sizeof(pool));
+    pool_used = sizeof(pool);
+}
+
 void random_bytes(void *bytes, size_t length)
 {
-    if (length > sizeof(pool)) {
+    if (!is_watching_forks)
+        is_watching_forks = pthread_atfork(NULL, NULL, forget) == 0;
+    if (length > sizeof(pool) || !is_watching_forks) {
         fetch(bytes, length);
         return;
     }
