@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "system/task.h"
+#include "tls/guard.h"
 
 enum {
     CONNECT_TIMEOUT_MS = 20000,
@@ -124,6 +125,7 @@ static CURLcode set_trust(CURL *easy, void *ssl_context, void *data)
     const struct transfer *transfer = data;
     X509_VERIFY_PARAM *parameters = SSL_CTX_get0_param(ssl_context);
     (void)easy;
+    tls_guard_context(ssl_context);
     SSL_CTX_set1_cert_store(ssl_context, transfer->web->trusted);
     X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
                                                     X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);

@@ -32,13 +32,27 @@ static int on_certificate(int is_good, X509_STORE_CTX *context)
     return is_good;
 }
 
+/* The ticket as it is; certificates are kept as bytes and as what was read from them. */
+static size_t session_bytes(SSL *ssl, const SSL_SESSION *session)
+{
+    const STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
+    const int written = i2d_SSL_SESSION(session, NULL);
+    size_t bytes = written > 0 ? (size_t)written : 0;
+    for (int i = 0; i < sk_X509_num(chain); i++) {
+        const int length = i2d_X509(sk_X509_value(chain, i), NULL);
+        bytes += length > 0 ? 2 * (size_t)length : 0;
+    }
+    return bytes;
+}
+
 /* libssl has a session that may be resumed: in TLS 1.3 some time after the handshake. */
 static int on_session(SSL *ssl, SSL_SESSION *session)
 {
     struct tls_peer *peer = SSL_get_app_data(ssl);
     if (!peer)
         return 0;
-    tls_sessions_put(&peer->client->sessions, peer->session_key, session, clock_monotonic_ms());
+    tls_sessions_put(&peer->client->sessions, peer->session_key, session,
+                     session_bytes(ssl, session), clock_monotonic_ms());
     return 1; /* it is ours */
 }
 

@@ -10,6 +10,7 @@ lib_libposthouse_a_SOURCES += lib/tls/client.c lib/tls/client.h
 lib_libposthouse_a_SOURCES += lib/tls/dane.c lib/tls/dane.h
 lib_libposthouse_a_SOURCES += lib/tls/facts.c lib/tls/facts.h
 lib_libposthouse_a_SOURCES += lib/tls/gathered.c lib/tls/gathered.h
+lib_libposthouse_a_SOURCES += lib/tls/guard.c lib/tls/guard.h
 lib_libposthouse_a_SOURCES += lib/tls/identity.c lib/tls/identity.h
 lib_libposthouse_a_SOURCES += lib/tls/key_files.c lib/tls/key_files.h
 lib_libposthouse_a_SOURCES += lib/tls/keys.c lib/tls/keys.h

@@ -8,6 +8,7 @@ struct entry {
     struct list_link link;
     int64_t expires_ms;
     SSL_SESSION *session;
+    size_t size_bytes;
     uint8_t key[TLS_SESSIONS_KEY_BYTES];
 };
 
@@ -15,6 +16,7 @@ void tls_sessions_init(struct tls_sessions *sessions, const uint8_t seed[16], in
 {
     map_init(&sessions->by_key, seed);
     list_init(&sessions->by_use);
+    sessions->bytes = 0;
     sessions->lifetime_ms = lifetime_ms;
 }
 
@@ -22,6 +24,7 @@ static void drop(struct tls_sessions *sessions, struct entry *entry)
 {
     map_remove(&sessions->by_key, &entry->node);
     list_remove(&sessions->by_use, &entry->link);
+    sessions->bytes -= entry->size_bytes;
     SSL_SESSION_free(entry->session);
     free(entry);
 }
@@ -53,26 +56,30 @@ void tls_sessions_forget(struct tls_sessions *sessions, const uint8_t key[TLS_SE
 }
 
 void tls_sessions_put(struct tls_sessions *sessions, const uint8_t key[TLS_SESSIONS_KEY_BYTES],
-                      SSL_SESSION *session, int64_t now_ms)
+                      SSL_SESSION *session, size_t size_bytes, int64_t now_ms)
 {
     tls_sessions_forget(sessions, key);
-    struct entry *entry = sessions->lifetime_ms > 0 ? calloc(1, sizeof(*entry)) : NULL;
+    const bool is_kept = sessions->lifetime_ms > 0 && size_bytes <= TLS_SESSION_MAX_BYTES;
+    struct entry *entry = is_kept ? calloc(1, sizeof(*entry)) : NULL;
     if (!entry) {
         SSL_SESSION_free(session);
         return;
     }
-    while (sessions->by_use.count >= TLS_SESSIONS_MAX)
+    while (sessions->by_use.count >= TLS_SESSIONS_MAX ||
+           sessions->bytes + size_bytes > TLS_SESSIONS_MAX_BYTES)
         drop(sessions, longest_unused(sessions));
     memcpy(entry->key, key, TLS_SESSIONS_KEY_BYTES);
     entry->node.key = span_of(entry->key, TLS_SESSIONS_KEY_BYTES);
     entry->expires_ms = now_ms + sessions->lifetime_ms;
     entry->session = session;
+    entry->size_bytes = size_bytes;
     if (!map_insert(&sessions->by_key, &entry->node)) {
         SSL_SESSION_free(session);
         free(entry);
         return;
     }
     list_append(&sessions->by_use, &entry->link);
+    sessions->bytes += size_bytes;
 }
 
 SSL_SESSION *tls_sessions_take(struct tls_sessions *sessions,

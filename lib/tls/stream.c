@@ -5,6 +5,8 @@
 #include <openssl/err.h>
 #include <stdio.h>
 
+#include "tls/guard.h"
+
 static void *running;
 
 void *tls_stream_running(void)
@@ -194,6 +196,7 @@ enum stream_result tls_stream_handshake(struct stream *stream, struct tls_handsh
     handshake->reason[0] = '\0';
     ERR_clear_error();
     stream_consume(stream, stream_input(stream).length);
+    tls_guard(handshake->ssl);
     bool is_done = false;
     enum stream_result result = STREAM_OK;
     if (stream->descriptor < 0 || SSL_set_fd(handshake->ssl, stream->descriptor) != 1) {

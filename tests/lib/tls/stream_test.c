@@ -1,7 +1,9 @@
 /* tests/lib/tls - a TLS connection under a stream: two tasks and a socket pair. */
 #include "../../test.h"
 
+#include <errno.h>
 #include <openssl/evp.h>
+#include <openssl/kdf.h>
 #include <openssl/x509.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -10,7 +12,7 @@
 
 #include "tls/stream.h"
 
-enum { BULK_BYTES = 1000000 };
+enum { BULK_BYTES = 1000000, FLOOD_TICKETS = 2000 };
 
 static struct loop *loop;
 static SSL_CTX *server_context, *client_context;
@@ -252,6 +254,205 @@ static void test_silence(void **state)
     run(timing_server, silent_client, NULL);
 }
 
+/* ---- messages of TLS without end ---- */
+
+static void flooding_server(void *argument)
+{
+    struct stream stream;
+    struct tls_handshake handshake;
+    (void)argument;
+    assert_int_equal(SSL_CTX_set_num_tickets(server_context, FLOOD_TICKETS), 1);
+    assert_int_equal(stream_open(&stream, loop, ends[0]), 0);
+    if (shake_hands(&stream, true, NULL, &handshake) == STREAM_OK) {
+        stream_write(&stream, SPAN("250 it was nothing\r\n"));
+        (void)!stream_flush(&stream, clock_deadline_after(2000));
+    }
+    end_task(&stream);
+}
+
+static bool is_gone(enum stream_result result)
+{
+    return result == STREAM_END || result == STREAM_FAILED;
+}
+
+static void flooded_client(void *argument)
+{
+    struct stream stream;
+    struct tls_handshake handshake;
+    (void)argument;
+    assert_int_equal(stream_open(&stream, loop, ends[1]), 0);
+    assert_int_equal(shake_hands(&stream, false, NULL, &handshake), STREAM_OK);
+    assert_true(is_gone(stream_read(&stream, clock_deadline_after(5000))));
+    assert_true(is_gone(stream_read(&stream, clock_deadline_after(5000))));
+    end_task(&stream);
+}
+
+static void test_tickets_without_end(void **state)
+{
+    (void)state;
+    run(flooding_server, flooded_client, NULL);
+}
+
+static void turned_server(void *argument)
+{
+    struct stream stream;
+    struct tls_handshake handshake;
+    (void)argument;
+    assert_int_equal(stream_open(&stream, loop, ends[0]), 0);
+    assert_int_equal(shake_hands(&stream, true, NULL, &handshake), STREAM_OK);
+    enum stream_result result;
+    while ((result = stream_read(&stream, clock_deadline_after(5000))) == STREAM_OK)
+        stream_consume(&stream, stream_input(&stream).length);
+    assert_true(is_gone(result));
+    end_task(&stream);
+}
+
+/* New keys before each word: a thousand times is odd and no more, after that it is an attack. */
+static void turning_client(void *argument)
+{
+    struct stream stream;
+    struct tls_handshake handshake;
+    size_t count = 0;
+    (void)argument;
+    assert_int_equal(stream_open(&stream, loop, ends[1]), 0);
+    assert_int_equal(shake_hands(&stream, false, NULL, &handshake), STREAM_OK);
+    SSL *ssl = tls_stream_ssl(&stream);
+    do {
+        assert_int_equal(SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+        stream_write(&stream, SPAN("NOOP\r\n"));
+    } while (stream_flush(&stream, clock_deadline_after(5000)) == STREAM_OK && ++count < 100000);
+    assert_true(count > 1000 && count < 100000);
+    end_task(&stream);
+}
+
+static void test_keys_without_end(void **state)
+{
+    (void)state;
+    run(turned_server, turning_client, NULL);
+}
+
+/* Records of TLS 1.2 by hand, since libssl sends no two ClientHellos in a row (RFC 5288 section 3).
+ */
+struct sealer {
+    EVP_CIPHER_CTX *cipher;
+    uint8_t keys[40]; /* key and salt of the client begin at 0 and 32 */
+    uint64_t sequence;
+};
+
+enum { HELLO_RECORD_BYTES = 5 + 8 + 4 + 16 };
+
+static void prepare(struct sealer *sealer, SSL *ssl)
+{
+    uint8_t secret[48], client[32], server[32];
+    size_t length = sizeof(sealer->keys);
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_id(EVP_PKEY_TLS1_PRF, NULL);
+    (void)SSL_SESSION_get_master_key(SSL_get_session(ssl), secret, sizeof(secret));
+    (void)SSL_get_client_random(ssl, client, sizeof(client));
+    (void)SSL_get_server_random(ssl, server, sizeof(server));
+    assert_int_equal(EVP_PKEY_derive_init(context), 1);
+    assert_int_equal(EVP_PKEY_CTX_set_tls1_prf_md(context, EVP_sha256()), 1);
+    assert_int_equal(EVP_PKEY_CTX_set1_tls1_prf_secret(context, secret, sizeof(secret)), 1);
+    assert_int_equal(EVP_PKEY_CTX_add1_tls1_prf_seed(context, (const uint8_t *)"key expansion", 13),
+                     1);
+    assert_int_equal(EVP_PKEY_CTX_add1_tls1_prf_seed(context, server, sizeof(server)), 1);
+    assert_int_equal(EVP_PKEY_CTX_add1_tls1_prf_seed(context, client, sizeof(client)), 1);
+    assert_int_equal(EVP_PKEY_derive(context, sealer->keys, &length), 1);
+    EVP_PKEY_CTX_free(context);
+    sealer->cipher = EVP_CIPHER_CTX_new();
+    sealer->sequence = 1; /* 0 was the Finished message */
+}
+
+/* An empty ClientHello. */
+static void seal_hello(struct sealer *sealer, uint8_t record[HELLO_RECORD_BYTES])
+{
+    static const uint8_t hello[4] = {SSL3_MT_CLIENT_HELLO};
+    uint8_t nonce[12], additional[13];
+    int count;
+    for (int i = 0; i < 8; i++)
+        additional[i] = nonce[4 + i] = (uint8_t)(sealer->sequence >> (56 - 8 * i));
+    sealer->sequence++;
+    memcpy(nonce, sealer->keys + 32, 4);
+    memcpy(additional + 8, (const uint8_t[]){SSL3_RT_HANDSHAKE, 3, 3, 0, sizeof(hello)}, 5);
+    memcpy(record, (const uint8_t[]){SSL3_RT_HANDSHAKE, 3, 3, 0, HELLO_RECORD_BYTES - 5}, 5);
+    memcpy(record + 5, nonce + 4, 8);
+    (void)EVP_EncryptInit_ex(sealer->cipher, EVP_aes_128_gcm(), NULL, sealer->keys, nonce);
+    (void)EVP_EncryptUpdate(sealer->cipher, NULL, &count, additional, sizeof(additional));
+    (void)EVP_EncryptUpdate(sealer->cipher, record + 13, &count, hello, sizeof(hello));
+    (void)EVP_EncryptFinal_ex(sealer->cipher, NULL, &count);
+    (void)EVP_CIPHER_CTX_ctrl(sealer->cipher, EVP_CTRL_GCM_GET_TAG, 16, record + 17);
+}
+
+static void calling_client(void *argument)
+{
+    struct stream stream;
+    struct tls_handshake handshake;
+    struct sealer sealer;
+    uint8_t record[HELLO_RECORD_BYTES], answers[512];
+    size_t count = 0;
+    bool is_open = true;
+    (void)argument;
+    assert_int_equal(stream_open(&stream, loop, ends[1]), 0);
+    assert_int_equal(shake_hands(&stream, false, NULL, &handshake), STREAM_OK);
+    prepare(&sealer, tls_stream_ssl(&stream));
+    for (; is_open && count < 100000; count++) {
+        seal_hello(&sealer, record);
+        ssize_t sent;
+        while ((sent = send(ends[1], record, sizeof(record), MSG_DONTWAIT)) < 0 && errno == EAGAIN)
+            task_yield();
+        while (recv(ends[1], answers, sizeof(answers), MSG_DONTWAIT) > 0)
+            continue;
+        is_open = sent == (ssize_t)sizeof(record);
+    }
+    assert_true(count > 1000 && count < 100000);
+    EVP_CIPHER_CTX_free(sealer.cipher);
+    end_task(&stream);
+}
+
+static void test_handshakes_without_end(void **state)
+{
+    (void)state;
+    SSL_CTX_set_options(server_context, SSL_OP_NO_RENEGOTIATION);
+    assert_int_equal(SSL_CTX_set_max_proto_version(client_context, TLS1_2_VERSION), 1);
+    assert_int_equal(SSL_CTX_set_cipher_list(client_context, "ECDHE-ECDSA-AES128-GCM-SHA256"), 1);
+    run(turned_server, calling_client, NULL);
+}
+
+/* Calls for a handshake, in the one that goes on (RFC 5246 section 7.4.1.1: they are ignored). */
+static void babbling_server(void *argument)
+{
+    static const uint8_t record[5 + 16384] = {SSL3_RT_HANDSHAKE, 3, 3, 0x40, 0};
+    size_t sent_bytes = 0;
+    ssize_t sent;
+    (void)argument;
+    while (sent_bytes < 100 << 20) {
+        while ((sent = send(ends[0], record, sizeof(record), MSG_DONTWAIT)) < 0 && errno == EAGAIN)
+            task_yield();
+        if (sent < 0)
+            break;
+        sent_bytes += (size_t)sent;
+    }
+    assert_true(sent_bytes < 100 << 20);
+    (void)close(ends[0]);
+    if (--running_tasks == 0)
+        loop_stop(loop);
+}
+
+static void deafened_client(void *argument)
+{
+    struct stream stream;
+    struct tls_handshake handshake;
+    (void)argument;
+    assert_int_equal(stream_open(&stream, loop, ends[1]), 0);
+    assert_int_equal(shake_hands(&stream, false, NULL, &handshake), STREAM_FAILED);
+    end_task(&stream);
+}
+
+static void test_calls_in_a_handshake_without_end(void **state)
+{
+    (void)state;
+    run(babbling_server, deafened_client, NULL);
+}
+
 /* ---- somebody else is waited for ---- */
 
 struct helper {
@@ -328,6 +529,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_tls, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lost, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_silence, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_tickets_without_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_keys_without_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_handshakes_without_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_calls_in_a_handshake_without_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_waits_for_others, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_others_do_not_come, set_up, tear_down),
     };
