@@ -89,7 +89,7 @@ int main(void)
     static const struct service_definition definition = {
         .program = "dnsd",
         .part = &conf_part_dnsd,
-        .promises = SANDBOX_CONNECT | SANDBOX_STREAMS,
+        .promises = SANDBOX_CONNECT | SANDBOX_DATAGRAMS | SANDBOX_STREAMS,
         .prepare = prepare,
         .begin = begin,
         .on_peer = on_peer,

@@ -91,6 +91,16 @@ static int probe_socket_inet(void)
     return result_of_fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
 }
 
+static int probe_socket_datagram(void)
+{
+    return result_of_fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+}
+
+static int probe_socket_multipath(void)
+{
+    return result_of_fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP));
+}
+
 static int probe_socket_unix(void)
 {
     return result_of_fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -128,6 +138,14 @@ static int probe_connect(void)
         connect(-1, (const struct sockaddr *)(const void *)&address, sizeof(address)));
 }
 
+static int probe_fast_open(void)
+{
+    const struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(9)};
+    return unless_bad_descriptor(sendto(-1, "x", 1, MSG_FASTOPEN,
+                                        (const struct sockaddr *)(const void *)&address,
+                                        sizeof(address)));
+}
+
 static int probe_bind(void)
 {
     const struct sockaddr_in address = {.sin_family = AF_INET};
@@ -143,6 +161,21 @@ static int probe_listen(void)
 static int probe_accept(void)
 {
     return unless_bad_descriptor(accept4(-1, NULL, NULL, SOCK_CLOEXEC));
+}
+
+static int probe_shutdown(void)
+{
+    return unless_bad_descriptor(shutdown(-1, SHUT_RD));
+}
+
+static int probe_filter_packets(void)
+{
+    return unless_bad_descriptor(setsockopt(-1, SOL_SOCKET, SO_ATTACH_FILTER, NULL, 0));
+}
+
+static int probe_make_blocking(void)
+{
+    return unless_bad_descriptor(fcntl(-1, F_SETFL, 0));
 }
 
 static int probe_fork(void)
@@ -308,7 +341,8 @@ static int probe_unknown_call(void)
 }
 
 #define OPENERS (SANDBOX_OPEN_READ | SANDBOX_CHANGE_FILES | SANDBOX_OPEN_APPEND)
-#define OPENERS_OF_SOCKETS (SANDBOX_CONNECT | SANDBOX_CONNECT_LOCAL | SANDBOX_SYSLOG | SANDBOX_NSS)
+#define SOCKETS_OF_ITS_OWN (SANDBOX_CONNECT | SANDBOX_DATAGRAMS | SANDBOX_NSS)
+#define OPENERS_OF_SOCKETS (SOCKETS_OF_ITS_OWN | SANDBOX_CONNECT_LOCAL | SANDBOX_SYSLOG)
 #define NEVER 0
 #define ALL_PROMISES (~0U)
 
@@ -332,6 +366,10 @@ static const struct {
     [SANDBOX_PROBE_MOUNT] = {"mount", NEVER, NEVER, probe_mount},
     [SANDBOX_PROBE_SOCKET_INET] = {"socket_inet", OPENERS_OF_SOCKETS, SANDBOX_CONNECT | SANDBOX_NSS,
                                    probe_socket_inet},
+    [SANDBOX_PROBE_SOCKET_DATAGRAM] = {"socket_datagram", OPENERS_OF_SOCKETS,
+                                       SANDBOX_DATAGRAMS | SANDBOX_NSS, probe_socket_datagram},
+    [SANDBOX_PROBE_SOCKET_MULTIPATH] = {"socket_multipath", OPENERS_OF_SOCKETS, NEVER,
+                                        probe_socket_multipath},
     [SANDBOX_PROBE_SOCKET_UNIX] = {"socket_unix", OPENERS_OF_SOCKETS, SANDBOX_SYSLOG | SANDBOX_NSS,
                                    probe_socket_unix},
     [SANDBOX_PROBE_SOCKET_PACKET] = {"socket_packet", OPENERS_OF_SOCKETS, NEVER,
@@ -342,10 +380,16 @@ static const struct {
     [SANDBOX_PROBE_SOCKETPAIR] = {"socketpair", SANDBOX_SPAWN | SANDBOX_SOCKETPAIR,
                                   SANDBOX_SPAWN | SANDBOX_SOCKETPAIR, probe_socketpair},
     [SANDBOX_PROBE_CONNECT] = {"connect", OPENERS_OF_SOCKETS, OPENERS_OF_SOCKETS, probe_connect},
-    [SANDBOX_PROBE_BIND] = {"bind", SANDBOX_CONNECT | SANDBOX_NSS, SANDBOX_CONNECT | SANDBOX_NSS,
-                            probe_bind},
+    [SANDBOX_PROBE_FAST_OPEN] = {"fast_open", ALL_PROMISES, NEVER, probe_fast_open},
+    [SANDBOX_PROBE_BIND] = {"bind", SOCKETS_OF_ITS_OWN, SOCKETS_OF_ITS_OWN, probe_bind},
     [SANDBOX_PROBE_LISTEN] = {"listen", NEVER, NEVER, probe_listen},
     [SANDBOX_PROBE_ACCEPT] = {"accept", ALL_PROMISES, SANDBOX_ACCEPT, probe_accept},
+    [SANDBOX_PROBE_SHUTDOWN] = {"shutdown", ALL_PROMISES, SOCKETS_OF_ITS_OWN | SANDBOX_SHUTDOWN,
+                                probe_shutdown},
+    [SANDBOX_PROBE_FILTER_PACKETS] = {"filter_packets", ALL_PROMISES, SOCKETS_OF_ITS_OWN,
+                                      probe_filter_packets},
+    [SANDBOX_PROBE_MAKE_BLOCKING] = {"make_blocking", ALL_PROMISES, SOCKETS_OF_ITS_OWN,
+                                     probe_make_blocking},
     [SANDBOX_PROBE_FORK] = {"fork", SANDBOX_SPAWN | SANDBOX_THREADS, SANDBOX_SPAWN, probe_fork},
     /* pthread_create() blocks every signal meanwhile, and a trap that meets a blocked SIGSYS kills.
      */

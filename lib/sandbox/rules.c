@@ -72,7 +72,12 @@
 #define SOCKET_TYPE 0xfu /* without SOCK_CLOEXEC and SOCK_NONBLOCK */
 
 #define FILES (SANDBOX_OPEN_READ | SANDBOX_CHANGE_FILES)
-#define SOCKETS (SANDBOX_STREAMS | SANDBOX_CONNECT | SANDBOX_SYSLOG | SANDBOX_NSS)
+/* Who shares a listening socket with other processes could end it for all of them, by shutdown(),
+ * by a filter of packets or by having it block, and that would outlast it: so sockets that came
+ * from elsewhere are left as they are, and only who makes its own may do more. */
+#define OWN_SOCKETS (SANDBOX_CONNECT | SANDBOX_DATAGRAMS | SANDBOX_NSS)
+#define SOCKETS                                                                                    \
+    (SANDBOX_STREAMS | SANDBOX_CONNECT | SANDBOX_DATAGRAMS | SANDBOX_SYSLOG | SANDBOX_NSS)
 
 const struct sandbox_rule sandbox_rules[] = {
     /* Memory. No page is made executable after the start: code comes from the program files. */
@@ -106,11 +111,13 @@ const struct sandbox_rule sandbox_rules[] = {
     ALLOW_IF(ALWAYS, "fcntl", IF_EQUAL(1, F_GETFD)),
     ALLOW_IF(ALWAYS, "fcntl", IF_EQUAL(1, F_SETFD)),
     ALLOW_IF(ALWAYS, "fcntl", IF_EQUAL(1, F_GETFL)),
-    ALLOW_IF(ALWAYS, "fcntl", IF_EQUAL(1, F_SETFL)),
+    ALLOW_IF(ALWAYS, "fcntl", IF_EQUAL(1, F_SETFL), IF_MASKED(2, O_NONBLOCK, O_NONBLOCK)),
+    ALLOW_IF(OWN_SOCKETS, "fcntl", IF_EQUAL(1, F_SETFL)),
     ALLOW_IF(ALWAYS, "fcntl", IF_EQUAL(1, F_GET_SEALS)),
     ALLOW_IF(ALWAYS, "ioctl", IF_EQUAL(1, FIONREAD)),
-    ALLOW_IF(ALWAYS, "ioctl", IF_EQUAL(1, FIONBIO)),
-    ALLOW_IF(ALWAYS, "ioctl", IF_EQUAL(1, TCGETS)), /* isatty, asked by stdio */
+    ALLOW_IF(OWN_SOCKETS, "ioctl", IF_EQUAL(1, FIONBIO)),
+    ALLOW_IF(SANDBOX_CONNECT_LOCAL, "ioctl", IF_EQUAL(1, TIOCOUTQ)), /* what a peer has not read */
+    ALLOW_IF(ALWAYS, "ioctl", IF_EQUAL(1, TCGETS)),                  /* isatty, asked by stdio */
 
     /* The event loop, time, signals to oneself, threads that are there. */
     ALLOW(ALWAYS, "epoll_create1"),
@@ -169,43 +176,50 @@ const struct sandbox_rule sandbox_rules[] = {
                        CLONE_THREAD_SHARES)),
     ALLOW_IF(SANDBOX_SPAWN, "clone", IF_MASKED(0, CLONE_FORK_REFUSES, 0)),
 
-    ALLOW(SANDBOX_RECEIVE_FDS | SANDBOX_CONNECT | SANDBOX_NSS, "recvmsg"),
-    ALLOW(SANDBOX_RECEIVE_FDS | SANDBOX_CONNECT | SANDBOX_NSS, "sendmsg"),
+    ALLOW(SANDBOX_RECEIVE_FDS | OWN_SOCKETS, "recvmsg"),
+    /* MSG_FASTOPEN connects, and Landlock is not asked to which port. */
+    ALLOW_IF(SANDBOX_RECEIVE_FDS | OWN_SOCKETS, "sendmsg", IF_MASKED(2, MSG_FASTOPEN, 0)),
 
     /* Without an address: a socket that is not connected sends nowhere. */
     ALLOW_IF(SOCKETS, "sendto", IF_EQUAL(4, 0)),
-    ALLOW(SANDBOX_CONNECT, "sendto"), /* c-ares, over UDP sockets of its own */
+    ALLOW_IF(SANDBOX_DATAGRAMS, "sendto", IF_MASKED(3, MSG_FASTOPEN, 0)), /* c-ares */
     ALLOW(SANDBOX_NSS, "sendmmsg"),
     ALLOW(SANDBOX_NSS, "recvmmsg"),
     ALLOW(SOCKETS, "recvfrom"),
-    ALLOW(SOCKETS, "shutdown"),
+    ALLOW(OWN_SOCKETS | SANDBOX_SHUTDOWN, "shutdown"),
     ALLOW(SOCKETS, "getsockopt"),
     ALLOW_IF(SANDBOX_ACCEPT, "getsockopt", IF_EQUAL(2, SO_PEERCRED)), /* whose command it is */
     ALLOW(SOCKETS, "getsockname"),
     ALLOW(SOCKETS, "getpeername"),
-    ALLOW_IF(SOCKETS, "setsockopt", IF_EQUAL(1, SOL_SOCKET)),
-    ALLOW_IF(SOCKETS, "setsockopt", IF_EQUAL(1, IPPROTO_TCP)),
-    ALLOW_IF(SOCKETS, "setsockopt", IF_EQUAL(1, IPPROTO_IP)),
-    ALLOW_IF(SOCKETS, "setsockopt", IF_EQUAL(1, IPPROTO_IPV6)),
+    ALLOW_IF(SOCKETS, "setsockopt", IF_EQUAL(1, IPPROTO_TCP), IF_EQUAL(2, TCP_NODELAY)),
+    ALLOW_IF(OWN_SOCKETS, "setsockopt", IF_EQUAL(1, SOL_SOCKET)),
+    ALLOW_IF(OWN_SOCKETS, "setsockopt", IF_EQUAL(1, IPPROTO_TCP)),
+    ALLOW_IF(OWN_SOCKETS, "setsockopt", IF_EQUAL(1, IPPROTO_IP)),
+    ALLOW_IF(OWN_SOCKETS, "setsockopt", IF_EQUAL(1, IPPROTO_IPV6)),
     ALLOW(SANDBOX_ACCEPT, "accept4"),
     ALLOW(SANDBOX_ACCEPT, "accept"),
 
+    /* Other protocols than TCP (MPTCP is one) know nothing of the ports that Landlock grants. */
     ALLOW_IF(SANDBOX_CONNECT | SANDBOX_NSS, "socket", IF_EQUAL(0, AF_INET),
-             IF_MASKED(1, SOCKET_TYPE, SOCK_STREAM)),
+             IF_MASKED(1, SOCKET_TYPE, SOCK_STREAM), IF_EQUAL(2, 0)),
+    ALLOW_IF(SANDBOX_CONNECT | SANDBOX_NSS, "socket", IF_EQUAL(0, AF_INET),
+             IF_MASKED(1, SOCKET_TYPE, SOCK_STREAM), IF_EQUAL(2, IPPROTO_TCP)),
     ALLOW_IF(SANDBOX_CONNECT | SANDBOX_NSS, "socket", IF_EQUAL(0, AF_INET6),
-             IF_MASKED(1, SOCKET_TYPE, SOCK_STREAM)),
-    ALLOW_IF(SANDBOX_CONNECT | SANDBOX_NSS, "socket", IF_EQUAL(0, AF_INET),
+             IF_MASKED(1, SOCKET_TYPE, SOCK_STREAM), IF_EQUAL(2, 0)),
+    ALLOW_IF(SANDBOX_CONNECT | SANDBOX_NSS, "socket", IF_EQUAL(0, AF_INET6),
+             IF_MASKED(1, SOCKET_TYPE, SOCK_STREAM), IF_EQUAL(2, IPPROTO_TCP)),
+    ALLOW_IF(SANDBOX_DATAGRAMS | SANDBOX_NSS, "socket", IF_EQUAL(0, AF_INET),
              IF_MASKED(1, SOCKET_TYPE, SOCK_DGRAM)),
-    ALLOW_IF(SANDBOX_CONNECT | SANDBOX_NSS, "socket", IF_EQUAL(0, AF_INET6),
+    ALLOW_IF(SANDBOX_DATAGRAMS | SANDBOX_NSS, "socket", IF_EQUAL(0, AF_INET6),
              IF_MASKED(1, SOCKET_TYPE, SOCK_DGRAM)),
     ALLOW_IF(SANDBOX_SYSLOG | SANDBOX_NSS, "socket", IF_EQUAL(0, AF_UNIX),
              IF_MASKED(1, SOCKET_TYPE, SOCK_DGRAM)),
     ALLOW_IF(SANDBOX_CONNECT_LOCAL | SANDBOX_NSS, "socket", IF_EQUAL(0, AF_UNIX),
              IF_MASKED(1, SOCKET_TYPE, SOCK_STREAM)),
     ALLOW_IF(SANDBOX_NSS, "socket", IF_EQUAL(0, AF_NETLINK)), /* which addresses this host has */
-    ALLOW(SANDBOX_CONNECT | SANDBOX_CONNECT_LOCAL | SANDBOX_SYSLOG | SANDBOX_NSS, "connect"),
+    ALLOW(OWN_SOCKETS | SANDBOX_CONNECT_LOCAL | SANDBOX_SYSLOG, "connect"),
     /* A source address; Landlock lets TCP bind to no port of its choice, listen stays forbidden. */
-    ALLOW(SANDBOX_CONNECT | SANDBOX_NSS, "bind"),
+    ALLOW(OWN_SOCKETS, "bind"),
 
     ALLOW(SANDBOX_READ_FD, "pread64"),
     ALLOW(SANDBOX_READ_FD, "preadv"),

@@ -28,12 +28,14 @@ enum sandbox_promise {
     SANDBOX_CHANGE_FILES = 1 << 9,  /* open to write, rename, link, unlink, mkdir; see the paths */
     SANDBOX_OPEN_APPEND = 1 << 10,  /* open write-only and appending, create; see the paths */
     SANDBOX_OPEN_BENEATH = 1 << 11, /* openat2, for its RESOLVE_BENEATH */
-    SANDBOX_CONNECT = 1 << 12,      /* socket and connect, TCP and UDP of IPv4 and IPv6 only */
+    SANDBOX_CONNECT = 1 << 12,      /* socket and connect, TCP of IPv4 and IPv6 only */
     SANDBOX_SYSLOG = 1 << 13,       /* socket and connect, local datagrams only */
     SANDBOX_SPAWN = 1 << 14, /* fork, become another user, enter a narrower sandbox, socketpair */
     SANDBOX_NSS = 1 << 15,   /* name services: their modules, files and sockets */
     SANDBOX_SOCKETPAIR = 1 << 16,    /* socketpair, local only: channels to children */
     SANDBOX_CONNECT_LOCAL = 1 << 17, /* socket and connect, local streams only */
+    SANDBOX_SHUTDOWN = 1 << 18,  /* shutdown: not for who shares a listening socket with others */
+    SANDBOX_DATAGRAMS = 1 << 19, /* socket, connect and sendto, UDP of IPv4 and IPv6 only */
 
     /* The usual combinations. */
     SANDBOX_READ_FILES = SANDBOX_OPEN_READ | SANDBOX_READ_FD | SANDBOX_LOCK,

@@ -24,7 +24,7 @@ struct sandbox_condition {
     uint64_t value;
 };
 
-enum { SANDBOX_CONDITIONS_MAX = 2 };
+enum { SANDBOX_CONDITIONS_MAX = 3 };
 
 /* A line of the rule table. Names rather than numbers: what an architecture lacks is left out. */
 struct sandbox_rule {

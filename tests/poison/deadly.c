@@ -6,6 +6,7 @@
 #include "dsn/report.h"
 #include "maillog/delivery.h"
 #include "maillog/queue.h"
+#include "maillog/receive.h"
 #include "smtpsession/session_private.h"
 
 void __real_maillog_delivery(struct maillog *log, struct span queue_id,
@@ -18,6 +19,10 @@ void __wrap_maillog_active(struct maillog *log, struct span queue_id, struct spa
                            uint64_t size_bytes, size_t recipient_count);
 void __real_dsn_append_notice(const struct dsn_report *report, struct buffer *out);
 void __wrap_dsn_append_notice(const struct dsn_report *report, struct buffer *out);
+void __real_maillog_pickup(struct maillog *log, struct span queue_id, unsigned uid,
+                           struct span sender);
+void __wrap_maillog_pickup(struct maillog *log, struct span queue_id, unsigned uid,
+                           struct span sender);
 bool __real_session_vrfy(struct smtpsession *session, struct span argument);
 bool __wrap_session_vrfy(struct smtpsession *session, struct span argument);
 
@@ -47,6 +52,13 @@ void __wrap_dsn_append_notice(const struct dsn_report *report, struct buffer *ou
 {
     die_of(report->original_sender);
     __real_dsn_append_notice(report, out);
+}
+
+void __wrap_maillog_pickup(struct maillog *log, struct span queue_id, unsigned uid,
+                           struct span sender)
+{
+    die_of(sender);
+    __real_maillog_pickup(log, queue_id, uid, sender);
 }
 
 bool __wrap_session_vrfy(struct smtpsession *session, struct span argument)

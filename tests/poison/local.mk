@@ -1,12 +1,16 @@
 # tests/poison: daemons that break down on purpose; tests/system/poison_test.py puts them in place
 # of the installed ones.
-poison_programs = tests/poison/bounce tests/poison/qmgr tests/poison/smtp tests/poison/smtpd
+poison_programs = tests/poison/bounce tests/poison/pickup tests/poison/qmgr \
+	tests/poison/smtp tests/poison/smtpd
 check_PROGRAMS += $(poison_programs)
 poison_ldflags = $(AM_LDFLAGS) -Wl,--wrap=maillog_delivery -Wl,--wrap=maillog_active \
-	-Wl,--wrap=dsn_append_notice -Wl,--wrap=session_vrfy
+	-Wl,--wrap=dsn_append_notice -Wl,--wrap=maillog_pickup -Wl,--wrap=session_vrfy
 tests_poison_bounce_SOURCES = $(bounce_bounce_SOURCES) tests/poison/deadly.c
 tests_poison_bounce_LDADD = $(bounce_bounce_LDADD) $(addrd_addrd_LDADD) $(SSL_LIBS)
 tests_poison_bounce_LDFLAGS = $(poison_ldflags)
+tests_poison_pickup_SOURCES = $(pickup_pickup_SOURCES) tests/poison/deadly.c
+tests_poison_pickup_LDADD = $(pickup_pickup_LDADD) $(addrd_addrd_LDADD) $(SSL_LIBS)
+tests_poison_pickup_LDFLAGS = $(poison_ldflags)
 tests_poison_qmgr_SOURCES = $(qmgr_qmgr_SOURCES) tests/poison/deadly.c
 tests_poison_qmgr_LDADD = $(qmgr_qmgr_LDADD) $(addrd_addrd_LDADD) $(SSL_LIBS)
 tests_poison_qmgr_LDFLAGS = $(poison_ldflags)

@@ -71,3 +71,25 @@ struct child_result run_in_sandbox(enum sandbox_test_mode mode,
         result.death_signal = WTERMSIG(status);
     return result;
 }
+
+void expect_zero(const char *what, enum sandbox_test_mode mode, const struct child_result *result)
+{
+    if (!result->has_entered)
+        fail_msg("%s as %s: cannot %s: %s", what, mode_name(mode), result->error.step,
+                 strerror(result->error.error_number));
+    if (!result->has_returned)
+        fail_msg("%s as %s: signal %d", what, mode_name(mode), result->death_signal);
+    if (result->value != 0)
+        fail_msg("%s as %s: line %d", what, mode_name(mode), result->value);
+}
+
+void expect_works(const char *what, const struct sandbox_profile *profile, child_body *body,
+                  void *context)
+{
+    for (enum sandbox_test_mode mode = 0; mode < MODE_COUNT; mode++) {
+        if (!mode_is_possible(mode))
+            continue;
+        const struct child_result result = run_in_sandbox(mode, profile, body, context);
+        expect_zero(what, mode, &result);
+    }
+}

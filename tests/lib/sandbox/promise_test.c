@@ -2,13 +2,10 @@
  * not, and the notes of refused calls. */
 #include "sandbox_test.h"
 
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
@@ -22,7 +19,6 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -74,29 +70,6 @@ static void remove_place(const struct place *place)
     char command[128];
     (void)snprintf(command, sizeof(command), "rm -rf '%s'", place->base);
     assert_int_equal(system(command), 0);
-}
-
-static void expect_zero(const char *what, enum sandbox_test_mode mode,
-                        const struct child_result *result)
-{
-    if (!result->has_entered)
-        fail_msg("%s as %s: cannot %s: %s", what, mode_name(mode), result->error.step,
-                 strerror(result->error.error_number));
-    if (!result->has_returned)
-        fail_msg("%s as %s: signal %d", what, mode_name(mode), result->death_signal);
-    if (result->value != 0)
-        fail_msg("%s as %s: line %d", what, mode_name(mode), result->value);
-}
-
-static void expect_works(const char *what, const struct sandbox_profile *profile, child_body *body,
-                         void *context)
-{
-    for (enum sandbox_test_mode mode = 0; mode < MODE_COUNT; mode++) {
-        if (!mode_is_possible(mode))
-            continue;
-        const struct child_result result = run_in_sandbox(mode, profile, body, context);
-        expect_zero(what, mode, &result);
-    }
 }
 
 /* ---- what everybody may do ---- */
@@ -195,116 +168,6 @@ static void test_descriptors_are_closed(void **state)
     expect_works("descriptors", &profile, look_at_descriptors, fds);
     for (size_t i = 0; i < ARRAY_LENGTH(fds); i++)
         (void)close(fds[i]);
-}
-
-struct socket_fds {
-    int ends[2]; /* a socket pair */
-    int listener;
-    int peer; /* connected to listener, outside */
-    uint16_t port, other_port;
-    int landlock_version;
-};
-
-static int pass_descriptor(int through, int fd)
-{
-    char byte = 'x';
-    struct iovec content = {&byte, 1};
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr header;
-    } control = {.bytes = {0}};
-    struct msghdr message = {.msg_iov = &content,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof(control.bytes)};
-    control.header = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
-    memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-    return sendmsg(through, &message, 0) == 1 ? 0 : -1;
-}
-
-static int use_sockets(void *context)
-{
-    const struct socket_fds *fds = context;
-    char byte;
-    EXPECT(pass_descriptor(fds->ends[0], STDIN_FILENO) == 0);
-    struct iovec content = {&byte, 1};
-    char control[CMSG_SPACE(sizeof(int))];
-    struct msghdr message = {.msg_iov = &content,
-                             .msg_iovlen = 1,
-                             .msg_control = control,
-                             .msg_controllen = sizeof(control)};
-    EXPECT(recvmsg(fds->ends[1], &message, MSG_CMSG_CLOEXEC) == 1);
-    EXPECT(message.msg_controllen > 0);
-    const int accepted = accept4(fds->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    EXPECT(accepted >= 0);
-    const int one = 1;
-    EXPECT(setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) == 0);
-    EXPECT(setsockopt(accepted, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one)) == 0);
-    int error_number;
-    socklen_t length = sizeof(error_number);
-    EXPECT(getsockopt(accepted, SOL_SOCKET, SO_ERROR, &error_number, &length) == 0);
-    struct sockaddr_in address;
-    length = sizeof(address);
-    EXPECT(getpeername(accepted, (struct sockaddr *)(void *)&address, &length) == 0);
-    EXPECT(send(accepted, "220", 3, MSG_NOSIGNAL) == 3);
-    EXPECT(recv(accepted, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN);
-    EXPECT(write(accepted, " ", 1) == 1);
-    EXPECT(shutdown(accepted, SHUT_RDWR) == 0);
-    EXPECT(close(accepted) == 0);
-    return 0;
-}
-
-static int listen_on_loopback(uint16_t *port)
-{
-    const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t length = sizeof(address);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(bind(listener, (struct sockaddr *)(void *)&address, length), 0);
-    assert_int_equal(listen(listener, 8), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)(void *)&address, &length), 0);
-    *port = ntohs(address.sin_port);
-    return listener;
-}
-
-static int connect_to(uint16_t port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)(void *)&address, sizeof(address)) == 0)
-        return fd;
-    const int saved_errno = errno;
-    (void)close(fd);
-    errno = saved_errno;
-    return -1;
-}
-
-static void test_streams_accept_and_descriptors(void **state)
-{
-    (void)state;
-    for (enum sandbox_test_mode mode = 0; mode < MODE_COUNT; mode++) {
-        if (!mode_is_possible(mode))
-            continue;
-        struct socket_fds fds;
-        assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds.ends), 0);
-        fds.listener = listen_on_loopback(&fds.port);
-        fds.peer = connect_to(fds.port);
-        assert_true(fds.peer >= 0);
-        const int kept[] = {fds.ends[0], fds.ends[1], fds.listener};
-        const struct sandbox_profile profile = {.promises = SANDBOX_STREAMS | SANDBOX_ACCEPT |
-                                                            SANDBOX_RECEIVE_FDS,
-                                                .uid = TEST_UID,
-                                                .gid = TEST_GID,
-                                                .kept_fds = kept,
-                                                .kept_fd_count = ARRAY_LENGTH(kept)};
-        const struct child_result result = run_in_sandbox(mode, &profile, use_sockets, &fds);
-        expect_zero("streams", mode, &result);
-        (void)close(fds.ends[0]);
-        (void)close(fds.ends[1]);
-        (void)close(fds.listener);
-        (void)close(fds.peer);
-    }
 }
 
 static int use_content(void *context)
@@ -585,43 +448,6 @@ static void test_root_directory(void **state)
     remove_place(&place);
 }
 
-/* ---- sockets of its own ---- */
-
-static int connect_out(void *context)
-{
-    const struct socket_fds *ports = context;
-    const int fd = connect_to(ports->port);
-    EXPECT(fd >= 0);
-    EXPECT(ports->landlock_version < 4 || (connect_to(ports->other_port) < 0 && errno == EACCES));
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(ports->port)};
-    const int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    EXPECT(ports->landlock_version < 4 ||
-           bind(server, (struct sockaddr *)(void *)&address, sizeof(address)) < 0);
-    address.sin_port = 0;
-    EXPECT(bind(server, (struct sockaddr *)(void *)&address, sizeof(address)) == 0);
-    const int datagrams = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(ports->port);
-    EXPECT(sendto(datagrams, "x", 1, 0, (struct sockaddr *)(void *)&address, sizeof(address)) == 1);
-    return 0;
-}
-
-static void test_connect(void **state)
-{
-    (void)state;
-    struct socket_fds ports = {.landlock_version = sandbox_landlock_version()};
-    const int listener = listen_on_loopback(&ports.port);
-    const int other = listen_on_loopback(&ports.other_port);
-    const struct sandbox_profile profile = {.promises = SANDBOX_CONNECT | SANDBOX_STREAMS,
-                                            .uid = TEST_UID,
-                                            .gid = TEST_GID,
-                                            .connect_ports = &ports.port,
-                                            .connect_port_count = 1};
-    expect_works("connect", &profile, connect_out, &ports);
-    (void)close(listener);
-    (void)close(other);
-}
-
 /* ---- children as other users ---- */
 
 static int live_as_user(void *context)
@@ -776,13 +602,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_common_things_work),
         cmocka_unit_test(test_descriptors_are_closed),
-        cmocka_unit_test(test_streams_accept_and_descriptors),
         cmocka_unit_test(test_content_descriptors),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_refuses_to_enter_with_a_second_thread),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_root_directory),
-        cmocka_unit_test(test_connect),
         cmocka_unit_test(test_spawn),
         cmocka_unit_test(test_notes_name_the_call),
         cmocka_unit_test(test_kills_are_explained),

@@ -30,6 +30,12 @@ struct child_result run_in_sandbox(enum sandbox_test_mode mode,
                                    const struct sandbox_profile *profile, child_body *body,
                                    void *context);
 
+/* Fails unless the body returned 0. what: for the failure's text. */
+void expect_zero(const char *what, enum sandbox_test_mode mode, const struct child_result *result);
+/* In every mode that is possible. */
+void expect_works(const char *what, const struct sandbox_profile *profile, child_body *body,
+                  void *context);
+
 /* The body returns 0, or the line at which something was not as promised. */
 #define EXPECT(condition)                                                                          \
     do {                                                                                           \
