@@ -3,11 +3,16 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include "paths.h"
 #include "system/file.h"
+
+/* What a peer may leave unread in its socket before it is given no more. The kernel counts some
+ * hundred bytes for each answer, and sockets in flight against one limit for all peers. */
+enum { UNREAD_MAX_BYTES = 24576 };
 
 /* A connected socket, or -1 and errno. Relative paths are below the queue directory, where this
  * process stands. */
@@ -53,13 +58,27 @@ static struct ipc_connect_reply answer(const struct connector *connector, enum i
     return reply;
 }
 
+/* Has it read most of what it was sent? */
+static bool does_read(const struct ipc_channel *channel)
+{
+    int unread_bytes;
+    return ipc_channel_queued_bytes(channel) == 0 &&
+           ioctl(ipc_channel_descriptor(channel), TIOCOUTQ, &unread_bytes) == 0 &&
+           unread_bytes < UNREAD_MAX_BYTES;
+}
+
 static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
                        void *context)
 {
     const struct ipc_connect *question = delivery->message;
-    const struct ipc_connect_reply reply =
-        answer(context, ipc_channel_peer(channel), question->path);
+    struct ipc_connect_reply reply = {
+        .outcome = outcome_temporary(0, 4, 1, "too many at once"), .socket = -1, .is_busy = true};
+    if (does_read(channel))
+        reply = answer(context, ipc_channel_peer(channel), question->path);
+    const bool has_socket = reply.socket >= 0;
     (void)ipc_channel_reply(channel, delivery->id, IPC_CONNECT_REPLY, &reply); /* or it is gone */
+    if (has_socket)
+        ipc_channel_flush(channel); /* a packet of its own, to be counted by */
 }
 
 static void on_closed(struct ipc_channel *channel, const char *reason, void *context)

@@ -1,5 +1,7 @@
 /* connectd/serve - answer CONNECT: look whether the path is permitted, connect, hand over.
  * Nothing waits: a Unix server takes a connection at once, or is too busy, which the asker is told.
+ * So is an asker that has many answers to read, so that no peer holds all sockets that can be in
+ * flight.
  * Callers: connectd/main. */
 #ifndef CONNECTD_SERVE_H
 #define CONNECTD_SERVE_H

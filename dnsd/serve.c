@@ -71,7 +71,7 @@ static void reply_result(struct dns_peer *peer, uint32_t id, const struct lookup
                       ? span_from_string(dns_failure_name(result->failure))
                       : span_empty(),
     };
-    if (!ipc_channel_reply(peer->channel, id, IPC_DNS_REPLY, &reply))
+    if (!ipc_channel_try_reply(peer->channel, id, IPC_DNS_REPLY, &reply))
         reply_failed(peer, id, DNS_FAILURE_TOO_MUCH); /* a name longer than the schema allows */
 }
 

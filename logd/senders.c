@@ -35,6 +35,14 @@ static struct log_source source_of(const struct sender *sender)
     return (struct log_source){span_from_string(sender->tag), sender->process_id};
 }
 
+/* What ends a tag for who reads the log would let one process write lines of another. */
+static void keep_in_one_word(char *tag)
+{
+    for (; *tag; tag++)
+        if (*tag == ' ' || *tag == ':' || *tag == '[' || *tag == ']')
+            *tag = '_';
+}
+
 static void set_tag(struct sender *sender, struct span wanted)
 {
     const struct span program = span_from_string(ipc_role_name(sender->role));
@@ -47,6 +55,7 @@ static void set_tag(struct sender *sender, struct span wanted)
     (void)snprintf(sender->tag, sizeof(sender->tag), "%.*s/%.*s",
                    SPAN_PRINTF(span_first(name, sizeof(sender->tag) / 2)), SPAN_PRINTF(program));
     log_text_clean((uint8_t *)sender->tag, strlen(sender->tag));
+    keep_in_one_word(sender->tag);
 }
 
 /* The records were cleaned by whoever wrote them; a text that is not clean was not written by

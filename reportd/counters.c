@@ -176,7 +176,7 @@ static struct counted_kind *get_kind(struct counters *counters, struct counted_p
 }
 
 static struct counted_policy *get_policy(struct counters *counters, struct counted_day *day,
-                                         const struct session_line *line)
+                                         const struct session_line *line, bool has_room)
 {
     LIST_FOR_EACH (&day->policies, link) {
         struct counted_policy *policy = LIST_ITEM(link, struct counted_policy, link);
@@ -188,7 +188,7 @@ static struct counted_policy *get_policy(struct counters *counters, struct count
     const size_t size_bytes =
         sizeof(struct counted_policy) + line->policy_domain.length + line->policy.length;
     struct counted_policy *policy =
-        day->policies.count < COUNTERS_POLICIES_MAX ? calloc(1, size_bytes) : NULL;
+        has_room && day->policies.count < COUNTERS_POLICIES_MAX ? calloc(1, size_bytes) : NULL;
     if (!policy)
         return NULL;
     char *place = policy->texts;
@@ -223,7 +223,7 @@ struct counted_day *counters_add(struct counters *counters, const struct session
     *is_new = !day;
     if (!day && has_room)
         day = make_day(counters, line->day, line->domain);
-    struct counted_policy *policy = day ? get_policy(counters, day, line) : NULL;
+    struct counted_policy *policy = day ? get_policy(counters, day, line, has_room) : NULL;
     struct counted_kind *kind = NULL;
     if (policy)
         kind = has_room ? get_kind(counters, policy, line) : find_kind(policy, line);

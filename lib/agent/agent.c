@@ -31,6 +31,7 @@ struct agent {
     struct agent_settings settings;
     struct ipc_channel *channel; /* NULL: none */
     struct list messages;
+    size_t former_count; /* messages that channels before this one brought */
     size_t pending_count;
     struct loop_hook send_hook;
     struct loop_timer retry_timer;
@@ -38,6 +39,16 @@ struct agent {
     void *drained_context;
     bool is_draining;
 };
+
+static void say_capacity(struct agent *agent)
+{
+    const size_t capacity = agent->settings.capacity;
+    const bool has_room = !agent->is_draining && capacity > agent->former_count;
+    const struct ipc_deliver_capacity message = {
+        .count = has_room ? (uint32_t)(capacity - agent->former_count) : 0};
+    if (agent->channel && !ipc_channel_send(agent->channel, IPC_DELIVER_CAPACITY, &message))
+        loop_timer_set(&agent->retry_timer, clock_deadline_after(RETRY_MS));
+}
 
 /* ---- results ---- */
 
@@ -89,6 +100,7 @@ static void pack_all_results(struct loop_hook *hook)
 static void repeat_results(void *context)
 {
     struct agent *agent = context;
+    say_capacity(agent);
     pack_all_results(&agent->send_hook);
     LIST_FOR_EACH (&agent->messages, link) {
         struct agent_message *message = CONTAINER_OF(link, struct agent_message, link);
@@ -107,6 +119,10 @@ static void free_message(struct agent_message *message)
     for (struct list_link *link; (link = list_pop(&message->sent));)
         free(CONTAINER_OF(link, struct sent_results, link));
     list_remove(&agent->messages, &message->link);
+    if (message->is_former) {
+        agent->former_count--;
+        say_capacity(agent);
+    }
     file_close(message->content.descriptor);
     buffer_release(&message->results);
     arena_destroy(&message->arena);
@@ -357,9 +373,9 @@ void agent_attach(struct agent *agent, int descriptor, enum ipc_role peer)
     agent->channel = ipc_channel_create(agent->loop, descriptor, peer, &handlers, agent);
     if (!agent->channel)
         return; /* closed, so the other side notices */
-    const struct ipc_deliver_capacity capacity = {
-        .count = agent->is_draining ? 0 : agent->settings.capacity};
-    (void)ipc_channel_send(agent->channel, IPC_DELIVER_CAPACITY, &capacity); /* the first: fits */
+    LIST_FOR_EACH (&agent->messages, link)
+        CONTAINER_OF(link, struct agent_message, link)->is_former = true;
+    agent->former_count = agent->messages.count;
     repeat_results(agent);
 }
 
@@ -393,9 +409,7 @@ void agent_drain(struct agent *agent, void (*drained)(void *context), void *cont
     agent->is_draining = true;
     agent->drained = drained;
     agent->drained_context = context;
-    const struct ipc_deliver_capacity none = {.count = 0};
-    if (agent->channel)
-        (void)ipc_channel_send(agent->channel, IPC_DELIVER_CAPACITY, &none); /* or it hears later */
+    say_capacity(agent);
     if (list_is_empty(&agent->messages))
         drained(context);
 }

@@ -44,6 +44,7 @@ struct agent_message {
     struct list sent;      /* not acknowledged yet */
     uint32_t next_serial;
     bool has_sent_last;
+    bool is_former; /* a channel before the present one brought it */
 };
 
 struct agent_settings {
@@ -72,7 +73,8 @@ struct agent_settings {
 /* Keeps a copy of the settings. NULL when memory is out. */
 MUST_USE struct agent *agent_create(struct loop *loop, const struct agent_settings *settings);
 
-/* Takes over a channel end, in place of the one before, and repeats what is not acknowledged. */
+/* Takes over a channel end, in place of the one before, and repeats what is not acknowledged. What
+ * the one before brought keeps its places until it is over. */
 void agent_attach(struct agent *agent, int descriptor, enum ipc_role peer);
 /* sendmail -bv, or an address probe: say what would become of it, and deliver nothing. */
 static inline bool agent_is_verification(const struct agent_message *message)

@@ -17,16 +17,17 @@ static bool is_graver(enum dns_status left, enum dns_status right)
     return gravity[left] > gravity[right];
 }
 
-static void add_addresses(const struct dns_answer *answer, enum ip_family family,
+/* Of each family its share: very many addresses of one must not hide that there is another. */
+static void add_addresses(const struct dns_answer *answer, enum ip_family family, size_t share,
                           struct dns_addresses *result)
 {
+    const size_t count = answer->record_count < share ? answer->record_count : share;
     result->is_authenticated =
         answer->is_authenticated && (result->count == 0 || result->is_authenticated);
     result->canonical_name = answer->canonical_name;
-    for (size_t i = 0; i < answer->record_count; i++)
-        if (result->count < DNS_HOST_ADDRESSES_MAX)
-            result->list[result->count++] =
-                ip_address_from_bytes(family, answer->records[i].data.bytes);
+    for (size_t i = 0; i < count; i++)
+        result->list[result->count++] =
+            ip_address_from_bytes(family, answer->records[i].data.bytes);
 }
 
 static void set_status(const struct dns_answer *answer, uint16_t type, struct dns_addresses *result)
@@ -44,6 +45,8 @@ static void lookup_some(struct dns_client *client, const struct span *names, siz
 {
     struct dns_request requests[DNS_LOOKUPS_AT_ONCE_MAX];
     struct dns_answer answers[DNS_LOOKUPS_AT_ONCE_MAX];
+    const bool is_shared = wanted == (DNS_WANT_IPV4 | DNS_WANT_IPV6);
+    const size_t share = is_shared ? DNS_HOST_ADDRESSES_MAX / 2 : DNS_HOST_ADDRESSES_MAX;
     size_t request_count = 0;
 
     for (size_t i = 0; i < count; i++)
@@ -67,7 +70,7 @@ static void lookup_some(struct dns_client *client, const struct span *names, siz
                 set_status(given, families[j].type, &results[i]);
             is_first = false;
             if (given->status == DNS_FOUND)
-                add_addresses(given, families[j].family, &results[i]);
+                add_addresses(given, families[j].family, share, &results[i]);
             answer++;
         }
     }
@@ -86,8 +89,15 @@ NOINLINE void dns_lookup_addresses(struct dns_client *client, const struct span 
                     deadline_ms, arena, results + done);
 }
 
+/* Where there are more than anybody would try, the best stay (RFC 5321 section 5.1): in what order
+ * they came says nothing. */
 static void insert_by_preference(struct dns_mx *mx, struct dns_mx_host host)
 {
+    if (mx->host_count == DNS_MX_HOSTS_MAX) {
+        if (host.preference >= mx->hosts[mx->host_count - 1].preference)
+            return;
+        mx->host_count--;
+    }
     size_t place = mx->host_count++;
     while (place > 0 && mx->hosts[place - 1].preference > host.preference) {
         mx->hosts[place] = mx->hosts[place - 1];
@@ -120,8 +130,7 @@ void dns_lookup_mx(struct dns_client *client, struct span domain, int64_t deadli
     }
     for (size_t i = 0; i < mx->answer.record_count; i++) {
         const struct dns_record *record = &mx->answer.records[i];
-        if (mx->host_count < DNS_MX_HOSTS_MAX &&
-            (dns_name_is_mail_host(record->target) || is_ipv4_address(record->target)))
+        if (dns_name_is_mail_host(record->target) || is_ipv4_address(record->target))
             insert_by_preference(mx, (struct dns_mx_host){record->target, record->priority});
     }
 }

@@ -10,7 +10,7 @@
 enum {
     DNS_WANT_IPV4 = 1,
     DNS_WANT_IPV6 = 2,
-    DNS_HOST_ADDRESSES_MAX = 32, /* of one name */
+    DNS_HOST_ADDRESSES_MAX = 64, /* of one name; of a family half, where both are asked for */
     DNS_MX_HOSTS_MAX = 64,
     DNS_PTR_NAMES_MAX = 4 /* names of one client that are looked at */
 };

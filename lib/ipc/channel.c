@@ -429,21 +429,30 @@ bool ipc_channel_send(struct ipc_channel *channel, enum ipc_type type, const voi
     return queue_record(channel, type, 0, 0, message, QUEUE_MAX_BYTES);
 }
 
+bool ipc_channel_try_reply(struct ipc_channel *channel, uint32_t id, enum ipc_type type,
+                           const void *message)
+{
+    if (id == 0 || !ipc_channel_is_open(channel) ||
+        ipc_channel_queued_bytes(channel) >= QUEUE_REPLY_MAX_BYTES) {
+        close_descriptors_of(type, (void *)(uintptr_t)message);
+        if (!channel->is_closed)
+            fail_later(channel, id == 0 ? "a question without a number" : "replies are not read");
+        return false;
+    }
+    if (!queue_record(channel, type, IPC_RECORD_IS_REPLY, id, message, QUEUE_REPLY_MAX_BYTES))
+        return false;
+    if (channel->open_request_count > 0)
+        channel->open_request_count--;
+    return true;
+}
+
 bool ipc_channel_reply(struct ipc_channel *channel, uint32_t id, enum ipc_type type,
                        const void *message)
 {
-    if (id == 0) { /* a question that wants no answer: no peer in order asks one */
-        close_descriptors_of(type, (void *)(uintptr_t)message);
-        if (!channel->is_closed)
-            fail_later(channel, "a question without a number");
-        return false;
-    }
-    if (channel->open_request_count > 0)
-        channel->open_request_count--;
-    if (queue_record(channel, type, IPC_RECORD_IS_REPLY, id, message, QUEUE_REPLY_MAX_BYTES))
+    if (ipc_channel_try_reply(channel, id, type, message))
         return true;
     if (!channel->is_closed)
-        fail_later(channel, "replies are not read");
+        fail_later(channel, "a reply that no message can carry");
     return false;
 }
 

@@ -64,11 +64,16 @@ enum ipc_role ipc_channel_peer(const struct ipc_channel *channel);
 
 /* A one-way message. False when the queue is full, a field too long, or the channel closed. */
 bool ipc_channel_send(struct ipc_channel *channel, enum ipc_type type, const void *message);
-/* The answer to a request. False as above; a queue that overflows with replies closes the channel:
- * a peer that asks must read. So does an answer to a one-way message, which is a peer's mistake
- * where a handler answers unasked. */
+/* The answer to a request. False as above, and then the channel closes: a queue that overflows with
+ * replies has a peer that does not read, and a question without an answer would stay open for ever.
+ * So does an answer to a one-way message, which is a peer's mistake where a handler answers
+ * unasked. */
 bool ipc_channel_reply(struct ipc_channel *channel, uint32_t id, enum ipc_type type,
                        const void *message);
+/* The same, but an answer that no message can carry (a field too long) changes nothing: another has
+ * to be given. */
+MUST_USE bool ipc_channel_try_reply(struct ipc_channel *channel, uint32_t id, enum ipc_type type,
+                                    const void *message);
 /* Bytes waiting to leave. */
 size_t ipc_channel_queued_bytes(const struct ipc_channel *channel);
 /* Sends what it can at once instead of at the end of the turn (before exiting). */

@@ -26,7 +26,9 @@ static void encode_span(struct buffer *body, const struct ipc_field *field, stru
 {
     if (value.length == 0 && !field->is_required)
         return;
-    if (value.length > field->maximum_bytes || value.length > UINT16_MAX) {
+    /* What the decoder would refuse costs the whole channel there. */
+    if (value.length > field->maximum_bytes || value.length > UINT16_MAX ||
+        (field->type == IPC_FIELD_TEXT && span_find_byte(value, '\0') < value.length)) {
         body->has_failed = true;
         return;
     }

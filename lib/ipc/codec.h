@@ -17,7 +17,8 @@ struct ipc_descriptors {
 };
 
 /* Appends the body of *message (struct ipc_NAME of that type). A missing required TEXT is sent
- * empty; one over its maximum makes the buffer fail. Descriptors (>= 0) are listed, not duplicated.
+ * empty; one over its maximum, or with a NUL in it, makes the buffer fail. Descriptors (>= 0) are
+ * listed, not duplicated.
  */
 void ipc_encode(enum ipc_type type, const void *message, struct buffer *body,
                 struct ipc_descriptors *descriptors);

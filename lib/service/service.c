@@ -87,8 +87,7 @@ void service_ask_for_successor(struct service *service)
 struct given_end {
     struct list_link link;
     int descriptor;
-    uint32_t process_number;
-    bool is_server;
+    struct service_peer peer; /* but for its service */
 };
 
 /* The hook of lib/ipc has no context of its own. */
@@ -111,10 +110,18 @@ static void remember_end(struct control *control, const struct service_peer *pee
     forget_end(control, descriptor); /* of a descriptor that was closed without a channel */
     if (!end)
         return; /* should it be lost, the next restart of either side repairs it */
-    *end = (struct given_end){.descriptor = descriptor,
-                              .process_number = peer->process_number,
-                              .is_server = peer->is_server};
+    *end = (struct given_end){.descriptor = descriptor, .peer = *peer};
+    end->peer.service = span_empty();
     list_append(&control->ends, &end->link);
+}
+
+void service_tell_lost(struct service *service, const struct service_peer *peer)
+{
+    const struct ipc_peer_lost lost = {.process_number = peer->process_number,
+                                       .is_server = peer->is_server,
+                                       .channel = peer->channel};
+    if (control_of(service)->channel && !service->is_draining)
+        (void)ipc_channel_send(control_of(service)->channel, IPC_PEER_LOST, &lost);
 }
 
 static void on_channel_end(int descriptor, bool is_lost)
@@ -124,10 +131,8 @@ static void on_channel_end(int descriptor, bool is_lost)
         struct given_end *end = LIST_ITEM(link, struct given_end, link);
         if (end->descriptor != descriptor)
             continue;
-        const struct ipc_peer_lost lost = {.process_number = end->process_number,
-                                           .is_server = end->is_server};
-        if (is_lost && control->channel && !control->service.is_draining)
-            (void)ipc_channel_send(control->channel, IPC_PEER_LOST, &lost);
+        if (is_lost)
+            service_tell_lost(&control->service, &end->peer);
     }
     forget_end(control, descriptor);
 }
@@ -183,6 +188,7 @@ static void on_peer(struct control *control, struct ipc_peer *peer)
                  .service = peer->service,
                  .process_number = peer->process_number,
                  .process_id = peer->process_id,
+                 .channel = peer->channel,
                  .is_server = peer->is_server},
     };
     peer->socket = -1;

@@ -20,7 +20,8 @@ struct service_peer {
     struct span service;     /* its name in master.cf; lasts for the call only */
     uint32_t process_number; /* tells two processes of one service apart; never used again */
     uint32_t process_id;
-    bool is_server; /* this end answers the requests */
+    uint32_t channel; /* the number that master gave it */
+    bool is_server;   /* this end answers the requests */
 };
 
 struct service_definition {
@@ -71,6 +72,9 @@ int service_main(const struct service_definition *definition);
 
 /* Before READY: one line that says what is wrong and what to do; master prints it. */
 void service_say(struct service *service, const char *format, ...) PRINTF_LIKE(2, 3);
+/* The end of a channel that was handed on to a process of this one's making has closed there:
+ * master makes another, as it does where this process itself had it. */
+void service_tell_lost(struct service *service, const struct service_peer *peer);
 /* What this process read in prepare() has changed: master is asked to start another in its place,
  * and tells this one to leave when that serves. May be asked again, until it does. */
 void service_ask_for_successor(struct service *service);

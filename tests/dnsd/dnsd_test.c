@@ -275,6 +275,26 @@ static void cancelling_body(void *argument)
     loop_stop(loop);
 }
 
+/* Whose owner has thought of a name for which no message has room. */
+static void long_name_body(struct arena *arena)
+{
+    struct dns_answer answer;
+    const struct ipc_channel *before = client.channel;
+    dns_lookup(&client, SPAN("long.test"), DNS_TYPE_MX, soon(), arena, &answer);
+    assert_int_equal(answer.status, DNS_TEMPORARY);
+    assert_int_equal(answer.failure, DNS_FAILURE_TOO_MUCH);
+    /* That is nobody else's trouble. */
+    dns_lookup(&client, SPAN("plain.test"), DNS_TYPE_MX, soon(), arena, &answer);
+    assert_int_equal(answer.status, DNS_FOUND);
+    assert_ptr_equal(client.channel, before);
+}
+
+static void test_long_name(void **state)
+{
+    (void)state;
+    run(long_name_body);
+}
+
 static void test_cancelled(void **state)
 {
     (void)state;
@@ -295,7 +315,7 @@ int main(void)
         cmocka_unit_test(test_types),     cmocka_unit_test(test_mx_and_addresses),
         cmocka_unit_test(test_many),      cmocka_unit_test(test_client_names),
         cmocka_unit_test(test_text),      cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_cancelled),
+        cmocka_unit_test(test_cancelled), cmocka_unit_test(test_long_name),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

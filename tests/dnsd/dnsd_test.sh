@@ -13,6 +13,9 @@ work=$(mktemp -d)
 server=
 trap '[ -z "$server" ] || kill "$server"; rm -rf "$work"' EXIT
 
+# A label of 40 bytes that take four characters each.
+long=$(printf '%40s' '' | sed 's/ /\\001/g')
+
 # Unbound takes a port only as a number: try some until one is free.
 start() {
     cat >"$work/unbound.conf" <<END
@@ -35,6 +38,8 @@ server:
     local-data: "test. 60 IN SOA ns.test. root.test. 1 60 60 60 60"
     local-data: "plain.test. 60 IN MX 10 mx.plain.test."
     local-data: "mx.plain.test. 60 IN A 127.0.0.2"
+    local-zone: "long.test." redirect
+    local-data: "long.test. 60 IN CNAME $long.$long.$long.far.test."
     local-data: "several.test. 60 IN MX 20 b.several.test."
     local-data: "several.test. 60 IN MX 30 c.several.test."
     local-data: "several.test. 60 IN MX 10 a.several.test."
@@ -54,6 +59,9 @@ server:
     local-data: "mx.client.test. 60 IN A 192.0.2.10"
     local-data: "mx.client.test. 60 IN AAAA 2001:db8::10"
     local-data: "liar.client.test. 60 IN A 192.0.2.99"
+forward-zone:
+    name: "far.test."
+    forward-addr: 127.0.0.1@$1
 forward-zone: # where an alias leads is asked like anything else
     name: "mx.plain.test."
     forward-addr: 127.0.0.1@$1

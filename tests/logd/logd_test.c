@@ -77,11 +77,14 @@ static void test_hostile_sender(void **state)
         ipc_channel_create(daemon.loop, daemon_give_peer(&daemon, IPC_ROLE_SMTPD, "smtp", true),
                            IPC_ROLE_LOGD, &handlers, NULL);
     const struct ipc_log_open open_message = {.tag = SPAN("posthouse/qmgr")};
+    const struct ipc_log_open forged = {.tag = SPAN("posthouse/qmgr[1]: FORGED: removed")};
     const struct ipc_log_lines lines[] = {
         {.lines = SPAN("\x01\0\0\0\0\0\0\0\0\0\x04true"), .dropped_count = 3},
         {.lines = SPAN("\x01\0\0\0\0\0\0\0\0\0\x04\nbad")},
         {.lines = SPAN("\x01\0\0\0\0\0\0\0\0\0\x04late")},
     };
+    assert_true(ipc_channel_send(channel, IPC_LOG_OPEN, &forged));
+    assert_true(ipc_channel_send(channel, IPC_LOG_LINES, &lines[0]));
     assert_true(ipc_channel_send(channel, IPC_LOG_OPEN, &open_message));
     for (size_t i = 0; i < ARRAY_LENGTH(lines); i++)
         assert_true(ipc_channel_send(channel, IPC_LOG_LINES, &lines[i]));
@@ -90,6 +93,7 @@ static void test_hostile_sender(void **state)
     ipc_channel_destroy(&channel);
     loop_destroy(&daemon.loop);
     assert_true(log_has_ours(" posthouse/qmgr/smtpd[", "]: true\n"));
+    assert_true(log_has_ours(" posthouse/qmgr_1___FORGED__removed/smtpd[", "]: true\n"));
     assert_true(log_has_ours(" posthouse/qmgr/smtpd[", "]: warning: log.dropped: lines=3\n"));
     assert_true(log_has("/logd["));
     assert_true(log_has_ours("]: error: log.malformed: sender=posthouse/qmgr/smtpd pid=", " "));

@@ -131,6 +131,32 @@ static void test_limits(void **state)
     counters_destroy(&counters);
 }
 
+/* Records may change with each session: that takes no memory without end either. */
+static void test_room(void **state)
+{
+    (void)state;
+    static char text[LINE_POLICY_MAX_BYTES];
+    struct counters counters;
+    char domain[64];
+    memset(text, 'x', sizeof(text) - 1);
+    counters_init(&counters, seed);
+    (void)add(&counters, session("early.test", TLSRPT_STS, POLICY, TLSRPT_SUCCESS, ""), true);
+    for (unsigned i = 0; counters.size_bytes < COUNTERS_BYTES_MAX; i++) {
+        (void)snprintf(domain, sizeof(domain), "d%u.test", i);
+        (void)add(&counters, session(domain, TLSRPT_TLSA, text, TLSRPT_SUCCESS, ""), true);
+    }
+    const size_t size_bytes = counters.size_bytes;
+    struct counted_day *day =
+        add(&counters, session("early.test", TLSRPT_TLSA, text, TLSRPT_SUCCESS, ""), true);
+    assert_int_equal(day->policies.count, 1);
+    assert_int_equal(counters.size_bytes, size_bytes);
+    assert_int_equal(counters.dropped_count, 1);
+    (void)add(&counters, session("early.test", TLSRPT_STS, POLICY, TLSRPT_SUCCESS, ""), true);
+    assert_int_equal(counters.dropped_count, 1);
+    counters_destroy(&counters);
+    assert_int_equal(counters.size_bytes, 0);
+}
+
 static void test_lines(void **state)
 {
     (void)state;
@@ -325,9 +351,9 @@ static void test_message(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counting),  cmocka_unit_test(test_places),
-        cmocka_unit_test(test_limits),    cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_bad_lines), cmocka_unit_test(test_document),
-        cmocka_unit_test(test_message)};
+        cmocka_unit_test(test_counting), cmocka_unit_test(test_places),
+        cmocka_unit_test(test_limits),   cmocka_unit_test(test_room),
+        cmocka_unit_test(test_lines),    cmocka_unit_test(test_bad_lines),
+        cmocka_unit_test(test_document), cmocka_unit_test(test_message)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -222,6 +222,26 @@ static void test_question_without_a_number(void **state)
     assert_non_null(close_reason);
 }
 
+/* An answer that no message can carry is its maker's trouble alone. */
+static void test_reply_that_does_not_fit(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[300];
+    const struct ipc_dns_reply long_one = {.canonical_name = span_of(bytes, sizeof(bytes))};
+    enum ipc_call_result expected = IPC_CALL_TIMED_OUT;
+    assert_non_null(task_start(loop, "caller", call_held, &expected));
+    loop_run(loop);
+    assert_false(ipc_channel_try_reply(server, held_id, IPC_DNS_REPLY, &long_one));
+    calls_left = 1;
+    assert_non_null(task_start(loop, "caller", call_many, NULL));
+    loop_run(loop);
+    assert_null(close_reason);
+    /* Who does not look leaves a question open for ever: that ends the channel. */
+    assert_false(ipc_channel_reply(server, held_id, IPC_DNS_REPLY, &long_one));
+    loop_run(loop);
+    assert_non_null(close_reason);
+}
+
 /* What came with a packet that closes the channel is closed, too. */
 static void test_descriptors_of_malformed_packets(void **state)
 {
@@ -271,6 +291,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_forbidden_message_closes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_queue_refuses, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_question_without_a_number, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_reply_that_does_not_fit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_malformed_packets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_descriptors_of_malformed_packets, set_up, tear_down),
     };

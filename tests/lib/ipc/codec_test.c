@@ -100,6 +100,12 @@ static void test_limits(void **state)
     ipc_encode(IPC_QUEUE_ABANDON, &exceeds, &body, NULL);
     assert_false(buffer_ok(&body));
     buffer_release(&body);
+    /* What the other end would refuse is refused here. */
+    const struct ipc_queue_abandon has_nul = {.queue_id = SPAN("a\0b")};
+    buffer_init(&body, NULL, 1 << 16);
+    ipc_encode(IPC_QUEUE_ABANDON, &has_nul, &body, NULL);
+    assert_false(buffer_ok(&body));
+    buffer_release(&body);
 }
 
 static void test_records(void **state)
