@@ -9,7 +9,7 @@
 #include "signable.h"
 #include "system/clock.h"
 
-enum { COMPLAINT_EVERY_MS = 1000 };
+enum { COMPLAINT_EVERY_MS = 1000, WAITING_MAX_BYTES = 4 << 20 };
 
 struct key_peer {
     struct list_link link;
@@ -19,7 +19,22 @@ struct key_peer {
     uint32_t process_id;
     int64_t complain_after_ms;
     bool is_waiting;
-    struct span name; /* of the service, behind the structure */
+    struct list requests; /* that wait for their turn */
+    size_t requests_bytes;
+    uint64_t served_turn; /* of the loop: the last in which one was served */
+    struct span name;     /* of the service, behind the structure */
+};
+
+/* A question that waits; its bytes stand behind the structure. */
+struct request {
+    struct list_link link;
+    enum ipc_type type;
+    uint32_t id;
+    size_t size;
+    union {
+        struct ipc_key_certificates certificates;
+        struct ipc_key_sign sign;
+    } question;
 };
 
 /* ---- certificates ---- */
@@ -39,8 +54,7 @@ static void on_certificates(struct key_peer *peer, uint32_t id,
         .status = status,
         .chains = set ? buffer_span(&set->records) : span_empty(),
         .has_names = peer->service && peer->service->tables};
-    if (id != 0)
-        (void)ipc_channel_reply(peer->channel, id, IPC_KEY_CERTIFICATES_REPLY, &reply);
+    (void)ipc_channel_reply(peer->channel, id, IPC_KEY_CERTIFICATES_REPLY, &reply);
 }
 
 /* ---- signatures ---- */
@@ -127,8 +141,7 @@ static void on_sign(struct key_peer *peer, uint32_t id, const struct ipc_key_sig
                                                                  : span_of(signature, length)};
     if (reason && (reason != no_such_key || !peer->server->has_relatives))
         refuse(peer, reason);
-    if (id != 0)
-        (void)ipc_channel_reply(peer->channel, id, IPC_KEY_SIGN_REPLY, &reply);
+    (void)ipc_channel_reply(peer->channel, id, IPC_KEY_SIGN_REPLY, &reply);
 }
 
 /* ---- news ---- */
@@ -185,24 +198,118 @@ static void on_ticket_timer(void *context)
     key_server_change_tickets(context);
 }
 
-/* ---- peers ---- */
+/* ---- turns ---- */
+
+/* A signature takes up to some milliseconds, and a peer that was taken over asks for as many as it
+ * can: of each peer one question is answered in a turn of the loop, and the others have theirs. */
+
+static void answer(struct key_peer *peer, enum ipc_type type, uint32_t id, const void *question)
+{
+    peer->served_turn = *loop_turn(peer->server->loop);
+    if (type == IPC_KEY_CERTIFICATES)
+        on_certificates(peer, id, question);
+    else if (type == IPC_KEY_SIGN)
+        on_sign(peer, id, question);
+}
+
+static void forget_request(struct key_peer *peer, struct request *request)
+{
+    list_remove(&peer->requests, &request->link);
+    peer->requests_bytes -= request->size;
+    free(request);
+}
+
+static void on_turn(void *context)
+{
+    struct key_server *server = context;
+    LIST_FOR_EACH (&server->peers, link) {
+        struct key_peer *peer = LIST_ITEM(link, struct key_peer, link);
+        struct request *request = LIST_ITEM(list_first(&peer->requests), struct request, link);
+        if (!request)
+            continue;
+        answer(peer, request->type, request->id, &request->question);
+        forget_request(peer, request);
+        if (!list_is_empty(&peer->requests))
+            loop_timer_set(&server->turn_timer, clock_deadline_after(0));
+    }
+}
+
+static void keep(uint8_t **place, struct span *span)
+{
+    if (span->length == 0)
+        return;
+    memcpy(*place, span->bytes, span->length);
+    *span = span_of(*place, span->length);
+    *place += span->length;
+}
+
+/* False when memory is out, or the peer has had its share of it. */
+static bool put_in_line(struct key_peer *peer, const struct ipc_delivery *delivery)
+{
+    const bool is_sign = delivery->type == IPC_KEY_SIGN;
+    const struct ipc_key_certificates *certificates = delivery->message;
+    const struct ipc_key_sign *sign = delivery->message;
+    const size_t size = sizeof(struct request) +
+                        (is_sign ? sign->key.length + sign->input.length + sign->name.length
+                                 : certificates->name.length);
+    struct request *request =
+        peer->requests_bytes + size <= WAITING_MAX_BYTES ? calloc(1, size) : NULL;
+    if (!request)
+        return false;
+    uint8_t *place = (uint8_t *)(request + 1);
+    request->type = delivery->type;
+    request->id = delivery->id;
+    request->size = size;
+    if (is_sign) {
+        request->question.sign = *sign;
+        keep(&place, &request->question.sign.key);
+        keep(&place, &request->question.sign.input);
+        keep(&place, &request->question.sign.name);
+    } else {
+        request->question.certificates = *certificates;
+        keep(&place, &request->question.certificates.name);
+    }
+    list_append(&peer->requests, &request->link);
+    peer->requests_bytes += size;
+    loop_timer_set(&peer->server->turn_timer, clock_deadline_after(0));
+    return true;
+}
+
+static void drop_peer(struct key_peer *peer)
+{
+    while (!list_is_empty(&peer->requests))
+        forget_request(peer, LIST_ITEM(list_first(&peer->requests), struct request, link));
+    list_remove(&peer->server->peers, &peer->link);
+    ipc_channel_destroy(&peer->channel);
+    free(peer);
+}
+
+/* There is no room for the question. A signature can be refused; that there are no certificates
+ * would be a lie, and silence would have the peer wait for ever: it has to begin anew. */
+static void turn_away(struct key_peer *peer, const struct ipc_delivery *delivery)
+{
+    const struct ipc_key_sign_reply refusal = {.signature = span_empty()};
+    if (delivery->type == IPC_KEY_SIGN) {
+        (void)ipc_channel_reply(peer->channel, delivery->id, IPC_KEY_SIGN_REPLY, &refusal);
+        return;
+    }
+    refuse(peer, "it asks more than is kept");
+    drop_peer(peer);
+}
 
 static void on_message(struct ipc_channel *channel UNUSED, const struct ipc_delivery *delivery,
                        void *context)
 {
     struct key_peer *peer = context;
-    if (delivery->type == IPC_KEY_CERTIFICATES)
-        on_certificates(peer, delivery->id, delivery->message);
-    else if (delivery->type == IPC_KEY_SIGN)
-        on_sign(peer, delivery->id, delivery->message);
+    if (delivery->id == 0)
+        return;
+    if (list_is_empty(&peer->requests) && peer->served_turn != *loop_turn(peer->server->loop))
+        answer(peer, delivery->type, delivery->id, delivery->message);
+    else if (!put_in_line(peer, delivery))
+        turn_away(peer, delivery);
 }
 
-static void drop_peer(struct key_peer *peer)
-{
-    list_remove(&peer->server->peers, &peer->link);
-    ipc_channel_destroy(&peer->channel);
-    free(peer);
-}
+/* ---- peers ---- */
 
 static void on_closed(struct ipc_channel *channel UNUSED, const char *reason UNUSED, void *context)
 {
@@ -225,6 +332,7 @@ void key_server_add_peer(struct key_server *server, const struct service_peer *w
     ASSERT(peer);
     memcpy(peer + 1, who->service.bytes, who->service.length);
     peer->server = server;
+    list_init(&peer->requests);
     peer->name = span_of(peer + 1, who->service.length);
     peer->process_id = who->process_id;
     peer->service = vault_find_service(server->vault, who->role, peer->name);
@@ -246,6 +354,7 @@ void key_server_init(struct key_server *server, struct loop *loop, struct maillo
     list_init(&server->peers);
     ticket_keys_init(&server->tickets);
     loop_timer_init(&server->ticket_timer, loop, on_ticket_timer, server);
+    loop_timer_init(&server->turn_timer, loop, on_turn, server);
     if (ticket_lifetime_ms > 0)
         loop_timer_set(&server->ticket_timer, clock_deadline_after(ticket_lifetime_ms));
 }
@@ -255,4 +364,5 @@ void key_server_end(struct key_server *server)
     while (!list_is_empty(&server->peers))
         drop_peer(LIST_ITEM(server->peers.head.next, struct key_peer, link));
     loop_timer_release(&server->ticket_timer);
+    loop_timer_release(&server->turn_timer);
 }

@@ -14,6 +14,7 @@ struct key_server {
     int64_t ticket_lifetime_ms; /* 0: there are no tickets */
     struct ticket_keys tickets;
     struct loop_timer ticket_timer;
+    struct loop_timer turn_timer; /* set while questions wait */
     struct list peers;
     bool holds_answers; /* that there is no certificate: there may be one in a moment */
     bool has_relatives; /* another has these keys, or others: it is asked as well */

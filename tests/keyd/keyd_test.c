@@ -2,15 +2,13 @@
 #include "../test.h"
 
 #include <openssl/ssl.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../keyd/serve.h"
 #include "base/base64.h"
 #include "certificates.h"
+#include "fixture.h"
 #include "system/task.h"
 #include "table/build.h"
 #include "tls/keys.h"
@@ -23,12 +21,6 @@ struct speaker {
     SSL_CTX *context;
 };
 
-static char directory[64];
-static struct loop *loop;
-static struct maillog logged;
-static struct arena settings;
-static struct vault vault;
-static struct key_server server;
 static struct speaker smtpd, smtp;
 static uint32_t next_process;
 
@@ -73,25 +65,9 @@ static void end_speaker(struct speaker *speaker)
     SSL_CTX_free(speaker->context);
 }
 
-/* "SERVICE value" as master writes it. */
-static struct span setting(const char *service, const char *value)
-{
-    const struct span text = arena_format(&settings, "%s\x1f%s\x1e", service, value);
-    assert_non_null(text.bytes);
-    return text;
-}
-
 static void start(const char *smtpd_chains, const char *smtp_chains, const char *tables)
 {
-    struct conf_keyd conf;
-    memset(&conf, 0, sizeof(conf));
-    arena_init(&settings, 65536, 0);
-    conf.smtpd_tls_chain_files = setting("smtp", smtpd_chains);
-    conf.smtp_tls_chain_files = setting("relay", smtp_chains);
-    conf.tls_server_sni_maps = setting("smtp", tables);
-    maillog_init(&logged, 1 << 20, NULL, NULL);
-    assert_true(vault_load(&vault, &conf, &logged, NULL));
-    key_server_init(&server, loop, &logged, &vault, 3600000);
+    fixture_start(smtpd_chains, smtp_chains, tables);
     make_speaker(&smtpd, true);
     make_speaker(&smtp, false);
     join(&smtpd, IPC_ROLE_SMTPD, "smtp");
@@ -100,28 +76,15 @@ static void start(const char *smtpd_chains, const char *smtp_chains, const char 
 
 static int set_up(void **state)
 {
-    (void)state;
-    (void)signal(SIGPIPE, SIG_IGN);
-    (void)snprintf(directory, sizeof(directory), "/tmp/posthouse-keyd-test.XXXXXX");
-    assert_non_null(mkdtemp(directory));
-    loop = loop_create();
     next_process = 0;
-    return loop ? 0 : -1;
+    return fixture_set_up(state);
 }
 
 static int tear_down(void **state)
 {
-    char command[100];
-    (void)state;
     end_speaker(&smtpd);
     end_speaker(&smtp);
-    key_server_end(&server);
-    vault_destroy(&vault);
-    maillog_release(&logged);
-    arena_destroy(&settings);
-    loop_destroy(&loop);
-    (void)snprintf(command, sizeof(command), "rm -rf %s", directory);
-    return system(command);
+    return fixture_tear_down(state);
 }
 
 /* ---- a handshake in two tasks ---- */
@@ -477,7 +440,7 @@ static void test_one_of_two(void **state)
     write_chain(path_of("own"), "P-256", "own");
     start(path_of("own"), "", "");
     memset(&conf, 0, sizeof(conf));
-    conf.smtpd_tls_chain_files = setting("smtp", path_of("absent"));
+    conf.smtpd_tls_chain_files = fixture_setting("smtp", path_of("absent"));
     assert_true(vault_load(&empty, &conf, &logged, NULL));
     key_server_init(&other, loop, &logged, &empty, 3600000);
     struct shaking first = {.name = NULL};
