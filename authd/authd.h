@@ -65,6 +65,7 @@ struct authd {
     struct connect_client connect;
     int relay_descriptor;      /* before the sandbox; -1: there are no passwords for others */
     struct ipc_channel *relay; /* to the keeper of authd/relay; NULL likewise */
+    struct list relay_servers; /* of authd/relay */
 };
 
 /* The mechanisms are others now: everybody is told. */

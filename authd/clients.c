@@ -5,11 +5,12 @@
 
 #include "mechanisms.h"
 
-enum { CONVERSATIONS_MAX = 1000, RECORDS_MAX_BYTES = 8192 };
+enum { RECORDS_MAX_BYTES = 8192 };
 
 struct client {
     struct list_link link; /* authd->clients */
     struct authd *authd;
+    uint32_t process_number;
     struct ipc_channel *channel;
     struct list conversations;
 };
@@ -101,13 +102,13 @@ static void on_start(struct client *client, uint32_t request, const struct ipc_a
         .certificate_identity = message->certificate_identity,
     };
     struct conversation *conversation = NULL;
-    if (client->conversations.count < CONVERSATIONS_MAX && !find(client, message->exchange))
+    if (!find(client, message->exchange))
         conversation = calloc(1, sizeof(*conversation));
     if (!conversation) {
         reply_temporary(client, request, "too many exchanges");
         return;
     }
-    const struct exchange_owner owner = {on_answer, on_end, conversation};
+    const struct exchange_owner owner = {client->process_number, on_answer, on_end, conversation};
     conversation->client = client;
     conversation->number = message->exchange;
     conversation->request = request;
@@ -205,7 +206,7 @@ void authd_tell_mechanisms(struct authd *authd)
 /* Those of whom it is known that their clients authenticate. */
 #define SERVERS (IPC_ROLE_BIT(IPC_ROLE_SMTPD) | IPC_ROLE_BIT(IPC_ROLE_SUBMITD))
 
-void clients_add(struct authd *authd, enum ipc_role role, int descriptor)
+void clients_add(struct authd *authd, const struct service_peer *peer, int descriptor)
 {
     static const struct ipc_permission permissions[] = {{IPC_AUTH_START, SERVERS},
                                                         {IPC_AUTH_CONTINUE, SERVERS},
@@ -215,10 +216,11 @@ void clients_add(struct authd *authd, enum ipc_role role, int descriptor)
     struct client *client = calloc(1, sizeof(*client));
     if (client) {
         client->authd = authd;
+        client->process_number = peer->process_number;
         list_init(&client->conversations);
     }
     struct ipc_channel *channel =
-        ipc_channel_create(authd->service->loop, descriptor, role, &handlers, client);
+        ipc_channel_create(authd->service->loop, descriptor, peer->role, &handlers, client);
     if (!client || !channel) {
         ipc_channel_destroy(&channel);
         free(client);

@@ -6,6 +6,6 @@
 #include "exchange.h"
 
 /* Takes the channel end over, and tells the peer what mechanisms there are. */
-void clients_add(struct authd *authd, enum ipc_role role, int descriptor);
+void clients_add(struct authd *authd, const struct service_peer *peer, int descriptor);
 
 #endif

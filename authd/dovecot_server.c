@@ -89,7 +89,8 @@ static bool find_owner(const struct conf_authd *conf, struct arena *arena, uid_t
 }
 
 /* Under another name first: at no moment is there a path at which nobody listens, or to which more
- * may connect than are to. */
+ * may connect than are to. We are root, and whoever owns the directory may put a link in the name's
+ * place between any two calls: nothing here follows one. The mode goes with the socket. */
 static int make_socket(const char *path, mode_t mode, uid_t uid, gid_t gid)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -102,13 +103,13 @@ static int make_socket(const char *path, mode_t mode, uid_t uid, gid_t gid)
     if (descriptor < 0)
         return -1;
     (void)unlink(address.sun_path); /* of a start that did not come to its end */
-    const mode_t old_mask = umask(0177);
-    const bool is_bound = bind(descriptor, (const struct sockaddr *)&address, sizeof(address)) == 0;
+    const mode_t old_mask = umask(0);
+    const bool is_bound = fchmod(descriptor, mode) == 0 &&
+                          bind(descriptor, (const struct sockaddr *)&address, sizeof(address)) == 0;
     (void)umask(old_mask);
     if (is_bound &&
-        ((uid == (uid_t)-1 && gid == (gid_t)-1) || chown(address.sun_path, uid, gid) == 0) &&
-        chmod(address.sun_path, mode) == 0 && listen(descriptor, BACKLOG) == 0 &&
-        rename(address.sun_path, path) == 0)
+        ((uid == (uid_t)-1 && gid == (gid_t)-1) || lchown(address.sun_path, uid, gid) == 0) &&
+        listen(descriptor, BACKLOG) == 0 && rename(address.sun_path, path) == 0)
         return descriptor;
     file_close(descriptor);
     return -1;
@@ -357,7 +358,7 @@ static void on_auth(struct connection *connection, struct dovecot_line *line, ui
     if (buffer_ok(&response) && connection->requests.count < REQUESTS_MAX)
         request = calloc(1, sizeof(*request));
     if (request) {
-        const struct exchange_owner owner = {on_answer, on_end, request};
+        const struct exchange_owner owner = {0, on_answer, on_end, request};
         request->connection = connection;
         request->id = id;
         request->exchange = exchange_start(connection->server->authd, &start, &owner);

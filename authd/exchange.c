@@ -545,10 +545,20 @@ static bool copy_start(struct exchange *exchange)
     return true;
 }
 
+/* The next asker finds room, however many came before it. */
+static bool has_room(const struct authd *authd, uint32_t asker)
+{
+    size_t own_count = 0;
+    LIST_FOR_EACH (&authd->exchanges, link)
+        own_count += LIST_ITEM(link, struct exchange, link)->owner.asker == asker;
+    const size_t others_count = authd->exchanges.count - own_count;
+    return authd->exchanges.count < EXCHANGES_MAX && own_count < (EXCHANGES_MAX - others_count) / 2;
+}
+
 struct exchange *exchange_start(struct authd *authd, const struct auth_start *start,
                                 const struct exchange_owner *owner)
 {
-    if (authd->exchanges.count >= EXCHANGES_MAX)
+    if (!has_room(authd, owner->asker))
         return NULL;
     struct exchange *exchange = calloc(1, sizeof(*exchange));
     if (!exchange)

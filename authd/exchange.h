@@ -11,6 +11,7 @@
 struct exchange;
 
 struct exchange_owner {
+    uint32_t asker; /* the number of the process whose client it is; 0: of auth_socket's */
     /* The answer's texts last for the call. */
     void (*on_answer)(void *context, const struct auth_answer *answer);
     /* It is gone: after the last answer, or because the client took too long for one. */
@@ -18,7 +19,8 @@ struct exchange_owner {
     void *context;
 };
 
-/* What the start names is copied. NULL: there are too many, or memory is out. */
+/* What the start names is copied. NULL: memory is out, or there are too many: no asker has more
+ * than half of what the others leave, with those that it has abandoned and that have not ended. */
 MUST_USE struct exchange *exchange_start(struct authd *authd, const struct auth_start *start,
                                          const struct exchange_owner *owner);
 /* The client's response; false when none is waited for. */

@@ -124,10 +124,10 @@ enum lockout_answer lockout_begin(struct authd *authd, struct lockout *lockout, 
     lockout_end(authd, lockout);
     *lockout = (struct lockout){
         .task = task_current(), .network = span_empty(), .pair = span_empty(), .user = user};
-    if (!ip_address_parse(address, &client) ||
-        ip_network_list_has(&authd->failure_exceptions, &client))
+    const bool has_address = ip_address_parse(address, &client);
+    if (has_address && ip_network_list_has(&authd->failure_exceptions, &client))
         return LOCKOUT_MAY_TRY;
-    const struct span network = network_of(&client, arena);
+    const struct span network = has_address ? network_of(&client, arena) : SPAN("unknown");
     const struct span pair =
         arena_format(arena, "%.*s|%.*s", SPAN_PRINTF(user), SPAN_PRINTF(network));
     if (!network.bytes || !pair.bytes)

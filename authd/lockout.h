@@ -4,7 +4,9 @@
  * Strangers must not be able to lock a user out by failing in his name. So a network from which the
  * user has logged in before is judged by itself, by failures of this user from there; what happens
  * elsewhere means nothing to it. Only where a user has never been do failures of anybody in his
- * name count, and those of the address, whoever it says to be. IPv6 counts by /64.
+ * name count, and those of the address, whoever it says to be. IPv6 counts by /64. Where an asker
+ * sends no address, or what is none, it is one network of all such clients: leaving it out is no
+ * way around the limits.
  * A program that repeats one wrong password (it was changed elsewhere) fails once.
  * Who tries holds a place until it is known how that ended, so that attempts side by side are not
  * more guesses than one after the other: where the failures counted and the attempts ahead reach a
@@ -20,7 +22,7 @@
 struct lockout {
     struct list_link link; /* authd->attempts, in the order in which they began */
     struct task *task;
-    struct span network; /* "192.0.2.7", "2001:db8::/64"; empty: is not counted */
+    struct span network; /* "192.0.2.7", "2001:db8::/64", "unknown"; empty: is not counted */
     struct span pair;    /* "user|network" */
     struct span user;    /* empty: who that is only a token will say */
     bool is_known;       /* the user has been there before */

@@ -9,7 +9,7 @@ int main(void)
     static const struct service_definition definition = {
         .program = "authd",
         .part = &conf_part_authd,
-        .promises = SANDBOX_STREAMS | SANDBOX_ACCEPT,
+        .promises = SANDBOX_STREAMS | SANDBOX_ACCEPT | SANDBOX_SHUTDOWN,
         .prepare = authd_prepare,
         .begin = authd_begin,
         .on_peer = authd_on_peer,

@@ -10,6 +10,7 @@
 
 #include "auth/relay.h"
 #include "relay_server.h"
+#include "system/file.h"
 #include "system/note.h"
 #include "system/part.h"
 #include "table/paths.h"
@@ -61,12 +62,19 @@ static bool close_in(const struct keeper *keeper, unsigned promises,
     return false;
 }
 
-/* Of what it inherits the client's alone. */
-static void close_others(int kept)
+static void close_between(int before, int after)
 {
-    if (kept > STDERR_FILENO + 1)
-        (void)close_range(STDERR_FILENO + 1, (unsigned)kept - 1, 0);
-    (void)close_range((unsigned)kept + 1, ~0U, 0);
+    if (before + 1 < after)
+        (void)close_range((unsigned)before + 1, (unsigned)after - 1, 0);
+}
+
+/* Of what it inherits these two alone. */
+static void close_others(int one, int other)
+{
+    const int lower = one < other ? one : other, upper = one < other ? other : one;
+    close_between(STDERR_FILENO, lower);
+    close_between(lower, upper);
+    (void)close_range((unsigned)upper + 1, ~0U, 0);
 }
 
 /* The client's, and the files of tables, which are root's to open and now are. */
@@ -78,18 +86,18 @@ static void find_open(struct descriptors *open)
 }
 
 static NORETURN void run_server(const struct keeper *keeper, enum ipc_role role,
-                                struct span service, int descriptor)
+                                struct span service, int descriptor, int lifeline)
 {
     struct relay_server *server = calloc(1, sizeof(*server));
     struct descriptors open = {.count = 0};
 
-    close_others(descriptor);
+    close_others(descriptor, lifeline);
     if (!server || !relay_server_init(server, keeper->settings, role, service))
         _exit(EXIT_FAILURE);
     find_open(&open);
     if (close_in(keeper, SERVER_PROMISES, keeper->filter, keeper->uid, keeper->gid, &open,
                  "relay server"))
-        relay_server_run(server, role, descriptor);
+        relay_server_run(server, role, descriptor, lifeline);
     _exit(EXIT_FAILURE);
 }
 
@@ -101,8 +109,9 @@ static void on_serve(struct ipc_channel *channel, const struct ipc_delivery *del
     const struct ipc_relay_auth_serve *message = delivery->message;
     (void)channel;
     if (delivery->type == IPC_RELAY_AUTH_SERVE && fork() == 0)
-        run_server(context, (enum ipc_role)message->role, message->service, message->socket);
-    /* The parent's end is closed; when the fork failed the client sees that, and asks again. */
+        run_server(context, (enum ipc_role)message->role, message->service, message->socket,
+                   message->lifeline);
+    /* The parent's ends are closed; when the fork failed both sides see that, and another comes. */
 }
 
 static void on_dispatcher_gone(struct ipc_channel *channel UNUSED, const char *reason UNUSED,
@@ -241,16 +250,82 @@ static void on_refused_gone(struct ipc_channel *channel, const char *reason, voi
     ipc_channel_destroy(&channel);
 }
 
-void relay_add(struct authd *authd, enum ipc_role role, struct span service, int descriptor)
+/* A process that serves, known by its lifeline. */
+struct relay_process {
+    struct list_link link;
+    struct authd *authd;
+    struct event event;
+    int lifeline;
+    struct service_peer client; /* but for its service */
+};
+
+static void release_process(struct relay_process *process)
+{
+    list_remove(&process->authd->relay_servers, &process->link);
+    (void)event_del(&process->event);
+    file_close(process->lifeline);
+    free(process);
+}
+
+static void on_process_gone(evutil_socket_t lifeline UNUSED, short what UNUSED, void *context)
+{
+    struct relay_process *process = context;
+    service_tell_lost(process->authd->service, &process->client);
+    release_process(process);
+}
+
+/* A client that says time and again that its channel has closed gets no crowd of processes. */
+static void replace_process(const struct authd *authd, uint32_t client)
+{
+    LIST_FOR_EACH (&authd->relay_servers, link) {
+        struct relay_process *process = LIST_ITEM(link, struct relay_process, link);
+        if (process->client.process_number == client)
+            release_process(process);
+    }
+}
+
+/* The other end of its lifeline; -1 when memory or descriptors are out. */
+static int watch_process(struct authd *authd, const struct service_peer *client)
+{
+    int ends[2];
+    struct relay_process *process = calloc(1, sizeof(*process));
+    if (!process || pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+        free(process);
+        return -1;
+    }
+    process->authd = authd;
+    process->client = *client;
+    process->client.service = span_empty();
+    process->lifeline = ends[0];
+    list_append(&authd->relay_servers, &process->link);
+    if (event_assign(&process->event, loop_event_base(authd->service->loop), ends[0],
+                     EV_READ | EV_PERSIST, on_process_gone, process) == 0 &&
+        event_add(&process->event, NULL) == 0)
+        return ends[1];
+    release_process(process);
+    file_close(ends[1]);
+    return -1;
+}
+
+static void hand_on(struct authd *authd, const struct service_peer *peer, int descriptor)
+{
+    replace_process(authd, peer->process_number);
+    const struct ipc_relay_auth_serve message = {.role = peer->role,
+                                                 .socket = descriptor,
+                                                 .service = peer->service,
+                                                 .lifeline = watch_process(authd, peer)};
+    /* Takes the descriptors, whatever becomes of it; both sides see them closed. */
+    (void)ipc_channel_send(authd->relay, IPC_RELAY_AUTH_SERVE, &message);
+}
+
+void relay_add(struct authd *authd, const struct service_peer *peer, int descriptor)
 {
     static const struct ipc_permission permissions[] = {
         {IPC_RELAY_AUTH_START, IPC_ROLE_BIT(IPC_ROLE_SMTP) | IPC_ROLE_BIT(IPC_ROLE_LMTP)}, {0, 0}};
     static const struct ipc_channel_handlers handlers = {refuse, on_refused_gone, permissions};
-    const struct ipc_relay_auth_serve message = {
-        .role = role, .socket = descriptor, .service = service};
 
-    if (authd->relay) /* takes the descriptor, whatever becomes of it; master sees it closed */
-        (void)ipc_channel_send(authd->relay, IPC_RELAY_AUTH_SERVE, &message);
-    else if (!ipc_channel_create(authd->service->loop, descriptor, role, &handlers, authd))
+    if (authd->relay)
+        hand_on(authd, peer, descriptor);
+    else if (!ipc_channel_create(authd->service->loop, descriptor, peer->role, &handlers, authd))
         maillog_text(&authd->service->log, LOG_LEVEL_WARNING, span_empty(), "out of memory");
 }

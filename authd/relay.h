@@ -15,7 +15,8 @@
 MUST_USE bool relay_start(struct authd *authd);
 /* In the sandbox: takes the keeper's channel into use. */
 MUST_USE bool relay_begin(struct authd *authd);
-/* Hands the channel end of an smtp or lmtp over, for the service of that name. */
-void relay_add(struct authd *authd, enum ipc_role role, struct span service, int descriptor);
+/* Hands the channel end of an smtp or lmtp over. One that has had a process before has another in
+ * its place: never two. */
+void relay_add(struct authd *authd, const struct service_peer *peer, int descriptor);
 
 #endif

@@ -368,7 +368,12 @@ static void on_client_gone(struct ipc_channel *channel UNUSED, const char *reaso
     _exit(EXIT_SUCCESS);
 }
 
-void relay_server_run(struct relay_server *server, enum ipc_role role, int descriptor)
+static void on_lifeline(evutil_socket_t lifeline UNUSED, short what UNUSED, void *context UNUSED)
+{
+    _exit(EXIT_SUCCESS);
+}
+
+void relay_server_run(struct relay_server *server, enum ipc_role role, int descriptor, int lifeline)
 {
     static const struct ipc_permission permissions[] = {
         {IPC_RELAY_AUTH_START, IPC_ROLE_BIT(IPC_ROLE_SMTP) | IPC_ROLE_BIT(IPC_ROLE_LMTP)},
@@ -378,7 +383,12 @@ void relay_server_run(struct relay_server *server, enum ipc_role role, int descr
     static const struct ipc_channel_handlers handlers = {on_message, on_client_gone, permissions};
     struct loop *loop = loop_create();
 
-    if (loop && watchdog_start(&server->watchdog, server->settings->auth_database_timeout_ms))
+    /* Nothing is ever read or written there: it is ready when its other end is closed. */
+    if (loop &&
+        event_assign(&server->lifeline_event, loop_event_base(loop), lifeline, EV_READ, on_lifeline,
+                     server) == 0 &&
+        event_add(&server->lifeline_event, NULL) == 0 &&
+        watchdog_start(&server->watchdog, server->settings->auth_database_timeout_ms))
         server->channel = ipc_channel_create(loop, descriptor, role, &handlers, server);
     if (!server->channel)
         _exit(EXIT_FAILURE);

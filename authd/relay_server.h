@@ -24,9 +24,10 @@ struct relay_server {
     struct list exchanges;
     struct relay_cache cache;
     struct watchdog watchdog; /* a table may hang */
-    struct span warning;      /* of the tables; empty: none */
-    bool was_root;            /* opened its tables as such */
-    bool has_worked;          /* they have been asked with success */
+    struct event lifeline_event;
+    struct span warning; /* of the tables; empty: none */
+    bool was_root;       /* opened its tables as such */
+    bool has_worked;     /* they have been asked with success */
     struct arena arena;
 };
 
@@ -37,7 +38,8 @@ void relay_settings_find(const struct conf_authd *settings, enum ipc_role role, 
 /* Opens the tables, before the process becomes an ordinary one. False when memory is out. */
 MUST_USE bool relay_server_init(struct relay_server *server, const struct conf_authd *settings,
                                 enum ipc_role role, struct span service);
-/* Serves until the client is gone. */
-NORETURN void relay_server_run(struct relay_server *server, enum ipc_role role, int descriptor);
+/* Serves until the client is gone, or whoever holds the other end of the lifeline. */
+NORETURN void relay_server_run(struct relay_server *server, enum ipc_role role, int descriptor,
+                               int lifeline);
 
 #endif

@@ -202,6 +202,7 @@ bool authd_begin(struct service *service)
     list_init(&authd->exchanges);
     list_init(&authd->attempts);
     list_init(&authd->clients);
+    list_init(&authd->relay_servers);
     limit_client_init(&authd->limits);
     fetch_client_init(&authd->fetch, service->loop);
     random_bytes(authd->failure_memory.seed, sizeof(authd->failure_memory.seed));
@@ -250,9 +251,9 @@ void authd_on_peer(struct service *service, const struct service_peer *peer, int
 {
     struct authd *authd = service->state;
     if (peer->role == IPC_ROLE_SMTP || peer->role == IPC_ROLE_LMTP) {
-        relay_add(authd, peer->role, peer->service, descriptor);
+        relay_add(authd, peer, descriptor);
     } else if (peer->is_server) {
-        clients_add(authd, peer->role, descriptor);
+        clients_add(authd, peer, descriptor);
     } else if (peer->role == IPC_ROLE_LIMITD) {
         limit_client_set_channel(&authd->limits, NULL);
         ipc_channel_destroy(&authd->limitd);

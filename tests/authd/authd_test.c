@@ -327,6 +327,73 @@ static void test_changes(void **state)
     stop();
 }
 
+/* ---- processes that were taken over ---- */
+
+enum { CROWD = 1100, CROWD_CALLS = 500 };
+
+static size_t crowd_waiting, crowd_held;
+
+static void on_stranger_message(struct ipc_channel *channel UNUSED,
+                                const struct ipc_delivery *delivery UNUSED, void *context UNUSED)
+{
+}
+
+static void on_crowd_answer(enum ipc_call_result result, void *reply, void *context UNUSED)
+{
+    const struct ipc_auth_reply *answer = reply;
+    assert_int_equal(result, IPC_CALL_OK);
+    crowd_held += answer->result == AUTH_CHALLENGE;
+    if (--crowd_waiting == 0)
+        loop_stop(world.loop);
+}
+
+/* Begins so many exchanges, and leaves them as they are. How many it could. */
+static size_t crowd(struct ipc_channel *channel)
+{
+    struct ipc_auth_start start = {.service = SPAN("smtp"),
+                                   .mechanism = SPAN("LOGIN"),
+                                   .initial_response = span_empty(),
+                                   .client_address = span_empty(),
+                                   .server_address = span_empty(),
+                                   .server_name = span_empty(),
+                                   .is_encrypted = true};
+    crowd_held = 0;
+    while (start.exchange < CROWD) {
+        while (start.exchange < CROWD && crowd_waiting < CROWD_CALLS) {
+            start.exchange++;
+            crowd_waiting++;
+            assert_true(ipc_channel_call_async(channel, IPC_AUTH_START, &start, IPC_AUTH_REPLY,
+                                               clock_deadline_after(PATIENCE_MS), on_crowd_answer,
+                                               NULL));
+        }
+        loop_run(world.loop);
+    }
+    return crowd_held;
+}
+
+/* Whatever they hold, there is room for who comes next. */
+static void test_crowds(void **state)
+{
+    (void)state;
+    static const struct ipc_channel_handlers handlers = {on_stranger_message, NULL,
+                                                         auth_client_permissions};
+    struct ipc_channel *channels[4];
+    write_users(users);
+    assert_true(start(""));
+    for (size_t i = 0; i < ARRAY_LENGTH(channels); i++) {
+        const int end = daemon_give_peer(&world.daemon, IPC_ROLE_SMTPD, "smtp", true);
+        channels[i] = ipc_channel_create(world.loop, end, IPC_ROLE_AUTHD, &handlers, NULL);
+        assert_non_null(channels[i]);
+        const size_t held = crowd(channels[i]);
+        if (i == 0)
+            assert_true(held >= 1000);
+        expect_plain("another", "|ann|secret", NULL, NULL, "success 0 ann/ann");
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(channels); i++)
+        ipc_channel_destroy(&channels[i]);
+    stop();
+}
+
 static int set_up(void **state)
 {
     char path[128];
@@ -357,6 +424,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_login, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unproven, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_changes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_crowds, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

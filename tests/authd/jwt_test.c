@@ -2,6 +2,7 @@
  * claims. */
 #include "../../authd/jwt.h"
 #include "../test.h"
+#include "jwt_vectors.h"
 
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -9,41 +10,13 @@
 #include "base/base64.h"
 #include "base/json_read.h"
 
-#define PAYLOAD_OF_RFC7515                                                                         \
-    "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cn"   \
-    "VlfQ"
-
-static const char keys_text[] =
-    "{\"keys\":["
-    /* RFC 7515 appendix A.1 */
-    "{\"kty\":\"oct\",\"kid\":\"a\",\"k\":\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75"
-    "aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow\"},"
-    /* appendix A.3 */
-    "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
-    "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"},"
-    /* RFC 8037 appendix A.2 */
-    "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"},"
-    /* Not for signatures, too short, unknown. */
-    "{\"kty\":\"oct\",\"k\":\"c2hvcnQ\"},{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"AA\"},"
-    "{\"kty\":\"EC\",\"use\":\"enc\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\"},7]}";
-
-#define HS256_TOKEN                                                                                \
-    "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9." PAYLOAD_OF_RFC7515                                 \
-    ".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-#define ES256_TOKEN                                                                                \
-    "eyJhbGciOiJFUzI1NiJ9." PAYLOAD_OF_RFC7515                                                     \
-    ".DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"
-#define EDDSA_TOKEN                                                                                \
-    "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc."                                    \
-    "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
-
 static void load(struct jwt_keys *keys, struct arena *arena)
 {
     struct buffer reason;
     buffer_init(&reason, arena, 1024);
     *keys = (struct jwt_keys){.count = 0};
     arena_init(arena, 1 << 20, 0);
-    assert_true(jwt_keys_add(keys, span_from_string(keys_text), arena, &reason));
+    assert_true(jwt_keys_add(keys, SPAN(JWT_KEYS), arena, &reason));
     assert_int_equal(keys->count, 3);
 }
 

@@ -11,7 +11,7 @@ tests_authd_database_test_SOURCES = tests/authd/database_test.c \
 	authd/db_passwd_file.c authd/db_pgsql.c authd/db_shadow.c authd/db_sql.c authd/db_sqlite.c \
 	authd/db_static.c authd/module.c tests/test.h
 tests_authd_database_test_LDADD = $(test_libs) $(SASL_LIBS) $(PASSWORD_LIBS) $(DB_LIBS)
-tests_authd_jwt_test_SOURCES = tests/authd/jwt_test.c authd/claims.c authd/jwt.c tests/test.h
+tests_authd_jwt_test_SOURCES = tests/authd/jwt_test.c tests/authd/jwt_vectors.h authd/claims.c authd/jwt.c tests/test.h
 tests_authd_jwt_test_LDADD = $(test_libs)
 tests_authd_parsers_test_SOURCES = tests/authd/parsers_test.c authd/dovecot_line.c \
 	authd/login_name.c authd/patience.c tests/test.h
@@ -28,6 +28,7 @@ tests_fuzz_auth_passwd_line_fuzz_SOURCES = tests/fuzz/auth_passwd_line_fuzz.c $(
 tests_fuzz_auth_passwd_line_fuzz_LDADD = $(posthouse_libs)
 tests_fuzz_auth_passwd_line_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
 fuzz_targets += tests/fuzz/auth_token_fuzz
-tests_fuzz_auth_token_fuzz_SOURCES = tests/fuzz/auth_token_fuzz.c authd/claims.c authd/jwt.c $(fuzz_main)
+tests_fuzz_auth_token_fuzz_SOURCES = tests/fuzz/auth_token_fuzz.c tests/authd/jwt_vectors.h authd/claims.c \
+	authd/jwt.c $(fuzz_main)
 tests_fuzz_auth_token_fuzz_LDADD = $(posthouse_libs)
 tests_fuzz_auth_token_fuzz_LDFLAGS = $(AM_LDFLAGS) $(fuzz_ldflags)
