@@ -120,12 +120,15 @@ static void answer_check(struct question *question)
     struct ipc_addr_check_recipient_reply message = {
         .class = check.class,
         .outcome = shortened(check.outcome),
+        .refusal = check.refusal,
+        .unknown_class = check.unknown_class,
         .recipient = check.recipient,
         .new_sender = expansion.sender,
         .sender_outcome = shortened(check.sender_outcome),
+        .sender_class = check.sender_class,
         .rewrites_headers =
             !(asked->flags & ADDR_EXPAND_NOTHING) && rewriter_is_needed(questions->resolver)};
-    if (check.outcome.kind != OUTCOME_TEMPORARY && expansion.count > 0 &&
+    if ((check.outcome.kind != OUTCOME_TEMPORARY || check.refusal) && expansion.count > 0 &&
         !is_plain(&expansion, check.recipient)) {
         put_expansion(questions, &expansion, 0, &records, &message.fingerprint);
         message.recipients = buffer_span(&records);
@@ -216,8 +219,8 @@ static void reply_found(struct question *question, bool has_failed, struct span 
                                                 .value = value.bytes ? value : span_empty()};
     /* A value may be one that no message can carry: too long, or no text. */
     if (has_failed ||
-        (question->peer->channel &&
-         !ipc_channel_reply(question->peer->channel, question->id, IPC_ADDR_FIND_REPLY, &message)))
+        (question->peer->channel && !ipc_channel_try_reply(question->peer->channel, question->id,
+                                                           IPC_ADDR_FIND_REPLY, &message)))
         reply(question, IPC_ADDR_FIND_REPLY, &failure);
 }
 

@@ -20,6 +20,8 @@ struct resolution {
     enum addr_class class;
     bool is_routed; /* the local part holds a route that was not followed */
     bool is_unparseable;
+    bool
+        is_complete; /* it was completed when it came in: "user@host." is not user@host.$mydomain */
     struct span transport;
     struct span nexthop;
 };
@@ -121,6 +123,12 @@ static bool complete(struct resolution *resolution)
                                                  : settings_of(resolution)->myhostname);
 }
 
+/* A site of a route is named as a domain is, and lacks the same. */
+static bool complete_site(struct resolution *resolution, struct span site)
+{
+    return site.bytes[site.length - 1] == '.' || complete(resolution);
+}
+
 /* Mail for the null address goes to empty_address_recipient (RFC 5321 section 4.5.5 has none). */
 static bool parse(struct resolution *resolution, struct span text)
 {
@@ -128,9 +136,10 @@ static bool parse(struct resolution *resolution, struct span text)
     const struct span real = text.length ? text : settings->empty_address_recipient;
 
     if (mailbox_parse(real, ADDRESS_LENIENT | ADDRESS_ALLOW_UTF8, resolution->search.arena,
-                      &resolution->recipient) == PARSE_OK)
-        return complete(resolution);
-    return refuse_address(resolution);
+                      &resolution->recipient) != PARSE_OK)
+        return refuse_address(resolution);
+    resolution->recipient.has_final_dot |= resolution->is_complete;
+    return complete(resolution);
 }
 
 /* Our own name, or the address of one of our interfaces. */
@@ -182,7 +191,8 @@ static void classify(struct resolution *resolution)
         if (!split_route(settings, resolution->recipient.local_part, &user, &site))
             return;
         resolution->is_unparseable = hops >= RESOLVER_HOPS_MAX;
-        if (resolution->is_unparseable || !set_recipient(resolution, user, site))
+        if (resolution->is_unparseable || !set_recipient(resolution, user, site) ||
+            !complete_site(resolution, site))
             return;
         resolution->class = ADDR_CLASS_NONE;
     }
@@ -283,6 +293,11 @@ static void choose_transport(struct resolution *resolution)
         resolution->nexthop = settings->relayhost;
 }
 
+static bool is_nowhere(struct span transport)
+{
+    return span_equals(transport, SPAN("error")) || span_equals(transport, SPAN("retry"));
+}
+
 /* transport(5): both empty change nothing; a transport alone goes to the recipient's domain; a next
  * hop alone keeps the transport. */
 static void apply_transport_maps(struct resolution *resolution)
@@ -303,7 +318,9 @@ static void apply_transport_maps(struct resolution *resolution)
     split_transport(value, &transport, &nexthop);
     if (transport.length > 0) {
         resolution->transport = transport;
-        resolution->nexthop = nexthop.length > 0 ? nexthop : resolution->domain;
+        resolution->nexthop = nexthop.length > 0      ? nexthop
+                              : is_nowhere(transport) ? SPAN("Address is undeliverable")
+                                                      : resolution->domain;
     } else if (nexthop.length > 0) {
         resolution->nexthop = nexthop;
     }
@@ -342,15 +359,28 @@ static struct outcome resolve(struct resolution *resolution, struct span text)
     return outcome_ok();
 }
 
+/* The details of RFC 3463 for an address of which we say no more: X.1.1, and X.1.0 of senders. */
+static uint16_t unknown_detail(const char *what)
+{
+    return what[0] == 'S' ? 0 : 1;
+}
+
 /* error: and retry: are transports that deliver nowhere; the next hop is the reason, perhaps with
  * an enhanced status code in front. */
-static bool is_refusal(const struct resolution *resolution, struct outcome *outcome)
+static bool is_refusal(const struct resolution *resolution, const char *what,
+                       struct outcome *outcome)
 {
-    const bool is_error = span_equals(resolution->transport, span_from_string("error"));
-    if (!is_error && !span_equals(resolution->transport, span_from_string("retry")))
+    struct enhanced_status given;
+    size_t length;
+    if (resolution->class == ADDR_CLASS_VIRTUAL_ALIAS || !is_nowhere(resolution->transport))
         return false;
-    *outcome =
-        outcome_from_text(is_error ? OUTCOME_PERMANENT : OUTCOME_TEMPORARY, resolution->nexthop);
+    *outcome = outcome_from_text(
+        span_equals(resolution->transport, SPAN("error")) ? OUTCOME_PERMANENT : OUTCOME_TEMPORARY,
+        resolution->nexthop);
+    if (!enhanced_status_parse(resolution->nexthop, &given, &length)) {
+        outcome->status.subject = 1;
+        outcome->status.detail = unknown_detail(what);
+    }
     return true;
 }
 
@@ -393,27 +423,33 @@ static const char *find_unknown(struct resolution *resolution)
     return NULL;
 }
 
+/* *refusal becomes why, where there is memory to say so. */
 static struct outcome reject(struct resolution *resolution, struct outcome outcome,
-                             const char *what, struct span reason)
+                             const char *what, struct span reason, enum addr_refusal why,
+                             enum addr_refusal *refusal)
 {
     outcome.reason = arena_format(resolution->search.arena, "%s address rejected: %.*s", what,
                                   SPAN_PRINTF(reason));
-    return outcome.reason.bytes ? outcome : out_of_memory();
+    if (!outcome.reason.bytes)
+        return out_of_memory();
+    *refusal = why;
+    return outcome;
 }
 
-/* is_known: another table says that it exists. what: "Recipient" or "Sender". */
+/* is_known: another table says that it exists. what: "Recipient" or "Sender". *refusal: why the
+ * outcome is not OK. */
 static struct outcome check_existence(struct resolution *resolution, bool is_known,
-                                      const char *what)
+                                      const char *what, enum addr_refusal *refusal)
 {
     const bool names_table = settings_of(resolution)->show_user_unknown_table_name;
-    struct outcome refusal;
+    struct outcome outcome;
     const char *table = NULL;
 
+    *refusal = ADDR_REFUSAL_NONE;
     if (is_known)
         return outcome_ok();
-    if (resolution->class != ADDR_CLASS_VIRTUAL_ALIAS && is_refusal(resolution, &refusal) &&
-        refusal.kind == OUTCOME_PERMANENT)
-        return reject(resolution, refusal, what, refusal.reason);
+    if (is_refusal(resolution, what, &outcome))
+        return reject(resolution, outcome, what, outcome.reason, ADDR_REFUSAL_NOWHERE, refusal);
     table = find_unknown(resolution);
     if (resolution->search.has_failed)
         return resolver_lookup_failure();
@@ -424,15 +460,17 @@ static struct outcome check_existence(struct resolution *resolution, bool is_kno
                     : SPAN("User unknown");
     if (!reason.bytes)
         return out_of_memory();
-    return reject(resolution, outcome_permanent(550, 1, what[0] == 'S' ? 0 : 1, ""), what, reason);
+    return reject(resolution, outcome_permanent(550, 1, unknown_detail(what), ""), what, reason,
+                  ADDR_REFUSAL_UNKNOWN, refusal);
 }
 
-/* Is the sender, where its domain is ours, somebody? */
+/* Is the sender, where its domain is ours, somebody? *class: of one that is unknown. */
 static struct outcome check_sender(struct resolver *resolver, struct span sender,
-                                   struct arena *arena)
+                                   struct arena *arena, enum addr_class *class)
 {
     struct resolution resolution = {.search = {.resolver = resolver, .arena = arena}};
     struct expansion expansion;
+    enum addr_refusal refusal;
 
     if (sender.length == 0)
         return outcome_ok();
@@ -445,7 +483,11 @@ static struct outcome check_sender(struct resolver *resolver, struct span sender
     expander_expand(resolver, &resolution.recipient, span_empty(), 0, arena, &expansion);
     if (!outcome_is_ok(&expansion.outcome))
         return expansion.outcome;
-    return check_existence(&resolution, expansion.is_known, "Sender");
+    const struct outcome existence =
+        check_existence(&resolution, expansion.is_known, "Sender", &refusal);
+    if (refusal == ADDR_REFUSAL_UNKNOWN)
+        *class = resolution.class;
+    return existence;
 }
 
 void resolver_check_recipient(struct resolver *resolver, struct span recipient, struct span sender,
@@ -454,6 +496,7 @@ void resolver_check_recipient(struct resolver *resolver, struct span recipient, 
 {
     struct resolution resolution = {.search = {.resolver = resolver, .arena = arena},
                                     .sender = sender};
+    enum addr_refusal refusal = ADDR_REFUSAL_NONE;
 
     *expansion = (struct expansion){.outcome = outcome_ok()};
     struct outcome outcome = resolve(&resolution, recipient);
@@ -462,14 +505,17 @@ void resolver_check_recipient(struct resolver *resolver, struct span recipient, 
         outcome = expansion->outcome;
     }
     if (outcome_is_ok(&outcome))
-        outcome = check_existence(&resolution, expansion->is_known, "Recipient");
-    *check = (struct addr_check){.class = resolution.class,
-                                 .outcome = outcome,
-                                 .recipient = recipient,
-                                 .sender_outcome = outcome_ok()};
+        outcome = check_existence(&resolution, expansion->is_known, "Recipient", &refusal);
+    *check = (struct addr_check){
+        .class = resolution.class,
+        .outcome = outcome,
+        .refusal = refusal,
+        .unknown_class = refusal == ADDR_REFUSAL_UNKNOWN ? resolution.class : ADDR_CLASS_NONE,
+        .recipient = recipient,
+        .sender_outcome = outcome_ok()};
     if (flags & ADDR_EXPAND_CHECK_SENDER)
-        check->sender_outcome = check_sender(resolver, sender, arena);
-    if (outcome.kind == OUTCOME_TEMPORARY)
+        check->sender_outcome = check_sender(resolver, sender, arena, &check->sender_class);
+    if (outcome.kind == OUTCOME_TEMPORARY && !refusal)
         return;
     /* A route that the next system may follow makes us a relay for strangers. */
     if (resolution.is_routed && !resolver->settings->allow_untrusted_routing)
@@ -516,8 +562,8 @@ static struct outcome judge_alias(struct resolution *resolution)
 void resolver_route(struct resolver *resolver, struct span recipient, struct span sender,
                     struct arena *arena, struct addr_route *route)
 {
-    struct resolution resolution = {.search = {.resolver = resolver, .arena = arena},
-                                    .sender = sender};
+    struct resolution resolution = {
+        .search = {.resolver = resolver, .arena = arena}, .sender = sender, .is_complete = true};
     struct span mailbox = span_empty();
 
     struct outcome outcome = resolve(&resolution, recipient);

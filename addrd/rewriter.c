@@ -71,8 +71,9 @@ static struct mailbox *add_value(struct search *search, struct rewriter_values *
 }
 
 /* user@dom with "+ext" is user+ext@dom. */
-static bool set_value(struct search *search, const struct address_found *found,
-                      const struct mailbox *address, struct span extension, struct mailbox *value)
+static bool set_value_with(struct search *search, const struct address_found *found,
+                           const struct mailbox *address, struct span extension,
+                           struct mailbox *value)
 {
     struct span local_part = found->local_part;
     if (found->has_at && local_part.length == 0) {
@@ -86,6 +87,16 @@ static bool set_value(struct search *search, const struct address_found *found,
     if (!mailbox_set(value, local_part, found->domain, search->arena))
         return refuse(search);
     return rewriter_complete(search, span_empty(), value);
+}
+
+/* The extension is a stranger's: what it makes no address, too long or by a "!" in it, is one
+ * without it. */
+static bool set_value(struct search *search, const struct address_found *found,
+                      const struct mailbox *address, struct span extension, struct mailbox *value)
+{
+    return set_value_with(search, found, address, extension, value) ||
+           (extension.length && !search->has_failed &&
+            set_value_with(search, found, address, span_empty(), value));
 }
 
 bool rewriter_read_values(struct search *search, struct span value, const struct mailbox *address,

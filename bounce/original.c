@@ -65,10 +65,12 @@ static bool read_extent(const struct original *original, const struct queue_exte
         take(context, piece);
         done += count;
     }
-    if (digest_finish(digest, actual) && memcmp(actual, extent->digest, sizeof(actual)) == 0)
-        return true;
+    if (!digest_finish(digest, actual)) {
+        errno = ENOMEM; /* which says nothing of the content */
+        return false;
+    }
     errno = EBADMSG;
-    return false;
+    return memcmp(actual, extent->digest, sizeof(actual)) == 0;
 }
 
 bool original_read(const struct original *original, void (*take)(void *context, struct span piece),

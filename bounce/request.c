@@ -57,7 +57,7 @@ enum parse_result bounce_request_decode(const struct ipc_bounce *message, struct
                                         struct bounce_request *request)
 {
     struct span header = message->envelope;
-    *request = (struct bounce_request){.queue_id = message->queue_id};
+    *request = (struct bounce_request){.queue_id = message->queue_id, .sender = message->sender};
     if (!queue_id_is_valid(message->queue_id) || message->kind >= DSN_KIND_COUNT ||
         span_is_empty(message->recipients))
         return PARSE_MALFORMED;

@@ -10,6 +10,7 @@
 struct bounce_request {
     struct span queue_id;
     enum dsn_kind kind;
+    struct span sender;             /* who is told; empty: the envelope's reverse-path */
     int64_t retry_until_s;          /* when qmgr will give up; 0: not said */
     struct queue_envelope envelope; /* of the original; without recipients */
     struct dsn_recipient *recipients;

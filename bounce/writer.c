@@ -97,8 +97,12 @@ static void take_piece(void *context, struct span piece)
     write_body(context, piece);
 }
 
+/* As Postfix, who the message came from stands on top of it: its own fields need not say. */
 static bool write_returned_content(struct job *job, struct span header)
 {
+    write_body(job, SPAN("Return-Path: <"));
+    write_body(job, job->request->envelope.reverse_path);
+    write_body(job, SPAN(">\r\n"));
     if (job->report.returned == DSN_RETURN_MESSAGE)
         return original_read(job->original, take_piece, job);
     write_body(job, header);
@@ -336,7 +340,8 @@ static void set_for_sender(struct job *job)
         [DSN_VERIFY] = LOG_NOTIFICATION_SENDER_SUCCESS,
     };
     job->reverse_path = span_empty(); /* RFC 5321 section 4.5.5: so that no report loops */
-    job->report.to = job->request->envelope.reverse_path;
+    job->report.to = span_is_empty(job->request->sender) ? job->request->envelope.reverse_path
+                                                         : job->request->sender;
     job->log_kind = kinds[job->request->kind];
 }
 

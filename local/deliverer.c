@@ -18,6 +18,17 @@ struct delivery {
     struct agent_recipient *recipient;
 };
 
+/* The content, a file and a mailbox with its parts; each stays open until its batch is durable. */
+enum { DESCRIPTORS_EACH = 8 };
+
+uint32_t deliverer_capacity(void)
+{
+    const size_t count = file_descriptor_limit() / DESCRIPTORS_EACH;
+    if (count == 0)
+        return 1;
+    return count < DELIVERER_CAPACITY ? (uint32_t)count : DELIVERER_CAPACITY;
+}
+
 bool deliverer_set_quota(struct deliverer_rules *rules, struct span quota, struct span code)
 {
     rules->is_full_for_good = span_equals(code, SPAN("552"));

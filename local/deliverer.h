@@ -10,10 +10,14 @@
 
 enum { DELIVERER_THREADS = 24, DELIVERER_CAPACITY = 200 };
 
+/* How many deliveries at once: the constant above, or fewer where descriptors are short. */
+MUST_USE uint32_t deliverer_capacity(void);
+
 /* Where this process delivers, and how. */
 struct deliverer_rules {
     bool is_refusing;       /* every recipient gets this instead: */
     struct outcome refusal; /* its reason lasts */
+    bool is_declined;       /* and it will be so: nothing is delivered as that user */
     int base;               /* directory that mailboxes lie in */
     struct span mailbox;    /* below base; empty: what the recipient brings */
     bool is_confined;

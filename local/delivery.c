@@ -242,6 +242,16 @@ static void deliver_alias(struct course *course)
         course_add_outcome(course, outcome_permanent(554, 3, 5, "the alias has no recipients"));
 }
 
+/* Does anybody get what is for these, or is it thrown away? */
+static bool has_takers(const struct expansion *expansion)
+{
+    for (size_t i = 0; i < expansion->action_count; i++)
+        if (expansion->actions[i].kind != DESTINATION_FILE ||
+            !span_equals(expansion->actions[i].text, SPAN("/dev/null")))
+            return true;
+    return false;
+}
+
 void local_delivery_answer(struct ipc_channel *channel, const struct ipc_delivery *question,
                            void *context)
 {
@@ -271,6 +281,7 @@ void local_delivery_answer(struct ipc_channel *channel, const struct ipc_deliver
         expansion_add_alias(&course.expansion, buffer_span(&value));
         course_find_self(&course);
         reply.has_self = course.wants_mailbox;
+        reply.has_others = has_takers(&course.expansion);
         expansion_release(&course.expansion);
     }
     (void)ipc_channel_reply(channel, question->id, IPC_ALIAS_ASK_REPLY, &reply); /* or it closes */
@@ -342,9 +353,11 @@ void local_delivery_deliver(struct agent_message *message, void *context)
 {
     const struct local_delivery *delivery = context;
     const struct deliverer_rules *rules = &delivery->identity->rules;
+    const struct ipc_recipient_result refused = {.outcome = rules->refusal,
+                                                 .is_declined = rules->is_declined};
     for (size_t i = 0; i < message->recipient_count; i++)
         if (rules->is_refusing)
-            agent_finish(&message->recipients[i], rules->refusal);
+            agent_finish_result(&message->recipients[i], &refused);
         else if (!start_course(context, &message->recipients[i]))
             agent_finish(&message->recipients[i], outcome_temporary(451, 3, 0, "out of memory"));
 }

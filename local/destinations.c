@@ -116,13 +116,28 @@ static bool take_special(struct span text, struct destination *destination)
     return false;
 }
 
+/* Most of a long list's members are, and their text is the list's. */
+static bool is_plain(struct span raw)
+{
+    for (size_t i = 0; i < raw.length; i++)
+        if (ascii_is_space(raw.bytes[i]) || span_byte_is_one_of(raw, i, "()<>\"\\", 6))
+            return false;
+    return raw.length > 0;
+}
+
 /* What stands between the last angle brackets, or all of it; comments and the white space around
  * the parts of an address left out. White space that would be in the middle of an atom makes it no
  * address. */
 static enum parse_result take_address(struct span raw, struct arena *arena,
                                       struct destination *destination)
 {
+    destination->kind = DESTINATION_ADDRESS;
+    if (is_plain(raw)) {
+        destination->text = raw;
+        return PARSE_OK;
+    }
     uint8_t *bytes = arena_alloc(arena, raw.length + 1);
+    const size_t last_bracket = span_find_last_byte(raw, '<');
     size_t length = 0;
     bool is_bracketed = false, is_closed = false, has_gap = false;
     if (!bytes)
@@ -154,7 +169,7 @@ static enum parse_result take_address(struct span raw, struct arena *arena,
                 (bytes[length - 1] == '@' || bytes[length - 1] == '.' || bytes[length - 1] == ':');
             if (has_gap && !is_joint && !was_joint) {
                 /* Words: fine before an angle bracket only. */
-                if (is_bracketed || span_find_byte(span_after(raw, at), '<') == raw.length - at)
+                if (is_bracketed || last_bracket == raw.length || last_bracket < at)
                     return PARSE_MALFORMED;
             }
             has_gap = false;
@@ -168,7 +183,6 @@ static enum parse_result take_address(struct span raw, struct arena *arena,
     }
     if (length == 0 || (is_bracketed && !is_closed))
         return PARSE_MALFORMED;
-    destination->kind = DESTINATION_ADDRESS;
     destination->text = span_of(bytes, length);
     if (bytes[0] == '\\') {
         destination->is_final = true;

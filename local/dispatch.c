@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 
 #include "base/map.h"
@@ -12,6 +13,8 @@
 
 enum {
     IDLE_MS = 10000, /* a worker without work is sent home */
+    /* So long what it has looked up counts, who its user is: then another one has the new work. */
+    LIFE_MS = 30000,
     TIDY_MS = 2000,
     TRIES_MAX = 2,
     RECORDS_LIMIT_BYTES = 32768,
@@ -25,6 +28,7 @@ struct worker {
     struct dispatch *dispatch;
     struct ipc_channel *channel;
     struct list errands;
+    int64_t hired_ms;
     int64_t idle_since_ms;
     uint64_t number;         /* of the worker: another may have its key one day */
     unsigned question_count; /* that it has not answered */
@@ -39,6 +43,9 @@ enum member_state { MEMBER_OPEN, MEMBER_TOLD /* in the result at hand */, MEMBER
 struct errand {
     struct list_link link;
     struct worker *worker; /* NULL: waits until there may be one more */
+    /* Of the first that waits for a worker of its key; the others of that key are behind it. */
+    struct map_node node;
+    struct list followers;
     struct agent_message *message;
     struct agent_recipient **recipients;
     uint8_t *states; /* enum member_state of each */
@@ -46,6 +53,7 @@ struct errand {
     size_t pending_count;
     uint64_t number;
     unsigned try_count;
+    int64_t deadline_ms; /* for the worker that has it */
     bool is_maybe_repeated;
     struct span key;
 };
@@ -56,12 +64,14 @@ struct dispatch {
     struct ipc_channel *root_part;
     struct map workers_by_key;
     struct list workers;
-    struct list waiting; /* errands */
+    struct map waiting_by_key;
+    struct list waiting; /* errands, the first of each key; no worker serves such a key */
     uint64_t next_number;
     struct loop_timer tidy_timer;
 };
 
 static void start_errand(struct dispatch *dispatch, struct errand *errand);
+static void start_waiting(struct dispatch *dispatch);
 
 /* ---- errands ---- */
 
@@ -144,40 +154,51 @@ static void free_worker(struct worker *worker)
 {
     struct dispatch *dispatch = worker->dispatch;
     forget_key(worker);
+    list_remove(&dispatch->workers, &worker->link); /* first: who asked it hears that it is gone */
+    /* Whom it asked, too: it may have told of the end before it had its answer. */
+    if (dispatch->settings.on_worker_gone)
+        dispatch->settings.on_worker_gone(worker->channel, dispatch->settings.context);
     ipc_channel_destroy(&worker->channel);
-    list_remove(&dispatch->workers, &worker->link);
     free(worker);
 }
 
-static void start_waiting(struct dispatch *dispatch)
+void dispatch_unlock(const struct agent_message *message)
 {
-    /* Each either starts or waits again, at the end. */
-    for (size_t count = dispatch->waiting.count; count > 0; count--)
-        start_errand(dispatch, CONTAINER_OF(list_pop(&dispatch->waiting), struct errand, link));
+    (void)flock(message->content.descriptor, LOCK_UN); /* cannot fail on an open file */
 }
 
-static void on_worker_closed(struct ipc_channel *channel, const char *reason, void *context)
+/* It is dead, or hangs. */
+static void lose_worker(struct worker *worker)
 {
-    struct worker *worker = context;
     struct dispatch *dispatch = worker->dispatch;
+    const int64_t now_ms = clock_monotonic_ms();
     struct list errands;
-    (void)reason;
     list_init(&errands);
     while (!list_is_empty(&worker->errands))
         list_append(&errands, list_pop(&worker->errands));
-    if (dispatch->settings.on_worker_gone)
-        dispatch->settings.on_worker_gone(channel, dispatch->settings.context);
     free_worker(worker);
     while (!list_is_empty(&errands)) {
         struct errand *errand = CONTAINER_OF(list_pop(&errands), struct errand, link);
         errand->worker = NULL;
-        if (errand->try_count < TRIES_MAX)
+        if (errand->deadline_ms <= now_ms) {
+            dispatch_unlock(errand->message);
+            fail_errand(dispatch, errand,
+                        outcome_temporary(451, 3, 0, "the delivery process hangs"));
+        } else if (errand->try_count < TRIES_MAX) {
             start_errand(dispatch, errand);
-        else
+        } else {
             fail_errand(dispatch, errand,
                         outcome_temporary(451, 3, 0, "the delivery process ended early"));
+        }
     }
     start_waiting(dispatch);
+}
+
+static void on_worker_closed(struct ipc_channel *channel, const char *reason, void *context)
+{
+    (void)channel;
+    (void)reason;
+    lose_worker(context);
 }
 
 /* True: all of the errand has been told. */
@@ -330,6 +351,7 @@ static struct worker *create_worker(struct dispatch *dispatch, struct span key)
     worker->node.key = span_of(worker->key, key.length);
     worker->dispatch = dispatch;
     worker->number = dispatch->next_number++;
+    worker->hired_ms = clock_monotonic_ms();
     list_init(&worker->errands);
     worker->channel =
         ipc_channel_create(dispatch->loop, ends[0], IPC_ROLE_WORKER, &worker_handlers, worker);
@@ -348,24 +370,122 @@ static struct worker *create_worker(struct dispatch *dispatch, struct span key)
     return worker;
 }
 
-static void start_errand(struct dispatch *dispatch, struct errand *errand)
+/* Errands that hang, for a user's files or behind his commands, keep the worker that has them, and
+ * every half minute there would be another one for the next: half of the places are for others. */
+static size_t share_of_places(const struct dispatch *dispatch)
 {
-    struct map_node *node = map_find(&dispatch->workers_by_key, errand->key);
+    const size_t limit = dispatch->settings.worker_limit;
+    return limit > 1 ? limit / 2 : 1;
+}
+
+/* Workers that had been the key's and still have something to do. */
+static size_t count_former(const struct dispatch *dispatch, struct span key)
+{
+    size_t count = 0;
+    LIST_FOR_EACH (&dispatch->workers, link) {
+        const struct worker *worker = CONTAINER_OF(link, struct worker, link);
+        count += worker->is_gone && !is_idle(worker) && span_equals(worker->node.key, key);
+    }
+    return count;
+}
+
+/* Who may have new work for that key; NULL: nobody. Where there may be no other one the last goes
+ * on: what is slow, a list's command, say, is not to hold up everything else of that key. */
+static struct worker *find_serving(struct dispatch *dispatch, struct span key)
+{
+    struct map_node *node = map_find(&dispatch->workers_by_key, key);
     struct worker *worker = node ? CONTAINER_OF(node, struct worker, node) : NULL;
-    if (!worker && !make_room(dispatch)) {
-        list_append(&dispatch->waiting, &errand->link);
+    if (!worker || clock_monotonic_ms() - worker->hired_ms < LIFE_MS)
+        return worker;
+    if (is_idle(worker))
+        free_worker(worker);
+    else if (count_former(dispatch, key) + 1 < share_of_places(dispatch))
+        forget_key(worker);
+    else
+        return worker;
+    return NULL;
+}
+
+static bool has_its_share(const struct dispatch *dispatch, struct span key)
+{
+    return count_former(dispatch, key) >= share_of_places(dispatch);
+}
+
+static void wait_for_worker(struct dispatch *dispatch, struct errand *errand)
+{
+    struct map_node *node = map_find(&dispatch->waiting_by_key, errand->key);
+    if (node) {
+        list_append(&CONTAINER_OF(node, struct errand, node)->followers, &errand->link);
         return;
     }
-    if (!worker)
+    list_init(&errand->followers);
+    errand->node.key = errand->key;
+    if (map_insert(&dispatch->waiting_by_key, &errand->node))
+        list_append(&dispatch->waiting, &errand->link);
+    else
+        fail_errand(dispatch, errand, outcome_temporary(451, 3, 0, "out of memory"));
+}
+
+/* All that wait for a worker of that key. */
+static void start_key(struct dispatch *dispatch, struct span key)
+{
+    struct map_node *node = map_find(&dispatch->waiting_by_key, key);
+    struct errand *first = node ? CONTAINER_OF(node, struct errand, node) : NULL;
+    struct list errands;
+    if (!first)
+        return;
+    list_init(&errands);
+    map_remove(&dispatch->waiting_by_key, node);
+    list_remove(&dispatch->waiting, &first->link);
+    list_append(&errands, &first->link);
+    while (!list_is_empty(&first->followers))
+        list_append(&errands, list_pop(&first->followers));
+    while (!list_is_empty(&errands))
+        start_errand(dispatch, CONTAINER_OF(list_pop(&errands), struct errand, link));
+}
+
+/* Up to the first for which there is no place: one result costs no look at all that wait. A key
+ * that has its share waits again, at the end; there are few of those. */
+static void start_waiting(struct dispatch *dispatch)
+{
+    for (size_t count = dispatch->waiting.count; count > 0 && !list_is_empty(&dispatch->waiting);
+         count--) {
+        struct errand *first = LIST_ITEM(list_first(&dispatch->waiting), struct errand, link);
+        if (has_its_share(dispatch, first->key)) {
+            list_remove(&dispatch->waiting, &first->link);
+            list_append(&dispatch->waiting, &first->link);
+        } else if (make_room(dispatch)) {
+            start_key(dispatch, first->key);
+        } else {
+            return;
+        }
+    }
+}
+
+static void start_errand(struct dispatch *dispatch, struct errand *errand)
+{
+    struct worker *worker = find_serving(dispatch, errand->key);
+    const bool is_new = !worker;
+    if (is_new && (has_its_share(dispatch, errand->key) || !make_room(dispatch))) {
+        wait_for_worker(dispatch, errand);
+        return;
+    }
+    if (is_new)
         worker = create_worker(dispatch, errand->key);
     if (worker) {
         list_remove(&dispatch->workers, &worker->link);
         list_append(&dispatch->workers, &worker->link);
         errand->worker = worker;
         errand->try_count++;
+        errand->deadline_ms = dispatch->settings.time_limit_ms > 0
+                                  ? clock_deadline_after(dispatch->settings.time_limit_ms)
+                                  : CLOCK_NEVER;
         list_append(&worker->errands, &errand->link);
-        if (send_errand(errand))
+        if (send_errand(errand)) {
+            if (is_new)
+                start_key(dispatch, errand->key);
             return;
+        }
         list_remove(&worker->errands, &errand->link);
         errand->worker = NULL;
     }
@@ -373,10 +493,39 @@ static void start_errand(struct dispatch *dispatch, struct errand *errand)
                 outcome_temporary(451, 3, 0, "cannot hand over to a delivery process"));
 }
 
+/* For us: a command that has its turn late, behind others. */
+static bool has_to_wait(const struct dispatch *dispatch, const struct errand *errand)
+{
+    for (size_t i = 0; dispatch->settings.is_waiting && i < errand->recipient_count; i++)
+        if (errand->states[i] == MEMBER_OPEN &&
+            dispatch->settings.is_waiting(errand->recipients[i], dispatch->settings.context))
+            return true;
+    return false;
+}
+
+/* Somebody who owns it may have stopped it, or lets it wait for a file system of his own. */
+static struct worker *find_hanging(const struct dispatch *dispatch, int64_t now_ms)
+{
+    LIST_FOR_EACH (&dispatch->workers, link) {
+        struct worker *worker = CONTAINER_OF(link, struct worker, link);
+        LIST_FOR_EACH (&worker->errands, errand_link) {
+            struct errand *errand = CONTAINER_OF(errand_link, struct errand, link);
+            if (errand->deadline_ms > now_ms)
+                continue;
+            if (!has_to_wait(dispatch, errand))
+                return worker;
+            errand->deadline_ms = now_ms + dispatch->settings.time_limit_ms;
+        }
+    }
+    return NULL;
+}
+
 static void tidy(void *context)
 {
     struct dispatch *dispatch = context;
     const int64_t now_ms = clock_monotonic_ms();
+    for (struct worker *worker; (worker = find_hanging(dispatch, now_ms));)
+        lose_worker(worker);
     LIST_FOR_EACH (&dispatch->workers, link) {
         struct worker *worker = CONTAINER_OF(link, struct worker, link);
         if (is_idle(worker) && now_ms - worker->idle_since_ms >= IDLE_MS)
@@ -482,55 +631,60 @@ void dispatch_send_each(struct dispatch *dispatch, struct agent_recipient *const
     }
 }
 
-bool dispatch_has_worker(const struct dispatch *dispatch, struct span key)
+bool dispatch_has_worker(struct dispatch *dispatch, struct span key)
 {
-    return map_find(&dispatch->workers_by_key, key) != NULL;
+    return find_serving(dispatch, key) != NULL;
 }
 
 /* ---- questions ---- */
 
 struct question {
     struct dispatch *dispatch;
-    struct span key; /* of the worker, which may be gone by then */
-    uint64_t worker_number;
+    uint64_t worker_number; /* it may be gone by then */
     ipc_call_done *done;
     void *context;
-    uint8_t bytes[];
 };
 
+/* NULL: it is gone. */
+static struct worker *find_worker(const struct dispatch *dispatch, uint64_t number)
+{
+    LIST_FOR_EACH (&dispatch->workers, link) {
+        struct worker *worker = CONTAINER_OF(link, struct worker, link);
+        if (worker->number == number)
+            return worker;
+    }
+    return NULL;
+}
+
+/* A worker without an answer is dead, or hangs: in a file of somebody's, a server of tables,
+ * stopped. Others are not to wait for that, and ask another. */
 static void on_answer(enum ipc_call_result result, void *reply, void *context)
 {
     struct question *question = context;
-    struct map_node *node = map_find(&question->dispatch->workers_by_key, question->key);
-    struct worker *worker = node ? CONTAINER_OF(node, struct worker, node) : NULL;
-    if (worker && worker->number != question->worker_number)
-        worker = NULL;
+    struct dispatch *dispatch = question->dispatch;
+    struct worker *worker = find_worker(dispatch, question->worker_number);
     if (worker) {
         worker->question_count--;
         worker->idle_since_ms = clock_monotonic_ms();
     }
-    if (worker && result == IPC_CALL_CLOSED)
+    if (worker && result != IPC_CALL_OK)
         forget_key(worker);
     question->done(result, reply, question->context);
     free(question);
+    start_waiting(dispatch); /* this one may make room now */
 }
 
 /* Workers that are asked are few, one for each table, and so beside the limit. */
 bool dispatch_ask(struct dispatch *dispatch, struct span key, enum ipc_type type, const void *ask,
                   enum ipc_type reply_type, int64_t deadline_ms, ipc_call_done *done, void *context)
 {
-    struct map_node *node = map_find(&dispatch->workers_by_key, key);
-    struct worker *worker =
-        node ? CONTAINER_OF(node, struct worker, node) : create_worker(dispatch, key);
-    struct question *question = worker ? calloc(1, sizeof(*question) + key.length) : NULL;
+    struct worker *serving = find_serving(dispatch, key);
+    struct worker *worker = serving ? serving : create_worker(dispatch, key);
+    struct question *question = worker ? calloc(1, sizeof(*question)) : NULL;
     if (!question)
         return false;
-    *question = (struct question){.dispatch = dispatch,
-                                  .key = span_of(question->bytes, key.length),
-                                  .worker_number = worker->number,
-                                  .done = done,
-                                  .context = context};
-    memcpy(question->bytes, key.bytes, key.length);
+    *question = (struct question){
+        .dispatch = dispatch, .worker_number = worker->number, .done = done, .context = context};
     if (!ipc_channel_call_async(worker->channel, type, ask, reply_type, deadline_ms, on_answer,
                                 question)) {
         free(question);
@@ -539,6 +693,7 @@ bool dispatch_ask(struct dispatch *dispatch, struct span key, enum ipc_type type
     worker->question_count++;
     list_remove(&dispatch->workers, &worker->link);
     list_append(&dispatch->workers, &worker->link);
+    start_key(dispatch, key);
     return true;
 }
 
@@ -594,6 +749,7 @@ struct dispatch *dispatch_create(struct loop *loop, const struct dispatch_settin
         return NULL;
     random_bytes(seed, sizeof(seed));
     map_init(&dispatch->workers_by_key, seed);
+    map_init(&dispatch->waiting_by_key, seed);
     list_init(&dispatch->workers);
     list_init(&dispatch->waiting);
     dispatch->loop = loop;

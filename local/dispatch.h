@@ -8,12 +8,14 @@
 
 #include "agent/agent.h"
 
-enum { DISPATCH_CAPACITY = 200, DISPATCH_KEY_MAX_BYTES = 1024 };
+enum { DISPATCH_KEY_MAX_BYTES = 1024 };
 
 struct dispatch_settings {
     enum ipc_role role;  /* ours, as workers and root part see us */
     int root_part;       /* channel end; taken over */
     size_t worker_limit; /* processes at once */
+    /* A worker that has had some errand for longer hangs, and is left to itself; 0: never. */
+    int64_t time_limit_ms;
     bool has_single_use; /* a worker serves its first errands, and goes */
     /* Appends what names the owner of the recipient's mailbox. False, with *outcome: it has none.
      */
@@ -28,6 +30,9 @@ struct dispatch_settings {
     void (*on_request)(struct agent_recipient *recipient, struct span key,
                        struct ipc_channel *channel, const struct ipc_delivery *request,
                        void *context);
+    /* Is what a worker asked for the recipient still under way? So long it does not hang. May be
+     * NULL. */
+    bool (*is_waiting)(const struct agent_recipient *recipient, void *context);
     /* A worker of that key says that its user has mail. May be NULL. */
     void (*on_notice)(struct span key, const struct ipc_mail_notice *notice, void *context);
     /* A worker is gone, and with it its channel. May be NULL. */
@@ -52,7 +57,10 @@ void dispatch_send(struct dispatch *dispatch, struct agent_recipient *recipient,
 /* The same with some recipients of one message. */
 void dispatch_send_each(struct dispatch *dispatch, struct agent_recipient *const *recipients,
                         size_t count, struct span key);
-MUST_USE bool dispatch_has_worker(const struct dispatch *dispatch, struct span key);
+MUST_USE bool dispatch_has_worker(struct dispatch *dispatch, struct span key);
+/* Somebody who has the message hangs: the lock that he holds with us is given up, or no qmgr could
+ * read the message again before he ends. */
+void dispatch_unlock(const struct agent_message *message);
 /* Asks a worker. False: it cannot be asked, and done is never called. */
 MUST_USE bool dispatch_ask(struct dispatch *dispatch, struct span key, enum ipc_type type,
                            const void *question, enum ipc_type reply_type, int64_t deadline_ms,

@@ -27,12 +27,14 @@ void expansion_init(struct expansion *expansion, struct arena *arena)
     uint8_t seed[16];
     *expansion = (struct expansion){.arena = arena, .outcome = outcome_ok(), .note = span_empty()};
     random_bytes(seed, sizeof(seed));
-    map_init(&expansion->seen, seed);
+    for (size_t i = 0; i < ARRAY_LENGTH(expansion->seen); i++)
+        map_init(&expansion->seen[i], seed);
 }
 
 void expansion_release(struct expansion *expansion)
 {
-    map_destroy(&expansion->seen);
+    for (size_t i = 0; i < ARRAY_LENGTH(expansion->seen); i++)
+        map_destroy(&expansion->seen[i]);
 }
 
 static void fail(struct expansion *expansion, struct outcome outcome, struct span reason)
@@ -44,25 +46,23 @@ static void fail(struct expansion *expansion, struct outcome outcome, struct spa
         expansion->outcome = outcome;
 }
 
+/* The arena has no room for words of its own any more. */
 static void fail_for_memory(struct expansion *expansion)
 {
-    fail(expansion, outcome_temporary(451, 3, 0, ""), (struct span){NULL, 0});
+    fail(expansion, outcome_temporary(451, 3, 4, ""),
+         SPAN("out of memory: the list is too long for one alias or file"));
 }
 
 /* False: somebody has it already, or memory is out. */
 static bool is_first(struct expansion *expansion, const struct destination *destination)
 {
+    struct map *map = &expansion->seen[destination->kind];
+    if (map_find(map, destination->text))
+        return false;
     struct seen *seen = arena_alloc(expansion->arena, sizeof(*seen));
-    const struct span key = arena_format(expansion->arena, "%d %.*s", (int)destination->kind,
-                                         SPAN_PRINTF(destination->text));
-    if (!seen || !key.bytes) {
-        fail_for_memory(expansion);
-        return false;
-    }
-    if (map_find(&expansion->seen, key))
-        return false;
-    seen->node.key = key;
-    if (map_insert(&expansion->seen, &seen->node))
+    if (seen)
+        seen->node.key = destination->text;
+    if (seen && map_insert(map, &seen->node))
         return true;
     fail_for_memory(expansion);
     return false;
@@ -96,11 +96,9 @@ static void add_action(struct expansion *expansion, const struct destination *de
     expansion->actions[expansion->action_count++] = (struct action){
         .kind = destination->kind,
         .source = source->kind,
-        .text = arena_copy(expansion->arena, destination->text),
+        .text = destination->text,
         .is_final = destination->is_final,
         .is_untrusted = destination->kind != DESTINATION_ADDRESS && !source->is_trusted};
-    if (!expansion->actions[expansion->action_count - 1].text.bytes)
-        fail_for_memory(expansion);
 }
 
 static void read_include(struct expansion *expansion, struct span path, unsigned depth);
@@ -205,6 +203,26 @@ static void read_include(struct expansion *expansion, struct span path, unsigned
              arena_format(expansion->arena, "cannot read :include:%s: %s", name, problem));
 }
 
+/* What is wrong is not with the file, or with who may read it: a file server that is away, no
+ * descriptors. To take the mailbox then would be to overlook what its user wants. */
+static bool may_pass(int error_number)
+{
+    static const int lasting[] = {EACCES, EFBIG,   EISDIR, ELOOP, ENAMETOOLONG,
+                                  ENOENT, ENOTDIR, ENXIO,  EPERM};
+    for (size_t i = 0; i < ARRAY_LENGTH(lasting); i++)
+        if (lasting[i] == error_number)
+            return false;
+    return true;
+}
+
+/* For the mail to wait. */
+static bool put_off(struct expansion *expansion, const char *path, int error_number)
+{
+    fail(expansion, outcome_temporary(451, 3, 0, ""),
+         arena_format(expansion->arena, "cannot read %s: %s", path, strerrordesc_np(error_number)));
+    return true;
+}
+
 /* As Postfix: a file that is not safe to follow does as if it was not there, and the log says so.
  */
 static bool read_forward_file(struct expansion *expansion, const char *path)
@@ -217,10 +235,9 @@ static bool read_forward_file(struct expansion *expansion, const char *path)
     const int file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     const char *problem = NULL;
     struct span text = {NULL, 0};
-    if (file < 0)
-        problem = errno == ELOOP ? "it is no regular file" : strerrordesc_np(errno);
-    else if (fstat(file, &status) != 0)
-        problem = strerrordesc_np(errno);
+    int error = 0;
+    if (file < 0 || fstat(file, &status) != 0)
+        error = errno;
     else if (!S_ISREG(status.st_mode))
         problem = "it is no regular file";
     else if (!is_owned_by_us_or_root(&status))
@@ -228,8 +245,12 @@ static bool read_forward_file(struct expansion *expansion, const char *path)
     else if (status.st_mode & S_IWOTH)
         problem = "anybody may write to it";
     else if (!(text = read_text(expansion, file, &status)).bytes)
-        problem = strerrordesc_np(errno);
+        error = errno;
     file_close(file);
+    if (error != 0 && may_pass(error))
+        return put_off(expansion, path, error);
+    if (error != 0)
+        problem = error == ELOOP ? "it is no regular file" : strerrordesc_np(error);
     if (problem) {
         expansion->note = arena_format(expansion->arena, "%s is passed over: %s", path, problem);
         return false;
@@ -255,7 +276,12 @@ bool expansion_read_forward(struct expansion *expansion, const struct attributes
                               expansion->arena, &expanded) != ATTRIBUTES_EXPANDED)
             continue;
         const char *path = arena_string(expansion->arena, expanded);
-        if (!path || path[0] != '/' || lstat(path, &status) != 0)
+        if (!path || path[0] != '/')
+            continue;
+        const int error = lstat(path, &status) == 0 ? 0 : errno;
+        if (error != 0 && may_pass(error))
+            return put_off(expansion, path, error);
+        if (error != 0)
             continue;
         *has_extension = mentions_extension(word) && !span_is_empty(attributes->extension);
         return read_forward_file(expansion, path);

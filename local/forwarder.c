@@ -26,7 +26,7 @@ enum {
 struct job {
     struct forwarder *forwarder;
     const struct forward_request *request;
-    const struct agent_message *original;
+    struct agent_message *original;
     struct arena *arena;
     struct intake_message message;
     struct smtp_content_facts facts;
@@ -141,8 +141,9 @@ static void append_header_block(const struct job *job, struct buffer *out)
         buffer_append_string(out, "\r\n");
 }
 
+/* False: it cannot be read, or with *is_corrupt, is not what was queued. */
 static bool copy_extent(struct job *job, const struct queue_extent *extent, struct digest *digest,
-                        uint8_t *bytes)
+                        uint8_t *bytes, bool *is_corrupt)
 {
     uint8_t actual[DIGEST_BYTES];
     digest_start(digest);
@@ -163,7 +164,10 @@ static bool copy_extent(struct job *job, const struct queue_extent *extent, stru
         if (done < extent->length)
             task_yield();
     }
-    return digest_finish(digest, actual) && memcmp(actual, extent->digest, sizeof(actual)) == 0;
+    if (!digest_finish(digest, actual))
+        return false;
+    *is_corrupt = memcmp(actual, extent->digest, sizeof(actual)) != 0;
+    return !*is_corrupt;
 }
 
 static struct outcome copy_content(struct job *job)
@@ -175,16 +179,19 @@ static struct outcome copy_content(struct job *job)
         free(bytes);
         return outcome_temporary(451, 3, 0, "out of memory");
     }
-    bool is_good = true;
+    bool is_good = true, is_corrupt = false;
     for (size_t i = 0; i < content->extent_count && is_good; i++)
-        is_good = copy_extent(job, &content->extents[i], &digest, bytes);
+        is_good = copy_extent(job, &content->extents[i], &digest, bytes, &is_corrupt);
     digest_destroy(&digest);
     free(bytes);
     smtp_content_facts_finish(&job->facts);
+    if (is_corrupt) /* as where it is written to a mailbox: it will not get better by waiting */
+        job->original->is_corrupt = true;
     return is_good ? outcome_ok()
                    : outcome_temporary(451, 3, 0,
-                                       "the message in the queue cannot be read, or does not "
-                                       "match its checksum");
+                                       is_corrupt
+                                           ? "the message in the queue does not match its checksum"
+                                           : "the message in the queue cannot be read");
 }
 
 /* ---- the message ---- */

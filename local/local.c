@@ -8,6 +8,7 @@
 
 #include "biff.h"
 #include "conf/local.h"
+#include "deliverer.h"
 #include "delivery.h"
 #include "identity.h"
 #include "runner.h"
@@ -104,9 +105,12 @@ static bool make_dispatches(struct service *service, struct local *local)
     const struct dispatch_settings dispatch = {.role = IPC_ROLE_LOCAL,
                                                .root_part = local->root_part,
                                                .worker_limit = settings->local_client_limit,
+                                               .time_limit_ms = settings->daemon_timeout_ms +
+                                                                settings->command_time_limit_ms,
                                                .route = stages_route,
                                                .on_result = stages_on_result,
                                                .on_request = stages_on_request,
+                                               .is_waiting = stages_is_waiting,
                                                .on_notice = on_notice,
                                                .on_worker_gone = stages_on_worker_gone,
                                                .on_root_part_gone = on_root_part_gone,
@@ -132,7 +136,7 @@ static bool begin(struct service *service)
     }
     const struct agent_settings agent = {.relay = span_from_string(service->name),
                                          .is_soft_bouncing = settings->soft_bounce,
-                                         .capacity = DISPATCH_CAPACITY,
+                                         .capacity = deliverer_capacity(),
                                          .takes_verification = true,
                                          .deliver = dispatch_deliver,
                                          .context = local->dispatch};
@@ -162,7 +166,7 @@ int main(void)
     static const struct service_definition definition = {
         .program = "local",
         .part = &conf_part_local,
-        .promises = SANDBOX_SOCKETPAIR | SANDBOX_READ_FD | SANDBOX_WRITE_FD,
+        .promises = SANDBOX_SOCKETPAIR | SANDBOX_READ_FD | SANDBOX_WRITE_FD | SANDBOX_LOCK,
         .descriptor_limit = DESCRIPTOR_LIMIT,
         .prepare = prepare,
         .begin = begin,

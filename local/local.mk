@@ -60,6 +60,17 @@ TESTS += tests/local/destinations_test
 tests_local_destinations_test_SOURCES = tests/local/destinations_test.c tests/test.h \
 	local/destinations.c local/destinations.h
 tests_local_destinations_test_LDADD = $(test_libs)
+check_PROGRAMS += tests/local/dispatch_test
+TESTS += tests/local/dispatch_test
+tests_local_dispatch_test_SOURCES = tests/local/dispatch_test.c tests/test.h \
+	local/dispatch.c local/dispatch.h
+tests_local_dispatch_test_LDADD = $(test_libs)
+check_PROGRAMS += tests/local/forward_test
+TESTS += tests/local/forward_test
+tests_local_forward_test_SOURCES = tests/local/forward_test.c tests/test.h \
+	local/attributes.c local/attributes.h local/destinations.c local/destinations.h \
+	local/environment.c local/environment.h local/expansion.c local/expansion.h
+tests_local_forward_test_LDADD = $(test_libs) $(DB_LIBS)
 check_PROGRAMS += tests/local/identity_test
 TESTS += tests/local/identity_test
 tests_local_identity_test_SOURCES = tests/local/identity_test.c tests/test.h \

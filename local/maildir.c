@@ -71,13 +71,10 @@ static bool is_within_limit(const struct maildir_request *request, struct maildi
     return false;
 }
 
-/* Not asked of a delivery that may be there already, counted and all. */
 static bool is_within_quota(const struct maildir_request *request, const struct maildir *mailbox,
                             uint64_t size_bytes, bool *has_quota, struct maildir_result *result)
 {
     *has_quota = true;
-    if (request->is_maybe_repeated)
-        return true;
     /* One that comes into being while the mailbox is kept open counts from the next opening on. */
     if (!mailbox->has_quota_file && request->quota.size_bytes == 0 &&
         request->quota.message_count == 0) {
@@ -164,12 +161,15 @@ static int rename_new(const struct maildir *mailbox, const char *tmp_name, const
 }
 
 /* Moves the file from tmp/ to where it belongs, or keeps the earlier self and drops it: then
- * *is_new stays false. */
+ * *is_new stays false, and nobody asks for the quota: that one has been counted. */
 static bool place_file(const struct maildir_request *request, const struct maildir *mailbox,
                        const char *tmp_name, struct span base, uint64_t size_bytes,
-                       struct maildir_file *file, bool *is_new, struct maildir_result *result)
+                       struct maildir_file *file, bool *is_new, bool *has_quota,
+                       struct maildir_result *result)
 {
-    bool must_look = request->is_maybe_repeated;
+    const bool must_look = request->is_maybe_repeated;
+    if (!must_look && !is_within_quota(request, mailbox, size_bytes, has_quota, result))
+        return false;
     *is_new = !must_look && rename_new(mailbox, tmp_name, file->name) == 0;
     if (*is_new)
         return true;
@@ -180,6 +180,8 @@ static bool place_file(const struct maildir_request *request, const struct maild
     switch (
         earlier_resolve(mailbox, request->place.is_confined, base, tmp_name, size_bytes, file)) {
     case EARLIER_ABSENT:
+        if (must_look && !is_within_quota(request, mailbox, size_bytes, has_quota, result))
+            return false;
         *is_new = rename_new(mailbox, tmp_name, file->name) == 0;
         if (*is_new)
             return true;
@@ -266,10 +268,10 @@ static enum maildir_written write_named(const struct maildir_request *request,
         const struct maildir_source source = {mailbox, tmp_name, file->descriptor, size_bytes};
         request->share(&source, request->share_context);
     }
-    is_placed = is_placed && is_within_quota(request, mailbox, size_bytes, &has_quota, result);
     if (is_placed) {
         put_name(file, (const char *)base.bytes, size_bytes);
-        is_placed = place_file(request, mailbox, tmp_name, base, size_bytes, file, &is_new, result);
+        is_placed = place_file(request, mailbox, tmp_name, base, size_bytes, file, &is_new,
+                               &has_quota, result);
     }
     if (is_new && has_quota)
         quota_note(mailbox->directory, size_bytes);

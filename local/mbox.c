@@ -26,6 +26,7 @@ struct mbox {
     const char *name;
     int file;
     uint64_t length; /* before this delivery */
+    size_t separation_bytes;
     bool is_new;
     struct filelock_dot dotlock;
 };
@@ -202,6 +203,25 @@ static bool say_corrupt(struct mbox *mbox)
     return false;
 }
 
+/* An empty line in front, where there is none: to what a crash cut short, or others wrote without
+ * one, our message would belong; and go with it, when that one comes again and drops its earlier
+ * self. */
+static bool put_separation(struct mbox *mbox, struct buffer *out)
+{
+    uint8_t end[2] = {0, 0};
+    if (mbox->length == 0)
+        return true;
+    if (file_pread_all(mbox->file, end + 1, 1, mbox->length - 1) != 0 ||
+        (mbox->length > 1 && file_pread_all(mbox->file, end, 1, mbox->length - 2) != 0))
+        return false;
+    if (end[1] != '\n')
+        buffer_append_string(out, "\n\n");
+    else if (end[0] != '\n')
+        buffer_append_string(out, "\n");
+    mbox->separation_bytes = out->length;
+    return true;
+}
+
 static bool append(struct mbox *mbox, struct rendition_space *space)
 {
     const struct mbox_request *request = mbox->request;
@@ -209,6 +229,8 @@ static bool append(struct mbox *mbox, struct rendition_space *space)
     uint64_t size_bytes = 0;
     enum rendition_result written = RENDITION_WRITE_FAILED;
     buffer_init(&fields, NULL, RENDITION_FIELDS_MAX_BYTES);
+    if (!put_separation(mbox, &fields))
+        return fail(mbox, errno, "read its end");
     rendition_put_from_line(&fields, request->reverse_path,
                             (int64_t)(clock_realtime_us() / 1000000));
     rendition_put_fields(&fields, request->reverse_path, request->original_recipient,
@@ -283,7 +305,7 @@ void mbox_deliver(const struct mbox_request *request, struct rendition_space *sp
                         .file = -1};
     result->is_corrupt = false;
     if (take_dotlock(&mbox) && open_and_lock(&mbox) && write_message(&mbox, space)) {
-        result->offset = mbox.length;
+        result->offset = mbox.length + mbox.separation_bytes;
         result->text[0] = '\0';
         result->outcome = outcome_ok();
         result->outcome.reason = span_from_string(result->text);

@@ -72,6 +72,15 @@ static void on_root_part_gone(void *service)
     service_leave(service, 1); /* master starts both again */
 }
 
+/* The process ends a command that takes too long; unless it has been stopped, as every process of
+ * its user's can do. */
+static int64_t time_limit_ms(const struct service *service)
+{
+    const struct conf_pipe *settings = service->settings;
+    return settings->daemon_timeout_ms +
+           conf_family_get(&settings->transport_time_limit, span_from_string(service->name));
+}
+
 static bool begin(struct service *service)
 {
     const struct conf_pipe *settings = service->settings;
@@ -82,6 +91,7 @@ static bool begin(struct service *service)
     const struct dispatch_settings dispatch = {.role = IPC_ROLE_PIPE,
                                                .root_part = pipe->root_part,
                                                .worker_limit = limit,
+                                               .time_limit_ms = time_limit_ms(service),
                                                .has_single_use = true,
                                                .key = delivery_key,
                                                .on_root_part_gone = on_root_part_gone,
@@ -117,7 +127,7 @@ int main(void)
     static const struct service_definition definition = {
         .program = "pipe",
         .part = &conf_part_pipe,
-        .promises = SANDBOX_SOCKETPAIR,
+        .promises = SANDBOX_SOCKETPAIR | SANDBOX_LOCK,
         .descriptor_limit = DESCRIPTOR_LIMIT,
         .prepare = prepare,
         .begin = begin,

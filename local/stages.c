@@ -13,8 +13,9 @@
 enum {
     ASK_TIMEOUT_MS = 60000,
     ASK_TRIES_MAX = 2,
-    ADDRESSES_MAX_BYTES = 8 << 20,
+    ADDRESSES_MAX_BYTES = 10 << 20, /* of the longest list that is read, as records */
     RECORD_MAX_BYTES = 32768,
+    RUN_CHECK_MS = 2000,
     RUNS_PER_USER_MAX = 2 /* as Postfix's local_destination_concurrency_limit */
 };
 
@@ -27,6 +28,7 @@ struct stage {
     size_t table; /* that is asked now */
     unsigned ask_count;
     bool is_self_first; /* an alias that stands for the user, too: the mailbox comes first */
+    bool has_others;    /* then, whether it stands for more than that */
     bool has_self_result;
     struct ipc_recipient_result self_result;
     struct list parts;
@@ -45,6 +47,7 @@ struct part {
     struct stage *stage;
     enum part_state state;
     bool is_forward;
+    bool is_after_self; /* of an alias whose user has had its part */
     bool is_all;
     struct span key;  /* of the user, for commands */
     struct span what; /* of a command, as the worker names it */
@@ -54,6 +57,7 @@ struct part {
     uint32_t waiter_id;
     const struct ipc_channel *collector; /* whose addresses these are; only compared */
     struct ipc_channel *runner;
+    int64_t deadline_ms; /* for it */
     struct buffer addresses;
     struct forward_request request;
 };
@@ -112,6 +116,7 @@ static void finish(struct stage *stage, const struct ipc_recipient_result *resul
     log_note(stage, result->note);
     keep_result(stage, result, &stage->ending);
     stage->ending.note = span_empty();
+    stage->ending.is_declined = false;
     stage->has_ending = true;
     if (stage->running_count == 0)
         end_stage(stage);
@@ -137,7 +142,8 @@ static void on_asked(enum ipc_call_result result, void *reply, void *context)
 {
     struct stage *stage = context;
     const struct ipc_alias_ask_reply *answer = reply;
-    if (result == IPC_CALL_CLOSED && stage->ask_count < ASK_TRIES_MAX) {
+    if ((result == IPC_CALL_CLOSED || result == IPC_CALL_TIMED_OUT) &&
+        stage->ask_count < ASK_TRIES_MAX) {
         ask_next(stage);
     } else if (result != IPC_CALL_OK) {
         finish_with(stage, outcome_temporary(451, 3, 0, "alias database unavailable"));
@@ -149,6 +155,7 @@ static void on_asked(enum ipc_call_result result, void *reply, void *context)
         ask_next(stage);
     } else if (answer->has_self) {
         stage->is_self_first = true;
+        stage->has_others = answer->has_others;
         send_to_user(stage);
     } else {
         dispatch_send(stage->stages->dispatch, stage->recipient, stage->alias_key, false);
@@ -209,16 +216,30 @@ void stages_route(struct agent_recipient *recipient, void *context)
         finish_unknown(stage);
 }
 
+/* Of root, who has no mailbox here: who stands beside it in the alias has the mail, which would
+ * wait for ever otherwise. */
+static void pass_over_self(struct stage *stage, const struct ipc_recipient_result *result)
+{
+    const struct ipc_recipient_result passed = {.outcome = outcome_ok()};
+    log_note(stage, arena_format(&stage->recipient->message->arena, "%.*s; this one leaves it out",
+                                 SPAN_PRINTF(result->outcome.reason)));
+    keep_result(stage, &passed, &stage->self_result);
+}
+
 /* The user's part of an alias is over; what the alias has besides comes now. */
 static bool go_on_with_alias(struct stage *stage, const struct ipc_recipient_result *result)
 {
-    if (!stage->is_self_first || stage->has_self_result ||
-        result->outcome.kind == OUTCOME_TEMPORARY) {
-        if (span_is_empty(result->transport) || !stage->is_self_first || stage->has_self_result)
-            return false;
-    }
+    const bool is_passed_over = result->is_declined && stage->has_others;
+    if (!stage->is_self_first || stage->has_self_result)
+        return false;
+    if (result->outcome.kind == OUTCOME_TEMPORARY && span_is_empty(result->transport) &&
+        !is_passed_over)
+        return false;
     log_note(stage, result->note);
-    keep_result(stage, result, &stage->self_result);
+    if (is_passed_over)
+        pass_over_self(stage, result);
+    else
+        keep_result(stage, result, &stage->self_result);
     stage->self_result.note = span_empty();
     stage->has_self_result = true;
     dispatch_send(stage->stages->dispatch, stage->recipient, stage->alias_key, false);
@@ -245,11 +266,13 @@ void stages_on_result(struct agent_recipient *recipient, const struct ipc_recipi
 
 /* ---- parts ---- */
 
+/* The user's part of an alias and what the alias has besides each make a message. */
 static struct part *find_part(const struct stage *stage, bool is_forward, struct span what)
 {
     LIST_FOR_EACH (&stage->parts, link) {
         struct part *part = CONTAINER_OF(link, struct part, link);
-        if (part->is_forward == is_forward && span_equals(part->what, what))
+        if (part->is_forward == is_forward && part->is_after_self == stage->has_self_result &&
+            span_equals(part->what, what))
             return part;
     }
     return NULL;
@@ -261,8 +284,10 @@ static struct part *make_part(struct stage *stage, bool is_forward, struct span 
     struct part *part = arena_alloc(arena, sizeof(*part));
     if (!part)
         return NULL;
-    *part =
-        (struct part){.stage = stage, .is_forward = is_forward, .what = arena_copy(arena, what)};
+    *part = (struct part){.stage = stage,
+                          .is_forward = is_forward,
+                          .is_after_self = stage->has_self_result,
+                          .what = arena_copy(arena, what)};
     if (!part->what.bytes)
         return NULL;
     buffer_init(&part->addresses, NULL, ADDRESSES_MAX_BYTES);
@@ -304,6 +329,13 @@ static void end_part(struct part *part, struct outcome outcome)
     answer(part);
     if (stage->has_ending && stage->running_count == 0)
         end_stage(stage);
+}
+
+bool stages_is_waiting(const struct agent_recipient *recipient, void *context)
+{
+    const struct stage *stage = recipient->context;
+    (void)context;
+    return stage->running_count > 0;
 }
 
 void stages_on_worker_gone(const struct ipc_channel *channel, void *context)
@@ -388,9 +420,33 @@ static void start_run(struct part *part)
 {
     struct stages *stages = part->stage->stages;
     stages->run_count++;
+    part->deadline_ms = clock_deadline_after(stages->settings->daemon_timeout_ms +
+                                             stages->settings->command_time_limit_ms);
     part->runner = dispatch_hire(stages->commands, part->key, &runner_handlers, part);
     if (!part->runner || !send_to_runner(part))
         end_run(part, outcome_temporary(451, 3, 0, "cannot start a process for the command"));
+}
+
+static struct part *find_hanging(const struct stages *stages, int64_t now_ms)
+{
+    LIST_FOR_EACH (&stages->parts, link) {
+        struct part *part = CONTAINER_OF(link, struct part, stage_link);
+        if (part->runner && part->deadline_ms <= now_ms)
+            return part;
+    }
+    return NULL;
+}
+
+/* They end commands that take too long, unless their user has stopped them. */
+static void end_hanging_runs(void *context)
+{
+    struct stages *stages = context;
+    const int64_t now_ms = clock_monotonic_ms();
+    for (struct part *part; (part = find_hanging(stages, now_ms));) {
+        dispatch_unlock(part->stage->recipient->message);
+        end_run(part, outcome_temporary(451, 3, 0, "the command's process hangs"));
+    }
+    loop_timer_set(&stages->run_timer, clock_deadline_after(RUN_CHECK_MS));
 }
 
 /* Processes of commands are bounded, in all and for each user, as workers are. */
@@ -464,7 +520,7 @@ static void take_forward(struct part *part, const struct ipc_forward *forward)
         answer(part);
         return;
     }
-    part->is_all = forward->is_all && !stage->has_self_result;
+    part->is_all = forward->is_all && !stage->is_self_first; /* an alias may have more to do */
     part->request = (struct forward_request){.recipient = stage->recipient,
                                              .list_owner = arena_copy(arena, forward->sender),
                                              .is_all = part->is_all,
@@ -515,4 +571,6 @@ void stages_init(struct stages *stages, struct loop *loop, const struct conf_loc
     list_init(&stages->queue);
     while (table_next_name(&names, &name))
         stages->table_count++;
+    loop_timer_init(&stages->run_timer, loop, end_hanging_runs, stages);
+    loop_timer_set(&stages->run_timer, clock_deadline_after(RUN_CHECK_MS));
 }

@@ -21,6 +21,7 @@ struct stages {
     struct list parts;  /* under way */
     struct list queue;  /* commands that wait */
     size_t run_count;
+    struct loop_timer run_timer;
 };
 
 void stages_init(struct stages *stages, struct loop *loop, const struct conf_local *settings,
@@ -33,6 +34,7 @@ void stages_on_result(struct agent_recipient *recipient, const struct ipc_recipi
 void stages_on_request(struct agent_recipient *recipient, struct span key,
                        struct ipc_channel *channel, const struct ipc_delivery *request,
                        void *stages);
+bool stages_is_waiting(const struct agent_recipient *recipient, void *stages);
 void stages_on_worker_gone(const struct ipc_channel *channel, void *stages);
 
 #endif

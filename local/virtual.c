@@ -177,7 +177,7 @@ static bool fork_root_part(struct service *service, struct virtual *virtual)
     }
     virtual->has_workers = true;
     virtual->root_part = worker_fork_root_part(service, &program);
-    service->profile.promises = SANDBOX_RECEIVE_FDS | SANDBOX_SOCKETPAIR;
+    service->profile.promises = SANDBOX_RECEIVE_FDS | SANDBOX_SOCKETPAIR | SANDBOX_LOCK;
     return virtual->root_part >= 0;
 }
 
@@ -247,6 +247,7 @@ static void *make_workers(struct service *service, struct virtual *virtual)
     const struct dispatch_settings dispatch = {.role = IPC_ROLE_VIRTUAL,
                                                .root_part = virtual->root_part,
                                                .worker_limit = settings->virtual_client_limit,
+                                               .time_limit_ms = settings->daemon_timeout_ms,
                                                .key = recipient_key,
                                                .on_root_part_gone = on_root_part_gone,
                                                .root_part_context = service,
@@ -280,7 +281,7 @@ static bool begin(struct service *service)
     const struct agent_settings agent = {
         .relay = span_from_string(service->name),
         .is_soft_bouncing = settings->soft_bounce,
-        .capacity = DELIVERER_CAPACITY,
+        .capacity = deliverer_capacity(),
         .takes_verification = true,
         .deliver = virtual->has_workers ? owners_deliver : deliverer_deliver,
         .context = context,

@@ -118,6 +118,7 @@ static bool take_identity(struct worker *worker, struct span key)
     if (identity->is_unprivileged && !identity->rules.is_refusing)
         return !program->is_root ||
                become(worker, program->refusing_uid, program->refusing_gid, NULL);
+    const bool was_refusing = identity->rules.is_refusing;
     if (!identity->rules.is_refusing && identity->uid == 0)
         worker_refuse(identity, OUTCOME_TEMPORARY, 2, 0,
                       "mail for root is not delivered as root: give root an alias");
@@ -126,6 +127,7 @@ static bool take_identity(struct worker *worker, struct span key)
                       "mail for %s, a user of the mail system, is not delivered as that user: give "
                       "it an alias",
                       identity->user_name);
+    identity->rules.is_declined = !was_refusing && identity->rules.is_refusing;
     if (!identity->rules.is_refusing && !program->is_root && identity->uid != getuid())
         worker_refuse(identity, OUTCOME_TEMPORARY, 2, 0,
                       "delivery to another user's mailbox needs a master that runs as root");

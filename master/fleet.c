@@ -13,7 +13,7 @@
 #include "system/clock.h"
 #include "system/file.h"
 
-enum { REPAIR_MS = 1000, PING_INTERVAL_MS = 5000, GENERATIONS_MAX = 8 };
+enum { PING_INTERVAL_MS = 5000, GENERATIONS_MAX = 8 };
 
 static bool is_gone(const struct process *process)
 {
@@ -28,7 +28,8 @@ static bool is_exclusive(const struct process *process)
 /* ---- wiring ---- */
 
 /* One end to one process. The descriptor goes in any case. */
-static void give_end(struct process *to, const struct process *peer, bool is_server, int end)
+static void give_end(struct process *to, const struct process *peer, bool is_server, int end,
+                     uint32_t channel)
 {
     const struct ipc_peer message = {
         .role = peer->service->program->role,
@@ -37,6 +38,7 @@ static void give_end(struct process *to, const struct process *peer, bool is_ser
         .process_id = (uint32_t)peer->pid,
         .is_server = is_server,
         .socket = end,
+        .channel = channel,
     };
     (void)ipc_channel_send(to->control, IPC_PEER, &message); /* full: it hangs, the watchdog sees */
 }
@@ -55,34 +57,38 @@ static bool is_foreign(struct fleet *fleet, const struct process *process)
     return generation && generation->is_foreign;
 }
 
-static void join(struct fleet *fleet, struct process *client, struct process *server)
+/* False: a channel is needed, and cannot be made now. */
+static bool join(struct fleet *fleet, struct process *client, struct process *server)
 {
     int pair[2];
     if (is_foreign(fleet, client) || is_foreign(fleet, server))
-        return;
+        return true;
     /* Of two of one kind the elder is asked. */
     if (client->service->program == server->service->program && client->number < server->number)
-        return;
+        return true;
     if (!wiring_joins(client->service->program->role, client->generation,
                       server->service->program->role, server->generation))
-        return;
+        return true;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) {
         maillog_text(fleet->options.log, LOG_LEVEL_ERROR, span_empty(),
                      "cannot make a channel from %s to %s: %s", client->service->program->program,
                      server->service->program->program, strerror(errno));
-        return;
+        return false;
     }
-    give_end(client, server, false, pair[0]);
-    give_end(server, client, true, pair[1]);
+    fleet->last_channel++;
+    give_end(client, server, false, pair[0], fleet->last_channel);
+    give_end(server, client, true, pair[1], fleet->last_channel);
+    return true;
 }
 
-/* A pair of processes whose channel has closed, until they get another. Both ends tell of it, and
- * so does the survivor when the other has died: the wait takes these for one. */
-struct broken_pair {
-    struct list_link link;
-    uint32_t client, server; /* process numbers */
-    int64_t repair_ms;
-};
+/* Or later: without the channel they would be there for nothing until one of them ends. */
+static void join_surely(struct fleet *fleet, struct process *client, struct process *server)
+{
+    if (join(fleet, client, server))
+        return;
+    repairs_want(&fleet->repairs, client->number, server->number, clock_monotonic_ms());
+    loop_timer_set(&fleet->repair_timer, repairs_due_ms(&fleet->repairs));
+}
 
 static struct process *find_process(struct fleet *fleet, uint32_t number)
 {
@@ -93,49 +99,65 @@ static struct process *find_process(struct fleet *fleet, uint32_t number)
     return NULL;
 }
 
-static void on_peer_lost(struct process *process, uint32_t peer_number, bool is_server,
-                         void *context)
+static void on_peer_lost(struct process *process, const struct ipc_peer_lost *lost, void *context)
 {
     struct fleet *fleet = context;
-    const uint32_t client = is_server ? peer_number : process->number;
-    const uint32_t server = is_server ? process->number : peer_number;
-    LIST_FOR_EACH (&fleet->broken_pairs, link) {
-        const struct broken_pair *pair = LIST_ITEM(link, struct broken_pair, link);
-        if (pair->client == client && pair->server == server)
-            return;
-    }
-    struct broken_pair *pair = calloc(1, sizeof(*pair));
-    if (!pair)
+    const struct process *peer = find_process(fleet, lost->process_number);
+    if (!peer)
         return;
-    pair->client = client;
-    pair->server = server;
-    pair->repair_ms = clock_deadline_after(REPAIR_MS);
-    list_append(&fleet->broken_pairs, &pair->link);
-    loop_timer_set(
-        &fleet->repair_timer,
-        LIST_ITEM(list_first(&fleet->broken_pairs), struct broken_pair, link)->repair_ms);
+    const struct process *client = lost->is_server ? peer : process;
+    const struct process *server = lost->is_server ? process : peer;
+    if (!wiring_joins(client->service->program->role, client->generation,
+                      server->service->program->role, server->generation))
+        return;
+    repairs_tell(&fleet->repairs, client->number, server->number, lost->channel, lost->is_server,
+                 clock_monotonic_ms());
+    loop_timer_set(&fleet->repair_timer, repairs_due_ms(&fleet->repairs));
+}
+
+/* Has a reload brought the client a newer server? It has let go of the one before by itself, and
+ * wants that back only when the newer one comes to nothing. */
+static bool has_newer(struct fleet *fleet, const struct process *client,
+                      const struct process *server)
+{
+    const enum ipc_role role = server->service->program->role;
+    const struct wiring_line *line = wiring_between(client->service->program->role, role);
+    if (!line || line->reach != WIRING_SERVER_MAY_BE_NEWER)
+        return false;
+    FOR_EACH_GENERATION(fleet, generation)
+    FOR_EACH_PROCESS(generation, other)
+    if (other->service->program->role == role && other->generation > server->generation &&
+        process_is_reachable(other))
+        return true;
+    return false;
 }
 
 static void on_repair(void *context)
 {
     struct fleet *fleet = context;
-    struct broken_pair *pair;
-    while ((pair = LIST_ITEM(list_first(&fleet->broken_pairs), struct broken_pair, link)) != NULL) {
-        if (pair->repair_ms > clock_monotonic_ms()) {
-            loop_timer_set(&fleet->repair_timer, pair->repair_ms);
-            break;
+    const int64_t now_ms = clock_monotonic_ms();
+    struct repair *repair;
+    while ((repair = repairs_next_due(&fleet->repairs, now_ms)) != NULL) {
+        struct process *client = find_process(fleet, repair->client);
+        struct process *server = find_process(fleet, repair->server);
+        const bool is_possible =
+            client && server && process_is_reachable(client) && process_is_reachable(server);
+        if (is_possible && has_newer(fleet, client, server)) {
+            repair_put_off(repair, now_ms);
+            continue;
         }
-        list_remove(&fleet->broken_pairs, &pair->link);
-        struct process *client = find_process(fleet, pair->client);
-        struct process *server = find_process(fleet, pair->server);
-        if (client && server && process_is_reachable(client) && process_is_reachable(server)) {
+        if (is_possible) {
             maillog_text(fleet->options.log, LOG_LEVEL_WARNING, span_empty(),
-                         "the channel from %s to %s has closed: making another",
+                         "the channel from %s to %s is missing: making another",
                          client->service->program->program, server->service->program->program);
-            join(fleet, client, server);
+            if (!join(fleet, client, server)) {
+                repair_put_off(repair, now_ms);
+                continue;
+            }
         }
-        free(pair);
+        repair_made(repair, fleet->last_channel);
     }
+    loop_timer_set(&fleet->repair_timer, repairs_due_ms(&fleet->repairs));
 }
 
 /* Our own log lines. */
@@ -181,6 +203,7 @@ static void give_public(struct fleet *fleet, struct process *process, const char
 static void give_listeners(struct fleet *fleet, struct process *process)
 {
     const struct plan_service *service = process->service;
+    listeners_restore(fleet->options.listeners, fleet->options.log);
     for (size_t i = 0; i < service->endpoint_count; i++)
         give_listener(fleet, process, service->endpoints[i].text);
     give_public(fleet, process, service->program->public_socket);
@@ -241,8 +264,8 @@ static void on_started(struct process *process, void *context)
     FOR_EACH_GENERATION(fleet, generation)
     FOR_EACH_PROCESS(generation, other)
     if (other != process && process_is_reachable(other)) {
-        join(fleet, process, other);
-        join(fleet, other, process);
+        join_surely(fleet, process, other);
+        join_surely(fleet, other, process);
     }
     if (own == fleet->present) {
         give_listeners(fleet, process);
@@ -451,8 +474,10 @@ void fleet_reap(struct fleet *fleet)
         FOR_EACH_PROCESS(generation, process)
         if (process->pid == pid)
             reaped = process;
-        if (reaped)
-            process_reaped(reaped, status);
+        if (!reaped)
+            continue;
+        repairs_forget(&fleet->repairs, reaped->number);
+        process_reaped(reaped, status);
     }
 }
 
@@ -479,6 +504,7 @@ static void on_tick(void *context)
     FOR_EACH_GENERATION(fleet, generation)
     FOR_EACH_PROCESS(generation, process)
     process_check_pulse(process, now_ms, forgives);
+    listeners_restore(fleet->options.listeners, fleet->options.log);
     fleet->last_tick_ms = now_ms;
     loop_timer_set(&fleet->ping_timer, now_ms + tick_ms(fleet));
 }
@@ -506,7 +532,7 @@ struct fleet *fleet_create(const struct fleet_options *options)
     fleet->hook.run = review;
     list_init(&fleet->generations);
     loop_timer_init(&fleet->ping_timer, options->loop, on_tick, fleet);
-    list_init(&fleet->broken_pairs);
+    repairs_init(&fleet->repairs);
     poisons_init(&fleet->poisons);
     loop_timer_init(&fleet->repair_timer, options->loop, on_repair, fleet);
     if (event_assign(&fleet->child_event, loop_event_base(options->loop), SIGCHLD,
@@ -526,9 +552,7 @@ void fleet_destroy(struct fleet **fleet)
     if (!dying)
         return;
     ASSERT(list_is_empty(&dying->generations));
-    struct broken_pair *pair;
-    while ((pair = LIST_ITEM(list_pop(&dying->broken_pairs), struct broken_pair, link)) != NULL)
-        free(pair);
+    repairs_destroy(&dying->repairs);
     poisons_destroy(&dying->poisons);
     (void)event_del(&dying->child_event);
     loop_timer_release(&dying->repair_timer);

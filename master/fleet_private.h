@@ -6,6 +6,7 @@
 
 #include "fleet.h"
 #include "poison.h"
+#include "repair.h"
 
 struct generation {
     struct list_link link;
@@ -29,7 +30,8 @@ struct fleet {
     uint32_t last_generation;
     bool is_stopping;
     struct loop_timer ping_timer;
-    struct list broken_pairs;
+    struct repairs repairs;
+    uint32_t last_channel; /* its number */
     struct poisons poisons;
     struct loop_timer repair_timer;
     int64_t last_tick_ms;

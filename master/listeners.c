@@ -304,6 +304,27 @@ void listeners_retire(struct listeners *listeners, uint32_t generation)
     }
 }
 
+static bool is_listening(int descriptor)
+{
+    int value = 0;
+    socklen_t length = sizeof(value);
+    /* Unsure is listening: nothing is changed. */
+    return getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &value, &length) != 0 || value != 0;
+}
+
+void listeners_restore(const struct listeners *listeners, struct maillog *log)
+{
+    LIST_FOR_EACH (&listeners->list, link) {
+        const struct listener *listener = LIST_ITEM(link, struct listener, link);
+        if (is_listening(listener->socket))
+            continue;
+        const int result = listen(listener->socket, SOMAXCONN);
+        maillog_text(log, LOG_LEVEL_ERROR, span_empty(),
+                     "a process has made %s stop listening, as no process of ours does: %s",
+                     listener->text, result == 0 ? "listening again" : strerror(errno));
+    }
+}
+
 void listeners_close(struct listeners *listeners)
 {
     LIST_FOR_EACH (&listeners->list, link)

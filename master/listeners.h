@@ -6,6 +6,7 @@
 
 #include "base/list.h"
 #include "handover.h"
+#include "maillog/log.h"
 #include "plan.h"
 
 struct listener {
@@ -38,6 +39,9 @@ void listeners_abandon(struct listeners *listeners, uint32_t generation);
 /* Closes what only older generations wanted. */
 void listeners_retire(struct listeners *listeners, uint32_t generation);
 void listeners_close(struct listeners *listeners);
+/* All processes of a service share a socket, and one that was taken over may have ended it: it
+ * listens again, and the log says so. */
+void listeners_restore(const struct listeners *listeners, struct maillog *log);
 /* NULL when it is not there. */
 MUST_USE const struct listener *listeners_find(const struct listeners *listeners, const char *text);
 

@@ -17,6 +17,7 @@ master_parts = \
 	master/privilege.c master/privilege.h \
 	master/process.c master/process.h \
 	master/rehearsal.c master/rehearsal.h \
+	master/repair.c master/repair.h \
 	master/spawn.c master/spawn.h \
 	master/supervise.c master/supervise.h \
 	master/upgrade.c master/upgrade.h \

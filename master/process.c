@@ -94,12 +94,9 @@ static void on_control_message(struct ipc_channel *channel, const struct ipc_del
         process_handle(process, SUPERVISE_FAILED, process->reason);
         break;
     }
-    case IPC_PEER_LOST: {
-        const struct ipc_peer_lost *lost = delivery->message;
-        process->world->on_peer_lost(process, lost->process_number, lost->is_server,
-                                     process->world->context);
+    case IPC_PEER_LOST:
+        process->world->on_peer_lost(process, delivery->message, process->world->context);
         break;
-    }
     case IPC_RENEW:
         process->world->on_renewal(process, process->world->context);
         break;

@@ -31,8 +31,7 @@ struct process_world {
     /* It wants another in its place, because what it read at its start has changed. */
     void (*on_renewal)(struct process *process, void *context);
     /* A channel of it to the process of that number has closed; is_server: it was the server. */
-    void (*on_peer_lost)(struct process *process, uint32_t peer_number, bool is_server,
-                         void *context);
+    void (*on_peer_lost)(struct process *process, const struct ipc_peer_lost *lost, void *context);
     void *context;
 };
 

@@ -4,6 +4,7 @@
 
 #include "spool.h"
 #include "system/file.h"
+#include "take.h"
 
 static struct pickup pickup;
 
@@ -55,6 +56,12 @@ static void on_peer(struct service *service, const struct service_peer *peer, in
     }
 }
 
+static void on_poison(struct service *service, const struct ipc_poison *poison)
+{
+    (void)service;
+    take_note_poison(&pickup, poison->work);
+}
+
 static void drain(struct service *service)
 {
     if (spool_is_idle(&pickup))
@@ -70,6 +77,7 @@ int main(void)
         .prepare = prepare,
         .begin = begin,
         .on_peer = on_peer,
+        .on_poison = on_poison,
         .drain = drain,
     };
     return service_main(&definition);

@@ -10,6 +10,8 @@
 #include "intake/intake.h"
 #include "service/service.h"
 
+enum { PICKUP_POISONED_MAX = 64 };
+
 struct pickup {
     struct service *service;
     const struct conf_pickup *settings;
@@ -30,6 +32,10 @@ struct pickup {
     struct event notice_event;
     struct loop_timer scan_timer;
     int64_t last_complaint_ms;
+
+    /* take: files whose work has killed pickup; the next one takes the place of the eldest. */
+    char poisoned[PICKUP_POISONED_MAX][QUEUE_ID_MAX_BYTES + 1];
+    size_t poisoned_count;
 };
 
 #endif

@@ -287,6 +287,7 @@ static bool ask_about_all(struct pickup *pickup, struct arena *arena, uint32_t *
     buffer_init(&ids, NULL, IPC_RECORDS_MAX);
     *count = 0;
     while (is_whole) {
+        errno = 0;
         const struct dirent *entry = readdir(directory);
         struct map_node node = {.key = entry ? span_from_string(entry->d_name) : span_empty()};
         const bool is_id = entry && queue_id_is_valid(node.key);
@@ -296,7 +297,9 @@ static bool ask_about_all(struct pickup *pickup, struct arena *arena, uint32_t *
         }
         if (entry && !is_id)
             continue;
-        if (ids.length)
+        if (!entry && errno != 0)
+            is_whole = false; /* there are others that qmgr was not asked about */
+        else if (ids.length)
             is_whole = ask_about(pickup, buffer_span(&ids), arena);
         arena_reset(arena);
         buffer_reset(&ids);

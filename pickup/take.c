@@ -5,56 +5,25 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "address/verp.h"
 #include "intake/recipients.h"
-#include "maillog/receive.h"
-#include "queuefile/drop.h"
-#include "smtp/content.h"
-#include "smtp/date.h"
-#include "smtp/header.h"
-#include "smtp/line_ends.h"
 #include "system/clock.h"
 #include "system/file.h"
 #include "system/task.h"
+#include "taking.h"
 
 enum {
     READ_BYTES = 2 * DROP_RECORD_MAX_BYTES,
     MESSAGE_ARENA_BYTES = 4 << 20,
     RECIPIENT_ARENA_BYTES = 16 << 20, /* a virtual alias may be a long list */
-    EXPAND_TIMEOUT_MS = 100 * 1000,
-    HEADER_GROWTH_BYTES = 65536, /* what completion may add */
     CALL_TIMEOUT_MAX_MS = 300 * 1000,
-    COMPLAINT_INTERVAL_MS = 60 * 1000,
-    MICROSECONDS_PER_SECOND = 1000000
+    COMPLAINT_INTERVAL_MS = 60 * 1000
 };
 
-/* One file on its way in. */
-struct taking {
-    struct pickup *pickup;
-    struct span queue_id;
-    int descriptor;
-    struct stat facts;
-    struct arena arena;
-    struct arena recipient_arena; /* for one at a time */
-    struct drop_reader reader;
-    struct drop_header drop; /* texts in the arena */
-    struct mailbox sender;
-    struct intake_message message;
-    struct smtp_line_ends line_ends;
-    struct smtp_content_facts content;
-    struct buffer header; /* fields as they came */
-    bool is_body;
-    bool needs_smtputf8;
-    bool has_recipient; /* addrd was asked about the first */
-    bool is_cut;        /* the rest of the text is too much */
-    uint32_t flags;     /* QUEUE_FLAG_, why it goes back */
-    bool rewrites_headers;
-    uint64_t body_bytes;
-    const char *fault; /* why the file cannot be taken, ever */
-    struct outcome outcome;
-};
+/* What master is told that a task works on: not a queue id, which would be qmgr's affair. */
+static const struct span work_prefix = SPAN_LITERAL("drop ");
 
 /* ---- the directory ---- */
 
@@ -162,6 +131,24 @@ static bool complete(const struct taking *taking, struct span text, struct arena
     return address_complete(&taking->pickup->rules.completion, &mailbox, arena, completed);
 }
 
+/* Whoever drops files without sendmail has asked for something else: the mail goes without. */
+static void check_verp(struct taking *taking)
+{
+    const struct span delimiters = taking->drop.verp_delimiters;
+    const char *reason = NULL;
+    if (span_is_empty(delimiters))
+        return;
+    if (span_is_empty(taking->drop.sender))
+        reason = "ignoring VERP request for null sender";
+    else if (!verp_delimiters_are_valid(delimiters,
+                                        taking->pickup->settings->verp_delimiter_filter))
+        reason = "ignoring bad VERP request";
+    else
+        return;
+    maillog_text(&taking->pickup->service->log, LOG_LEVEL_WARNING, taking->queue_id, "%s", reason);
+    taking->drop.verp_delimiters = span_empty();
+}
+
 static void take_header(struct taking *taking, const struct drop_header *header)
 {
     struct arena *arena = &taking->arena;
@@ -169,6 +156,9 @@ static void take_header(struct taking *taking, const struct drop_header *header)
     taking->drop.sender = arena_copy(arena, header->sender);
     taking->drop.full_name = arena_copy(arena, header->full_name);
     taking->drop.envid = arena_copy(arena, header->envid);
+    taking->drop.verp_delimiters = arena_copy(arena, header->verp_delimiters);
+    check_verp(taking);
+    taking->message.needs_originals = !span_is_empty(taking->drop.verp_delimiters);
     const struct span owner = arena_copy(arena, header->owner);
     if (!complete(taking, taking->drop.sender, arena, &taking->sender)) {
         taking->flags |= QUEUE_FLAG_BAD_SENDER;
@@ -185,6 +175,23 @@ static void keep_reason(struct taking *taking)
     const struct span reason = arena_copy(&taking->arena, taking->outcome.reason);
     taking->outcome.reason = reason.bytes ? reason : span_empty();
     taking->outcome.kind = OUTCOME_TEMPORARY;
+}
+
+/* Nobody can be refused any more: it goes back to its sender, who sees how it began. */
+static void cut(struct taking *taking)
+{
+    taking->is_cut = true;
+    taking->flags |= QUEUE_FLAG_TOO_BIG;
+}
+
+/* It goes back as if it had been for the first alone: more are never committed. */
+static void drop_recipients(struct taking *taking)
+{
+    const struct queue_recipient recipient = {.forward_path = taking->first_recipient};
+    taking->has_too_many = true;
+    if (!intake_replace_recipients(&taking->message, &recipient))
+        taking->outcome = outcome_temporary(451, 3, 0, "out of memory");
+    taking->flags |= QUEUE_FLAG_TOO_BIG;
 }
 
 /* Another sender, and whether the header's addresses have other names: said once. */
@@ -216,7 +223,7 @@ static void take_recipient(struct taking *taking, const struct queue_recipient *
     struct queue_recipient recipient = *dropped;
     struct addr_expansion expansion;
     struct mailbox completed;
-    if (!outcome_is_ok(&taking->outcome))
+    if (!outcome_is_ok(&taking->outcome) || taking->has_too_many)
         return;
     const unsigned flags = expand_flags(taking);
     recipient.original_recipient = dropped->forward_path;
@@ -226,15 +233,19 @@ static void take_recipient(struct taking *taking, const struct queue_recipient *
         recipient.forward_path = completed.text;
         taking->needs_smtputf8 |= completed.needs_smtputf8;
     }
-    taking->outcome = intake_expand_recipient(&taking->message, &taking->pickup->addr, &recipient,
-                                              taking->sender.text, flags, arena,
-                                              clock_deadline_after(EXPAND_TIMEOUT_MS), &expansion);
+    taking->outcome = intake_expand_recipient(
+        &taking->message, &taking->pickup->addr, &recipient, taking->sender.text, flags, arena,
+        clock_deadline_after(TAKING_EXPAND_TIMEOUT_MS), &expansion);
     if (outcome_is_ok(&taking->outcome) && !taking->has_recipient)
         take_expansion(taking, &expansion);
     if (!outcome_is_ok(&taking->outcome))
         keep_reason(taking);
+    if (!taking->has_recipient)
+        taking->first_recipient = arena_copy(&taking->arena, recipient.forward_path);
     taking->has_recipient = true;
     arena_reset(arena);
+    if (outcome_is_ok(&taking->outcome) && intake_has_too_many_recipients(&taking->message))
+        drop_recipients(taking);
 }
 
 /* ---- text ---- */
@@ -248,20 +259,14 @@ static void write_body(struct taking *taking, struct span body)
 /* The header has ended somewhere in what was collected: cut there. */
 static void split_header(struct taking *taking)
 {
-    const size_t header_bytes = (size_t)taking->content.header_bytes;
+    const size_t header_bytes =
+        (size_t)((int64_t)taking->content.header_bytes - taking->header_cut.dropped_bytes);
     struct span rest = span_after(buffer_span(&taking->header), header_bytes);
     if (taking->content.has_separator)
         rest = span_after(rest, 2);
     write_body(taking, rest);
     taking->header.length = header_bytes;
     taking->is_body = true;
-}
-
-/* Nobody can be refused any more: it goes back to its sender, who sees how it began. */
-static void cut(struct taking *taking)
-{
-    taking->is_cut = true;
-    taking->flags |= QUEUE_FLAG_TOO_BIG;
 }
 
 static struct span whole_lines(struct span text)
@@ -272,25 +277,40 @@ static struct span whole_lines(struct span text)
     return span_first(text, length);
 }
 
+/* Fields lose what they have beyond header_size_limit, as in mail of other servers. What turns out
+ * to be the body already loses nothing. */
+static void append_header(struct taking *taking, struct span piece)
+{
+    const struct smtp_content_facts *facts = &taking->content;
+    const uint64_t before_bytes = facts->size_bytes - piece.length;
+    const uint64_t header_bytes = facts->is_header_done ? facts->header_bytes : facts->size_bytes;
+    const struct span fields = header_bytes > before_bytes
+                                   ? span_first(piece, (size_t)(header_bytes - before_bytes))
+                                   : span_empty();
+    smtp_header_cut_append(&taking->header_cut, fields, &taking->header);
+    buffer_append_span(&taking->header, span_after(piece, fields.length));
+}
+
 static void take_line(struct taking *taking, struct span piece)
 {
-    if (!taking->is_body && piece.length > taking->header.limit - taking->header.length) {
-        /* What there is of it, up to the last line that is whole. */
-        taking->header.length = whole_lines(buffer_span(&taking->header)).length;
-        taking->is_body = true;
-        cut(taking);
-        return;
-    }
     smtp_content_facts_add(&taking->content, piece);
     if (taking->is_body) {
         write_body(taking, piece);
         return;
     }
-    buffer_append_span(&taking->header, piece);
-    if (!buffer_ok(&taking->header))
-        taking->fault = "out of memory";
-    else if (taking->content.is_header_done)
+    append_header(taking, piece);
+    if (!buffer_ok(&taking->header)) {
+        taking->outcome = outcome_temporary(451, 3, 0, "out of memory");
+    } else if (taking->content.is_header_done) {
         split_header(taking);
+    } else if (taking->header.length > taking_header_limit(taking)) {
+        /* What there is of it, up to the last line that is whole. */
+        taking->header.length =
+            whole_lines(span_first(buffer_span(&taking->header), taking_header_limit(taking)))
+                .length;
+        taking->is_body = true;
+        cut(taking);
+    }
 }
 
 static void take_text(struct taking *taking, struct span text)
@@ -303,7 +323,7 @@ static void take_text(struct taking *taking, struct span text)
         cut(taking);
         return;
     }
-    while (!taking->fault && !taking->is_cut &&
+    while (!taking->fault && !taking->is_cut && outcome_is_ok(&taking->outcome) &&
            smtp_line_ends_next(&taking->line_ends, &text, &piece))
         if (piece.length)
             take_line(taking, piece);
@@ -350,109 +370,6 @@ static bool read_file(struct taking *taking)
     return is_read && !taking->fault;
 }
 
-/* ---- the header block ---- */
-
-static void find_zone(int64_t unix_time_s, struct intake_header_facts *facts)
-{
-    const time_t when = (time_t)unix_time_s;
-    struct tm local;
-    facts->zone_name = span_empty();
-    if (!localtime_r(&when, &local))
-        return;
-    facts->offset_minutes = (int)(local.tm_gmtoff / 60);
-    facts->zone_name = span_from_string(local.tm_zone);
-}
-
-/* Received on top (RFC 5321 section 4.4), then the fields, those that are missing, and the empty
- * line. */
-static void make_header_block(struct taking *taking, struct buffer *block)
-{
-    const struct conf_pickup *settings = taking->pickup->settings;
-    struct intake_address_rewriter rewriter = {
-        .client = &taking->pickup->addr,
-        .deadline_ms = clock_deadline_after(EXPAND_TIMEOUT_MS),
-    };
-    struct intake_header_facts facts = {
-        .is_local = true,
-        .queue_id = taking->queue_id,
-        .reverse_path = taking->sender.text,
-        .full_name = taking->drop.full_name,
-        .unix_time_s = (int64_t)(clock_realtime_us() / MICROSECONDS_PER_SECOND),
-    };
-    if (taking->rewrites_headers) {
-        facts.replace = intake_replace_address;
-        facts.context = &rewriter;
-    }
-    find_zone(facts.unix_time_s, &facts);
-    buffer_append_format(block, "Received: by %.*s (%.*s, from userid %u)\r\n\tid %.*s; ",
-                         SPAN_PRINTF(settings->myhostname), SPAN_PRINTF(settings->mail_name),
-                         (unsigned)taking->facts.st_uid, SPAN_PRINTF(taking->queue_id));
-    smtp_date_append(block, facts.unix_time_s, facts.offset_minutes, facts.zone_name);
-    buffer_append_string(block, "\r\n");
-    intake_header_append(&taking->pickup->rules, &facts, buffer_span(&taking->header),
-                         &taking->arena, block);
-    if (rewriter.has_failed)
-        taking->outcome = outcome_temporary(451, 3, 0, "an address cannot be looked up");
-    if (buffer_ok(block) && outcome_is_ok(&taking->outcome)) {
-        maillog_pickup(&taking->pickup->service->log, taking->queue_id,
-                       (unsigned)taking->facts.st_uid, taking->drop.sender);
-        maillog_message_ids(&taking->pickup->service->log, taking->queue_id, buffer_span(block));
-    }
-    buffer_append_string(block, "\r\n");
-}
-
-/* When it was dropped, by the clock of the file system; never in the future. */
-static uint64_t arrival_of(const struct taking *taking)
-{
-    const struct timespec *when = &taking->facts.st_mtim;
-    const uint64_t now_us = clock_realtime_us();
-    const uint64_t arrival_us =
-        (uint64_t)when->tv_sec * MICROSECONDS_PER_SECOND + (uint64_t)when->tv_nsec / 1000U;
-    return when->tv_sec > 0 && arrival_us < now_us ? arrival_us : now_us;
-}
-
-static void fill_envelope(const struct taking *taking, struct span block,
-                          struct queue_envelope *envelope)
-{
-    const struct smtp_content_facts *body = &taking->content;
-    const uint32_t flags = taking->drop.flags;
-    struct smtp_content_facts header;
-    smtp_content_facts_init(&header);
-    smtp_content_facts_add(&header, block);
-    smtp_content_facts_finish(&header);
-    const uint64_t longest = header.longest_line_bytes > body->longest_line_bytes
-                                 ? header.longest_line_bytes
-                                 : body->longest_line_bytes;
-    *envelope = (struct queue_envelope){
-        .arrival_us = arrival_of(taking),
-        .origin = QUEUE_ORIGIN_PICKUP,
-        .reverse_path = taking->sender.text,
-        .filter = taking->pickup->settings->content_filter,
-        .envid = taking->drop.envid,
-        .ret = taking->drop.ret,
-        .facts =
-            {
-                .size_bytes = block.length + taking->body_bytes,
-                .header_bytes = (uint32_t)block.length,
-                .longest_line_bytes = longest > UINT32_MAX ? UINT32_MAX : (uint32_t)longest,
-                .received_count = (uint32_t)smtp_header_count(block, SPAN("Received")),
-                .flags = (header.has_8bit_header ? (uint32_t)QUEUE_FACT_8BIT_HEADER : 0) |
-                         (body->has_8bit_body ? (uint32_t)QUEUE_FACT_8BIT_BODY : 0) |
-                         (body->has_leading_dot ? (uint32_t)QUEUE_FACT_LEADING_DOTS : 0) |
-                         (body->has_nul ? (uint32_t)QUEUE_FACT_NUL : 0),
-            },
-        .flags =
-            (taking->needs_smtputf8 || flags & DROP_FLAG_SMTPUTF8 ? (uint32_t)QUEUE_FLAG_SMTPUTF8
-                                                                  : 0) |
-            (flags & DROP_FLAG_BODY_8BITMIME ? (uint32_t)QUEUE_FLAG_BODY_8BITMIME : 0) |
-            (flags & DROP_FLAG_REQUIRETLS          ? (uint32_t)QUEUE_FLAG_REQUIRETLS
-             : smtp_header_has_tls_optional(block) ? (uint32_t)QUEUE_FLAG_TLS_OPTIONAL
-                                                   : 0) |
-            (flags & DROP_FLAG_VERIFY_ONLY ? (uint32_t)QUEUE_FLAG_VERIFY : 0) |
-            (flags & DROP_FLAG_SEND_REPORT ? (uint32_t)QUEUE_FLAG_TRACE : 0) | taking->flags,
-    };
-}
-
 /* ---- one file ---- */
 
 static int64_t call_deadline(const struct pickup *pickup)
@@ -473,25 +390,18 @@ static void commit(struct taking *taking)
     else if (last.length && taking->is_body)
         write_body(taking, last);
     smtp_content_facts_finish(&taking->content);
+    if (taking->fault || !outcome_is_ok(&taking->outcome))
+        return;
     if (!taking->is_body)
         split_header(taking);
-    if (taking->fault)
-        return;
-    buffer_init(&block, NULL, pickup->settings->header_size_limit + HEADER_GROWTH_BYTES);
-    make_header_block(taking, &block);
-    if (!outcome_is_ok(&taking->outcome)) {
-        buffer_release(&block);
-        return;
-    }
-    if (buffer_ok(&block)) {
-        fill_envelope(taking, buffer_span(&block), &envelope);
+    compose_header(taking, &block);
+    if (outcome_is_ok(&taking->outcome)) {
+        compose_envelope(taking, buffer_span(&block), &envelope);
         /* A program that is given mail gives it back to us. */
         if (envelope.facts.received_count > pickup->settings->hopcount_limit)
             envelope.flags |= QUEUE_FLAG_LOOPS;
         taking->outcome = intake_commit(&taking->message, &envelope, buffer_span(&block),
                                         &taking->arena, call_deadline(pickup));
-    } else {
-        taking->fault = "the header is too big";
     }
     buffer_release(&block);
 }
@@ -499,7 +409,9 @@ static void commit(struct taking *taking)
 /* It has an id: what is in the file, then the commit. */
 static enum take_result take_claimed(struct taking *taking)
 {
-    buffer_init(&taking->header, NULL, taking->pickup->settings->header_size_limit);
+    /* One piece more than the limit shows that there is too much. */
+    buffer_init(&taking->header, NULL, taking_header_limit(taking) + DROP_TEXT_MAX_BYTES);
+    smtp_header_cut_init(&taking->header_cut, taking->pickup->settings->header_size_limit);
     drop_reader_init(&taking->reader);
     smtp_content_facts_init(&taking->content);
     taking->outcome = outcome_ok();
@@ -522,12 +434,34 @@ static enum take_result take_claimed(struct taking *taking)
     return TAKE_DONE;
 }
 
+void take_note_poison(struct pickup *pickup, struct span work)
+{
+    const struct span queue_id = span_after(work, work_prefix.length);
+    if (!span_starts_with(work, work_prefix) || !queue_id_is_valid(queue_id))
+        return;
+    char *kept = pickup->poisoned[pickup->poisoned_count++ % PICKUP_POISONED_MAX];
+    memcpy(kept, queue_id.bytes, queue_id.length);
+    kept[queue_id.length] = '\0';
+}
+
+static bool is_poisoned(const struct taking *taking)
+{
+    for (size_t i = 0; i < PICKUP_POISONED_MAX; i++)
+        if (span_equals(taking->queue_id, span_from_string(taking->pickup->poisoned[i])))
+            return true;
+    return false;
+}
+
 static enum take_result take(struct taking *taking)
 {
     struct pickup *pickup = taking->pickup;
     bool is_known;
     if (!open_file(taking))
         return taking->fault ? set_aside(taking) : TAKE_LATER;
+    if (is_poisoned(taking)) {
+        taking->fault = "work on it has killed pickup twice";
+        return set_aside(taking);
+    }
     if (intake_claim(&pickup->intake, &taking->message, taking->queue_id, &taking->arena,
                      call_deadline(pickup), &taking->outcome, &is_known))
         return take_claimed(taking);
@@ -544,15 +478,19 @@ static enum take_result take(struct taking *taking)
 enum take_result take_in(struct pickup *pickup, struct span queue_id)
 {
     enum take_result result = TAKE_LATER;
+    char work[QUEUE_ID_MAX_BYTES + 16];
     struct taking *taking = calloc(1, sizeof(*taking)); /* large for a task's stack */
     if (!taking)
         return TAKE_LATER;
+    (void)snprintf(work, sizeof(work), "%.*s%.*s", SPAN_PRINTF(work_prefix), SPAN_PRINTF(queue_id));
+    task_note(span_from_string(work));
     taking->pickup = pickup;
     taking->queue_id = queue_id;
     taking->descriptor = -1;
     arena_init(&taking->arena, MESSAGE_ARENA_BYTES, 0);
     arena_init(&taking->recipient_arena, RECIPIENT_ARENA_BYTES, 0);
     result = take(taking);
+    task_note(span_empty());
     file_close(taking->descriptor);
     arena_destroy(&taking->arena);
     arena_destroy(&taking->recipient_arena);

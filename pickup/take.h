@@ -14,4 +14,7 @@ enum take_result take_in(struct pickup *pickup, struct span queue_id);
 /* The queue has the message already: the file goes. */
 void take_away(struct pickup *pickup, struct span queue_id);
 
+/* master says what killed a pickup twice: a file of which that is true is set aside. */
+void take_note_poison(struct pickup *pickup, struct span work);
+
 #endif

@@ -55,9 +55,21 @@ static void send_report(const struct delivery *delivery, struct agent_report *re
         loop_timer_set(&agent->resend_timer, clock_deadline_after(RESEND_MS));
 }
 
+/* A new qmgr gets the places that are free. */
+static void say_capacity(struct agent *agent)
+{
+    const size_t limit = agent->settings->smtp_client_limit;
+    const bool has_room = !agent->is_draining && limit > agent->former_count;
+    const struct ipc_deliver_capacity capacity = {
+        .count = has_room ? (uint32_t)(limit - agent->former_count) : 0};
+    if (agent->qmgr && !ipc_channel_send(agent->qmgr, IPC_DELIVER_CAPACITY, &capacity))
+        loop_timer_set(&agent->resend_timer, clock_deadline_after(RESEND_MS));
+}
+
 static void send_all_reports(void *context)
 {
     struct agent *agent = context;
+    say_capacity(agent);
     LIST_FOR_EACH (&agent->deliveries, link) {
         struct delivery *delivery = LIST_ITEM(link, struct delivery, link);
         LIST_FOR_EACH (&delivery->reports.sent, report_link)
@@ -68,8 +80,10 @@ static void send_all_reports(void *context)
 /* To a new qmgr everything is news. */
 static void forget_sending(struct agent *agent)
 {
+    agent->former_count = agent->deliveries.count;
     LIST_FOR_EACH (&agent->deliveries, link) {
-        const struct delivery *delivery = LIST_ITEM(link, struct delivery, link);
+        struct delivery *delivery = LIST_ITEM(link, struct delivery, link);
+        delivery->is_former = true;
         LIST_FOR_EACH (&delivery->reports.sent, report_link)
             LIST_ITEM(report_link, struct agent_report, link)->was_sent = false;
     }
@@ -144,8 +158,13 @@ static void on_acknowledge(struct agent *agent, const struct ipc_deliver_acknowl
             free_report(report);
         }
     }
-    if (delivery->reports.is_complete && list_is_empty(&delivery->reports.sent))
+    if (delivery->reports.is_complete && list_is_empty(&delivery->reports.sent)) {
+        const bool is_former = delivery->is_former;
         delivery_destroy(&delivery);
+        agent->former_count -= is_former;
+        if (is_former)
+            say_capacity(agent);
+    }
     check_idle(agent);
 }
 
@@ -194,14 +213,6 @@ static const struct ipc_permission qmgr_permissions[] = {
 static const struct ipc_channel_handlers qmgr_handlers = {on_qmgr_message, on_qmgr_closed,
                                                           qmgr_permissions};
 
-static void say_capacity(struct agent *agent)
-{
-    const struct ipc_deliver_capacity capacity = {
-        .count = agent->is_draining ? 0 : agent->settings->smtp_client_limit};
-    if (agent->qmgr)
-        (void)ipc_channel_send(agent->qmgr, IPC_DELIVER_CAPACITY, &capacity); /* or it is gone */
-}
-
 void agent_attach_qmgr(struct agent *agent, int descriptor)
 {
     if (agent->qmgr)
@@ -209,7 +220,6 @@ void agent_attach_qmgr(struct agent *agent, int descriptor)
     agent->qmgr = ipc_channel_create(agent->loop, descriptor, IPC_ROLE_QMGR, &qmgr_handlers, agent);
     if (!agent->qmgr)
         return; /* qmgr sees it closed */
-    say_capacity(agent);
     forget_sending(agent);
     send_all_reports(agent);
 }

@@ -62,6 +62,7 @@ struct agent {
     struct connection_context connections;
     struct ipc_channel *qmgr;
     struct list deliveries; /* running, or with reports that are not acknowledged */
+    size_t former_count;    /* of them, those that qmgrs before the present one ordered */
     struct list idle_digests;
     struct keep keep;
     struct loop_timer resend_timer;

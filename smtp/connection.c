@@ -332,6 +332,14 @@ bool connection_read_reply(struct connection *connection, enum connection_stage 
     return is_read;
 }
 
+bool connection_has_reply(struct connection *connection)
+{
+    struct smtp_reply reply;
+    size_t consumed;
+    return parse_reply(connection, stream_input(&connection->stream), &reply, &consumed) ==
+           PARSE_OK;
+}
+
 bool connection_is_quiet(struct connection *connection)
 {
     return connection->is_usable && stream_is_quiet(&connection->stream);
@@ -344,6 +352,10 @@ void connection_reset(struct connection *connection)
     struct smtp_reply reply;
     if (!connection->needs_reset || !connection->is_usable)
         return;
+    if (!connection_is_quiet(connection)) { /* its answer would be another's */
+        connection->is_usable = false;
+        return;
+    }
     arena_init(&arena, CONNECTION_ARENA_BYTES, 0);
     connection_write(connection, "RSET\r\n");
     connection->is_usable =

@@ -146,5 +146,7 @@ struct span connection_reply_text(const struct smtp_reply *reply, struct arena *
 void connection_reset(struct connection *connection);
 /* Nothing has come from the server since the last reply: not even its good-bye. */
 bool connection_is_quiet(struct connection *connection);
+/* A whole reply is here already. It stays; the last one is gone. */
+MUST_USE bool connection_has_reply(struct connection *connection);
 
 #endif

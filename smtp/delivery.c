@@ -214,17 +214,22 @@ struct attempt {
     bool has_self; /* this machine is a mail exchanger of the destination */
 };
 
-/* The connection is over for this delivery: kept for the next one, or closed. */
+/* The connection is over for this delivery: kept for the next one, or closed. Where an answer is
+ * waited for, results go first: what is delivered must not be forgotten on the way. */
 static void put_away(struct attempt *attempt, struct connection *connection)
 {
     struct delivery *delivery = attempt->delivery;
-    if (connection->is_usable && connection->needs_reset) /* takes a round trip: results go first */
+    if (connection->is_usable && connection->needs_reset)
         agent_report_send(delivery, false, NULL, false);
-    if (delivery->is_corrupt)
+    if (delivery->is_corrupt) {
         connection_abort(&connection);
-    else
-        attempt->has_kept_connection |=
-            keep_put(&delivery->agent->keep, &connection, attempt->destination);
+    } else if (keep_put(&delivery->agent->keep, &connection, attempt->destination)) {
+        attempt->has_kept_connection = true;
+    } else {
+        if (connection->is_usable && !connection->settings->smtp_skip_quit_response)
+            agent_report_send(delivery, false, NULL, false);
+        connection_close(&connection);
+    }
 }
 
 /* Over a connection from an earlier delivery, which may have died unseen: false says that nothing
@@ -346,12 +351,10 @@ static bool may_go_plain(const struct delivery *delivery, const struct failure *
 {
     const struct conf_smtp *settings = delivery->agent->settings;
     const uint64_t patience_us = (uint64_t)settings->minimal_backoff_time_ms * 1000;
-    if (!failure->may_go_plain)
+    /* Who has a password for the server is not to be talked out of TLS, by no message either. */
+    if (!failure->may_go_plain || settings->smtp_sasl_auth_enable)
         return false;
-    if (delivery->envelope.flags & QUEUE_FLAG_TLS_OPTIONAL)
-        return true;
-    /* Who has a password for the server is not to be talked out of TLS. */
-    return !settings->smtp_sasl_auth_enable &&
+    return (delivery->envelope.flags & QUEUE_FLAG_TLS_OPTIONAL) != 0 ||
            elapsed_us(delivery->envelope.arrival_us, delivery->active_us) >= patience_us;
 }
 

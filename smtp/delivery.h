@@ -48,6 +48,7 @@ struct delivery {
     struct span header;       /* takes the place of the content's; empty: it leaves as it is */
     struct delivery_recipient *recipients;
     size_t recipient_count;
+    bool is_former;    /* a qmgr before the present one ordered it */
     bool is_corrupt;   /* the content is not what intake wrote */
     bool was_reached;  /* some server took our commands: the site is not dead */
     bool is_continued; /* a further transaction with the same server */

@@ -94,8 +94,8 @@ static bool rewrite_header(struct delivery *delivery, struct span header,
     bool has_changed = false;
     buffer_init(&output, &delivery->arena, 2 * GENERIC_HEADER_MAX_BYTES);
     while (smtp_header_next(&header, &field))
-        has_changed |= smtp_address_field_rewrite(field.name, field.whole, replace, addresses,
-                                                  &delivery->arena, &output);
+        has_changed |=
+            smtp_address_field_rewrite(field.name, field.whole, replace, addresses, &output);
     buffer_append_span(&output, header); /* the empty line */
     if (has_changed)
         delivery->header = buffer_span(&output);

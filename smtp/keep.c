@@ -167,7 +167,6 @@ static bool wants(const struct keep *keep, struct span destination)
 bool keep_put(struct keep *keep, struct connection **connection_pointer, struct span destination)
 {
     struct connection *connection = *connection_pointer;
-    *connection_pointer = NULL;
     connection_reset(connection);
     if (wants(keep, destination) && may_be_used_again(keep, connection)) {
         free(connection->destination);
@@ -177,10 +176,10 @@ bool keep_put(struct keep *keep, struct connection **connection_pointer, struct 
                 clock_deadline_after(keep->settings->smtp_connection_cache_time_limit_ms);
             list_append(&keep->idle, &connection->link);
             set_timer(keep);
+            *connection_pointer = NULL;
             return true;
         }
     }
-    connection_close(&connection);
     return false;
 }
 

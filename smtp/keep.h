@@ -31,9 +31,8 @@ MUST_USE bool keep_has(const struct keep *keep, struct span destination,
  * mail exchanger share connections, if they want the same protection. NULL when there is none. */
 MUST_USE struct connection *keep_take_target(struct keep *keep, const struct plan_target *target,
                                              const uint8_t wish_digest[TLS_WISH_DIGEST_BYTES]);
-/* Takes the connection over if it may be used again, else says good-bye to it. From a task. Says
- * whether it is kept. */
-bool keep_put(struct keep *keep, struct connection **connection, struct span destination);
+/* Takes the connection over if it may be used again, and says whether it did. From a task. */
+MUST_USE bool keep_put(struct keep *keep, struct connection **connection, struct span destination);
 /* Says good-bye to all, and keeps no more. */
 void keep_drain(struct keep *keep);
 /* Some have not been told yet. */

@@ -381,6 +381,9 @@ static void on_data_reply(struct transaction *transaction, const struct smtp_rep
         return;
     transaction->failure = connection_refusal(transaction->connection, STAGE_DATA, reply,
                                               &transaction->delivery->arena);
+    /* That was for another command: what is said next may find the server reading content. */
+    if (reply->code / 100 == 2)
+        transaction->connection->is_usable = false;
     fail_accepted(transaction);
 }
 
@@ -628,6 +631,9 @@ static bool load_chunk(struct transaction *transaction)
     if (is_verification(transaction) || !connection->settings->smtp_chunking ||
         !connection->extensions.has_chunking || !body_fits_chunk(delivery, connection))
         return true;
+    /* Out of step, the answer to RCPT would be taken for the chunk's. 354 is told from it. */
+    if (!connection_is_quiet(connection))
+        return true;
     switch (body_load_chunk(delivery, &transaction->chunk)) {
     case BODY_SENT:
     case BODY_LOST:
@@ -643,6 +649,30 @@ static bool load_chunk(struct transaction *transaction)
             0, 3, 0, delivery->is_corrupt ? "queue file is damaged" : "queue file read error"),
         .diagnostic = span_empty()};
     delivery_fail_all(delivery, connection, &transaction->failure);
+    return false;
+}
+
+/* False with the failure filled where an answer is here before anything was asked: whatever it
+ * belongs to, each one after it would be taken for that of the next command, and mail returned for
+ * what the server says of another. */
+static bool is_in_step(struct transaction *transaction)
+{
+    struct connection *connection = transaction->connection;
+    struct arena *arena = &transaction->delivery->arena;
+    struct smtp_reply reply;
+    if (connection_is_quiet(connection) || !connection_has_reply(connection))
+        return true;
+    if (!connection_read_reply(connection, STAGE_MAIL, &reply, arena, &transaction->failure))
+        return false;
+    transaction->failure = connection_refusal(connection, STAGE_MAIL, &reply, arena);
+    if (reply.code == 421) /* it is leaving */
+        return false;
+    connection->is_usable = false;
+    const struct span text =
+        arena_format(arena, "host %s said without being asked: %.*s", connection->label,
+                     SPAN_PRINTF(transaction->failure.diagnostic));
+    transaction->failure.outcome = outcome_make(
+        OUTCOME_TEMPORARY, 0, 5, 0, text.bytes ? text : SPAN("unexpected server message"));
     return false;
 }
 
@@ -670,7 +700,7 @@ static enum rest run_one(struct transaction *transaction, bool *was_lost_unused)
     transaction->was_kept = ++connection->use_count > 1 && !delivery->is_continued;
     transaction->xforward_count =
         envelope_plan_xforward(delivery, connection, transaction->xforward);
-    if (!exchange_envelope(transaction) ||
+    if (!is_in_step(transaction) || !exchange_envelope(transaction) ||
         (transaction->is_data_accepted && !exchange_content(transaction))) {
         connection->is_usable = false;
         *was_lost_unused = transaction->was_kept && !transaction->has_reply;

@@ -89,10 +89,11 @@ static bool is_positive(const struct cache_entry *entry)
     return entry->outcome.kind == OUTCOME_OK;
 }
 
-/* A clock that went back makes nothing older. */
+/* What a clock that has been set back since says of the future counts no longer than what is past:
+ * it would count until that future comes. */
 static int64_t age_s(const struct cache_entry *entry, int64_t now_s)
 {
-    return now_s > entry->updated_s ? now_s - entry->updated_s : 0;
+    return now_s > entry->updated_s ? now_s - entry->updated_s : entry->updated_s - now_s;
 }
 
 bool cache_is_known(const struct cache *cache, const struct cache_entry *entry, int64_t now_s)

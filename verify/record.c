@@ -5,6 +5,8 @@
 
 enum { STATUS_NUMBER_MAX = 999, REPLY_CODE_MAX = 599 };
 
+#define TIME_MAX_S (UINT64_C(1) << 40) /* and no sum of times comes near its end */
+
 static const char kinds[] = {
     [OUTCOME_OK] = '2', [OUTCOME_TEMPORARY] = '4', [OUTCOME_PERMANENT] = '5'};
 
@@ -57,7 +59,7 @@ enum parse_result verify_record_parse(struct span line, struct verify_record *re
     if (!next_number(&rest, REPLY_CODE_MAX, &reply_code) ||
         !next_number(&rest, STATUS_NUMBER_MAX, &subject) ||
         !next_number(&rest, STATUS_NUMBER_MAX, &detail) ||
-        !next_number(&rest, INT32_MAX, &probed_s) || !next_number(&rest, INT32_MAX, &updated_s) ||
+        !next_number(&rest, TIME_MAX_S, &probed_s) || !next_number(&rest, TIME_MAX_S, &updated_s) ||
         !span_split_once(rest, '\t', &address, &rest) || span_is_empty(address) ||
         has_control(address) || has_control(rest))
         return PARSE_MALFORMED;

@@ -147,6 +147,11 @@ static bool ask_check(struct addr_client *client, const struct ipc_addr_check_re
     return true;
 }
 
+static enum addr_class class_from(uint32_t number)
+{
+    return number <= ADDR_CLASS_OTHER ? (enum addr_class)number : ADDR_CLASS_NONE;
+}
+
 void addr_check_recipient(struct addr_client *client, struct addr_ahead *ahead,
                           struct span recipient, struct span sender, unsigned flags,
                           int64_t deadline_ms, struct arena *arena, struct addr_check *check)
@@ -167,15 +172,22 @@ void addr_check_recipient(struct addr_client *client, struct addr_ahead *ahead,
         return;
     check->class = (enum addr_class)reply.class;
     check->outcome = reply.outcome;
+    check->refusal = reply.refusal <= ADDR_REFUSAL_NOWHERE ? (enum addr_refusal)reply.refusal
+                                                           : ADDR_REFUSAL_NONE;
     check->recipient = reply.recipient;
     check->sender_outcome = reply.sender_outcome;
+    check->unknown_class = class_from(reply.unknown_class);
+    check->sender_class = class_from(reply.sender_class);
     const struct part first = {reply.recipients, reply.total, reply.fingerprint, reply.new_sender,
                                reply.rewrites_headers};
     struct ipc_addr_expand rest = {.recipient = reply.recipient, .sender = sender, .flags = flags};
     const struct outcome outcome =
         take_rest(client, &rest, &first, deadline_ms, arena, &check->expansion);
-    if (outcome_is_ok(&check->outcome) && !outcome_is_ok(&outcome))
+    if (!outcome_is_ok(&outcome)) {
         check->outcome = outcome;
+        check->refusal = ADDR_REFUSAL_NONE; /* not all is known of it: settings might let it pass */
+        check->unknown_class = ADDR_CLASS_NONE;
+    }
 }
 
 /* Appends as many as fit; their number. */

@@ -56,16 +56,26 @@ struct addr_expansion {
     bool rewrites_headers; /* addresses in the header may have other names (addr_rewrite) */
 };
 
+/* Why nobody gets mail that is for an address of which all is known. */
+enum addr_refusal {
+    ADDR_REFUSAL_NONE,
+    ADDR_REFUSAL_UNKNOWN, /* it is in no table that would have it */
+    ADDR_REFUSAL_NOWHERE  /* its transport is error: or retry: */
+};
+
 struct addr_check {
     enum addr_class class; /* ADDR_CLASS_NONE where the outcome is temporary for lack of an answer
                             */
-    /* OK: exists, as far as is known here. Permanent: it does not, or is no address. The reason
-     * is what follows "<recipient>: " in the reply; the reply code of an unknown recipient is 550,
-     * which smtpd replaces by unknown_CLASS_reject_code. */
+    /* OK: exists, as far as is known here. The reason is what follows "<recipient>: " in the
+     * reply; the reply code of an unknown recipient is 550, which smtpd replaces by
+     * unknown_CLASS_reject_code. */
     struct outcome outcome;
+    enum addr_refusal refusal;       /* none with a bad address, or where nobody can tell */
+    enum addr_class unknown_class;   /* in which it is unknown: class is OTHER where it is routed */
     struct span recipient;           /* completed */
-    struct addr_expansion expansion; /* unless the outcome is temporary */
-    struct outcome sender_outcome;   /* with ADDR_EXPAND_CHECK_SENDER: unknown, or cannot tell */
+    struct addr_expansion expansion; /* unless nobody can tell */
+    struct outcome sender_outcome;   /* with ADDR_EXPAND_CHECK_SENDER: refused, or cannot tell */
+    enum addr_class sender_class;    /* of a sender that is unknown; else NONE */
 };
 
 /* From a task. Texts of the result lie in the arena, or are literals. flags: addr_expand_flags.

@@ -30,16 +30,22 @@ static void drop(struct addr_recent *recent, struct entry *entry)
     arena_destroy(&arena);
 }
 
+/* In the order of the answers, which need not be that of the questions. */
 static struct entry *oldest(const struct addr_recent *recent)
 {
     return LIST_ITEM(list_first(&recent->entries), struct entry, link);
 }
 
+static bool is_old(const struct entry *entry, int64_t now_ms)
+{
+    return now_ms - entry->asked_ms >= ADDR_RECENT_AGE_MS;
+}
+
 static void drop_old(struct addr_recent *recent, int64_t now_ms)
 {
     for (struct entry *entry;
-         (entry = oldest(recent)) != NULL && (recent->entries.count > ADDR_RECENT_ENTRIES_MAX ||
-                                              now_ms - entry->asked_ms >= ADDR_RECENT_AGE_MS);)
+         (entry = oldest(recent)) != NULL &&
+         (recent->entries.count > ADDR_RECENT_ENTRIES_MAX || is_old(entry, now_ms));)
         drop(recent, entry);
 }
 
@@ -107,5 +113,6 @@ addr_recent_find(struct addr_recent *recent, const struct ipc_addr_check_recipie
     const struct span key =
         list_is_empty(&recent->entries) ? (struct span){NULL, 0} : make_key(question, scratch);
     struct map_node *node = key.bytes ? map_find(&recent->map, key) : NULL;
-    return node ? &CONTAINER_OF(node, struct entry, node)->reply : NULL;
+    const struct entry *entry = node ? CONTAINER_OF(node, struct entry, node) : NULL;
+    return entry && !is_old(entry, now_ms) ? &entry->reply : NULL;
 }

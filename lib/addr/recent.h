@@ -14,7 +14,7 @@ enum { ADDR_RECENT_AGE_MS = 1000, ADDR_RECENT_ENTRIES_MAX = 500 };
 
 struct addr_recent {
     struct map map;
-    struct list entries; /* oldest first */
+    struct list entries; /* the first answer first */
 };
 
 void addr_recent_init(struct addr_recent *recent, const uint8_t seed[16]);

@@ -6,4 +6,5 @@ lib_libposthouse_a_SOURCES += \
 	lib/address/mailbox.c lib/address/mailbox.h \
 	lib/address/proxy_header.c lib/address/proxy_header.h \
 	lib/address/rewrite.c lib/address/rewrite.h \
-	lib/address/scan.c lib/address/scan.h
+	lib/address/scan.c lib/address/scan.h \
+	lib/address/verp.c lib/address/verp.h

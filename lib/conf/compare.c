@@ -2,6 +2,7 @@
  * conf/shapes.h. */
 #include "conf/shapes.h"
 
+#include "address/verp.h"
 #include "conf/usage.h"
 #include "conf/value.h"
 
@@ -144,6 +145,22 @@ static void compare_passwords(struct comparison *comparison, const char *enable,
         enable, maps);
 }
 
+/* Postfix does not start with such a pair either. */
+static void compare_verp(struct comparison *comparison)
+{
+    static const char *const usual = "default_verp_delimiters", *const filter =
+                                                                    "verp_delimiter_filter";
+    if (!take_both(comparison, usual, filter) ||
+        verp_delimiters_are_valid(buffer_span(&comparison->left), buffer_span(&comparison->right)))
+        return;
+    const char *shown = is_set(comparison, usual) ? usual : filter;
+    conf_notice_add(
+        comparison->notices, CONF_NOTICE_ERROR, "%.*s %s = %.*s is not two characters of %s = %.*s",
+        SPAN_PRINTF(conf_instance_origin(comparison->instance, NULL, span_from_string(shown))),
+        usual, SPAN_PRINTF(span_first(buffer_span(&comparison->left), SHOWN_MAX_BYTES)), filter,
+        SPAN_PRINTF(span_first(buffer_span(&comparison->right), SHOWN_MAX_BYTES)));
+}
+
 static void note_level(struct comparison *comparison, const char *level, const char *consequence)
 {
     conf_notice_add(
@@ -216,6 +233,7 @@ void conf_shape_compare(const struct conf_instance *instance, struct conf_notice
     compare_passwords(&comparison, "smtp_sasl_auth_enable", "smtp_sasl_password_maps");
     compare_passwords(&comparison, "lmtp_sasl_auth_enable", "lmtp_sasl_password_maps");
     compare_levels(&comparison);
+    compare_verp(&comparison);
     buffer_release(&comparison.right);
     buffer_release(&comparison.left);
 }

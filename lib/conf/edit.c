@@ -12,6 +12,7 @@ struct editor {
     size_t edit_count;
     struct buffer *output;
     enum line_fate fate;
+    uint32_t line_number;
 };
 
 static bool is_noise(struct span line)
@@ -39,6 +40,8 @@ static struct conf_edit *find_edit(const struct editor *editor, struct span line
         return NULL;
     for (size_t i = 0; i < editor->edit_count; i++) {
         struct conf_edit *edit = &editor->edits[i];
+        if (edit->line_number && edit->line_number != editor->line_number)
+            continue;
         if (editor->file == CONF_EDIT_MAIN ? span_equals(edit->name, name)
                                            : matches(edit->name, name) && matches(edit->type, type))
             found = edit;
@@ -78,7 +81,7 @@ static bool is_last_of_its_name(const struct editor *editor, size_t index)
 void conf_edit_text(struct span text, enum conf_edit_file file, struct conf_edit *edits,
                     size_t edit_count, struct buffer *output)
 {
-    struct editor editor = {file, edits, edit_count, output, LINE_KEPT};
+    struct editor editor = {file, edits, edit_count, output, LINE_KEPT, 0};
 
     for (size_t i = 0; i < edit_count; i++)
         edits[i].match_count = 0;
@@ -86,6 +89,7 @@ void conf_edit_text(struct span text, enum conf_edit_file file, struct conf_edit
         const size_t end = span_find_byte(text, '\n');
         const struct span line = span_first(text, end);
         text = span_after(text, end + 1);
+        editor.line_number++;
         if (is_noise(line)) {
             append_line(output, line);
             continue;

@@ -14,7 +14,8 @@ struct conf_edit {
     struct span type; /* of the service, where "*" is any; unused in main.cf */
     struct span line; /* SET: what replaces the entry, without the final line end */
     enum conf_edit_action action;
-    size_t match_count; /* result: entries that had the name */
+    uint32_t line_number; /* of the entry meant, where several may have the name; 0: all of them */
+    size_t match_count;   /* result: entries that had the name */
 };
 
 /* Appends the new text. Of edits with one name the last counts; an entry that is set and not there

@@ -3,8 +3,9 @@
 
 #include "conf/value.h"
 
-#define KNOWN(name, default_text) {#name, default_text, NULL},
-#define NARROWS(name, default_text, harmless_words) {#name, default_text, harmless_words},
+#define KNOWN(name, default_text) {#name, default_text, NULL, sizeof #name - 1},
+#define NARROWS(name, default_text, harmless_words)                                                \
+    {#name, default_text, harmless_words, sizeof #name - 1},
 const struct conf_known conf_known[] = {
 #include "conf/catalogue/known.def"
 };
@@ -15,7 +16,7 @@ const size_t conf_known_count = ARRAY_LENGTH(conf_known);
 const struct conf_known *conf_known_find(struct span name)
 {
     for (size_t i = 0; i < conf_known_count; i++)
-        if (span_equals(name, span_from_string(conf_known[i].name)))
+        if (span_equals(name, span_of(conf_known[i].name, conf_known[i].name_length)))
             return &conf_known[i];
     return NULL;
 }

@@ -13,6 +13,7 @@ struct conf_known {
      * among these (separated by '|'), which change nothing. NULL: it may be ignored with a warning.
      */
     const char *harmless_words;
+    size_t name_length;
 };
 
 extern const struct conf_known conf_known[];

@@ -15,6 +15,9 @@ struct line_reader {
     const char *reason; /* why not */
 };
 
+static const char too_many[] = "more than 2000 arguments; an -o option counts as two";
+_Static_assert(CONF_SERVICE_MAX_ARGUMENTS == 2000, "what the text above says");
+
 static const char white_space[] = " \t\r\n\v\f";
 
 static struct span skip_space(struct span text)
@@ -138,10 +141,11 @@ static const char *parse_columns(struct conf_service *service)
     return NULL;
 }
 
-/* The -o options, once arguments are known. NULL, or what is wrong. */
+/* The -o options, once arguments are known. NULL, or what is wrong. "-oname=value" counts as the
+ * two arguments as which it is printed, so that what was read once can be read again. */
 static const char *parse_options(struct conf_service *service)
 {
-    size_t i = 0;
+    size_t i = 0, printed_count = 1 + service->argument_count;
     while (i < service->argument_count && span_starts_with(service->arguments[i], SPAN("-")) &&
            service->arguments[i].length > 1) {
         const struct span argument = service->arguments[i++];
@@ -152,7 +156,8 @@ static const char *parse_options(struct conf_service *service)
             if (i == service->argument_count)
                 return "-o: name=value or { name = value } is missing after it";
             assignment = service->arguments[i++];
-        }
+        } else if (++printed_count > CONF_SERVICE_MAX_ARGUMENTS)
+            return too_many;
         struct conf_override *override = &service->overrides[service->override_count++];
         const char *reason;
         if (!conf_split_assignment(assignment, &override->name, &override->value, &reason) ||
@@ -163,10 +168,20 @@ static const char *parse_options(struct conf_service *service)
     return NULL;
 }
 
+/* The program, and what stands behind it. */
+static size_t count_arguments(struct line_reader *reader)
+{
+    struct line_reader ahead = *reader;
+    struct span argument;
+    size_t count = 0;
+    while (take_argument(&ahead, &argument))
+        count++;
+    reader->reason = ahead.reason;
+    return count;
+}
+
 static bool parse_service(struct line_reader *reader, struct conf_service *service)
 {
-    struct span arguments[CONF_SERVICE_MAX_ARGUMENTS + 1];
-    size_t count = 0;
 
     for (size_t i = 0; i < CONF_COLUMN_COUNT; i++) {
         if (!span_next_word(&reader->rest, white_space, &service->columns[i])) {
@@ -179,16 +194,13 @@ static bool parse_service(struct line_reader *reader, struct conf_service *servi
         reader->reason = "the command (eighth column) is the name of a program, without braces";
         return false;
     }
-    while (count <= CONF_SERVICE_MAX_ARGUMENTS && take_argument(reader, &arguments[count]))
-        count++;
+    const size_t count = count_arguments(reader);
     if (reader->reason)
         return false;
     if (count == 0 || count > CONF_SERVICE_MAX_ARGUMENTS) {
-        reader->reason =
-            count ? "too many arguments" : "eight columns are needed: the command is missing";
+        reader->reason = count ? too_many : "eight columns are needed: the command is missing";
         return false;
     }
-    service->program = arguments[0];
     service->argument_count = count - 1;
     service->arguments = arena_alloc(reader->arena, count * sizeof(*service->arguments));
     service->overrides = arena_alloc(reader->arena, count * sizeof(*service->overrides));
@@ -196,7 +208,9 @@ static bool parse_service(struct line_reader *reader, struct conf_service *servi
         reader->reason = "too large for the memory set aside";
         return false;
     }
-    memcpy(service->arguments, arguments + 1, (count - 1) * sizeof(*service->arguments));
+    (void)take_argument(reader, &service->program); /* they were counted */
+    for (size_t i = 0; i < service->argument_count; i++)
+        (void)take_argument(reader, &service->arguments[i]);
     reader->reason = parse_columns(service);
     if (!reader->reason)
         reader->reason = parse_options(service);

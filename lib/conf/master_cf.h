@@ -5,7 +5,7 @@
 
 #include "conf/notice.h"
 
-enum { CONF_MASTER_MAX_SERVICES = 1000, CONF_SERVICE_MAX_ARGUMENTS = 200 };
+enum { CONF_MASTER_MAX_SERVICES = 1000, CONF_SERVICE_MAX_ARGUMENTS = 2000 };
 
 enum conf_service_type {
     CONF_SERVICE_INET,

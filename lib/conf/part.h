@@ -88,6 +88,7 @@ struct conf_parameter {
     const char *name; /* of a family: the suffix */
     const char *default_text;
     const char *meaning;
+    size_t name_length;    /* nearly all of the time of finding a name went into strlen() */
     const char *choices;   /* CHOICE and WORDS */
     const char *transport; /* CONF_FAMILY_MEMBER */
     const char *programs;  /* of whose services it is read; NULL: the part's own */

@@ -304,11 +304,16 @@ const struct conf_part *conf_part_find(struct span program)
     return NULL;
 }
 
+static struct span row_name(const struct conf_parameter *parameter)
+{
+    return span_of(parameter->name, parameter->name_length);
+}
+
 /* Is the name "TRANSPORT_suffix" of this row? */
 static bool is_in_family(const struct conf_parameter *parameter, struct span name,
                          struct span *transport)
 {
-    const struct span suffix = span_from_string(parameter->name);
+    const struct span suffix = row_name(parameter);
     if (name.length < suffix.length + 2 || !span_ends_with(name, suffix) ||
         name.bytes[name.length - suffix.length - 1] != '_')
         return false;
@@ -326,7 +331,7 @@ const struct conf_parameter *conf_parameter_find(struct span name, struct span *
             const struct conf_parameter *parameter = &conf_parts[i]->parameters[row];
             struct span prefix;
             if (parameter->family == CONF_FAMILY_NONE) {
-                if (span_equals(name, span_from_string(parameter->name))) {
+                if (span_equals(name, row_name(parameter))) {
                     *transport = span_empty();
                     return parameter; /* a name of its own comes before a family */
                 }

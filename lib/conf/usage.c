@@ -90,7 +90,7 @@ static void walk_text(struct text_walk *walk, const struct conf_service *service
 {
     walk->service = service;
     walk->line = line;
-    if (!conf_is_raw(name))
+    if (span_is_empty(name) || !conf_is_raw(name)) /* a default has no name here */
         conf_for_each_reference(value, walk->visit, walk->context);
     walk_classes(walk, name, value);
 }

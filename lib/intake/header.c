@@ -214,8 +214,7 @@ void intake_header_append(const struct intake_header_rules *rules,
         if (is_dropped(rules, field.name))
             continue;
         if (is_completing)
-            (void)smtp_address_field_rewrite(field.name, field.whole, complete, &completer, arena,
-                                             output);
+            (void)smtp_address_field_rewrite(field.name, field.whole, complete, &completer, output);
         else
             buffer_append_span(output, field.whole);
     }

@@ -8,6 +8,15 @@
 #include "address/rewrite.h"
 #include "smtp/address_field.h"
 
+/* Complete addresses may take so much more room: a header of nothing but short ones, several times
+ * its own. */
+enum { INTAKE_HEADER_GROWTH_FACTOR = 4, INTAKE_HEADER_GROWTH_BYTES = 65536 };
+
+static inline size_t intake_header_limit(size_t limit_before_bytes)
+{
+    return limit_before_bytes * INTAKE_HEADER_GROWTH_FACTOR + INTAKE_HEADER_GROWTH_BYTES;
+}
+
 /* Named as in main.cf. */
 struct intake_header_rules {
     struct address_completion completion; /* of addresses in mail of local clients */

@@ -448,7 +448,7 @@ bool intake_add_recipient(struct intake_message *message, const struct queue_rec
 
     if (message->recipients.length > RECIPIENTS_BATCH_BYTES && !send_recipients(message))
         return false;
-    if (message->intake->keeps_no_originals)
+    if (message->intake->keeps_no_originals && !message->needs_originals)
         added.original_recipient = span_empty();
     const size_t begin = message->recipients.length;
     queue_envelope_append_recipient(&added, &message->recipients);
@@ -457,10 +457,12 @@ bool intake_add_recipient(struct intake_message *message, const struct queue_rec
         message->recipients.has_failed = false;
         return false;
     }
-    if (is_duplicate(message, begin))
+    if (is_duplicate(message, begin)) {
         message->recipients.length = begin;
-    else
-        message->recipient_count++;
+        return true;
+    }
+    message->recipient_count++;
+    message->recipient_bytes += message->recipients.length - begin;
     return true;
 }
 
@@ -469,6 +471,7 @@ bool intake_replace_recipients(struct intake_message *message,
 {
     message->is_redirected = true;
     message->recipient_count = 0;
+    message->recipient_bytes = 0;
     buffer_reset(&message->ahead);
     buffer_reset(&message->recipients);
     intake_duplicates_destroy(&message->duplicates);

@@ -12,7 +12,12 @@
 #include "queuefile/id.h"
 #include "queuefile/preamble.h"
 
-enum { INTAKE_STATE_TEXTS = 4 };
+enum {
+    INTAKE_STATE_TEXTS = 4,
+    /* What qmgr has room for in one message. */
+    INTAKE_RECIPIENTS_MAX = 500000,
+    INTAKE_RECIPIENTS_MAX_BYTES = QUEUE_ENVELOPE_MAX_BYTES - (1 << 20)
+};
 
 /* A process's side of its channel to qmgr. */
 struct intake {
@@ -55,6 +60,8 @@ struct intake_message {
     struct buffer recipients; /* encoded, not sent yet; heap */
     struct buffer ahead;      /* batches of them that were sent: another qmgr does not know them */
     uint32_t recipient_count;
+    size_t recipient_bytes; /* of all, encoded */
+    bool needs_originals;   /* VERP makes sender addresses of them; set before the first is added */
     struct intake_duplicates *duplicates; /* from the second recipient on */
 };
 
@@ -88,6 +95,12 @@ static inline struct span intake_queue_id(const struct intake_message *message)
  * is there already counts once. */
 MUST_USE bool intake_add_recipient(struct intake_message *message,
                                    const struct queue_recipient *recipient);
+/* More than can be committed, ever. */
+static inline bool intake_has_too_many_recipients(const struct intake_message *message)
+{
+    return message->recipient_count > INTAKE_RECIPIENTS_MAX ||
+           message->recipient_bytes > INTAKE_RECIPIENTS_MAX_BYTES;
+}
 /* This one in place of all that were added. False as above. */
 MUST_USE bool intake_replace_recipients(struct intake_message *message,
                                         const struct queue_recipient *recipient);

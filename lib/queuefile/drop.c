@@ -20,6 +20,7 @@ static const struct record_field header_fields[] = {
     FIELD(5, RECORD_TEXT, false, envid, QUEUE_TEXT_MAX_BYTES),
     FIELD(6, RECORD_ENUM, false, ret, QUEUE_RETURN_HEADERS),
     FIELD(7, RECORD_TEXT, false, owner, QUEUE_TEXT_MAX_BYTES),
+    FIELD(8, RECORD_TEXT, false, verp_delimiters, QUEUE_VERP_DELIMITERS_BYTES),
 };
 #undef FIELD
 
@@ -42,7 +43,10 @@ static const struct record_field end_fields[] = {
 void drop_append_header(const struct drop_header *header, struct buffer *out)
 {
     buffer_append_span(out, magic);
-    record_encode(out, KIND_HEADER, header_fields, ARRAY_LENGTH(header_fields), header);
+    if (queue_verp_delimiters_are_possible(header->verp_delimiters))
+        record_encode(out, KIND_HEADER, header_fields, ARRAY_LENGTH(header_fields), header);
+    else
+        out->has_failed = true;
 }
 
 void drop_append_recipient(const struct queue_recipient *recipient, struct buffer *out)
@@ -71,6 +75,16 @@ void drop_append_end(const struct drop_end *end, struct buffer *out)
 }
 
 /* ---- reading ---- */
+
+/* What becomes the value of a parameter of MAIL or RCPT: a space in it would begin another
+ * parameter, whose word the next server takes for ours (RFC 5321 section 4.1.2, esmtp-value). */
+static bool is_one_word(struct span text)
+{
+    for (size_t i = 0; i < text.length; i++)
+        if (text.bytes[i] <= ' ' || text.bytes[i] == 0x7f)
+            return false;
+    return true;
+}
 
 static enum parse_result read_magic(struct span *input)
 {
@@ -111,7 +125,7 @@ static enum parse_result read_recipient(struct drop_reader *reader, struct span 
                       &event->recipient);
     if (result != PARSE_OK)
         return result;
-    if (!queue_recipient_is_possible(&event->recipient) ||
+    if (!queue_recipient_is_possible(&event->recipient) || !is_one_word(event->recipient.orcpt) ||
         reader->seen.recipient_count == DROP_RECIPIENTS_MAX)
         return PARSE_MALFORMED;
     *input = after;
@@ -141,12 +155,19 @@ static enum parse_result read_end(struct drop_reader *reader, struct span *input
 static enum parse_result read_header(struct drop_reader *reader, struct span *input,
                                      struct drop_event *event)
 {
+    struct span after = *input;
     event->header = (struct drop_header){.full_name = span_empty(), .envid = span_empty()};
-    const enum parse_result result = record_decode(input, KIND_HEADER, header_fields,
+    const enum parse_result result = record_decode(&after, KIND_HEADER, header_fields,
                                                    ARRAY_LENGTH(header_fields), &event->header);
+    if (result != PARSE_OK)
+        return result;
+    if (!queue_verp_delimiters_are_possible(event->header.verp_delimiters) ||
+        !is_one_word(event->header.envid))
+        return PARSE_MALFORMED;
+    *input = after;
     event->kind = DROP_EVENT_HEADER;
-    reader->has_header = result == PARSE_OK;
-    return result;
+    reader->has_header = true;
+    return PARSE_OK;
 }
 
 enum parse_result drop_reader_next(struct drop_reader *reader, struct span *input,

@@ -36,6 +36,7 @@ struct drop_header {
     uint32_t flags;
     struct span envid;
     enum queue_return ret;
+    struct span verp_delimiters; /* -XV; empty: not asked for */
 };
 
 struct drop_end {

@@ -45,6 +45,7 @@ static const struct record_field header_fields[] = {
     FIELD(39, RECORD_UINT8, false, traces_deliver_by, 1),
     FIELD(40, RECORD_UINT8, false, priority, QUEUE_PRIORITY_MAX),
     FIELD(41, RECORD_TEXT, false, filter, QUEUE_TEXT_MAX_BYTES),
+    FIELD(42, RECORD_TEXT, false, verp_delimiters, QUEUE_VERP_DELIMITERS_BYTES),
 };
 #undef FIELD
 
@@ -69,7 +70,11 @@ bool queue_recipient_is_possible(const struct queue_recipient *recipient)
 
 void queue_envelope_encode_header(const struct queue_envelope *envelope, struct buffer *out)
 {
-    record_encode(out, RECORD_KIND_HEADER, header_fields, ARRAY_LENGTH(header_fields), envelope);
+    if (queue_verp_delimiters_are_possible(envelope->verp_delimiters))
+        record_encode(out, RECORD_KIND_HEADER, header_fields, ARRAY_LENGTH(header_fields),
+                      envelope);
+    else
+        out->has_failed = true;
 }
 
 void queue_envelope_append_recipient(const struct queue_recipient *recipient, struct buffer *out)
@@ -84,8 +89,15 @@ void queue_envelope_append_recipient(const struct queue_recipient *recipient, st
 enum parse_result queue_envelope_next_header(struct span *rest, struct queue_envelope *envelope)
 {
     *envelope = (struct queue_envelope){.recipients = NULL};
-    return record_decode(rest, RECORD_KIND_HEADER, header_fields, ARRAY_LENGTH(header_fields),
-                         envelope);
+    struct span after = *rest;
+    const enum parse_result result = record_decode(&after, RECORD_KIND_HEADER, header_fields,
+                                                   ARRAY_LENGTH(header_fields), envelope);
+    if (result != PARSE_OK)
+        return result;
+    if (!queue_verp_delimiters_are_possible(envelope->verp_delimiters))
+        return PARSE_MALFORMED;
+    *rest = after;
+    return PARSE_OK;
 }
 
 enum parse_result queue_envelope_next_recipient(struct span *rest,

@@ -12,7 +12,8 @@ enum {
     QUEUE_ENVELOPE_MAX_BYTES = 32 << 20,
     /* Any one text; RFC 5321 section 4.5.3.1 asks for 256 in a path, RFC 3461 section 4.2 for 500
      * in ORCPT. */
-    QUEUE_TEXT_MAX_BYTES = 1024
+    QUEUE_TEXT_MAX_BYTES = 1024,
+    QUEUE_VERP_DELIMITERS_BYTES = 2
 };
 
 /* Who made the message. */
@@ -83,6 +84,12 @@ struct queue_recipient {
     uint8_t notify;                 /* QUEUE_NOTIFY_ */
 };
 
+/* Two of them, or none. */
+MUST_USE static inline bool queue_verp_delimiters_are_possible(struct span delimiters)
+{
+    return delimiters.length == 0 || delimiters.length == QUEUE_VERP_DELIMITERS_BYTES;
+}
+
 /* It has an address, and its NEVER stands alone (RFC 3461 section 4.1). */
 bool queue_recipient_is_possible(const struct queue_recipient *recipient);
 
@@ -107,6 +114,9 @@ struct queue_envelope {
     uint8_t traces_deliver_by; /* each relay is to be reported */
     uint8_t priority;          /* QUEUE_PRIORITY_NORMAL and so much more or less, or 0 */
     struct span filter; /* all recipients go by this transport:next hop; empty: by their own */
+    /* address/verp: each recipient has a reverse-path of its own, with these between its parts;
+     * empty: all have the same. */
+    struct span verp_delimiters;
     /* Who authenticated to send it, and AUTH= of RFC 4954; empty: nobody did. */
     struct span sasl_method;
     struct span sasl_username;

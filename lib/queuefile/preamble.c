@@ -38,6 +38,7 @@ const char *queue_file_result_name(enum queue_file_result result)
         [QUEUE_FILE_UNKNOWN_VERSION] = "unknown format version",
         [QUEUE_FILE_UNKNOWN_KEY] = "written under another key",
         [QUEUE_FILE_WRONG_MAC] = "wrong authentication code",
+        [QUEUE_FILE_UNPROVEN] = "cannot be verified now",
         [QUEUE_FILE_MALFORMED] = "malformed preamble",
     };
     return names[result];
@@ -190,10 +191,10 @@ enum queue_file_result queue_preamble_verify(struct span bytes, struct span queu
         return QUEUE_FILE_WRONG_MAC;
     if (memcmp(bytes.bytes + AT_KEY_ID, key->id, QUEUE_KEY_ID_BYTES) != 0)
         return QUEUE_FILE_UNKNOWN_KEY;
-    if (!compute_mac(bytes.bytes, queue_id, envelope, key, expected) ||
-        CRYPTO_memcmp(expected, bytes.bytes + AT_MAC, DIGEST_BYTES) != 0)
-        return QUEUE_FILE_WRONG_MAC;
-    return QUEUE_FILE_OK;
+    if (!compute_mac(bytes.bytes, queue_id, envelope, key, expected))
+        return QUEUE_FILE_UNPROVEN;
+    return CRYPTO_memcmp(expected, bytes.bytes + AT_MAC, DIGEST_BYTES) == 0 ? QUEUE_FILE_OK
+                                                                            : QUEUE_FILE_WRONG_MAC;
 }
 
 void queue_extents_encode(const struct queue_extent *extents, size_t count, struct buffer *out)

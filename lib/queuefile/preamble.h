@@ -43,6 +43,7 @@ enum queue_file_result {
     QUEUE_FILE_UNKNOWN_VERSION, /* written by another release */
     QUEUE_FILE_UNKNOWN_KEY,     /* written under another key */
     QUEUE_FILE_WRONG_MAC,       /* not what qmgr wrote, or not under this id */
+    QUEUE_FILE_UNPROVEN,        /* libcrypto failed: it is not known which */
     QUEUE_FILE_MALFORMED
 };
 
@@ -69,7 +70,8 @@ MUST_USE bool queue_preamble_encode(const struct queue_preamble *preamble, struc
  * *preamble alone. After OK the numbers agree with each other, but nothing is proven yet. */
 MUST_USE enum queue_file_result queue_preamble_decode(struct span bytes,
                                                       struct queue_preamble *preamble);
-/* bytes: what was decoded; envelope: what lies where it says. OK, UNKNOWN_KEY or WRONG_MAC. */
+/* bytes: what was decoded; envelope: what lies where it says. OK, UNKNOWN_KEY, WRONG_MAC or
+ * UNPROVEN. */
 MUST_USE enum queue_file_result queue_preamble_verify(struct span bytes, struct span queue_id,
                                                       struct span envelope, struct queue_key *key);
 

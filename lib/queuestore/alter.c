@@ -9,7 +9,7 @@
 
 #include "system/file.h"
 
-enum { MESSAGE_ARENA_BYTES = 64 << 20, JOURNAL_RECORD_BYTES = 256 };
+enum { MESSAGE_ARENA_BYTES = 256 << 20, JOURNAL_RECORD_BYTES = 256 };
 
 int store_find_anywhere(const struct store *store, struct store_place *place)
 {

@@ -15,9 +15,10 @@
 enum {
     PATH_BYTES = 16 + QUEUE_BUCKET_NAME_BYTES + QUEUE_ID_MAX_BYTES,
     ENVELOPE_LIMIT_BYTES = 32 << 20,
-    JOURNAL_LIMIT_BYTES = 16 << 20,
     RECIPIENT_LIMIT = 1000000,
-    COPY_BYTES = 1 << 18
+    COPY_BYTES = 1 << 18,
+    /* A pipe would keep us waiting for who writes to it. */
+    READING = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
 };
 
 /* "<bucket>/<id>" below deferred/, or "<id>" below new/. */
@@ -172,7 +173,7 @@ int store_make_durable(const struct store *store, const struct store_place *plac
 {
     char name[PATH_BYTES];
     const int directory = directory_and_name(store, place, name);
-    const int descriptor = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    const int descriptor = openat(directory, name, READING);
     int result = descriptor < 0 ? -1 : fsync(descriptor);
     file_close(descriptor);
     if (result == 0 && store->syncs_directory && place->bucket == 0)
@@ -184,7 +185,7 @@ int store_open_delivery(const struct store *store, const struct store_place *pla
 {
     char name[PATH_BYTES];
     const int directory = directory_and_name(store, place, name);
-    const int descriptor = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    const int descriptor = openat(directory, name, READING);
     /* The lock belongs to this open and travels with it: a later qmgr sees that a delivery is
      * under way as long as the agent holds the descriptor. */
     if (descriptor >= 0 && flock(descriptor, LOCK_SH | LOCK_NB) != 0) {
@@ -344,8 +345,8 @@ static bool read_state(int descriptor, uint64_t file_size, struct arena *arena,
                    &message->statuses))
         return false;
     uint64_t journal_bytes = file_size - journal_offset;
-    if (journal_bytes > JOURNAL_LIMIT_BYTES)
-        journal_bytes = JOURNAL_LIMIT_BYTES;
+    if (journal_bytes > STORE_JOURNAL_MAX_BYTES)
+        journal_bytes = STORE_JOURNAL_MAX_BYTES;
     if (!read_part(descriptor, arena, journal_offset, journal_bytes, &message->journal))
         return false;
     rest = message->journal;
@@ -356,6 +357,13 @@ static bool read_state(int descriptor, uint64_t file_size, struct arena *arena,
     return true;
 }
 
+/* A message that there is no memory for now is a good one. */
+static enum store_load_result fail_for_memory(void)
+{
+    errno = ENOMEM;
+    return STORE_FAILED;
+}
+
 /* STORE_LOADED, STORE_FAILED, or STORE_CORRUPT with the verdict filled in. */
 static enum store_load_result read_message(const struct store *store, int descriptor,
                                            const struct store_place *place, struct arena *arena,
@@ -363,8 +371,15 @@ static enum store_load_result read_message(const struct store *store, int descri
 {
     uint8_t sector[QUEUE_FILE_PREAMBLE_BYTES];
     struct stat facts;
+    if (fstat(descriptor, &facts) != 0)
+        return STORE_FAILED;
+    if (!S_ISREG(facts.st_mode)) {
+        message->verdict = QUEUE_FILE_MALFORMED;
+        message->is_no_file = true;
+        return STORE_CORRUPT;
+    }
     const ssize_t count = file_pread_upto(descriptor, sector, sizeof(sector), 0);
-    if (count < 0 || fstat(descriptor, &facts) != 0)
+    if (count < 0)
         return STORE_FAILED;
     const struct span bytes = span_of(sector, (size_t)count);
     message->verdict = queue_preamble_decode(bytes, &message->preamble);
@@ -381,16 +396,20 @@ static enum store_load_result read_message(const struct store *store, int descri
         return STORE_FAILED;
     if (!store->is_unverified) {
         struct queue_key *key = thread_key(store);
-        if (!key)
-            return STORE_FAILED;
-        message->verdict =
-            queue_preamble_verify(bytes, span_from_string(place->queue_id), message->envelope, key);
+        message->verdict = key ? queue_preamble_verify(bytes, span_from_string(place->queue_id),
+                                                       message->envelope, key)
+                               : QUEUE_FILE_UNPROVEN;
     }
+    if (message->verdict == QUEUE_FILE_UNPROVEN)
+        return fail_for_memory();
     if (message->verdict != QUEUE_FILE_OK)
         return STORE_CORRUPT;
-    if (queue_envelope_decode(message->envelope, RECIPIENT_LIMIT, arena, &message->decoded) !=
-            PARSE_OK ||
-        message->decoded.recipient_count != preamble->recipient_count ||
+    const enum parse_result decoded =
+        queue_envelope_decode(message->envelope, RECIPIENT_LIMIT, arena, &message->decoded);
+    /* So many are never committed: it is the arena that has no room for them. */
+    if (decoded == PARSE_TOO_LONG)
+        return fail_for_memory();
+    if (decoded != PARSE_OK || message->decoded.recipient_count != preamble->recipient_count ||
         queue_state_journal_offset(preamble) > (uint64_t)facts.st_size) {
         message->verdict = QUEUE_FILE_MALFORMED;
         return STORE_CORRUPT;
@@ -407,8 +426,12 @@ static enum store_load_result put_away(const struct store *store, const struct s
         return store_remove(store, place) == 0 ? STORE_UNCOMMITTED : STORE_FAILED;
     const bool is_foreign = message->verdict == QUEUE_FILE_UNKNOWN_VERSION ||
                             message->verdict == QUEUE_FILE_UNKNOWN_KEY;
-    if (store_set_aside(store, place, is_foreign ? "hold" : "corrupt") != 0)
+    if (store_set_aside(store, place, is_foreign ? "hold" : "corrupt") != 0) {
+        /* The sandbox lets no pipe and no link move, and none of them holds a message. */
+        if (message->is_no_file && errno == EACCES && store_remove(store, place) == 0)
+            return STORE_NO_FILE;
         return STORE_FAILED;
+    }
     return is_foreign ? STORE_HELD : STORE_CORRUPT;
 }
 
@@ -420,9 +443,16 @@ NOINLINE enum store_load_result store_load(const struct store *store,
 {
     char name[PATH_BYTES];
     const int directory = directory_and_name(store, place, name);
-    const int descriptor = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    const int descriptor = openat(directory, name, READING);
     enum store_load_result result = STORE_FAILED;
     *message = (struct store_message){.verdict = QUEUE_FILE_OK};
+    if (descriptor < 0 && (errno == ELOOP || errno == ENXIO)) { /* a link, or a socket */
+        message->verdict = QUEUE_FILE_MALFORMED;
+        message->is_no_file = true;
+        result = mutates ? put_away(store, place, message) : STORE_CORRUPT;
+        message->error = errno;
+        return result;
+    }
     if (descriptor < 0) {
         message->error = errno;
         return errno == ENOENT ? STORE_GONE : STORE_FAILED;

@@ -12,6 +12,10 @@
 #include "queuefile/preamble.h"
 #include "queuefile/state.h"
 
+/* Of a journal this much is read. Reasons end before, so that what has to be remembered of a
+ * message (a warning, a wish, the next attempt) always has room behind them. */
+enum { STORE_JOURNAL_MAX_BYTES = 24 << 20, STORE_REASONS_MAX_BYTES = 16 << 20 };
+
 /* Directory descriptors and the key; constant after the start, so threads may read it. */
 struct store {
     int queue, tmp, new, deferred;
@@ -84,6 +88,7 @@ enum store_load_result {
     STORE_UNCOMMITTED, /* in new/ without preamble: never acknowledged; it was removed */
     STORE_HELD,        /* unknown version or key: moved to hold/ */
     STORE_CORRUPT,     /* moved to corrupt/ */
+    STORE_NO_FILE,     /* a pipe, a link or a socket, which cannot be moved: it was removed */
     STORE_FAILED       /* errno in *error: left where it is */
 };
 
@@ -95,6 +100,7 @@ struct store_message {
     struct span journal;
     uint64_t journal_end; /* in the file: where the next record goes */
     enum queue_file_result verdict;
+    bool is_no_file; /* then MALFORMED */
     int error;
 };
 

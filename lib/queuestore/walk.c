@@ -7,7 +7,8 @@
 
 #include "system/file.h"
 
-enum { WALK_ARENA_BYTES = 64 << 20 };
+/* For an envelope and a journal of the greatest size, and the recipients decoded. */
+enum { WALK_ARENA_BYTES = 128 << 20 };
 
 struct walk {
     const struct store *store;

@@ -4,6 +4,9 @@
 /* As long as an address may get with quotes (ADDRESS_MAX_BYTES), and no longer. */
 enum { SPEC_MAX_BYTES = 1024 };
 
+/* What it takes to find out how one address is to be written: a question and its answer. */
+enum { ONE_ADDRESS_BYTES = 256 << 10 };
+
 enum smtp_address_field smtp_address_field_kind(struct span name)
 {
     static const struct {
@@ -230,11 +233,13 @@ static bool is_angle_closed(struct span value, size_t at)
     return token.kind != TOKEN_END;
 }
 
-/* Up to the next comma or semicolon, behind the name of a group. */
+/* Up to the next comma or semicolon, behind the name of a group; or up to the end of an odd name.
+ */
 static void find_piece(struct smtp_address_list *list)
 {
     const struct span value = list->value;
     size_t at = list->at;
+    bool has_odd_name = false;
     list->angle = value.length;
     list->is_in_piece = true;
     for (;;) {
@@ -243,10 +248,15 @@ static void find_piece(struct smtp_address_list *list)
         if (token.kind == TOKEN_END || token.special == ',' || token.special == ';')
             return;
         at = token.end;
+        has_odd_name = has_odd_name || (list->takes_odd_names && token.special == '@');
         if (token.special == ':') {
+            if (has_odd_name)
+                return;
             list->at = at;
         } else if (token.special == '<' && !list->has_no_more_angles) {
             if (is_angle_closed(value, at)) {
+                if (has_odd_name)
+                    return;
                 list->angle = token.begin; /* what follows it is looked at later */
                 return;
             }
@@ -299,32 +309,38 @@ bool smtp_address_list_next(struct smtp_address_list *list, struct arena *arena,
             take_entry(list, &spec, span_between(value, spec.begin, spec.end), arena, entry);
             return true;
         }
-        list->at = list->piece_end < value.length ? list->piece_end + 1 : value.length;
+        list->at = list->piece_end;
+        if (list->at < value.length && value.bytes[list->at] != '<') /* which begins the next */
+            list->at++;
         list->is_in_piece = false;
     }
     return false;
 }
 
 bool smtp_address_field_rewrite(struct span name, struct span whole, smtp_address_replace *replace,
-                                void *context, struct arena *arena, struct buffer *output)
+                                void *context, struct buffer *output)
 {
     const enum smtp_address_field kind = smtp_address_field_kind(name);
     const struct span value = span_after(whole, span_find_byte(whole, ':') + 1);
     struct smtp_field_address address;
+    struct arena arena; /* for one at a time: there may be many */
     size_t at = 0;
     size_t copied = 0; /* of the value */
     bool has_changed = false;
+    arena_init(&arena, ONE_ADDRESS_BYTES, 0);
     buffer_append_span(output, span_first(whole, whole.length - value.length));
     while (kind != SMTP_ADDRESS_FIELD_NONE &&
-           smtp_address_field_next(value, &at, arena, &address)) {
+           smtp_address_field_next(value, &at, &arena, &address)) {
         struct span replacement;
-        if (!replace(context, kind, address.text, arena, &replacement))
-            continue;
-        buffer_append_span(output, span_between(value, copied, address.begin));
-        buffer_append_span(output, replacement);
-        copied = address.end;
-        has_changed = true;
+        if (replace(context, kind, address.text, &arena, &replacement)) {
+            buffer_append_span(output, span_between(value, copied, address.begin));
+            buffer_append_span(output, replacement);
+            copied = address.end;
+            has_changed = true;
+        }
+        arena_reset(&arena);
     }
+    arena_destroy(&arena);
     buffer_append_span(output, span_after(value, copied));
     return has_changed;
 }

@@ -39,6 +39,9 @@ struct smtp_address_list {
     size_t angle;     /* "<" in it; value.length: there is none */
     bool is_in_piece;
     bool has_no_more_angles; /* no ">" closes what begins from here on */
+    /* For the caller to set: a name of an address or a group that has an "@" outside of quotes is
+     * none by the rules, and an address to programs that show it. */
+    bool takes_odd_names;
 };
 
 struct smtp_address_entry {
@@ -54,12 +57,13 @@ static inline void smtp_address_list_init(struct smtp_address_list *list, struct
 MUST_USE bool smtp_address_list_next(struct smtp_address_list *list, struct arena *arena,
                                      struct smtp_address_entry *entry);
 
-/* Says what takes the place of an address; false: it stays. May park. */
+/* Says what takes the place of an address; false: it stays. May park. The arena is for this address
+ * alone. */
 typedef bool smtp_address_replace(void *context, enum smtp_address_field kind, struct span text,
                                   struct arena *arena, struct span *replacement);
 /* One field, whole, appended to output with its addresses replaced; one of kind NONE as it is.
  * Whether anything changed. Failures show in the buffer. */
 bool smtp_address_field_rewrite(struct span name, struct span whole, smtp_address_replace *replace,
-                                void *context, struct arena *arena, struct buffer *output);
+                                void *context, struct buffer *output);
 
 #endif

@@ -2,11 +2,14 @@
  * field has beyond that is left out, whole continuation lines where there are any. A line is not
  * taken for a field before its colon has come.
  * Interface: smtp_header_cut_init(), smtp_header_cut_append(). Pure; the same result however the
- * bytes were split. Callers: lib/smtpsession. */
+ * bytes were split. Callers: lib/smtpsession, pickup. */
 #ifndef SMTP_HEADER_CUT_H
 #define SMTP_HEADER_CUT_H
 
 #include "base/buffer.h"
+
+/* All fields together may have so many times the limit of one. */
+enum { SMTP_HEADER_FIELDS_FACTOR = 8 };
 
 struct smtp_header_cut {
     size_t limit_bytes;

@@ -288,6 +288,17 @@ static enum parse_result parse_priority(struct span value, struct smtp_parameter
     return PARSE_OK;
 }
 
+/* Postfix's XVERP, with delimiters or without. Whether there may be any, and which, is for the
+ * session to say: who may not ask for it hears that there is no such parameter. */
+static enum parse_result take_verp(struct span parameter, struct smtp_parameters *parameters,
+                                   struct outcome *refusal UNUSED)
+{
+    parameters->verp = parameter;
+    return PARSE_OK;
+}
+
+enum { PARAMETER_IS_WHOLE = 1 << 2 }; /* its keyword is handed on, too */
+
 static const struct parameter_rule {
     struct span keyword;
     unsigned commands;
@@ -305,6 +316,7 @@ static const struct parameter_rule {
     {SPAN_LITERAL("HOLDUNTIL"), SMTP_PARAMETER_MAIL, parse_hold_until},
     {SPAN_LITERAL("BY"), SMTP_PARAMETER_MAIL, parse_by},
     {SPAN_LITERAL("MT-PRIORITY"), SMTP_PARAMETER_MAIL, parse_priority},
+    {SPAN_LITERAL("XVERP"), SMTP_PARAMETER_MAIL | PARAMETER_IS_WHOLE, take_verp},
     {SPAN_LITERAL("NOTIFY"), SMTP_PARAMETER_RCPT, parse_notify},
     {SPAN_LITERAL("ORCPT"), SMTP_PARAMETER_RCPT, parse_orcpt},
 };
@@ -324,7 +336,8 @@ enum parse_result smtp_parameters_parse(struct span text, enum smtp_parameter_co
     struct smtp_parameters parsed = {.envid = span_empty(),
                                      .orcpt = span_empty(),
                                      .auth = span_empty(),
-                                     .hold_value = span_empty()};
+                                     .hold_value = span_empty(),
+                                     .verp = span_empty()};
     unsigned seen = 0;
     struct span parameter;
     while (span_next_word(&text, " ", &parameter)) {
@@ -342,7 +355,9 @@ enum parse_result smtp_parameters_parse(struct span text, enum smtp_parameter_co
             return refuse(refusal, word, outcome_permanent(501, 5, 4, "Repeated option: "),
                           keyword);
         seen |= 1U << row;
-        const enum parse_result result = parameter_rules[row].parse(value, &parsed, refusal);
+        const enum parse_result result = parameter_rules[row].parse(
+            parameter_rules[row].commands & PARAMETER_IS_WHOLE ? parameter : value, &parsed,
+            refusal);
         if (result != PARSE_OK) {
             *word = span_empty();
             return result;

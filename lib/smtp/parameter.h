@@ -50,6 +50,7 @@ struct smtp_parameters {
     int64_t by_time_s;
     bool has_priority;
     int priority;
+    struct span verp;  /* "XVERP" or "XVERP=" and delimiters, as it came; empty: absent */
     unsigned notify;   /* SMTP_NOTIFY_ */
     struct span orcpt; /* type, ";" and checked xtext, likewise */
 };

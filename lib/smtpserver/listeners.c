@@ -93,8 +93,10 @@ static void accept_connections(evutil_socket_t descriptor, short what, void *arg
         }
         if (errno == EAGAIN || errno == EWOULDBLOCK)
             return;
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            /* The connection stays in the queue and would wake us at once again. */
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM ||
+            errno == EINVAL) {
+            /* The connection stays in the queue and would wake us at once again; and so would a
+             * socket that somebody has stopped listening with, until master sees that. */
             listeners_set_accepting(listeners, false);
             loop_timer_set(&listeners->pause, clock_deadline_after(PAUSE_MS));
             return;

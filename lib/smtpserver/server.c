@@ -28,6 +28,7 @@ enum {
      */
     PATIENCE_MS = 5000,
     NAME_LOOKUP_TIMEOUT_MS = 30000,
+    NAME_LOOKUP_BYTES = 256 << 10,
     ADDRESS_CHECK_TIMEOUT_MS = 100000,
     VERIFY_GRACE_MS = 5000
 };
@@ -143,25 +144,29 @@ static struct span find_client_name(void *context, const struct ip_address *addr
 {
     struct smtpd *smtpd = context;
     struct dns_client_name found;
+    struct span name = span_empty();
+    struct arena answers; /* who has the address chose how many names it has */
     /* RFC 6761 section 6.3: no server needs to be asked what the loopback addresses are called. */
     static const uint8_t loopback6[16] = {[15] = 1};
     if ((address->family == IP_FAMILY_4 && address->bytes[0] == 127) ||
         (address->family == IP_FAMILY_6 && memcmp(address->bytes, loopback6, 16) == 0))
         return SPAN("localhost");
+    arena_init(&answers, NAME_LOOKUP_BYTES, 0);
     dns_lookup_client_name(&smtpd->dns, address, clock_deadline_after(NAME_LOOKUP_TIMEOUT_MS),
-                           arena, &found);
-    if (found.status == DNS_FOUND)
-        return found.name;
-    if (found.reverse_status == DNS_FOUND) {
+                           &answers, &found);
+    if (found.status == DNS_FOUND) {
+        name = arena_copy(arena, found.name);
+    } else if (found.reverse_status == DNS_FOUND) {
         char text[IP_ADDRESS_TEXT_MAX_BYTES];
         maillog_hostname_mismatch(&smtpd->service->log, found.reverse_name,
                                   ip_address_format(address, text), span_empty());
     }
-    return span_empty();
+    arena_destroy(&answers);
+    return name.bytes ? name : span_empty();
 }
 
-/* Operators choose the code for each kind of unknown recipient. */
-static uint16_t unknown_recipient_code(const struct conf_smtpd *conf, enum addr_class class)
+/* Operators choose the code for each kind of unknown address. */
+static uint16_t unknown_address_code(const struct conf_smtpd *conf, enum addr_class class)
 {
     uint32_t code = conf->unknown_local_recipient_reject_code;
     switch (class) {
@@ -180,6 +185,14 @@ static uint16_t unknown_recipient_code(const struct conf_smtpd *conf, enum addr_
         break;
     }
     return (uint16_t)code;
+}
+
+static struct outcome refuse_unknown(const struct conf_smtpd *conf, enum addr_class class,
+                                     const struct outcome *found)
+{
+    const uint16_t code = unknown_address_code(conf, class);
+    return outcome_make(code < 500 ? OUTCOME_TEMPORARY : OUTCOME_PERMANENT, code,
+                        found->status.subject, found->status.detail, found->reason);
 }
 
 static bool overrides(const struct conf_smtpd *conf, struct span option)
@@ -226,22 +239,25 @@ static void check_recipient(void *context, struct addr_ahead *ahead, struct span
     *verdict = (struct smtpsession_verdict){
         .outcome = check.outcome,
         .listed = check.outcome,
+        .is_refused = check.refusal != ADDR_REFUSAL_NONE,
         .is_ours = addr_class_is_ours(check.class),
         .recipient = check.recipient,
         .expansion = check.expansion,
     };
+    if (check.refusal == ADDR_REFUSAL_UNKNOWN)
+        verdict->listed = refuse_unknown(conf, check.unknown_class, &check.outcome);
+    /* Lists that are asked about the sender may ask whether the recipient is ours. */
+    if (check.outcome.kind == OUTCOME_TEMPORARY && !verdict->is_refused)
+        return;
     if (!outcome_is_ok(&check.sender_outcome)) {
-        verdict->outcome = check.sender_outcome;
+        verdict->outcome = check.sender_class == ADDR_CLASS_NONE
+                               ? check.sender_outcome
+                               : refuse_unknown(conf, check.sender_class, &check.sender_outcome);
         verdict->is_about_sender = true;
         return;
     }
-    if (check.outcome.kind != OUTCOME_PERMANENT || check.outcome.reply_code != 550 ||
-        !verdict->is_ours)
+    if (!verdict->is_refused)
         return;
-    const uint16_t code = unknown_recipient_code(conf, check.class);
-    verdict->listed = outcome_make(code < 500 ? OUTCOME_TEMPORARY : OUTCOME_PERMANENT, code,
-                                   check.outcome.status.subject, check.outcome.status.detail,
-                                   check.outcome.reason);
     verdict->outcome = conf->smtpd_reject_unlisted_recipient &&
                                !overrides(conf, SPAN("no_unknown_recipient_checks"))
                            ? verdict->listed

@@ -97,6 +97,7 @@ static struct smtpsession_restrictions restrictions_of(const struct conf_smtpd *
 {
     return (struct smtpsession_restrictions){
         .delays_reject = conf->smtpd_delay_reject,
+        .refuses_unlisted_sender = conf->smtpd_reject_unlisted_sender,
         .checks_relay_first = conf->smtpd_relay_before_recipient_restrictions,
         .matches_parents =
             span_list_has(conf->parent_domain_matches_subdomains, SPAN("smtpd_access_maps")),
@@ -124,6 +125,8 @@ void smtpserver_settings_add_session(const struct conf_smtpd *conf,
     settings->completion.append_at_myorigin = conf->append_at_myorigin;
     settings->completion.append_dot_mydomain = conf->append_dot_mydomain;
     settings->completion.allow_percent_hack = conf->allow_percent_hack;
+    settings->verp_delimiters = conf->default_verp_delimiters;
+    settings->verp_delimiter_filter = conf->verp_delimiter_filter;
     settings->timeout_ms = conf->smtpd_timeout_ms;
     settings->line_length_limit =
         conf->line_length_limit < LOOP_BLOCK_BYTES ? conf->line_length_limit : LOOP_BLOCK_BYTES;

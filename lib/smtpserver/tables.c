@@ -67,6 +67,8 @@ bool smtpserver_tables_open(const struct conf_smtpd *conf, struct arena *arena,
         open_clients("smtpd_authorized_xclient_hosts", conf->smtpd_authorized_xclient_hosts, error);
     tables->xforward_hosts = open_clients("smtpd_authorized_xforward_hosts",
                                           conf->smtpd_authorized_xforward_hosts, error);
+    tables->verp_clients =
+        open_clients("smtpd_authorized_verp_clients", conf->smtpd_authorized_verp_clients, error);
     tables->local_clients =
         open_clients("local_header_rewrite_clients", conf->local_header_rewrite_clients, error);
     tables->interface_clients =
@@ -116,6 +118,7 @@ void smtpserver_tables_use(const struct smtpserver_tables *tables,
     settings->bare_lf_clients = tables->bare_lf_clients;
     settings->xclient_hosts = tables->xclient_hosts;
     settings->xforward_hosts = tables->xforward_hosts;
+    settings->verp_clients = tables->verp_clients;
     settings->local_clients = tables->local_clients;
     settings->restrictions.interface_clients = tables->interface_clients;
     settings->restrictions.login_maps = tables->login_maps;
@@ -136,6 +139,7 @@ void smtpserver_tables_close(struct smtpserver_tables *tables)
     client_list_close(&tables->bare_lf_clients);
     client_list_close(&tables->xclient_hosts);
     client_list_close(&tables->xforward_hosts);
+    client_list_close(&tables->verp_clients);
     client_list_close(&tables->local_clients);
     client_list_close(&tables->interface_clients);
     table_reference_close(&tables->login_maps);

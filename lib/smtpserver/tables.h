@@ -16,6 +16,7 @@ struct smtpserver_tables {
     struct client_list *bare_lf_clients;
     struct client_list *xclient_hosts;
     struct client_list *xforward_hosts;
+    struct client_list *verp_clients;
     struct client_list *local_clients;
     struct client_list *interface_clients;
     struct table_reference login_maps;

@@ -283,8 +283,7 @@ static enum table_result find_address(struct judge_search *search, const struct 
         .has_special_owner_request = rules->has_special_owner_request,
     };
     return table_address_lookup(&address, table_address_access(rules->matches_parents),
-                                judge_try_key, search, &search->judge->session->transaction_arena,
-                                NULL);
+                                judge_try_key, search, &search->arena, NULL);
 }
 
 /* What a table alone is asked about is what the list is about. */
@@ -379,7 +378,7 @@ bool judge_find_owners(struct judge *judge, const struct mailbox *sender, struct
     const enum table_result result =
         judge_search_end(&search,
                          table_address_lookup(&address, TABLE_ADDRESS_RECIPIENT, judge_try_key,
-                                              &search, &judge->session->transaction_arena, NULL),
+                                              &search, &search.arena, NULL),
                          SPAN("smtpd_sender_login_maps"));
     *has_failed = result == TABLE_ERROR || result == TABLE_WOULD_BLOCK;
     return result == TABLE_FOUND;

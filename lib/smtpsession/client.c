@@ -17,6 +17,7 @@ void session_judge_client(struct smtpsession *session)
                         client_list_has(settings->local_clients, name, address);
     session->may_xclient = client_list_has(settings->xclient_hosts, name, address);
     session->may_xforward = client_list_has(settings->xforward_hosts, name, address);
+    session->may_verp = client_list_has(settings->verp_clients, name, address);
     session_find_discarded_keywords(session);
     session->takes_bare_lf =
         settings->takes_bare_lf || client_list_has(settings->bare_lf_clients, name, address);

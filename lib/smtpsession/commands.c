@@ -51,14 +51,15 @@ bool session_take_helo(struct smtpsession *session, struct span argument)
 {
     if (argument.length > SESSION_HELO_MAX_BYTES)
         return false;
-    uint8_t *bytes;
-    /* A name as long as the last one takes its place, so that no sequence of HELOs fills memory. */
-    if (session->helo.length >= argument.length)
-        bytes = session->helo_bytes;
-    else
-        bytes = arena_alloc(&session->arena, argument.length);
-    if (!bytes)
-        return false;
+    /* A second name gets room for any, so that no sequence of HELOs fills memory. */
+    uint8_t *bytes = session->helo_bytes;
+    if (!bytes || session->helo_room_bytes < argument.length) {
+        const size_t room_bytes = bytes ? SESSION_HELO_MAX_BYTES : argument.length;
+        bytes = arena_alloc(&session->arena, room_bytes);
+        if (!bytes)
+            return false;
+        session->helo_room_bytes = room_bytes;
+    }
     for (size_t i = 0; i < argument.length; i++)
         bytes[i] = ascii_is_print(argument.bytes[i]) ? argument.bytes[i] : '?';
     session->helo_bytes = bytes;
@@ -142,6 +143,8 @@ static bool run_ehlo(struct smtpsession *session, struct span argument)
     if (session_offers_tls(session))
         offer(&reply, session, "STARTTLS", "");
     session_offer_auth(session, &reply);
+    if (session->may_verp)
+        offer(&reply, session, "XVERP", "");
     if (session->may_xclient)
         offer(&reply, session, "XCLIENT",
               " NAME ADDR PROTO HELO REVERSE_NAME PORT LOGIN DESTADDR DESTPORT");

@@ -78,6 +78,8 @@ static void fill_envelope(struct smtpsession *session, const struct reception *r
         envelope->flags |= QUEUE_FLAG_TLS_OPTIONAL;
     }
     session_fill_timing(session, envelope);
+    if (!span_is_empty(envelope->reverse_path)) /* a table may have made it the null address */
+        envelope->verp_delimiters = transaction->verp_delimiters;
     envelope->filter = span_is_empty(transaction->actions.filter)
                            ? session->service->settings.content_filter
                            : transaction->actions.filter;
@@ -126,9 +128,12 @@ static void commit(struct smtpsession *session, struct reception *reception)
                       arena, clock_deadline_after(settings->queue_timeout_ms));
 }
 
-static void reply_accepted(struct smtpsession *session, const uint64_t *sent_bytes)
+/* Who commits may say under which other id the message goes on (sendmail -bs). */
+static void reply_accepted(struct smtpsession *session, const struct outcome *outcome,
+                           const uint64_t *sent_bytes)
 {
-    const struct span queue_id = session_queue_id(session);
+    const struct span queue_id =
+        queue_id_is_valid(outcome->reason) ? outcome->reason : session_queue_id(session);
     if (sent_bytes)
         session_reply(session, 250, 0, 0, "Ok: %llu bytes queued as %.*s",
                       (unsigned long long)*sent_bytes, SPAN_PRINTF(queue_id));
@@ -150,7 +155,7 @@ static bool answer(struct smtpsession *session, const struct reception *receptio
     }
     for (uint32_t i = 0; i < count; i++)
         if (is_accepted)
-            reply_accepted(session, sent_bytes);
+            reply_accepted(session, &reception->outcome, sent_bytes);
         else if (i == 0)
             session_refuse(session, "END-OF-MESSAGE", &reception->outcome, NULL);
         else

@@ -2,9 +2,11 @@
  * See session_private.h. */
 #include "smtpsession/session_private.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 #include "address/idn.h"
+#include "address/verp.h"
 #include "base/ascii.h"
 #include "intake/recipients.h"
 
@@ -107,6 +109,31 @@ static bool takes_parameters(struct smtpsession *session, const struct smtp_para
     return !missing;
 }
 
+/* XVERP: that there is no such parameter is said to clients that may not ask for it, whatever they
+ * say. Who may need not have been offered it. */
+static bool takes_verp(struct smtpsession *session, const struct smtp_parameters *parameters)
+{
+    const struct smtpsession_settings *settings = &session->service->settings;
+    struct session_transaction *transaction = &session->transaction;
+    struct span keyword, delimiters = settings->verp_delimiters;
+    if (parameters->verp.length == 0)
+        return true;
+    if (!session->may_verp) {
+        session_reply(session, 555, 5, 4, "Unsupported option: %.*s",
+                      SPAN_PRINTF(parameters->verp));
+        return false;
+    }
+    if (span_find_byte(parameters->verp, '=') < parameters->verp.length)
+        (void)span_split_once(parameters->verp, '=', &keyword, &delimiters);
+    if (!verp_delimiters_are_valid(delimiters, settings->verp_delimiter_filter)) {
+        session_reply(session, 501, 5, 4, "Error: XVERP needs two characters from %.*s",
+                      SPAN_PRINTF(settings->verp_delimiter_filter));
+        return false;
+    }
+    transaction->verp_delimiters = delimiters;
+    return true;
+}
+
 static unsigned notify_flags(unsigned notify)
 {
     return (notify & SMTP_NOTIFY_NEVER ? (unsigned)QUEUE_NOTIFY_NEVER : 0) |
@@ -130,7 +157,8 @@ static bool take_sender(struct smtpsession *session, struct span argument,
         refuse_parameter(session, &refusal, word);
         return false;
     }
-    if (!takes_parameters(session, parameters) || !session_takes_timing(session, parameters) ||
+    if (!takes_parameters(session, parameters) || !takes_verp(session, parameters) ||
+        !session_takes_timing(session, parameters) ||
         !takes_utf8_address(session, reverse_path, parameters->has_smtputf8, true))
         return false;
     session->transaction.given_domain = reverse_path->domain;
@@ -144,6 +172,10 @@ static bool take_sender(struct smtpsession *session, struct span argument,
     if (settings->message_size_limit && parameters->size_bytes > settings->message_size_limit) {
         refusal = outcome_permanent(552, 3, 4, "Message size exceeds fixed limit");
         session_refuse(session, "MAIL", &refusal, NULL);
+        return false;
+    }
+    if (!span_is_empty(session->transaction.verp_delimiters) && mailbox_is_null(reverse_path)) {
+        session_reply(session, 503, 5, 4, "Error: XVERP requires non-null sender");
         return false;
     }
     /* Room now is no promise, but no room now is an answer. */
@@ -189,6 +221,7 @@ static bool begin_message(struct smtpsession *session, const char *stage,
         session_refuse(session, stage, &outcome, recipient);
         return false;
     }
+    transaction->message.needs_originals = !span_is_empty(transaction->verp_delimiters);
     log_client(session);
     return true;
 }
@@ -213,7 +246,7 @@ bool session_mail(struct smtpsession *session, struct span argument)
     if (!take_sender(session, argument, &parameters) ||
         !session_is_qualified(session, "MAIL", &session->transaction.reverse_path) ||
         !session_permits(session, "MAIL", 1U << SMTPSESSION_LIST_SENDER) ||
-        !session_owns_sender(session) ||
+        !session_knows_sender(session) || !session_owns_sender(session) ||
         !session_sender_may(session, LIMIT_KIND_SENDER_MESSAGE, NULL) ||
         !session_user_may(session, LIMIT_KIND_USER_MESSAGE, NULL)) {
         session_reset_transaction(session);
@@ -246,14 +279,15 @@ static void refuse_recipient(struct smtpsession *session, const char *stage,
     session_refuse(session, stage, &outcome, recipient);
 }
 
+static const unsigned lists_before_recipients =
+    1U << SMTPSESSION_LIST_CLIENT | 1U << SMTPSESSION_LIST_HELO | 1U << SMTPSESSION_LIST_SENDER;
+
 /* The lists that are asked about a recipient. */
 static unsigned recipient_lists(const struct smtpsession *session)
 {
     const unsigned lists = 1U << SMTPSESSION_LIST_RELAY | 1U << SMTPSESSION_LIST_RECIPIENT;
-    return session->service->settings.restrictions.delays_reject
-               ? lists | 1U << SMTPSESSION_LIST_CLIENT | 1U << SMTPSESSION_LIST_HELO |
-                     1U << SMTPSESSION_LIST_SENDER
-               : lists;
+    return session->service->settings.restrictions.delays_reject ? lists | lists_before_recipients
+                                                                 : lists;
 }
 
 /* RFC 5321 section 4.5.1: everybody may write to <Postmaster>. */
@@ -264,8 +298,9 @@ static bool is_postmaster_alone(const struct mailbox *recipient)
 }
 
 /* May this client send to this recipient? *verdict is filled in any case; when not, the refusal was
- * answered. That an address is none is said whoever asks; that nobody is there, or that mail for
- * it is returned, only to those whom the lists let pass. */
+ * answered. That an address is none is said whoever asks; that nobody is there, or that its mail
+ * goes nowhere, only to those whom the lists let pass; that the sender is nobody, to those whom the
+ * lists before those about recipients let pass. */
 static bool check_recipient(struct smtpsession *session, const char *stage,
                             const struct mailbox *recipient, struct arena *arena,
                             struct smtpsession_verdict *verdict)
@@ -275,17 +310,21 @@ static bool check_recipient(struct smtpsession *session, const char *stage,
     service->backend.check_recipient(service->backend.context, &session->ahead,
                                      session->transaction.reverse_path.text, recipient,
                                      session->transaction.recipient_count == 0, arena, verdict);
-    const bool is_known =
-        outcome_is_ok(&verdict->outcome) || (verdict->outcome.kind == OUTCOME_PERMANENT &&
-                                             verdict->outcome.reply_code != REPLY_BAD_SYNTAX);
+    const bool is_known = outcome_is_ok(&verdict->outcome) || verdict->is_refused ||
+                          verdict->is_about_sender ||
+                          (verdict->outcome.kind == OUTCOME_PERMANENT &&
+                           verdict->outcome.reply_code != REPLY_BAD_SYNTAX);
+    const unsigned lists =
+        recipient_lists(session) & (verdict->is_about_sender ? lists_before_recipients : UINT_MAX);
     if (is_known && !is_postmaster_alone(recipient) &&
-        !session_judge(session, stage, recipient_lists(session), recipient, verdict, &refusal)) {
+        !session_judge(session, stage, lists, recipient, verdict, &refusal)) {
         session_refuse(session, stage, &refusal, recipient);
         return false;
     }
     /* That nobody is there is no matter where nobody gets it. */
     if (outcome_is_ok(&verdict->outcome) ||
-        (verdict->outcome.kind == OUTCOME_PERMANENT && session->transaction.actions.discards))
+        ((verdict->outcome.kind == OUTCOME_PERMANENT || verdict->is_refused) &&
+         session->transaction.actions.discards))
         return true;
     refuse_recipient(session, stage, recipient,
                      verdict->is_about_sender ? session->transaction.reverse_path.text

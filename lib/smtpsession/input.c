@@ -4,7 +4,7 @@
 #include "base/utf8.h"
 #include "smtpsession/session_private.h"
 
-enum { DISCARD_MAX_BYTES = 65536 };
+enum { DISCARD_MAX_BYTES = 65536, SHOWN_TABLE_BYTES = 200 };
 
 void session_discard_line(struct smtpsession *session, int64_t deadline_ms)
 {
@@ -176,7 +176,12 @@ static bool run_watched(struct smtpsession *session, const struct smtp_command *
     size_t length = sizeof(SESSION_REQUEST_NOTE) - 1;
     const struct span name = span_first(span_from_string(smtp_verb_name(command->verb)), 16);
     if (session->service->refused_verbs & 1U << command->verb) {
-        session_reply(session, 451, 3, 0, "Error: command is not available for now");
+        /* Behind BDAT comes a chunk, which is not read for commands. */
+        const bool has_chunk = command->verb == SMTP_VERB_BDAT;
+        session_reply(session, has_chunk ? 421 : 451, 3, 0,
+                      "Error: command is not available for now");
+        if (has_chunk)
+            session->end = SESSION_HAS_QUIT;
         return false;
     }
     memcpy(note + length, name.bytes, name.length);
@@ -201,6 +206,19 @@ void smtpsession_refuse(struct smtpsession_service *service, struct span note)
                  smtp_verb_name(verb));
 }
 
+/* What a table cannot tell is in no list, as in Postfix: no mail waits for either of them. */
+static bool is_listed(const struct smtpsession *session, const char *parameter,
+                      const struct table_words *list, struct span name)
+{
+    struct span failed;
+    const bool is_found = table_words_have(list, name, &failed);
+    if (failed.length)
+        maillog_text(session->service->log, LOG_LEVEL_WARNING, span_empty(),
+                     "%s: %.*s: table lookup problem", parameter,
+                     SPAN_PRINTF(span_first(failed, SHOWN_TABLE_BYTES)));
+    return is_found;
+}
+
 void session_run_next(struct smtpsession *session)
 {
     const struct smtpsession_settings *settings = &session->service->settings;
@@ -219,8 +237,8 @@ void session_run_next(struct smtpsession *session)
         return;
     }
     if (command.verb == SMTP_VERB_UNKNOWN &&
-        (is_header_field(command.name) ||
-         table_words_have(settings->forbidden_commands, command.name))) {
+        (is_header_field(command.name) || is_listed(session, "smtpd_forbidden_commands",
+                                                    settings->forbidden_commands, command.name))) {
         maillog_foreign_command(session->service->log, &session->peer, line);
         session_reply(session, 221, 7, 0, "Error: I can break rules, too. Goodbye.");
         session->end = SESSION_HAS_QUIT;
@@ -232,7 +250,7 @@ void session_run_next(struct smtpsession *session)
         session->counts[command.verb].total++;
         return;
     }
-    if (table_words_have(settings->noop_commands, command.name))
+    if (is_listed(session, "smtpd_noop_commands", settings->noop_commands, command.name))
         command.verb = SMTP_VERB_NOOP;
     session->counts[command.verb].total++;
     if (session_is_junk_verb(command.verb) && session->junk_count++ > settings->junk_command_limit)

@@ -189,6 +189,8 @@ static enum judge_ruling check_listed_sender(struct judge *judge)
     backend->check_recipient(backend->context, NULL, span_empty(), sender, false,
                              &session->transaction_arena, &verdict);
     struct outcome listed = verdict.listed;
+    if (listed.status.subject == 1 && listed.status.detail == 1) /* RFC 3463: of recipients alone */
+        listed.status.detail = 0;
     if (span_starts_with(listed.reason, recipient_words))
         listed.reason =
             arena_format(&session->transaction_arena, "Sender address%.*s",
@@ -406,6 +408,21 @@ bool session_permits(struct smtpsession *session, const char *stage, unsigned li
     if (session_judge(session, stage, lists, NULL, NULL, &refusal))
         return true;
     session_refuse(session, stage, &refusal, NULL);
+    return false;
+}
+
+bool session_knows_sender(struct smtpsession *session)
+{
+    const struct smtpsession_restrictions *rules = &session->service->settings.restrictions;
+    struct judge judge = {.session = session,
+                          .stage = "MAIL",
+                          .list = SMTPSESSION_LIST_SENDER,
+                          .if_permitted = outcome_ok(),
+                          .if_refused = outcome_ok()};
+    if (rules->delays_reject || !rules->refuses_unlisted_sender ||
+        session->transaction.actions.discards || check_listed_sender(&judge) != JUDGE_REFUSES)
+        return true;
+    session_refuse(session, judge.stage, &judge.refusal, NULL);
     return false;
 }
 

@@ -11,9 +11,7 @@ enum {
     READS_BEFORE_YIELD = 8, /* a client that sends as fast as we read must let others have a turn */
     HEADER_FIRST_BYTES = 4096, /* room for most headers, at once */
     RECEIVED_MAX_BYTES = 4096,
-    TLS_DETAILS_MAX_BYTES = 512,
-    HEADER_FIELDS_FACTOR = 8, /* all fields together may have so many times header_size_limit */
-    ADDED_MAX_BYTES = 65536   /* what missing fields and completed addresses may add to a header */
+    TLS_DETAILS_MAX_BYTES = 512
 };
 
 static void fail(struct reception *reception, struct outcome outcome)
@@ -44,6 +42,11 @@ static void split_header(struct smtpsession *session, struct reception *receptio
     reception->is_body = true;
 }
 
+static struct outcome header_too_big(void)
+{
+    return outcome_permanent(552, 3, 4, "Error: message header too big");
+}
+
 /* What belongs to the header, as far as is known, is cut where a field is too long. */
 static void take_header(const struct smtpsession_settings *settings, struct reception *reception,
                         struct span content)
@@ -57,8 +60,8 @@ static void take_header(const struct smtpsession_settings *settings, struct rece
     smtp_header_cut_append(&reception->cut, fields, &reception->header);
     buffer_append_span(&reception->header, span_after(content, fields.length));
     if ((int64_t)header_bytes - reception->cut.dropped_bytes >
-        (int64_t)settings->header_size_limit * HEADER_FIELDS_FACTOR)
-        fail(reception, outcome_permanent(552, 3, 4, "Error: message header too big"));
+        (int64_t)settings->header_size_limit * SMTP_HEADER_FIELDS_FACTOR)
+        fail(reception, header_too_big());
     else if (!buffer_ok(&reception->header))
         fail(reception, outcome_temporary(452, 3, 1, "Insufficient system resources"));
 }
@@ -248,7 +251,7 @@ void reception_begin(struct smtpsession *session, struct reception *reception)
     smtp_data_decoder_init(&reception->decoder, session->repairs);
     smtp_content_facts_init(&reception->facts);
     buffer_init(&reception->header, NULL,
-                session->service->settings.header_size_limit * HEADER_FIELDS_FACTOR +
+                session->service->settings.header_size_limit * SMTP_HEADER_FIELDS_FACTOR +
                     RECEIVED_MAX_BYTES + LOOP_BLOCK_BYTES);
     smtp_header_cut_init(&reception->cut, session->service->settings.header_size_limit);
     find_zone(reception, &session->transaction_arena);
@@ -312,10 +315,12 @@ static void complete_header(struct smtpsession *session, struct reception *recep
         return;
     struct buffer completed;
     struct smtp_content_facts seen;
-    buffer_init(&completed, NULL, reception->header.limit + ADDED_MAX_BYTES);
+    buffer_init(&completed, NULL, intake_header_limit(reception->header.limit));
     buffer_append_span(&completed, span_first(block, reception->received_bytes));
     intake_header_append(rules, &facts, fields, &session->transaction_arena, &completed);
     buffer_append_string(&completed, "\r\n");
+    if (completed.is_full)
+        fail(reception, header_too_big());
     smtp_content_facts_init(&seen);
     smtp_content_facts_add(&seen, buffer_span(&completed));
     if (seen.longest_line_bytes > reception->facts.longest_line_bytes)

@@ -71,9 +71,10 @@ enum smtpsession_list {
 
 struct smtpsession_restrictions {
     struct restriction_list lists[SMTPSESSION_LIST_COUNT];
-    bool delays_reject;      /* client, HELO and sender are judged at RCPT and ETRN */
-    bool checks_relay_first; /* before the list about recipients */
-    bool matches_parents;    /* example.org in a table is about what is below it, too */
+    bool delays_reject;           /* client, HELO and sender are judged at RCPT and ETRN */
+    bool refuses_unlisted_sender; /* of ours, whom nobody could answer */
+    bool checks_relay_first;      /* before the list about recipients */
+    bool matches_parents;         /* example.org in a table is about what is below it, too */
     bool has_special_owner_request;
     uint16_t reject_code;
     uint16_t defer_code;
@@ -172,6 +173,9 @@ struct smtpsession_settings {
     struct byteset rejected_characters;
     const struct client_list *xclient_hosts; /* who may speak for others */
     const struct client_list *xforward_hosts;
+    const struct client_list *verp_clients; /* who may ask for VERP */
+    struct span verp_delimiters;            /* where XVERP names none */
+    struct span verp_delimiter_filter;
     bool has_upstream_proxy; /* each connection begins with a header of the PROXY protocol */
     int64_t proxy_timeout_ms;
     const struct client_list *local_clients; /* whose headers are completed */
@@ -212,6 +216,7 @@ struct smtpsession_settings {
 struct smtpsession_verdict {
     struct outcome outcome; /* of the recipient as such; the reason follows "<recipient>: " */
     struct outcome listed;  /* the same where the settings let unknown recipients pass */
+    bool is_refused;        /* all is known of it, and nobody gets mail that is for it */
     bool is_ours;           /* final destination or relay domain: no relaying for strangers */
     struct span recipient;  /* completed */
     struct addr_expansion expansion; /* whom it stands for */

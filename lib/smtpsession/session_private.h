@@ -89,7 +89,8 @@ struct session_transaction {
     struct span given_domain; /* of the reverse-path, as the client wrote it */
     struct smtp_parameters parameters;
     struct session_timing timing;
-    uint32_t recipient_count; /* accepted */
+    struct span verp_delimiters; /* empty: XVERP was not asked for */
+    uint32_t recipient_count;    /* accepted */
     uint32_t refused_overshoot;
     struct queue_recipient first; /* recipient, before it was expanded */
     /* The first as it was given, and what was found out about it: while it is the only one, later
@@ -134,6 +135,7 @@ struct smtpsession {
     bool is_waiting;   /* for the client: may be interrupted */
     bool may_xclient;
     bool may_xforward;
+    bool may_verp;
     struct log_sasl sasl; /* who the client is, where it is known; method empty: it is not */
     bool takes_bare_lf;
     bool has_bare_lf; /* somewhere in what was taken */
@@ -141,7 +143,8 @@ struct smtpsession {
     unsigned repairs; /* SMTP_DATA_REPAIR_, of content */
     enum session_protocol protocol;
     struct span helo;
-    uint8_t *helo_bytes; /* where that lies */
+    uint8_t *helo_bytes;    /* where that lies, */
+    size_t helo_room_bytes; /* and room for so much */
     enum session_end end;
     struct smtp_transcript *transcript; /* NULL: none is kept */
     const char *stage;                  /* the last command, for the log */
@@ -325,6 +328,9 @@ MUST_USE bool session_judge(struct smtpsession *session, const char *stage, unsi
 /* The same for lists without a recipient, at commands of their own; when not, that was answered.
  * Lists that smtpd_delay_reject puts off are left out. */
 MUST_USE bool session_permits(struct smtpsession *session, const char *stage, unsigned lists);
+/* smtpd_reject_unlisted_sender, where refusals do not wait for RCPT; when not, that was answered.
+ */
+MUST_USE bool session_knows_sender(struct smtpsession *session);
 
 /* actions.c: before the message is committed, and not if it is discarded. Not OK: it is put off. */
 struct reception;

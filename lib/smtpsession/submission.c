@@ -114,24 +114,31 @@ bool session_user_may(struct smtpsession *session, enum limit_kind kind,
     return false;
 }
 
-/* All of them: one stranger beside one's own name would make it look like a stranger's mail. */
+/* All of them: one stranger beside one's own name would make it look like a stranger's mail. So
+ * would what is no address by the rules, and is one to programs that show it. */
 static bool owns_all(struct smtpsession *session, struct span value, struct outcome *refusal)
 {
-    struct arena *arena = &session->transaction_arena;
-    struct smtp_field_address address;
+    struct smtp_address_list list;
+    struct smtp_address_entry entry;
     struct mailbox author;
-    size_t at = 0;
-    while (smtp_address_field_next(value, &at, arena, &address)) {
-        if (mailbox_parse(address.text, ADDRESS_LENIENT | ADDRESS_ALLOW_UTF8, arena, &author) !=
-                PARSE_OK ||
-            !address_complete(&session->service->settings.completion, &author, arena, &author)) {
+    struct arena scratch; /* for one address at a time: there may be many */
+    bool is_owned = true;
+    smtp_address_list_init(&list, value);
+    list.takes_odd_names = true;
+    arena_init(&scratch, ADDRESS_ARENA_BYTES, 0);
+    while (is_owned && smtp_address_list_next(&list, &scratch, &entry)) {
+        const bool is_read =
+            entry.is_address &&
+            mailbox_parse(entry.text, ADDRESS_LENIENT | ADDRESS_ALLOW_UTF8, &scratch, &author) ==
+                PARSE_OK &&
+            address_complete(&session->service->settings.completion, &author, &scratch, &author);
+        if (!is_read)
             *refusal = outcome_permanent(550, 7, 1, "Error: a From address cannot be read");
-            return false;
-        }
-        if (!judge_login(session, "END-OF-MESSAGE", &author, refusal))
-            return false;
+        is_owned = is_read && judge_login(session, "END-OF-MESSAGE", &author, refusal);
+        arena_reset(&scratch);
     }
-    return true;
+    arena_destroy(&scratch);
+    return is_owned;
 }
 
 bool session_owns_from(struct smtpsession *session, struct span header, struct outcome *refusal)

@@ -78,6 +78,7 @@ static void forget_everything(struct smtpsession *session)
     session->helo = span_empty();
     session->helo_bytes = NULL;
     session->sasl = (struct log_sasl){.method = span_empty()};
+    session_judge_client(session); /* what it may do as a user */
 }
 
 /* Nobody knows any more what of this connection is TLS: nothing can be said over it. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "table/berkeley.h"
+#include "table/berkeley_pages.h"
 #include "table/table_private.h"
 
 enum { BERKELEY_OPEN_ATTEMPTS = 20, BERKELEY_READ_CACHE_BYTES = 128 * 1024 };
@@ -116,6 +117,10 @@ static bool open_database(struct table *table, struct berkeley *berkeley, bool *
         table_fail(table, "open database %s: %s", table->file, strerror(errno));
         return false;
     }
+    if (!S_ISREG(ours.st_mode)) {
+        table_fail(table, "open database %s: not a regular file", table->file);
+        return false;
+    }
     int result = berkeley_create(&berkeley->database, BERKELEY_READ_CACHE_BYTES);
     if (result == 0)
         result = berkeley->database->open(berkeley->database, NULL, table->file, NULL,
@@ -127,6 +132,11 @@ static bool open_database(struct table *table, struct berkeley *berkeley, bool *
     if (result != 0) {
         table_fail(table, "open database %s: %s", table->file, db_strerror(result));
         *is_other = result == ENOENT;
+        return false;
+    }
+    const char *fault = berkeley_find_missing_page(berkeley->descriptor, ours.st_size);
+    if (fault) {
+        table_fail(table, "open database %s: %s", table->file, fault);
         return false;
     }
     *is_other = ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino;
@@ -141,7 +151,7 @@ static enum table_result open_locked(struct table *table)
 
     for (int attempt = 0; attempt < BERKELEY_OPEN_ATTEMPTS; attempt++) {
         bool is_other = false;
-        berkeley->descriptor = open(table->file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        berkeley->descriptor = open(table->file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         if (berkeley->descriptor < 0) {
             table_fail(table, "open database %s: %s", table->file, strerror(errno));
             return TABLE_ERROR;

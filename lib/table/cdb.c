@@ -1,8 +1,11 @@
 /* table/cdb - cdb:FILE, constant databases FILE.cdb as postmap makes them. */
 #include <cdb.h>
 #include <errno.h>
+#include <unistd.h>
 
 #include "table/mapped.h"
+
+enum { HEADER_BYTES = 2048 };
 
 struct constant {
     struct mapped mapped;
@@ -10,10 +13,22 @@ struct constant {
     bool is_open;
 };
 
+/* What is written last stands first: without it the library finds nothing, and no fault. */
+static bool has_header(int descriptor)
+{
+    uint8_t first[4]; /* where the first of the tables behind the data begins */
+    if (pread(descriptor, first, sizeof(first), 0) == (ssize_t)sizeof(first) &&
+        (first[1] >= HEADER_BYTES >> 8 || first[2] || first[3]))
+        return true;
+    errno = EPROTO;
+    return false;
+}
+
 static bool open_file(struct table *table)
 {
     struct constant *constant = table->state;
-    constant->is_open = cdb_init(&constant->database, constant->mapped.descriptor) == 0;
+    const int descriptor = constant->mapped.descriptor;
+    constant->is_open = has_header(descriptor) && cdb_init(&constant->database, descriptor) == 0;
     if (!constant->is_open)
         table_fail(table, "open database %s: %s", table->file,
                    errno == EPROTO ? "it is damaged" : strerror(errno));

@@ -3,6 +3,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/table/address_lookup.c lib/table/address_lookup.h \
 	lib/table/alias_source.c lib/table/alias_source.h \
 	lib/table/berkeley.c lib/table/berkeley.h \
+	lib/table/berkeley_pages.c lib/table/berkeley_pages.h \
 	lib/table/build.c lib/table/build.h lib/table/build_private.h \
 	lib/table/build_berkeley.c \
 	lib/table/check.c lib/table/check.h \

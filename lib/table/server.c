@@ -183,6 +183,16 @@ static enum parse_result read_tcp(struct server *server, enum table_result *resu
     return PARSE_OK;
 }
 
+/* What a server says unasked, twice or too late must not be taken for the answer to the next
+ * question, which may be about somebody else: such a connection is not used again. */
+static bool is_silent(const struct server *server)
+{
+    uint8_t byte;
+    return server->reply.length == 0 &&
+           recv(server->descriptor, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) < 0 &&
+           errno == EAGAIN;
+}
+
 /* False: nothing was answered, with errno. */
 static bool ask(struct server *server, enum table_result *result, struct buffer *text,
                 int64_t deadline_ms)
@@ -214,6 +224,8 @@ static enum table_result server_lookup(struct table *table, struct span key, str
     struct buffer text;
     bool is_answered = false;
 
+    if (server->descriptor >= 0 && !is_silent(server))
+        shut(server);
     buffer_reset(&server->request);
     if (server->is_socketmap)
         table_socketmap_append_request(server->map_name, key, &server->request);

@@ -5,7 +5,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-enum { TEXT_FILE_READ_BYTES = 64 * 1024, TEXT_FILE_ATTEMPTS = 3 };
+#include "system/clock.h"
+
+enum {
+    TEXT_FILE_READ_BYTES = 64 * 1024,
+    TEXT_FILE_ATTEMPTS = 3,
+    TEXT_FILE_AGAIN_MS = 60000 /* after one that memory did not suffice for */
+};
 
 /* True when all of the file was read; false with errno. */
 static bool read_entries(struct table *table, const struct text_file_reader *reader, int descriptor,
@@ -55,6 +61,12 @@ static bool read_file(struct table *table, const struct text_file_reader *reader
     return is_read;
 }
 
+static void note_too_large(struct text_file *file, const struct stat *status)
+{
+    file->too_large = file_identity_of(status);
+    file->next_attempt_ms = clock_monotonic_ms() + TEXT_FILE_AGAIN_MS;
+}
+
 /* TABLE_FOUND, or TABLE_ERROR with errno; TABLE_WOULD_BLOCK: changed meanwhile. */
 static enum table_result load_once(struct table *table, struct text_file *file,
                                    const struct text_file_reader *reader)
@@ -73,6 +85,8 @@ static enum table_result load_once(struct table *table, struct text_file *file,
             errno = S_ISDIR(before.st_mode) ? EISDIR : EINVAL;
         else if (read_file(table, reader, descriptor) && fstat(descriptor, &after) == 0)
             result = TABLE_FOUND;
+        else if (errno == ENOMEM)
+            note_too_large(file, &before);
     }
     const int error = errno;
     (void)close(descriptor); /* only read */
@@ -103,6 +117,15 @@ static enum table_result load(struct table *table, struct text_file *file,
     return TABLE_ERROR;
 }
 
+static bool is_too_large(const struct table *table, const struct text_file *file)
+{
+    struct stat status;
+    if (clock_monotonic_ms() >= file->next_attempt_ms || stat(table->file, &status) != 0)
+        return false;
+    const struct file_identity now = file_identity_of(&status);
+    return file_identity_equals(&file->too_large, &now);
+}
+
 enum table_result text_file_prepare(struct table *table, struct text_file *file,
                                     const struct text_file_reader *reader)
 {
@@ -120,6 +143,10 @@ enum table_result text_file_prepare(struct table *table, struct text_file *file,
             table_note_checked(table);
             return TABLE_FOUND;
         }
+    }
+    if (file->next_attempt_ms > 0 && is_too_large(table, file)) {
+        table_fail(table, "open %s: %s", table->file, strerror(ENOMEM));
+        return TABLE_ERROR;
     }
     return load(table, file, reader);
 }

@@ -11,6 +11,9 @@
 struct text_file {
     struct file_identity identity;
     bool is_loaded;
+    /* What does not fit into memory takes long to find out, and is not read again for every key. */
+    struct file_identity too_large;
+    int64_t next_attempt_ms; /* 0: none was */
 };
 
 struct text_file_reader {

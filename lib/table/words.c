@@ -44,28 +44,34 @@ bool table_words_open(const char *parameter, struct span words, struct table_wor
     return error->text[0] == '\0';
 }
 
-static bool has_key(const struct table_words *list, size_t index, struct span key)
+static bool has_key(const struct table_words *list, size_t index, struct span key,
+                    struct span *failed)
 {
+    struct table *const table = table_list_at(list->tables, index);
     struct buffer value;
     buffer_init(&value, NULL, TABLE_VALUE_MAX_BYTES);
-    const bool is_found =
-        table_lookup(table_list_at(list->tables, index), key, &value) == TABLE_FOUND;
+    const enum table_result result = table_lookup(table, key, &value);
     buffer_release(&value);
-    return is_found;
+    if (result == TABLE_ERROR || result == TABLE_WOULD_BLOCK)
+        *failed = table_name(table);
+    return result == TABLE_FOUND;
 }
 
-bool table_words_have(const struct table_words *list, struct span word)
+bool table_words_have(const struct table_words *list, struct span word, struct span *failed)
 {
     struct span rest = list->words, listed;
     size_t table_index = 0;
     bool is_negated = false;
+    *failed = span_empty();
     while (table_next_name(&rest, &listed)) {
         listed = without_mark(listed, &is_negated);
         if (span_is_empty(listed)) /* "! word" */
             continue;
-        if (is_table(listed) ? has_key(list, table_index++, word)
+        if (is_table(listed) ? has_key(list, table_index++, word, failed)
                              : span_equals_ascii_nocase(listed, word))
             return !is_negated;
+        if (failed->length)
+            return false;
         is_negated = false;
     }
     return false;

@@ -18,7 +18,9 @@ struct table_words {
  * read. */
 MUST_USE bool table_words_open(const char *parameter, struct span words, struct table_words *list,
                                struct conf_error *error);
-MUST_USE bool table_words_have(const struct table_words *list, struct span word);
+/* *failed: the table that cannot say, and then the word is not in the list; empty: none. */
+MUST_USE bool table_words_have(const struct table_words *list, struct span word,
+                               struct span *failed);
 void table_words_close(struct table_words *list);
 
 #endif

@@ -23,7 +23,9 @@ static const char main_cf[] =
     "transport_maps = inline:{ far.example=smtp:[gw.example]:26, .far.example=slow:, "
     "{gone.example=error:5.1.6 moved away}, {later.example=retry:4.3.2 not now}, "
     "same.example=:, {hop.example=:[hop.example]}, {frank@example.org=smtp:elsewhere}, "
-    "ruined.example=error:closed }\n";
+    "ruined.example=error:closed, busy.example=retry:busy, "
+    "shut.example=error:, {later@relay.example=retry:5.7.1 never}, waits@vmail.example=retry:, "
+    "{known@alias.example=retry:it is known} }\n";
 
 static struct arena settings_arena;
 static char last_report[1024];
@@ -99,8 +101,13 @@ static const struct check_case checks[] = {
     {"x@no.sub.example", ADDR_CLASS_OTHER, "ok x@no.sub.example"},
     {"x@elsewhere.example", ADDR_CLASS_OTHER, "ok x@elsewhere.example"},
     {"x@gone.example", ADDR_CLASS_OTHER, "550 5.1.6 " REJECTED "moved away"},
-    {"x@ruined.example", ADDR_CLASS_OTHER, "550 5.0.0 " REJECTED "closed"},
-    {"x@later.example", ADDR_CLASS_OTHER, "ok x@later.example"},
+    {"x@ruined.example", ADDR_CLASS_OTHER, "550 5.1.1 " REJECTED "closed"},
+    {"x@shut.example", ADDR_CLASS_OTHER, "550 5.1.1 " REJECTED "Address is undeliverable"},
+    {"x@later.example", ADDR_CLASS_OTHER, "450 4.3.2 " REJECTED "not now"},
+    {"x@busy.example", ADDR_CLASS_OTHER, "450 4.1.1 " REJECTED "busy"},
+    {"waits@vmail.example", ADDR_CLASS_VIRTUAL_MAILBOX,
+     "450 4.1.1 " REJECTED "Address is undeliverable"},
+    {"later@relay.example", ADDR_CLASS_RELAY, "450 4.7.1 " REJECTED "never"},
     /* routes: followed at our own name, and never offered to others for strangers */
     {"x%elsewhere.example@example.org", ADDR_CLASS_OTHER, "ok x@elsewhere.example"},
     {"elsewhere.example!x@localhost", ADDR_CLASS_OTHER, "ok x@elsewhere.example"},
@@ -202,6 +209,8 @@ static void test_checks_with_other_settings(void **state)
          "550 5.1.1 " REJECTED "User unknown in relay recipient table"},
         {"bob@host", ADDR_CLASS_OTHER, "ok bob@host.example.org"},
         {"bob@host.", ADDR_CLASS_OTHER, "ok bob@host"},
+        {"bob%host@example.org", ADDR_CLASS_OTHER, "ok bob@host.example.org"},
+        {"bob%host.@example.org", ADDR_CLASS_OTHER, "ok bob@host"},
     };
     run_checks("parent_domain_matches_subdomains =\nappend_dot_mydomain = yes\n", parents,
                ARRAY_LENGTH(parents));
@@ -334,6 +343,8 @@ static const struct route_case routes[] = {
     {"transport by sender",
      "sender_dependent_default_transport_maps = inline:{@x.example=slow:}\nrelayhost = gw\n",
      "s@x.example", "a@b.example", "slow:gw a@b.example "},
+    {"completed at intake, which saw a final dot", "append_dot_mydomain = yes\n", "s@x",
+     "bob@localhost", "local:mail.example.org bob@localhost "},
     {"nonsense", "", "s@x", "a@b..c..", "501 5.1.3 Bad recipient address syntax"},
     {"route at our own name", "", "s@x", "a%b.example@localhost", "smtp:b.example a@b.example "},
     {"failing mailbox table", "virtual_mailbox_maps = fail:x\n", "s@x", "dora@vmail.example",
@@ -385,6 +396,19 @@ static void test_little_memory(void **state)
                                  &check, &expansion);
         if (check.outcome.kind == OUTCOME_PERMANENT)
             fail_msg("%zu: %.*s", size, SPAN_PRINTF(check.outcome.reason));
+        arena_reset(&arena);
+        /* Nor is it a refusal, which operators may give another code. */
+        resolver_check_recipient(&resolver, SPAN("nobody@vmail.example"),
+                                 SPAN("nobody@vmail.example"), ADDR_EXPAND_CHECK_SENDER, &arena,
+                                 &check, &expansion);
+        assert_int_equal(check.refusal == ADDR_REFUSAL_UNKNOWN,
+                         check.outcome.kind == OUTCOME_PERMANENT);
+        assert_int_equal(check.sender_class == ADDR_CLASS_VIRTUAL_MAILBOX,
+                         check.sender_outcome.kind == OUTCOME_PERMANENT);
+        arena_reset(&arena);
+        resolver_check_recipient(&resolver, SPAN("x@later.example"), SPAN("s@x"), 0, &arena, &check,
+                                 &expansion);
+        assert_int_equal(check.refusal == ADDR_REFUSAL_NOWHERE, check.outcome.reply_code == 450);
         arena_destroy(&arena);
     }
     addr_tables_close(&resolver.tables);

@@ -5,6 +5,7 @@
 
 #include "address/mailbox.h"
 #include "address/rewrite.h"
+#include "address/verp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
@@ -19,6 +20,22 @@ static void check_normal_form(const struct mailbox *mailbox, unsigned rules, str
         return; /* quoting may lengthen it */
     if (result != PARSE_OK || !mailbox_equals(mailbox, &again) ||
         !span_equals(mailbox->text, again.text))
+        abort();
+}
+
+/* What was made of two addresses is one, of the sender's domain. */
+static void check_verp(struct span reverse_path, struct span recipient, struct arena *arena)
+{
+    struct mailbox sender, made;
+    const struct span text = verp_sender(reverse_path, recipient, SPAN("+="), arena);
+    if (text.length > ADDRESS_MAX_BYTES || (text.bytes && text.length == 0))
+        abort();
+    if (text.bytes &&
+        mailbox_parse(reverse_path, ADDRESS_LENIENT | ADDRESS_ALLOW_UTF8, arena, &sender) ==
+            PARSE_OK &&
+        mailbox_parse(text, ADDRESS_LENIENT | ADDRESS_ALLOW_UTF8, arena, &made) == PARSE_OK &&
+        (!address_domain_equals(sender.domain, made.domain) ||
+         !span_starts_with(made.local_part, sender.local_part)))
         abort();
 }
 
@@ -51,6 +68,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     }
     if (mailbox_parse(text, rules, &arena, &mailbox) == PARSE_OK)
         check_normal_form(&mailbox, rules, &arena);
+    check_verp(SPAN("list@here.test"), text, &arena);
+    check_verp(span_first(text, text.length / 2), span_after(text, text.length / 2), &arena);
     struct ip_network_list list;
     struct span bad_word;
     if (ip_network_list_parse(text, &arena, &list, &bad_word) == PARSE_OK) {

@@ -50,14 +50,29 @@ HEAD
         END { if (!is_written) row(0, 0, 0) }' "$table" >"$table.new" && mv "$table.new" "$table"
 }
 
+# write_dictionary NAME: what the code under test compares with, since a word like HOLDUNTIL is not
+# met by chance: the strings in the folders whose headers the target includes.
+write_dictionary() {
+    sed -n -e '/^#include "base\//d' -e 's/^#include "\(..\/..\/\)\{0,1\}\([a-z]*\)\/.*/\2/p' \
+        "$source/tests/fuzz/$1.c" | sort -u |
+        while read -r folder; do
+            for place in "$source/$folder" "$source/lib/$folder"; do
+                [ ! -d "$place" ] || find "$place" -maxdepth 1 -name '*.c' -exec cat {} +
+            done
+        done | grep -v '^#include' | grep -oE '"[[:alnum:] {}()_=:;.,@$/<>+*-]{2,40}"' | sort -u |
+        head -n 1000 >"fuzz-work/$1.dict"
+    [ -s "fuzz-work/$1.dict" ] || echo '"  "' >"fuzz-work/$1.dict" # an empty one is an error
+}
+
 for target; do
     name=$(basename "$target")
     mkdir -p "fuzz-work/$name"
+    write_dictionary "$name"
     measure
     before=$used
     finds=0
     if "./$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-        -artifact_prefix="fuzz-work/$name-" "fuzz-work/$name" "$source/tests/fuzz/corpus/$name" \
+        -dict="fuzz-work/$name.dict" -artifact_prefix="fuzz-work/$name-" "fuzz-work/$name" "$source/tests/fuzz/corpus/$name" \
         >"fuzz-work/$name.log" 2>&1; then
         echo "ok - $name: $(last "$name" 'stat::number_of_executed_units:') runs in $seconds s"
     else

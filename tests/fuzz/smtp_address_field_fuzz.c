@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         before = address.end;
         found++;
     }
-    (void)smtp_address_field_rewrite(SPAN("To"), whole, keep, &replaced, &arena, &output);
+    (void)smtp_address_field_rewrite(SPAN("To"), whole, keep, &replaced, &output);
     if (buffer_ok(&output) && (replaced != found || output.length > length))
         abort();
     buffer_release(&output);

@@ -31,6 +31,8 @@ static void read_commands(struct span input, bool accept_bare_lf)
                                   &word) != PARSE_OK &&
             (outcome_is_ok(&refusal) || word.length > command.argument.length))
             abort();
+        if (outcome_is_ok(&refusal) && parameters.verp.length > command.argument.length)
+            abort();
         if (smtp_parameters_parse(command.argument, SMTP_PARAMETER_RCPT, &parameters, &refusal,
                                   &word) == PARSE_OK &&
             parameters.orcpt.length > SMTP_ORCPT_MAX_BYTES)

@@ -115,10 +115,31 @@ static void cut_anywhere(void **state)
     }
 }
 
+/* A display name of very many words is read once: whoever writes such a list into a file of his own
+ * stalls nobody who reads it. */
+static void a_name_of_many_words(void **state)
+{
+    enum { WORDS = 2 << 20 };
+    struct arena arena;
+    struct destination destination;
+    char *text = test_malloc(2 * WORDS + 16);
+    (void)state;
+    for (size_t i = 0; i < WORDS; i++)
+        memcpy(text + 2 * i, "a ", 2);
+    memcpy(text + (size_t)2 * WORDS, "<jim@x.test>", 12);
+    arena_init(&arena, 16 << 20, 0);
+    struct span rest = span_of(text, 2 * WORDS + 12);
+    assert_int_equal(destination_next(&rest, false, &arena, &destination), PARSE_OK);
+    assert_span_is("the address", destination.text, "jim@x.test");
+    arena_destroy(&arena);
+    test_free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row),
+        cmocka_unit_test(a_name_of_many_words),
         cmocka_unit_test(cut_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -372,8 +372,10 @@ static void test_quota(void **state)
     delivery.request.is_maybe_repeated = true;
     deliver(fixture, &delivery);
     expect_delivered(&delivery);
-    delivery.request.is_maybe_repeated = false;
     delivery.request.action = 1;
+    deliver(fixture, &delivery); /* and one that might have, but does not, is */
+    expect_failure(&delivery, OUTCOME_TEMPORARY, 2, 2);
+    delivery.request.is_maybe_repeated = false;
     deliver(fixture, &delivery);
     expect_failure(&delivery, OUTCOME_TEMPORARY, 2, 2);
     delivery.request.is_full_for_good = true;

@@ -267,6 +267,36 @@ static void repetitions(void **state)
     assert_true(status.st_size > 2 * (off_t)sizeof(MESSAGE));
 }
 
+/* What a crash left of ours, wherever it was cut, and then another's message: that one stays when
+ * ours comes again. */
+static void repetitions_behind_what_a_crash_left(void **state)
+{
+    static const char ours[] = MESSAGE;
+    static const char other[] = "From sender@example.net\n" FIELDS "Subject: other\n\nother\n\n";
+    struct fixture *fixture = *state;
+    for (size_t kept = 1; kept < sizeof(ours); kept++) {
+        char wanted[1024];
+        const char *between = ours[kept - 1] != '\n'               ? "\n\n"
+                              : kept > 1 && ours[kept - 2] == '\n' ? ""
+                                                                   : "\n";
+        const int file = open(fixture->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        assert_int_equal(write(file, ours, kept), (ssize_t)kept);
+        assert_int_equal(close(file), 0);
+        fixture->request.queue_id = SPAN("4YcWkm0ZqTz1B2C3D4F5G6H7J8K9L1");
+        fixture->request.is_maybe_repeated = false;
+        set_content(fixture, SPAN("Subject: other\r\n\r\n"), SPAN("other\r\n"));
+        expect_delivered(fixture);
+        assert_int_equal(fixture->result.offset,
+                         kept + strlen(between)); /* biff reads from there */
+        fixture->request.queue_id = SPAN(QUEUE_ID);
+        fixture->request.is_maybe_repeated = true;
+        set_content(fixture, SPAN(HEADER), SPAN("hello\r\n"));
+        expect_delivered(fixture);
+        (void)snprintf(wanted, sizeof(wanted), "%.*s%s%s%s", (int)kept, ours, between, other, ours);
+        expect_file(fixture, wanted);
+    }
+}
+
 /* A report on the message says its id, and so does a copy that somebody forwarded: they stay. */
 static void repetitions_behind_a_message_that_quotes_us(void **state)
 {
@@ -330,6 +360,7 @@ int main(void)
         T(locks_of_others),
         T(limits),
         T(repetitions),
+        T(repetitions_behind_what_a_crash_left),
         T(repetitions_behind_a_message_that_quotes_us),
         T(content_that_is_damaged),
         T(files_that_are_refused),

@@ -1,7 +1,7 @@
 # tests of master: its parts, and all of it with a daemon that stands in for every other
 dist_check_SCRIPTS += tests/master/master_test.py
 if HAVE_CMOCKA
-master_tests = tests/master/handover_test tests/master/poison_test tests/master/wiring_test tests/master/supervise_test tests/master/plan_test
+master_tests = tests/master/handover_test tests/master/poison_test tests/master/repair_test tests/master/wiring_test tests/master/supervise_test tests/master/plan_test
 check_PROGRAMS += $(master_tests) tests/master/testd
 TESTS += $(master_tests) tests/master/master_test.py
 tests_master_testd_SOURCES = tests/master/testd.c
@@ -10,6 +10,10 @@ tests_master_poison_test_SOURCES = tests/master/poison_test.c master/poison.c ma
 	tests/test.h
 tests_master_poison_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_master_poison_test_LDADD = $(test_libs)
+tests_master_repair_test_SOURCES = tests/master/repair_test.c master/repair.c master/repair.h \
+	tests/test.h
+tests_master_repair_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_master_repair_test_LDADD = $(test_libs)
 tests_master_handover_test_SOURCES = tests/master/handover_test.c master/handover.c \
 	master/handover.h tests/test.h
 tests_master_handover_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)

@@ -415,6 +415,18 @@ static void test_results_are_kept(void **state)
     assert_int_equal(world.capacity, 50);
 }
 
+/* What is delivered is known before the server has answered to QUIT. */
+static void test_results_before_good_bye(void **state)
+{
+    (void)state;
+    const struct world_order order = usual_order();
+    start("smtp_connection_cache_on_demand = no\nsmtp_skip_quit_response = no\n");
+    world.servers[0].script = HELLO ACCEPT "C QUIT\nW 300\nS 221 bye\n";
+    deliver("slow good-bye", &order);
+    assert_outcome("slow good-bye", OUTCOME_OK, "250 2.0.0 Ok");
+    assert_int_equal(world.report_count, 2);
+}
+
 /* A delivery goes on while qmgr is replaced. */
 static void test_qmgr_dies_within(void **state)
 {
@@ -578,6 +590,7 @@ int main(void)
         cmocka_unit_test_teardown(test_kept_connection_refuses, tear_down),
         cmocka_unit_test_teardown(test_results_are_kept, tear_down),
         cmocka_unit_test_teardown(test_hello, tear_down),
+        cmocka_unit_test_teardown(test_results_before_good_bye, tear_down),
         cmocka_unit_test_teardown(test_qmgr_dies_within, tear_down),
         cmocka_unit_test_teardown(test_time_limits, tear_down),
         cmocka_unit_test_teardown(test_next_hops, tear_down),

@@ -2,6 +2,8 @@
  * of every answer at every stage, what it logs and reports. */
 #include "conversation.h"
 
+#define TEN(text) text text text text text text text text text text
+
 static const struct row rows[] = {
     {"delivered",
      "10 h0.test",
@@ -488,6 +490,22 @@ static const struct row rows[] = {
      {"- 4.0.0 host h1.test[127.0.1.1] refused to talk to me: 450 two"},
      {"host h0.test[127.0.1.0] refused to talk to me: 450 one"},
      true,
+     NULL},
+    {"one address of IPv4 behind a hundred of IPv6",
+     "10 crowd.test",
+     NULL,
+     {HELLO_PLAIN MAIL_OK RCPT_OK("a@d.test") DATA_OK},
+     {"+ 2.0.0 250 2.0.0 Ok: queued as 1"},
+     {NULL},
+     false,
+     NULL},
+    {"the best of a hundred exchangers comes last",
+     TEN(TEN("90 worse.test ")) "10 h0.test",
+     NULL,
+     {HELLO_PLAIN MAIL_OK RCPT_OK("a@d.test") DATA_OK},
+     {"+ 2.0.0 250 2.0.0 Ok: queued as 1"},
+     {NULL},
+     false,
      NULL},
 };
 

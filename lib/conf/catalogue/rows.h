@@ -2,7 +2,7 @@
  * struct. No guard: included once per part, before its .def file. */
 #include "conf/catalogue/shared.h"
 #define CONF_ROW(name, kind, default_text, meaning, ...)                                           \
-    {#name, default_text, meaning, .type = CONF_TYPE_##kind, __VA_ARGS__},
+    {#name, default_text, meaning, sizeof #name - 1, .type = CONF_TYPE_##kind, __VA_ARGS__},
 #define CONF_AT(field) .offset = offsetof(struct CONF_STRUCT, field)
 #define CONF_TEXT(name, default_text, min, max, meaning)                                           \
     CONF_ROW(name, TEXT, default_text, meaning, .minimum = min, .maximum = max, CONF_AT(name))
@@ -10,7 +10,7 @@
     CONF_ROW(name, TEXT, default_text, meaning, .content = CONF_CONTENT_RAW, .minimum = min,       \
              .maximum = max, CONF_AT(name))
 #define CONF_TEXT_NAMED(parameter, field, default_text, min, max, meaning)                         \
-    {parameter,      default_text,   meaning,       .type = CONF_TYPE_TEXT,                        \
+    {parameter,      default_text,   meaning,       sizeof parameter - 1, .type = CONF_TYPE_TEXT,  \
      .minimum = min, .maximum = max, CONF_AT(field)},
 #define CONF_LISTED(name, kind, default_text, meaning)                                             \
     CONF_ROW(name, TEXT, default_text, meaning, .content = CONF_CONTENT_##kind,                    \

@@ -46,6 +46,12 @@
     "debug_peer_list,fast_flush_domains,mynetworks,permit_mx_backup_networks,qmqpd_authorized_clients,relay_domains,smtpd_access_maps", 0, 4096, \
     "Lists in which example.org also means its subdomains; elsewhere that is written .example.org.")
 
+/* Variable envelope return paths. */
+#define CONF_SHARED_default_verp_delimiters CONF_TEXT(default_verp_delimiters, "+=", 2, 2, \
+    "The two delimiters of VERP where XVERP or sendmail -XV names none: list+user=domain@origin.")
+#define CONF_SHARED_verp_delimiter_filter CONF_TEXT(verp_delimiter_filter, "-=+", 1, 94, \
+    "Characters that may be delimiters of VERP.")
+
 /* Networks. */
 #define CONF_SHARED_mynetworks CONF_NETWORKS(mynetworks, "", \
     "Clients that may relay: addresses, networks, and with ! before them those that may not. Unset: from mynetworks_style.")
@@ -148,6 +154,10 @@
     "Time between two tries.")
 #define CONF_SHARED_stale_lock_time CONF_TIME(stale_lock_time, "500s", 's', 1, CONF_DAY_S, \
     "Age at which a dotlock is taken away.")
+
+/* Workers. */
+#define CONF_SHARED_daemon_timeout CONF_TIME(daemon_timeout, "18000s", 's', 1, CONF_TIME_MAX_S, \
+    "How long a process that delivers as a user may take for a message, with a command's time limit besides, before it is left to itself and the mail put off.")
 
 /* Commands. */
 #define CONF_SHARED_command_time_limit CONF_TIME(command_time_limit, "1000s", 's', 1, CONF_TIME_MAX_S, \

@@ -19,6 +19,7 @@ struct play {
     bool changes;           /* the list is another one each time */
     bool is_nonsense;
     bool fails_later; /* the second question */
+    bool refuses;     /* the recipient that is checked: its transport is error: */
     uint32_t asked_count;
 };
 static struct play play;
@@ -85,11 +86,20 @@ static void answer_check(struct ipc_channel *channel, const struct ipc_delivery 
     char text[64];
     (void)snprintf(text, sizeof(text), "%.*s %u", SPAN_PRINTF(question->recipient),
                    question->flags);
-    const struct ipc_addr_check_recipient_reply reply = {.class = ADDR_CLASS_LOCAL,
-                                                         .outcome = outcome_ok(),
-                                                         .recipient = span_from_string(text),
-                                                         .sender_outcome = outcome_ok()};
+    struct buffer records;
+    buffer_init(&records, NULL, 49152);
+    put_records(&records, 0);
+    const struct ipc_addr_check_recipient_reply reply = {
+        .class = ADDR_CLASS_LOCAL,
+        .outcome = play.refuses ? outcome_permanent(550, 1, 1, "closed") : outcome_ok(),
+        .refusal = play.refuses ? ADDR_REFUSAL_NOWHERE : ADDR_REFUSAL_NONE,
+        .recipient = span_from_string(text),
+        .recipients = buffer_span(&records),
+        .total = play.total,
+        .fingerprint = 7,
+        .sender_outcome = outcome_ok()};
     assert_true(ipc_channel_reply(channel, delivery->id, IPC_ADDR_CHECK_RECIPIENT_REPLY, &reply));
+    buffer_release(&records);
 }
 
 static void on_message(struct ipc_channel *channel, const struct ipc_delivery *delivery,
@@ -221,6 +231,36 @@ static void test_rewriting(void **state)
 }
 
 /* ---- questions ahead ---- */
+
+/* What copies of its mail go to is a part of what is known of a recipient, also of one that is
+ * refused: settings may let it pass. */
+static void check_with_copies(void *argument)
+{
+    const bool is_whole = !play.fails_later;
+    struct addr_check check;
+    struct arena arena;
+    (void)argument;
+    arena_init(&arena, ARENA_BYTES, 0);
+    addr_check_recipient(&client, NULL, SPAN("a@x"), SPAN("s@x"), 0,
+                         clock_deadline_after(PATIENCE_MS), &arena, &check);
+    assert_int_equal(check.outcome.kind, !is_whole      ? OUTCOME_TEMPORARY
+                                         : play.refuses ? OUTCOME_PERMANENT
+                                                        : OUTCOME_OK);
+    assert_int_equal(check.refusal,
+                     is_whole && play.refuses ? ADDR_REFUSAL_NOWHERE : ADDR_REFUSAL_NONE);
+    if (is_whole)
+        assert_int_equal(check.expansion.count, play.total);
+    arena_destroy(&arena);
+    loop_stop(loop);
+}
+
+static void test_copies(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        run((struct play){.total = 10, .at_once = 3, .refuses = i & 1, .fails_later = i & 2},
+            check_with_copies, NULL);
+}
 
 static void ask_ahead(struct addr_ahead *ahead, const char *recipient, unsigned flags)
 {
@@ -390,6 +430,23 @@ static void test_what_is_not_kept(void **state)
     map_destroy(&recent.map);
 }
 
+/* An answer that was long on its way, behind one that was not. */
+static void test_late_answers_are_old(void **state)
+{
+    const struct ipc_addr_check_recipient slow = question_about("a@x", "s@x", 0);
+    const struct ipc_addr_check_recipient quick = question_about("b@x", "s@x", 0);
+    const struct ipc_addr_check_recipient_reply reply = good_news("a@x");
+    struct addr_recent recent;
+    (void)state;
+    addr_recent_init(&recent, seed);
+    addr_recent_keep(&recent, &quick, &reply, 65000);
+    addr_recent_keep(&recent, &slow, &reply, 5000);
+    assert_false(is_found(&recent, "a@x", "s@x", 0, 65000));
+    assert_true(is_found(&recent, "b@x", "s@x", 0, 65000));
+    addr_recent_forget(&recent);
+    map_destroy(&recent.map);
+}
+
 static void test_recent_answers_are_few(void **state)
 {
     struct addr_recent recent;
@@ -441,10 +498,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_expansions),
         cmocka_unit_test(test_rewriting),
+        cmocka_unit_test(test_copies),
         cmocka_unit_test(test_questions_ahead),
         cmocka_unit_test(test_questions_ahead_without_addrd),
         cmocka_unit_test(test_recent_answers),
         cmocka_unit_test(test_what_is_not_kept),
+        cmocka_unit_test(test_late_answers_are_old),
         cmocka_unit_test(test_recent_answers_are_few),
         cmocka_unit_test(test_nothing_is_asked_twice),
     };

@@ -2,7 +2,8 @@
 if HAVE_CMOCKA
 address_tests = tests/lib/address/address_test tests/lib/address/host_list_test \
 	tests/lib/address/idn_test tests/lib/address/proxy_header_test \
-	tests/lib/address/scan_test tests/lib/address/vectors_test
+	tests/lib/address/scan_test tests/lib/address/vectors_test \
+	tests/lib/address/verp_test
 check_PROGRAMS += $(address_tests)
 TESTS += $(address_tests)
 tests_lib_address_host_list_test_SOURCES = tests/lib/address/host_list_test.c tests/test.h
@@ -15,6 +16,8 @@ tests_lib_address_address_test_SOURCES = tests/lib/address/address_test.c tests/
 tests_lib_address_address_test_LDADD = $(test_libs)
 tests_lib_address_scan_test_SOURCES = tests/lib/address/scan_test.c tests/test.h
 tests_lib_address_scan_test_LDADD = $(test_libs)
+tests_lib_address_verp_test_SOURCES = tests/lib/address/verp_test.c tests/test.h
+tests_lib_address_verp_test_LDADD = $(test_libs)
 tests_lib_address_vectors_test_SOURCES = tests/lib/address/vectors_test.c tests/test.h
 tests_lib_address_vectors_test_LDADD = $(test_libs)
 endif

@@ -208,6 +208,29 @@ static void test_master_cf_fields(void **state)
     tear_down(&fixture);
 }
 
+/* "-oname=value" is printed as two arguments; the bound holds for what is printed. */
+static void test_master_cf_arguments(void **state)
+{
+    (void)state;
+    for (size_t more = 0; more < 2; more++) {
+        struct buffer line;
+        struct fixture fixture;
+        buffer_init(&line, NULL, 16384);
+        buffer_append_string(&line, "smtp unix - - - - - smtpd");
+        for (size_t i = 0; i < (CONF_SERVICE_MAX_ARGUMENTS - 1) / 2 + more; i++)
+            buffer_append_string(&line, " -oa=b");
+        buffer_append(&line, "\n", 2); /* with its NUL */
+        assert_true(buffer_ok(&line));
+        set_up(&fixture, "", (const char *)buffer_span(&line).bytes);
+        if (more > 0)
+            assert_notice("one too many", &fixture.notices, "more than 2000 arguments");
+        else if (fixture.notices.error_count > 0)
+            fail_msg("as many as may be: %s", fixture.notices.first->text);
+        tear_down(&fixture);
+        buffer_release(&line);
+    }
+}
+
 /* ---- expansion ---- */
 
 struct expand_case {
@@ -655,14 +678,23 @@ static void test_known(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_main_cf),       cmocka_unit_test(test_main_cf_prefixes),
-        cmocka_unit_test(test_master_cf),     cmocka_unit_test(test_master_cf_fields),
-        cmocka_unit_test(test_expand),        cmocka_unit_test(test_expand_is_bounded),
-        cmocka_unit_test(test_values),        cmocka_unit_test(test_catalogue_agrees),
-        cmocka_unit_test(test_defaults_load), cmocka_unit_test(test_settings),
-        cmocka_unit_test(test_families),      cmocka_unit_test(test_overrides_before_expansion),
-        cmocka_unit_test(test_each_service),  cmocka_unit_test(test_computed_defaults),
-        cmocka_unit_test(test_sealed),        cmocka_unit_test(test_load_is_strict),
+        cmocka_unit_test(test_main_cf),
+        cmocka_unit_test(test_main_cf_prefixes),
+        cmocka_unit_test(test_master_cf),
+        cmocka_unit_test(test_master_cf_fields),
+        cmocka_unit_test(test_master_cf_arguments),
+        cmocka_unit_test(test_expand),
+        cmocka_unit_test(test_expand_is_bounded),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_catalogue_agrees),
+        cmocka_unit_test(test_defaults_load),
+        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_families),
+        cmocka_unit_test(test_overrides_before_expansion),
+        cmocka_unit_test(test_each_service),
+        cmocka_unit_test(test_computed_defaults),
+        cmocka_unit_test(test_sealed),
+        cmocka_unit_test(test_load_is_strict),
         cmocka_unit_test(test_known),
     };
     return cmocka_run_group_tests_name("conf", tests, NULL, NULL);

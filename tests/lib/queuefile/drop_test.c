@@ -12,6 +12,7 @@ static const struct drop_header sample_header = {
     .flags = DROP_FLAG_SEND_REPORT,
     .envid = SPAN_LITERAL("QQ1"),
     .ret = QUEUE_RETURN_HEADERS,
+    .verp_delimiters = SPAN_LITERAL("+="),
 };
 
 static void append_sample(struct buffer *bytes)
@@ -35,9 +36,11 @@ static void describe(const struct drop_event *event, struct buffer *text)
 {
     switch (event->kind) {
     case DROP_EVENT_HEADER:
-        buffer_append_format(text, "H %.*s|%.*s|%u|%.*s|%d ", SPAN_PRINTF(event->header.sender),
+        buffer_append_format(text, "H %.*s|%.*s|%u|%.*s|%d|%.*s ",
+                             SPAN_PRINTF(event->header.sender),
                              SPAN_PRINTF(event->header.full_name), event->header.flags,
-                             SPAN_PRINTF(event->header.envid), (int)event->header.ret);
+                             SPAN_PRINTF(event->header.envid), (int)event->header.ret,
+                             SPAN_PRINTF(event->header.verp_delimiters));
         break;
     case DROP_EVENT_RECIPIENT:
         buffer_append_format(text, "R %.*s|%.*s|%d ", SPAN_PRINTF(event->recipient.forward_path),
@@ -52,7 +55,7 @@ static void describe(const struct drop_event *event, struct buffer *text)
     }
 }
 
-static const char expected[] = "H a@example.org|A. N. Other|2|QQ1|2 R b@example.net||0 T6 T3 "
+static const char expected[] = "H a@example.org|A. N. Other|2|QQ1|2|+= R b@example.net||0 T6 T3 "
                                "R c|rfc822;c@example.net|1 E";
 
 static void test_whole_and_trickled(void **state)
@@ -171,6 +174,39 @@ static void test_refused(void **state)
     }
 }
 
+/* What is said to servers as the value of a parameter is no other parameter, too. */
+static void test_words_beside_others(void **state)
+{
+    (void)state;
+    static const struct {
+        struct span envid, orcpt;
+        bool is_refused;
+    } cases[] = {
+        {SPAN_LITERAL("QQ+2B1"), SPAN_LITERAL("rfc822;c@example.net"), false},
+        {SPAN_LITERAL("QQ1"), SPAN_LITERAL("utf-8;\xc3\xa4@example.net"), false},
+        {SPAN_LITERAL("x AUTH=<boss@example.net>"), SPAN_LITERAL(""), true},
+        {SPAN_LITERAL("QQ1"), SPAN_LITERAL("rfc822;c NOTIFY=NEVER"), true},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct buffer bytes;
+        struct drop_header header = sample_header;
+        const struct queue_recipient recipient = {.forward_path = SPAN("c@example.net"),
+                                                  .orcpt = cases[i].orcpt};
+        const struct drop_end end = {.recipient_count = 1};
+        bool is_at_end;
+        header.envid = cases[i].envid;
+        buffer_init(&bytes, NULL, SAMPLE_MAX_BYTES);
+        drop_append_header(&header, &bytes);
+        drop_append_recipient(&recipient, &bytes);
+        drop_append_end(&end, &bytes);
+        assert_true(buffer_ok(&bytes));
+        assert_int_equal(read_all(buffer_span(&bytes), &is_at_end),
+                         cases[i].is_refused ? PARSE_MALFORMED : PARSE_NEED_MORE);
+        assert_int_equal(is_at_end, !cases[i].is_refused);
+        buffer_release(&bytes);
+    }
+}
+
 static void test_what_cannot_be_written(void **state)
 {
     (void)state;
@@ -196,6 +232,7 @@ int main(void)
         cmocka_unit_test(test_whole_and_trickled),
         cmocka_unit_test(test_cut_off_anywhere),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_words_beside_others),
         cmocka_unit_test(test_what_cannot_be_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

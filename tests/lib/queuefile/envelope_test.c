@@ -38,6 +38,7 @@ static void test_round_trip(void **state)
     assert_int_equal(envelope.traces_deliver_by, 1);
     assert_int_equal(envelope.priority, 12);
     assert_span_is("filter", envelope.filter, "scan:[127.0.0.1]:10025");
+    assert_span_is("verp", envelope.verp_delimiters, "+=");
     assert_int_equal(envelope.recipient_count, 2);
     assert_span_is("first", envelope.recipients[0].forward_path, "b@example.net");
     assert_true(span_is_empty(envelope.recipients[0].orcpt));
@@ -125,9 +126,8 @@ static void test_batches(void **state)
     buffer_release(&batch);
 }
 
-#define MINIMAL_HEADER                                                                             \
-    "\x01\x00\x39"                                                                                 \
-    "\x01\x00\x08\x00\x00\x00\x00\x00\x00\x00\x01"                                                 \
+#define HEADER_OF(length)                                                                          \
+    "\x01\x00" length "\x01\x00\x08\x00\x00\x00\x00\x00\x00\x00\x01"                               \
     "\x02\x00\x01\x00"                                                                             \
     "\x03\x00\x00"                                                                                 \
     "\x04\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00"                                                 \
@@ -135,6 +135,7 @@ static void test_batches(void **state)
     "\x06\x00\x04\x00\x00\x00\x00"                                                                 \
     "\x07\x00\x04\x00\x00\x00\x00"                                                                 \
     "\x08\x00\x04\x00\x00\x00"
+#define MINIMAL_HEADER HEADER_OF("\x39")
 #define RECIPIENT_A                                                                                \
     "\x02\x00\x04\x01\x00\x01"                                                                     \
     "a"
@@ -150,6 +151,11 @@ static void test_refusals(void **state)
         {"good", SPAN_LITERAL(MINIMAL_HEADER "\x00" RECIPIENT_A), PARSE_OK},
         {"unknown fact", SPAN_LITERAL(MINIMAL_HEADER "\x80" RECIPIENT_A), PARSE_MALFORMED},
         {"no recipient", SPAN_LITERAL(MINIMAL_HEADER "\x00"), PARSE_NEED_MORE},
+        {"delimiters", SPAN_LITERAL(HEADER_OF("\x3e") "\x00\x2a\x00\x02+=" RECIPIENT_A), PARSE_OK},
+        {"a delimiter", SPAN_LITERAL(HEADER_OF("\x3d") "\x00\x2a\x00\x01+" RECIPIENT_A),
+         PARSE_MALFORMED},
+        {"three delimiters", SPAN_LITERAL(HEADER_OF("\x3f") "\x00\x2a\x00\x03+=+" RECIPIENT_A),
+         PARSE_MALFORMED},
         {"recipient first", SPAN_LITERAL(RECIPIENT_A), PARSE_MALFORMED},
         {"two headers", SPAN_LITERAL(MINIMAL_HEADER "\x00" MINIMAL_HEADER "\x00"), PARSE_MALFORMED},
         {"unknown record", SPAN_LITERAL(MINIMAL_HEADER "\x00\x03\x00\x00"), PARSE_MALFORMED},

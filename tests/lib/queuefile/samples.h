@@ -43,6 +43,7 @@ static inline void sample_envelope_bytes(struct buffer *out)
         .traces_deliver_by = 1,
         .priority = 12,
         .filter = SPAN("scan:[127.0.0.1]:10025"),
+        .verp_delimiters = SPAN("+="),
     };
     const struct queue_recipient recipients[] = {
         {.forward_path = SPAN("b@example.net"), .notify = QUEUE_NOTIFY_FAILURE},

@@ -4,11 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "queuestore/alter.h"
@@ -95,7 +98,7 @@ static void make_envelope(struct buffer *envelope, size_t recipient_count)
     queue_envelope_encode_header(&header, envelope);
     for (size_t i = 0; i < recipient_count; i++) {
         char path[64];
-        (void)snprintf(path, sizeof(path), "r%zu@example.net", i);
+        (void)snprintf(path, sizeof(path), "somebody-with-a-long-name-%zu@list.example.net", i);
         const struct queue_recipient recipient = {.forward_path = span_from_string(path)};
         queue_envelope_append_recipient(&recipient, envelope);
     }
@@ -117,7 +120,7 @@ static int commit(char id[QUEUE_ID_MAX_BYTES + 1], size_t recipient_count, uint6
     assert_true(descriptor >= 0);
     assert_int_equal(
         file_pwrite_all(descriptor, content, sizeof(content) - 1, QUEUE_FILE_CONTENT_OFFSET), 0);
-    buffer_init(&envelope, NULL, 1 << 20);
+    buffer_init(&envelope, NULL, QUEUE_ENVELOPE_MAX_BYTES);
     make_envelope(&envelope, recipient_count);
     assert_true(queue_preamble_add_extent(&preamble, &extent));
     const int result = store_commit(&store, id, descriptor, &preamble, buffer_span(&envelope),
@@ -310,6 +313,100 @@ static void test_damage_is_set_aside(void **state)
     }
 }
 
+static void test_what_is_no_file_is_set_aside(void **state)
+{
+    (void)state;
+    char ids[4][QUEUE_ID_MAX_BYTES + 1];
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(ids); i++)
+        make_id(ids[i]);
+    assert_int_equal(mkfifoat(store.new, ids[0], 0600), 0);
+    assert_int_equal(mkdirat(store.new, ids[1], 0700), 0);
+    assert_int_equal(symlinkat("/etc/passwd", store.new, ids[2]), 0);
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/new/%s", root, ids[3]);
+    assert_int_equal(bind(listener, (const struct sockaddr *)&address, sizeof(address)), 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(ids); i++) {
+        const struct store_place place = place_of(ids[i], 0);
+        struct store_message message;
+        assert_int_equal(store_load(&store, &place, true, false, &arena, &message), STORE_CORRUPT);
+        assert_int_equal(load(ids[i], 0, &message), STORE_CORRUPT);
+        assert_int_equal(load(ids[i], 0, &message), STORE_GONE);
+    }
+    file_close(listener);
+}
+
+/* Nor does one that lies where nobody looks keep those waiting who would alter it. */
+static void test_what_is_no_file_is_altered_at_once(void **state)
+{
+    (void)state;
+    char id[QUEUE_ID_MAX_BYTES + 1];
+    make_id(id);
+    struct store_place place = place_of(id, 0);
+    place.is_held = true;
+    char path[QUEUE_ID_MAX_BYTES + 8];
+    (void)snprintf(path, sizeof(path), "hold/%s", id);
+    assert_int_equal(mkfifoat(store.queue, path, 0600), 0);
+    assert_int_not_equal(store_alter(&store, STORE_ALTER_EXPIRE, 0, &place), STORE_ALTERED);
+    assert_int_equal(store_alter(&store, STORE_ALTER_DELETE, 0, &place), STORE_ALTERED);
+}
+
+/* libcrypto's memory, of which so many pieces are left; negative: any number. */
+static int pieces_left = -1;
+
+static bool take_piece(void)
+{
+    if (pieces_left > 0)
+        pieces_left--;
+    return pieces_left != 0;
+}
+
+static void *crypto_malloc(size_t size, const char *file UNUSED, int line UNUSED)
+{
+    return take_piece() ? malloc(size) : NULL;
+}
+
+static void *crypto_realloc(void *old, size_t size, const char *file UNUSED, int line UNUSED)
+{
+    return take_piece() ? realloc(old, size) : NULL;
+}
+
+static void crypto_free(void *old, const char *file UNUSED, int line UNUSED)
+{
+    free(old);
+}
+
+/* What there is no memory for is neither damaged nor foreign: it stays where it is. */
+static void test_memory_runs_out(void **state)
+{
+    (void)state;
+    char id[QUEUE_ID_MAX_BYTES + 1];
+    struct store_message message;
+    struct arena small;
+    size_t cap = 0;
+    enum store_load_result result;
+    assert_int_equal(commit(id, 100, 0), 0);
+    const struct store_place place = place_of(id, 0);
+    do {
+        arena_init(&small, cap, 0);
+        result = store_load(&store, &place, false, true, &small, &message);
+        arena_destroy(&small);
+        if (result != STORE_LOADED && (result != STORE_FAILED || message.error != ENOMEM))
+            fail_msg("%zu bytes: result %d, error %d", cap, (int)result, message.error);
+        cap += 512;
+    } while (result != STORE_LOADED);
+    assert_true(cap > 512);
+    for (int count = 1; count < 10; count++) {
+        arena_reset(&arena);
+        pieces_left = count;
+        result = load(id, 0, &message);
+        pieces_left = -1;
+        if (result != STORE_LOADED && result != STORE_FAILED)
+            fail_msg("%d pieces for libcrypto: result %d", count - 1, (int)result);
+    }
+    assert_true(exists("new", id));
+}
+
 static void test_another_name_is_no_message(void **state)
 {
     (void)state;
@@ -367,6 +464,42 @@ static void test_walk(void **state)
     walk_destroy(&walk);
     assert_int_equal(seen, 100);
     assert_int_equal(deferred, 50);
+}
+
+/* As many recipients as are taken, and about each a reason. */
+static void test_walk_finds_the_largest(void **state)
+{
+    (void)state;
+    char id[QUEUE_ID_MAX_BYTES + 1], reason[QUEUE_RECORD_TEXT_MAX_BYTES];
+    struct store_message message;
+    struct buffer journal;
+    struct arena large;
+    size_t count;
+    assert_int_equal(commit(id, 500000, 0), 0);
+    arena_init(&large, 256 << 20, 0);
+    buffer_init(&journal, NULL, STORE_JOURNAL_MAX_BYTES);
+    memset(reason, 'x', sizeof(reason));
+    const struct queue_record record = {.kind = QUEUE_RECORD_ATTEMPT,
+                                        .recipient_count = 1,
+                                        .has_outcome = true,
+                                        .outcome = outcome_temporary(451, 3, 0, "later"),
+                                        .text = span_of(reason, sizeof(reason))};
+    while (journal.length < STORE_REASONS_MAX_BYTES)
+        queue_journal_append(&record, &journal);
+    assert_true(buffer_ok(&journal));
+    const struct store_place place = place_of(id, 0);
+    assert_int_equal(store_load(&store, &place, true, false, &large, &message), STORE_LOADED);
+    assert_int_equal(store_mark(&store, &place, &message.preamble, NULL, 0, buffer_span(&journal),
+                                &message.journal_end),
+                     0);
+    struct walk *walk = walk_create(&store);
+    assert_non_null(walk);
+    walk_read_page(walk);
+    (void)walk_page(walk, &count);
+    assert_int_equal(count, 1);
+    walk_destroy(&walk);
+    buffer_release(&journal);
+    arena_destroy(&large);
 }
 
 /* Cut anywhere behind the envelope, a file is damaged for good, not for now. */
@@ -449,13 +582,20 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_lock_shows_a_delivery, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_uncommitted_goes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damage_is_set_aside, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_no_file_is_set_aside, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_no_file_is_altered_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_memory_runs_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_another_name_is_no_message, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_another_key_is_held, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_walk, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_walk_finds_the_largest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_cut_file_is_set_aside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_find, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_found_is_not_there_nor_gone, set_up,
                                         tear_down),
     };
+    /* Before libcrypto has taken any. */
+    if (CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free) != 1)
+        return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

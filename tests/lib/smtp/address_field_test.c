@@ -131,21 +131,18 @@ static void test_replaced(void **state)
     };
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         struct buffer output;
-        struct arena arena;
         buffer_init(&output, NULL, FOUND_MAX_BYTES);
-        arena_init(&arena, 1 << 16, 0);
-        const bool has_changed = smtp_address_field_rewrite(span_from_string(rows[i].name),
-                                                            span_from_string(rows[i].before),
-                                                            add_domain, NULL, &arena, &output);
+        const bool has_changed =
+            smtp_address_field_rewrite(span_from_string(rows[i].name),
+                                       span_from_string(rows[i].before), add_domain, NULL, &output);
         assert_span_is(rows[i].before, buffer_span(&output), rows[i].after);
         assert_int_equal(has_changed, strcmp(rows[i].before, rows[i].after) != 0);
-        arena_destroy(&arena);
         buffer_release(&output);
     }
 }
 
 /* All entries of a list, a bar between them, a question mark before what is no address. */
-static void list_all(struct span value, struct buffer *found)
+static void list_with(struct span value, bool takes_odd_names, struct buffer *found)
 {
     struct arena arena;
     struct smtp_address_list list;
@@ -153,6 +150,7 @@ static void list_all(struct span value, struct buffer *found)
     size_t before = 0;
     arena_init(&arena, 1 << 16, 0);
     smtp_address_list_init(&list, value);
+    list.takes_odd_names = takes_odd_names;
     while (smtp_address_list_next(&list, &arena, &entry)) {
         assert_true(before < list.at);
         assert_true(entry.text.length > 0);
@@ -163,6 +161,16 @@ static void list_all(struct span value, struct buffer *found)
     }
     assert_int_equal(list.at, value.length);
     arena_destroy(&arena);
+}
+
+static void list_all(struct span value, struct buffer *found)
+{
+    list_with(value, false, found);
+}
+
+static void list_all_and_names(struct span value, struct buffer *found)
+{
+    list_with(value, true, found);
 }
 
 static void test_lists(void **state)
@@ -206,6 +214,29 @@ static void test_lists(void **state)
     check_rows(rows, ARRAY_LENGTH(rows), list_all);
 }
 
+/* To many programs, "boss@b: you@b" is from boss@b. */
+static void test_odd_names(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"a@b: c@d", "a@b|c@d"},
+        {"a@b:;", "a@b"},
+        {"a@b :(x) <c@d>, e", "a@b|c@d|e"},
+        {"a@b <c@d>", "a@b|c@d"},
+        {"a@b<c@d><e@f>", "a@b|c@d|e@f"},
+        {"Ann @ b <c@d>", "Ann@b|c@d"},
+        {"@b <c@d>", "?@b|c@d"},
+        {"a@b <c@d", "?a@b <c@d"},
+        {"<a@b>: <c@d>", "a@b|c@d"},
+        {"a@b@c: d", "?a@b@c|d"},
+        {"g: a@b: c", "a@b|c"},
+        {"Ann <a@b>, \"b@c\": \"d@e\" (f@g) <h@i>;", "a@b|h@i"},
+    };
+    check_rows(rows, ARRAY_LENGTH(rows), list_all_and_names);
+    check_prefixes(SPAN(" \"D, \\\"J\" @ (b) <@r:j . k@[::1]> l @m, g@: x@y <z;, o@<, <"),
+                   list_all_and_names);
+}
+
 static void test_every_prefix_of_a_list(void **state)
 {
     (void)state;
@@ -221,14 +252,15 @@ static void test_a_long_list(void **state)
     enum { LENGTH = 1 << 20 };
     static uint8_t bytes[LENGTH];
     static const uint8_t kinds[] = {'<', 'a', ',', '(', '"', ':', '@'};
-    for (size_t kind = 0; kind < ARRAY_LENGTH(kinds); kind++) {
+    for (size_t kind = 0; kind < 2 * ARRAY_LENGTH(kinds); kind++) {
         struct arena arena;
         struct smtp_address_list list;
         struct smtp_address_entry entry;
         for (size_t i = 0; i < LENGTH; i++)
-            bytes[i] = i % 2 ? ' ' : kinds[kind];
+            bytes[i] = i % 2 ? ' ' : kinds[kind / 2];
         arena_init(&arena, 16 << 20, 0);
         smtp_address_list_init(&list, span_of(bytes, LENGTH));
+        list.takes_odd_names = kind % 2 == 1;
         while (smtp_address_list_next(&list, &arena, &entry))
             ;
         assert_int_equal(list.at, LENGTH);
@@ -239,11 +271,9 @@ static void test_a_long_list(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_found),
-        cmocka_unit_test(test_every_prefix),
-        cmocka_unit_test(test_replaced),
-        cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_every_prefix_of_a_list),
+        cmocka_unit_test(test_found),       cmocka_unit_test(test_every_prefix),
+        cmocka_unit_test(test_replaced),    cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_odd_names),   cmocka_unit_test(test_every_prefix_of_a_list),
         cmocka_unit_test(test_a_long_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

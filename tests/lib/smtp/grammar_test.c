@@ -165,6 +165,11 @@ static void test_parameters(void **state)
         {"X-THING=y", SMTP_PARAMETER_MAIL, 555, false, 0, 0, "X-THING=y"},
         {"SIZES=1", SMTP_PARAMETER_MAIL, 555, false, 0, 0, "SIZES=1"},
         {"=", SMTP_PARAMETER_RCPT, 555, false, 0, 0, "="},
+        {"XVERP", SMTP_PARAMETER_MAIL, 0, false, 0, SMTP_BODY_UNSPECIFIED, 0},
+        {"XVERP=+=", SMTP_PARAMETER_MAIL, 0, false, 0, SMTP_BODY_UNSPECIFIED, 0},
+        {"XVERP=+= XVERP", SMTP_PARAMETER_MAIL, 501, false, 0, 0, "XVERP"},
+        {"XVERP", SMTP_PARAMETER_RCPT, 555, false, 0, 0, "XVERP"},
+        {"XVERPX", SMTP_PARAMETER_MAIL, 555, false, 0, 0, "XVERPX"},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         struct smtp_parameters parameters;
@@ -183,6 +188,31 @@ static void test_parameters(void **state)
             assert_int_equal(refusal.kind, OUTCOME_PERMANENT);
             assert_span_is(rows[i].text, word, rows[i].word);
         }
+    }
+}
+
+/* Handed on as it came: what it means, and whether it may be, the session says. */
+static void test_verp(void **state)
+{
+    static const struct {
+        const char *text, *verp;
+    } rows[] = {
+        {"SIZE=1", ""},
+        {"XVERP", "XVERP"},
+        {"SIZE=1 xverp BODY=7BIT", "xverp"},
+        {"XVERP=", "XVERP="},
+        {"XVERP=+= SIZE=1", "XVERP=+="},
+        {"XVERP===", "XVERP==="},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct smtp_parameters parameters;
+        struct outcome refusal;
+        struct span word;
+        assert_int_equal(smtp_parameters_parse(span_from_string(rows[i].text), SMTP_PARAMETER_MAIL,
+                                               &parameters, &refusal, &word),
+                         PARSE_OK);
+        assert_span_is(rows[i].text, parameters.verp, rows[i].verp);
     }
 }
 
@@ -600,6 +630,7 @@ int main(void)
         cmocka_unit_test(test_chunks),
         cmocka_unit_test(test_bare_lf),
         cmocka_unit_test(test_dsn_parameters),
+        cmocka_unit_test(test_verp),
         cmocka_unit_test(test_submission_parameters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

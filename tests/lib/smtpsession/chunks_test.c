@@ -108,12 +108,37 @@ static void test_lost_chunks(void **state)
     harness_run("", lose_chunks, within);
 }
 
+/* A chunk is never taken for commands, and may hold what somebody else wrote. */
+static void refuse_chunks(struct harness *harness, void *argument)
+{
+    struct harness_client client;
+    (void)argument;
+    smtpsession_refuse(&harness->service, SPAN(SESSION_REQUEST_NOTE "BDAT"));
+    harness_greet(harness, &client, "127.0.0.1");
+    harness_send(&client, SPAN("MAIL FROM:<a@client.example>\r\nRCPT TO:<you@here.test>\r\n"
+                               "BDAT 57 LAST\r\n"
+                               "RSET\r\nMAIL FROM:<forged@here.test>\r\nRCPT TO:<you@here.test>"));
+    harness_expect(&client, "MAIL", "250 2.1.0");
+    harness_expect(&client, "RCPT", "250 2.1.5");
+    harness_expect(&client, "chunk", "421 4.3.0 Error: command is not available for now");
+    harness_expect_close(&client, "a chunk that was refused");
+    harness_wait_for_end(harness);
+    harness_expect_log(harness, " mail=1 rcpt=1 bdat=0/1 commands=");
+}
+
+static void test_refused_chunks(void **state)
+{
+    (void)state;
+    harness_run("", refuse_chunks, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chunks),
         cmocka_unit_test(test_large_chunks),
         cmocka_unit_test(test_lost_chunks),
+        cmocka_unit_test(test_refused_chunks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

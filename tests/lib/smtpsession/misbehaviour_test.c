@@ -305,6 +305,28 @@ static void test_long_line(void **state)
     harness_run("", send_long_line, NULL);
 }
 
+/* Names by turns short and long: what is kept of them is one. */
+static void change_names(struct harness *harness, void *argument)
+{
+    struct harness_client client;
+    char line[600];
+    (void)argument;
+    harness_greet(harness, &client, "192.0.2.1");
+    for (int i = 0; i < 200; i++) {
+        (void)snprintf(line, sizeof(line), "HELO %0*d.test\r\n", i % 2 ? 500 : 1 + i / 2, i);
+        harness_send(&client, span_from_string(line));
+        harness_expect(&client, "HELO", "250 mx.here.test");
+    }
+    harness_quit(&client);
+    harness_wait_for_end(harness);
+}
+
+static void test_many_names(void **state)
+{
+    (void)state;
+    harness_run("smtpd_junk_command_limit = 1000\n", change_names, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +339,7 @@ int main(void)
         cmocka_unit_test(test_oddities_are_logged),
         cmocka_unit_test(test_long_line),
         cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_many_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

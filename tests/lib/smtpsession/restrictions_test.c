@@ -250,7 +250,7 @@ static const struct row rows[] = {
      STRANGER,
      {HELLO,
       {"MAIL FROM:<nobody@here.test>", "250 2.1.0"},
-      {TO_US, "550 5.1.1 <nobody@here.test>: Sender address rejected: User unknown"}},
+      {TO_US, "550 5.1.0 <nobody@here.test>: Sender address rejected: User unknown"}},
      NULL},
     {"a session without TLS",
      "smtpd_recipient_restrictions = reject_plaintext_session\n",

@@ -288,6 +288,33 @@ static void big_header(struct harness *harness, void *argument)
     harness_quit(&client);
 }
 
+/* Addresses that become many times as long with a domain. */
+static void short_names(struct harness *harness, void *argument)
+{
+    const char *const expected = argument;
+    struct harness_client client;
+    harness_greet(harness, &client, "127.0.0.1");
+    harness_open_data(&client);
+    for (int i = 0; i < 800; i++)
+        harness_send(&client, SPAN("To: a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t,u,v,w,x,y,z\r\n"));
+    harness_send(&client, SPAN("\r\nbody\r\n.\r\n"));
+    harness_expect(&client, "header", expected);
+    harness_quit(&client);
+}
+
+static void test_header_of_short_names(void **state)
+{
+    (void)state;
+    char refused[] = "552 5.3.4 Error: message header too big";
+    char accepted[] = "250 2.0.0 Ok: queued as ";
+    harness_run("header_size_limit = 6000\nlocal_header_rewrite_clients = permit_mynetworks\n"
+                "myorigin = short.example\n",
+                short_names, accepted);
+    harness_run("header_size_limit = 6000\nlocal_header_rewrite_clients = permit_mynetworks\n"
+                "myorigin = quite-a-long-name-of-a-domain.example\n",
+                short_names, refused);
+}
+
 static void test_header_size_limit(void **state)
 {
     (void)state;
@@ -518,6 +545,7 @@ int main(void)
         cmocka_unit_test(test_peername_lookup),
         cmocka_unit_test(test_message_size_limit),
         cmocka_unit_test(test_header_size_limit),
+        cmocka_unit_test(test_header_of_short_names),
         cmocka_unit_test(test_large_message),
         cmocka_unit_test(test_soft_error_limit_and_sleep_time),
         cmocka_unit_test(test_queue_fails),

@@ -225,6 +225,28 @@ static void test_one_look_in_a_turn(void **state)
     table_close(&table);
 }
 
+/* Reading what does not fit takes seconds, in which whoever asks for a key answers nobody else. */
+static void test_too_large_a_text(void **state)
+{
+    (void)state;
+    FILE *file = fopen(path_of("large"), "w");
+    assert_non_null(file);
+    assert_true(fputs("10.0.0.1\n", file) >= 0); /* which is told at each reading */
+    for (int i = 0; i < 700000; i++)
+        assert_true(fputs("10.0.0.1 x\n", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    struct table *table = must_open("cidr", path_of("large"), 0);
+    warnings[0] = '\0';
+    assert_lookup(table, "10.0.0.1", "!");
+    assert_non_null(strstr(warnings, "line 1: "));
+    warnings[0] = '\0';
+    assert_lookup(table, "10.0.0.1", "!");
+    assert_string_equal(warnings, "");
+    write_file("large", "10.0.0.1 y\n");
+    assert_lookup(table, "10.0.0.1", "y");
+    table_close(&table);
+}
+
 static struct table_build *must_begin(const char *name, unsigned flags)
 {
     struct buffer error;
@@ -429,6 +451,7 @@ int main(void)
         cmocka_unit_test(test_inline_and_static),
         cmocka_unit_test(test_name_service),
         cmocka_unit_test(test_texthash),
+        cmocka_unit_test(test_too_large_a_text),
         cmocka_unit_test(test_one_look_in_a_turn),
         cmocka_unit_test(test_hash),
         cmocka_unit_test(test_hash_that_is_none),

@@ -7,26 +7,32 @@ struct row {
     const char *list;
     const char *word;
     bool is_listed;
+    const char *failed; /* NULL: none */
 };
 
 static const struct row rows[] = {
-    {"", "GET", false},
-    {"CONNECT GET POST", "GET", true},
-    {"CONNECT, GET, POST", "post", true},
-    {"CONNECT GET POST", "GE", false},
-    {"CONNECT GET POST", "", false},
-    {"CONNECT regexp:{{/^[^A-Z]/ Bogus}}", "CONNECT", true},
-    {"CONNECT regexp:{{/^[^A-Z]/ Bogus}}", "\xc3\xa9", true},
-    {"CONNECT regexp:{{/^[^A-Z]/ Bogus}}", ".", true},
-    {"CONNECT regexp:{{/^[^A-Z]/ Bogus}}", "xyzzy", false},
-    {"inline:{get=x}, inline:{{post=x}}", "GET", true},
-    {"inline:{get=x}, inline:{{post=x}}", "POST", true},
-    {"inline:{get=x}, inline:{{post=x}}", "PUT", false},
-    {"!GET static:all", "GET", false},
-    {"!GET static:all", "POST", true},
-    {"! GET static:all", "GET", false},
-    {"!inline:{get=x} static:all", "GET", false},
-    {"!!GET", "GET", true},
+    {"", "GET", false, NULL},
+    {"CONNECT GET POST", "GET", true, NULL},
+    {"CONNECT, GET, POST", "post", true, NULL},
+    {"CONNECT GET POST", "GE", false, NULL},
+    {"CONNECT GET POST", "", false, NULL},
+    {"CONNECT regexp:{{/^[^A-Z]/ Bogus}}", "CONNECT", true, NULL},
+    {"CONNECT regexp:{{/^[^A-Z]/ Bogus}}", "\xc3\xa9", true, NULL},
+    {"CONNECT regexp:{{/^[^A-Z]/ Bogus}}", ".", true, NULL},
+    {"CONNECT regexp:{{/^[^A-Z]/ Bogus}}", "xyzzy", false, NULL},
+    {"inline:{get=x}, inline:{{post=x}}", "GET", true, NULL},
+    {"inline:{get=x}, inline:{{post=x}}", "POST", true, NULL},
+    {"inline:{get=x}, inline:{{post=x}}", "PUT", false, NULL},
+    {"!GET static:all", "GET", false, NULL},
+    {"!GET static:all", "POST", true, NULL},
+    {"! GET static:all", "GET", false, NULL},
+    {"!inline:{get=x} static:all", "GET", false, NULL},
+    {"!!GET", "GET", true, NULL},
+    {"fail:x", "GET", false, "fail:x"},
+    {"GET fail:x", "get", true, NULL},
+    {"inline:{post=x} fail:x GET", "GET", false, "fail:x"},
+    {"!fail:x", "GET", false, "fail:x"},
+    {"!fail:x GET", "GET", false, "fail:x"},
 };
 
 static void test_rows(void **state)
@@ -35,9 +41,11 @@ static void test_rows(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         struct table_words list;
         struct conf_error error;
+        struct span failed;
         if (!table_words_open("setting", span_from_string(rows[i].list), &list, &error))
             fail_msg("%s: %s", rows[i].list, error.text);
-        if (table_words_have(&list, span_from_string(rows[i].word)) != rows[i].is_listed)
+        if (table_words_have(&list, span_from_string(rows[i].word), &failed) != rows[i].is_listed ||
+            !span_equals(failed, span_from_string(rows[i].failed ? rows[i].failed : "")))
             fail_msg("%s: %s", rows[i].list, rows[i].word);
         table_words_close(&list);
     }
