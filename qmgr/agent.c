@@ -3,14 +3,29 @@
 
 #include <stdlib.h>
 
+#include "capacity.h"
 #include "poison.h"
 
-enum { AGENT_RETURN_MS = 20 * 1000 };
+enum {
+    AGENT_RETURN_MS = 20 * 1000,
+    QUEUED_MAX_BYTES = 512 << 10, /* half of what a channel takes */
+    OPENING_MAX = 64              /* in vain, if what is opened first fills the channel */
+};
 
 bool agent_serves(struct qmgr *qmgr, struct span transport)
 {
     struct map_node *node = map_find(&qmgr->transports, transport);
     return node && !list_is_empty(&CONTAINER_OF(node, struct transport, node)->agents);
+}
+
+bool agent_reads(const struct agent *agent)
+{
+    return ipc_channel_queued_bytes(agent->channel) < QUEUED_MAX_BYTES;
+}
+
+bool agent_keeps_up(const struct agent *agent)
+{
+    return agent_reads(agent) && agent->opening_count < OPENING_MAX;
 }
 
 bool agent_is_final(const struct transport *transport)
@@ -28,7 +43,8 @@ static void on_message(struct ipc_channel *channel, const struct ipc_delivery *d
     (void)channel;
     if (delivery->type == IPC_DELIVER_CAPACITY) {
         const struct ipc_deliver_capacity *capacity = delivery->message;
-        agent->capacity = capacity->count;
+        agent->capacity =
+            capacity_to_give(capacity->count, agent->qmgr->settings->qmgr_message_active_limit);
         schedule_wake(agent->qmgr);
     } else if (delivery->type == IPC_DELIVER_RESULT) {
         agent_take_result(agent, delivery->message);
@@ -45,7 +61,7 @@ static void detach(struct agent *agent)
         struct entry *entry = LIST_ITEM(link, struct entry, link);
         map_remove(&agent->qmgr->in_flight, &entry->node);
         poison_note_loss(agent->qmgr, agent->process_number, message_id(entry->message));
-        schedule_returned(entry);
+        schedule_returned(entry, true);
     }
     ipc_channel_destroy(&agent->channel);
     free(agent);

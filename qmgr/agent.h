@@ -14,15 +14,21 @@ struct agent {
     struct ipc_channel *channel;
     enum ipc_role role;
     uint32_t process_number;
-    size_t capacity;       /* deliveries at once, as it said */
+    size_t capacity;       /* deliveries at once: as it said, within bounds */
     struct list in_flight; /* struct entry */
     size_t unheard_count;  /* deliveries that are over, but the agent has yet to be told */
+    size_t opening_count;  /* deliveries whose file is being opened, before it is told of them */
 };
 
 /* A new delivery process. */
 void agent_attach(struct qmgr *qmgr, const struct service_peer *peer, int descriptor);
 /* Whether any process delivers for a transport of that name now. */
 MUST_USE bool agent_serves(struct qmgr *qmgr, struct span transport);
+/* It reads what it is given: otherwise deliveries would wait for it, each with a descriptor, while
+ * others of the transport have room. When it has, its results say so. */
+MUST_USE bool agent_reads(const struct agent *agent);
+/* And it may be given more at once. */
+MUST_USE bool agent_keeps_up(const struct agent *agent);
 /* Whether with the transport's agents mail is at its end (local, virtual, error, discard): there is
  * no site that could be slow. */
 bool agent_is_final(const struct transport *transport);
@@ -38,6 +44,8 @@ void agent_acknowledge(struct qmgr *qmgr, struct span queue_id,
 /* Results that came from deliveries that an earlier qmgr began; asked when the message is read.
  * Applies and forgets those of this message. */
 void result_apply_orphans(struct qmgr *qmgr, struct message *message);
+/* Has those messages read that are not in memory. */
+void result_want_orphans(struct qmgr *qmgr);
 bool result_is_awaited(struct qmgr *qmgr, struct span queue_id);
 /* The message is not in the queue any more. */
 void result_forget_orphans(struct qmgr *qmgr, struct span queue_id);

@@ -6,6 +6,9 @@
 #include "maillog/event.h"
 #include "probe.h"
 #include "scan.h"
+#include "verp.h"
+
+enum { HEADER_MAX_BYTES = 3 + UINT16_MAX };
 
 struct open_job {
     struct pool_job job;
@@ -16,17 +19,22 @@ struct open_job {
     int descriptor, error;
 };
 
-static void fail(struct entry *entry, const char *reason)
+static void fail_with(struct entry *entry, const struct outcome *outcome)
 {
     struct message *message = entry->message;
-    const struct outcome outcome = outcome_temporary(451, 3, 0, reason);
     for (size_t i = 0; i < entry->count; i++)
         if (message->recipients[entry->indexes[i]].stage != STAGE_DONE)
-            message_fail_locally(message, entry->indexes[i], &outcome);
+            message_fail_locally(message, entry->indexes[i], outcome);
     message_use(message);
     schedule_finished(entry, NULL);
     message_progress(message);
     message_unuse(message);
+}
+
+static void fail(struct entry *entry, const char *reason)
+{
+    const struct outcome outcome = outcome_temporary(451, 3, 0, reason);
+    fail_with(entry, &outcome);
 }
 
 static void leave_agent(struct entry *entry)
@@ -62,22 +70,45 @@ static bool append_recipients(const struct entry *entry, struct buffer *records,
     return buffer_ok(records);
 }
 
+/* The header record of the envelope, in *made where it is not the message's. An empty one: *outcome
+ * says why there is none. */
+static struct span header_for(const struct entry *entry, struct buffer *made,
+                              struct outcome *outcome)
+{
+    const struct message *message = entry->message;
+    if (!verp_is_wanted(message))
+        return message->envelope_header;
+    return verp_append_header(message, entry->indexes[0], made, outcome) ? buffer_span(made)
+                                                                         : span_empty();
+}
+
+/* Meanwhile others have filled its channel. */
+static void give_back(struct entry *entry, int descriptor)
+{
+    file_close(descriptor);
+    leave_agent(entry);
+    schedule_returned(entry, false);
+}
+
 /* The descriptor goes with it. */
 static void send_delivery(struct agent *agent, struct entry *entry, int descriptor)
 {
     struct message *message = entry->message;
     const struct destination *destination = entry->destination;
-    struct buffer records, extents;
+    struct buffer records, extents, header;
+    struct outcome outcome;
     bool is_maybe_repeated = false;
     buffer_init(&records, NULL, 32768);
     buffer_init(&extents, NULL, QUEUE_EXTENT_MAX * QUEUE_EXTENT_BYTES);
     queue_extents_encode(message->preamble.extents, message->preamble.extent_count, &extents);
+    buffer_init(&header, NULL, HEADER_MAX_BYTES);
+    const struct span envelope = header_for(entry, &header, &outcome);
     const bool is_encoded = append_recipients(entry, &records, &is_maybe_repeated);
     const struct ipc_deliver delivery = {
         .queue_id = message_id(message),
         .content = descriptor,
         .extents = buffer_span(&extents),
-        .envelope = message->envelope_header,
+        .envelope = envelope,
         .transport = span_from_string(destination->transport->name),
         .nexthop = destination->nexthop,
         .recipients = buffer_span(&records),
@@ -85,7 +116,11 @@ static void send_delivery(struct agent *agent, struct entry *entry, int descript
         .is_maybe_repeated = is_maybe_repeated,
         .delivery = entry->number,
     };
-    if (!is_encoded) {
+    if (span_is_empty(envelope)) {
+        file_close(descriptor);
+        leave_agent(entry);
+        fail_with(entry, &outcome);
+    } else if (!is_encoded) {
         file_close(descriptor);
         leave_agent(entry);
         fail(entry, "too many recipients for one delivery");
@@ -95,6 +130,7 @@ static void send_delivery(struct agent *agent, struct entry *entry, int descript
     }
     buffer_release(&records);
     buffer_release(&extents);
+    buffer_release(&header);
 }
 
 static void open_work(struct pool_job *job)
@@ -112,6 +148,11 @@ static void open_done(struct pool_job *job)
     struct map_node *node =
         map_find(&message->qmgr->in_flight, span_of(&open_job->number, sizeof(open_job->number)));
     struct entry *entry = node ? CONTAINER_OF(node, struct entry, node) : NULL;
+    if (entry) {
+        if (!agent_keeps_up(entry->agent))
+            schedule_wake(message->qmgr);
+        entry->agent->opening_count--;
+    }
     if (!entry) {
         file_close(open_job->descriptor);
     } else if (open_job->descriptor < 0) {
@@ -119,6 +160,8 @@ static void open_done(struct pool_job *job)
                      "cannot open the queue file: %s", strerror(open_job->error));
         leave_agent(entry);
         fail(entry, "queue file read error");
+    } else if (!agent_reads(entry->agent)) {
+        give_back(entry, open_job->descriptor);
     } else {
         send_delivery(entry->agent, entry, open_job->descriptor);
     }
@@ -137,11 +180,8 @@ void agent_deliver(struct agent *agent, struct entry *entry)
     ASSERT(map_insert(&qmgr->in_flight, &entry->node));
     for (size_t i = 0; i < entry->count; i++)
         message->recipients[entry->indexes[i]].stage = STAGE_IN_FLIGHT;
-    if (message->is_probe && message->ready_descriptor < 0)
-        message->ready_descriptor = probe_open(qmgr);
-    if (message->ready_descriptor >= 0) {
-        const int descriptor = message->ready_descriptor;
-        message->ready_descriptor = -1;
+    const int descriptor = message->is_probe ? probe_open(qmgr) : message_take_ready(message);
+    if (descriptor >= 0) {
         send_delivery(agent, entry, descriptor);
         return;
     }
@@ -157,6 +197,7 @@ void agent_deliver(struct agent *agent, struct entry *entry)
     job->place = message->place;
     job->message = message;
     job->number = entry->number;
+    agent->opening_count++;
     message_use(message);
     pool_submit(qmgr->pool, &job->job);
 }

@@ -5,6 +5,7 @@
 #include "address/rewrite.h"
 #include "agent.h"
 #include "base/ascii.h"
+#include "clog.h"
 #include "maillog/event.h"
 #include "schedule.h"
 #include "share.h"
@@ -13,6 +14,7 @@ enum {
     IDLE_KEPT_MS = 300 * 1000, /* what is known of a site */
     IDLE_RECIPIENT_KEPT_MS = 1000,
     KEY_MAX_BYTES = 65536,
+    CLOG_TEXT_BYTES = 2048,
     SLOT_RECIPIENTS = 50 /* of a delivery without a limit, to tell large messages */
 };
 
@@ -158,16 +160,25 @@ static bool warn_of_clog(struct map_node *node, void *context)
     struct destination *destination = CONTAINER_OF(node, struct destination, node);
     struct transport *transport = destination->transport;
     struct qmgr *qmgr = transport->qmgr;
+    const bool has_messages = qmgr->messages.count >= qmgr->settings->qmgr_message_active_limit;
+    const struct clog clog = {
+        .destination = destination->name,
+        .transport = transport->name,
+        .waiting_count = destination->waiting_count,
+        .in_flight_count = destination->in_flight_count,
+        .total_count = qmgr->recipient_count,
+        .limit = has_messages ? "qmgr_message_active_limit" : "qmgr_message_recipient_limit",
+    };
     (void)context;
-    if (destination->waiting_count < qmgr->recipient_count / 5 * 4)
+    if (!clog_is_one(&clog))
         return true;
     transport->clog_warned_ms = clock_monotonic_ms();
-    maillog_text(&qmgr->service->log, LOG_LEVEL_WARNING, span_empty(),
-                 "mail for %s is using up %zu of %zu recipients in the active queue; "
-                 "%s_destination_concurrency_limit, the time-outs of %s, or a transport of its own "
-                 "may help",
-                 destination->name, destination->waiting_count, qmgr->recipient_count,
-                 transport->name, transport->name);
+    struct buffer text;
+    buffer_init(&text, NULL, CLOG_TEXT_BYTES);
+    clog_append_text(&clog, &text);
+    maillog_text(&qmgr->service->log, LOG_LEVEL_WARNING, span_empty(), "%.*s",
+                 SPAN_PRINTF(buffer_span(&text)));
+    buffer_release(&text);
     return false;
 }
 
@@ -180,13 +191,22 @@ static void consider_clog(struct transport *transport)
         map_for_each(&transport->destinations, warn_of_clog, NULL);
 }
 
+/* Whether it reads again is seen by its results, unless it has nothing to tell. */
+static bool has_agents_that_keep_up(const struct transport *transport)
+{
+    LIST_FOR_EACH (&transport->agents, link)
+        if (!agent_keeps_up(LIST_ITEM(link, struct agent, transport_link)))
+            return false;
+    return !list_is_empty(&transport->agents);
+}
+
 static bool sweep_transport(struct map_node *node, void *context)
 {
     struct transport *transport = CONTAINER_OF(node, struct transport, node);
     const int64_t now_ms = clock_monotonic_ms();
     (void)context;
     /* Nobody else looks at them when the time to wait for an agent is over. */
-    if (list_is_empty(&transport->agents) && transport->waiting_count > 0)
+    if (transport->waiting_count > 0 && !has_agents_that_keep_up(transport))
         schedule_wake(transport->qmgr);
     consider_clog(transport);
     const int64_t kept_ms = transport->is_by_recipient ? IDLE_RECIPIENT_KEPT_MS : IDLE_KEPT_MS;

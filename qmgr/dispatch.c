@@ -1,7 +1,8 @@
 /* qmgr/dispatch - which delivery begins next. See schedule.h. */
 #include "agent.h"
 
-/* The process that holds a connection to the destination if it has room, else the least busy. */
+/* The process that holds a connection to the destination if it has room, else the least busy. NULL:
+ * none has room, or reads what it is given. */
 static struct agent *choose_agent(const struct destination *destination)
 {
     struct agent *best = NULL;
@@ -9,7 +10,8 @@ static struct agent *choose_agent(const struct destination *destination)
                                                             : destination->transport->warm_process;
     LIST_FOR_EACH (&destination->transport->agents, link) {
         struct agent *agent = LIST_ITEM(link, struct agent, transport_link);
-        if (agent->in_flight.count + agent->unheard_count >= agent->capacity)
+        if (agent->in_flight.count + agent->unheard_count >= agent->capacity ||
+            !agent_keeps_up(agent))
             continue;
         if (agent->process_number == warm_process)
             return agent;
@@ -23,7 +25,7 @@ static struct entry *first_committed(const struct destination *destination, enum
 {
     LIST_FOR_EACH (&destination->waiting[class], link) {
         struct entry *entry = LIST_ITEM(link, struct entry, link);
-        if (entry->message->is_committed || entry->message->is_discarded)
+        if (entry->message->is_committed)
             return entry;
     }
     return NULL;
@@ -47,7 +49,7 @@ static bool is_still_wanted(struct entry *entry)
         if (entry->message->recipients[entry->indexes[i]].stage == STAGE_QUEUED)
             entry->indexes[count++] = entry->indexes[i];
     entry->count = count;
-    return count > 0 && !entry->message->is_discarded;
+    return count > 0;
 }
 
 enum serve_result { SERVED, NOTHING_READY, NO_AGENT };
@@ -130,10 +132,11 @@ static enum serve_result serve_next(struct transport *transport)
 }
 
 /* Somebody asked for an attempt after the site had failed: there is one, and what it comes to holds
- * for all who asked before it. */
+ * for all who asked before it. In one millisecond the order is not known: one too many is better
+ * than none. */
 static bool is_asked_for(const struct destination *destination, const struct message *message)
 {
-    return message->flushed_ms > destination->suspended_since_ms;
+    return message->flushed_ms >= destination->suspended_since_ms;
 }
 
 /* Of a destination that is left alone: everything is put off but what was asked for. */
@@ -151,14 +154,13 @@ static void serve_suspended(struct destination *destination, enum entry_class cl
         const bool is_suspended = schedule_is_suspended(destination);
         if (!is_suspended && !transport->is_deferred)
             return; /* its time has come meanwhile */
-        if (is_suspended && !entry->message->is_discarded &&
-            is_asked_for(destination, entry->message)) {
+        if (is_suspended && is_asked_for(destination, entry->message)) {
             destination->suspended_until_ms = 0;
             if (!transport->is_deferred)
                 return;
             continue;
         }
-        if (!is_suspended && entry->message->flushed_ms > 0 && !entry->message->is_discarded) {
+        if (!is_suspended && entry->message->flushed_ms > 0) {
             if (!may_deliver(transport) ||
                 destination->in_flight_count >= destination->window.size ||
                 serve(destination, entry) == NO_AGENT)
@@ -166,10 +168,7 @@ static void serve_suspended(struct destination *destination, enum entry_class cl
             continue;
         }
         schedule_take_off(entry);
-        if (entry->message->is_discarded)
-            schedule_free_entry(entry);
-        else
-            schedule_put_off(entry, is_suspended ? &destination->suspension_outcome : &deferred);
+        schedule_put_off(entry, is_suspended ? &destination->suspension_outcome : &deferred);
     }
 }
 
@@ -192,10 +191,7 @@ static bool abandon(struct map_node *node, void *context)
         struct entry *entry;
         while ((entry = first_committed(destination, (enum entry_class) class)) != NULL) {
             schedule_take_off(entry);
-            if (entry->message->is_discarded)
-                schedule_free_entry(entry);
-            else
-                schedule_put_off(entry, outcome);
+            schedule_put_off(entry, outcome);
         }
     }
     schedule_place(destination);

@@ -9,7 +9,7 @@
 #include "system/clock.h"
 #include "system/task.h"
 
-enum { WANTED_MAX = 64, WAIT_MS = 50 };
+enum { WANTED_MAX = 64, ASKED_MAX = 1000, WAIT_MS = 50 };
 
 struct find_job {
     const struct store *store;
@@ -24,19 +24,26 @@ static void find_work(void *argument)
     job->is_found = store_find(job->store, &job->place) != 0;
 }
 
-bool flush_message(struct qmgr *qmgr, struct span queue_id)
+struct outcome flush_message(struct qmgr *qmgr, struct span queue_id)
 {
+    const struct outcome unknown = outcome_temporary(451, 3, 0, "no such message in the queue");
+    const struct outcome busy =
+        outcome_temporary(451, 3, 2, "too many others wait for an attempt that was asked for");
     struct find_job job = {.store = scan_store(qmgr)};
     if (!queue_id_is_valid(queue_id))
-        return false;
+        return unknown;
     memcpy(job.place.queue_id, queue_id.bytes, queue_id.length);
     if (!message_find(qmgr, queue_id)) {
         pool_run(qmgr->pool, find_work, &job);
         /* Or it came into memory meanwhile. */
         if (!job.is_found && !message_find(qmgr, queue_id))
-            return false;
+            return unknown;
     }
-    return scan_flush_message(qmgr, queue_id, clock_monotonic_ms());
+    /* Anybody may ask, as often as they like, and each is looked at again and again. */
+    return scan_wanted_count(qmgr) < ASKED_MAX &&
+                   scan_flush_message(qmgr, queue_id, clock_monotonic_ms())
+               ? outcome_ok()
+               : busy;
 }
 
 static void page_work(void *argument)

@@ -4,8 +4,9 @@
 
 #include "message.h"
 
-/* Tries this message now. False when it is not in the queue, or is held. */
-bool flush_message(struct qmgr *qmgr, struct span queue_id);
+/* Tries this message now. Temporary when it is not in the queue, or is held, or when many others
+ * wait for room in the active set that were asked for like that. */
+struct outcome flush_message(struct qmgr *qmgr, struct span queue_id);
 /* Tries every deferred message that still waits for a recipient of this domain, or whose last
  * attempt spoke with this host. Reads the queue page by page and lets what it found go first. */
 void flush_site(struct qmgr *qmgr, struct span site);

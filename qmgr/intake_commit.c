@@ -23,7 +23,8 @@ struct commit_job {
     struct span envelope;       /* in the message's arena */
     struct origin_marks origin; /* of recipients that this message was made of, if any */
     int descriptor;
-    bool is_kept; /* in the active set */
+    bool is_kept;         /* in the active set */
+    bool is_opened_ahead; /* for its first delivery */
     int result, error;
     int delivery_descriptor;
 };
@@ -46,8 +47,8 @@ static void commit_work(struct pool_job *job)
     }
     commit->result = store_commit(commit->store, commit->message->place.queue_id,
                                   commit->descriptor, &commit->preamble, commit->envelope,
-                                  (uint32_t)commit->message->recipient_count, commit->is_kept,
-                                  &commit->delivery_descriptor);
+                                  (uint32_t)commit->message->recipient_count,
+                                  commit->is_opened_ahead, &commit->delivery_descriptor);
     commit->error = errno;
     if (commit->result == 0)
         origin_marks_write(&commit->origin, commit->store);
@@ -96,10 +97,10 @@ static void accept_message(struct commit_job *commit)
     reply(commit->peer, commit->request_id, &outcome);
     note_answer(commit->peer, message);
     if (commit->peer->role == IPC_ROLE_PICKUP)
-        source_expect(qmgr, message, commit->peer->channel ? commit->peer : NULL);
+        source_expect(qmgr, message_id(message), commit->peer->channel ? commit->peer : NULL);
     origin_committed(message);
     message->preamble = commit->preamble;
-    message->ready_descriptor = commit->delivery_descriptor;
+    message_keep_ready(message, commit->delivery_descriptor);
     if (commit->is_kept) {
         origin_activate(message, commit->origin.are_written);
     } else {
@@ -251,6 +252,7 @@ void intake_on_commit(struct intake_peer *peer, uint32_t request_id,
     commit->store = scan_store(qmgr);
     commit->descriptor = grant->descriptor;
     commit->is_kept = qmgr_has_room(qmgr);
+    commit->is_opened_ahead = commit->is_kept && qmgr->ready_count < qmgr->ready_limit;
     origin_marks_prepare(commit->message, &commit->origin);
     origin_begin_commit(commit->message);
     intake_forget_grant(peer, grant);

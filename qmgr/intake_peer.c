@@ -59,6 +59,7 @@ static void grant_work(struct pool_job *job)
 static void retry_refill(void *context)
 {
     struct intake_peer *peer = context;
+    peer->is_retry_set = false;
     loop_hook_request(peer->qmgr->loop, &peer->refill_hook);
     intake_peer_unuse(peer);
 }
@@ -113,7 +114,8 @@ static void grant_done(struct pool_job *job)
         if (descriptor >= 0)
             store_abandon(grant_job->store, grant_job->files[i].queue_id, descriptor);
     }
-    if (has_failed) {
+    if (has_failed && !peer->is_retry_set) {
+        peer->is_retry_set = true;
         maillog_text(&peer->qmgr->service->log, LOG_LEVEL_WARNING, span_empty(),
                      "cannot create queue files: %s", strerror(grant_job->error));
         peer->user_count++;
@@ -147,7 +149,8 @@ static void make_grants(struct intake_peer *peer, size_t count)
 static void on_refill(struct loop_hook *hook)
 {
     struct intake_peer *peer = CONTAINER_OF(hook, struct intake_peer, refill_hook);
-    if (!peer->channel || !peer->qmgr->has_lock || peer->qmgr->service->is_draining)
+    if (!peer->channel || peer->is_retry_set || !peer->qmgr->has_lock ||
+        peer->qmgr->service->is_draining)
         return;
     const size_t held = peer->grants.count + peer->making_count;
     size_t missing = peer->wanted_count > held ? peer->wanted_count - held : 0;
@@ -277,13 +280,22 @@ static void claim_work(struct pool_job *job)
     claim->error = errno;
 }
 
+/* pickup is told that the message is in the queue. Until it has removed the file, which may fail,
+ * that has to stay true. */
+static void expect_source(struct intake_peer *peer, struct span queue_id)
+{
+    if (peer->role == IPC_ROLE_PICKUP && peer->channel)
+        source_expect(peer->qmgr, queue_id, peer);
+}
+
 static void claim_done(struct pool_job *job)
 {
     struct claim_job *claim = CONTAINER_OF(job, struct claim_job, job);
     struct intake_peer *peer = claim->peer;
+    const struct span queue_id = span_from_string(claim->queue_id);
     /* It may have been read, and have left, between our question and our look at the disk. */
-    if (claim->is_known ||
-        (claim->copy >= 0 && recovered_has(peer->qmgr, span_from_string(claim->queue_id)))) {
+    if (claim->is_known || (claim->copy >= 0 && recovered_has(peer->qmgr, queue_id))) {
+        expect_source(peer, queue_id);
         reply_claim(peer, claim->request_id, -1, true, NULL);
         file_close(claim->copy);
         if (claim->descriptor >= 0)
@@ -303,6 +315,21 @@ static void claim_done(struct pool_job *job)
     intake_peer_unuse(peer);
 }
 
+/* Whether a message that is being committed will be in the queue is known when that has ended: the
+ * client that hears meanwhile that it is not would bring it again. */
+static void look_for_claimed(void *context)
+{
+    struct claim_job *claim = context;
+    struct qmgr *qmgr = claim->peer->qmgr;
+    const struct span queue_id = span_from_string(claim->queue_id);
+    const enum source_state state = source_look(qmgr, queue_id);
+    claim->is_known = state == SOURCE_IN_QUEUE || recovered_has(qmgr, queue_id);
+    if (state == SOURCE_BUSY && !claim->is_known && claim->peer->channel)
+        scan_later(qmgr, look_for_claimed, claim);
+    else
+        pool_submit(qmgr->pool, &claim->job);
+}
+
 static void on_claim(struct intake_peer *peer, uint32_t request_id, struct ipc_queue_claim *message)
 {
     const struct qmgr *qmgr = peer->qmgr;
@@ -319,15 +346,11 @@ static void on_claim(struct intake_peer *peer, uint32_t request_id, struct ipc_q
         intake_abandon_grant(peer, earlier);
         reason = "it was claimed before";
     }
-    const enum source_state state = reason ? SOURCE_UNKNOWN : source_look(peer->qmgr, queue_id);
-    if (state == SOURCE_BUSY)
-        reason = "it is just being committed";
     struct claim_job *claim = reason ? NULL : calloc(1, sizeof(*claim));
     if (!claim) {
         reply_claim(peer, request_id, -1, false, reason ? reason : "out of memory");
         return;
     }
-    claim->is_known = state == SOURCE_IN_QUEUE || recovered_has(qmgr, queue_id);
     claim->earlier = message->earlier;
     message->earlier = -1;
     claim->limit_bytes = qmgr->settings->message_size_limit
@@ -340,7 +363,7 @@ static void on_claim(struct intake_peer *peer, uint32_t request_id, struct ipc_q
     claim->request_id = request_id;
     memcpy(claim->queue_id, queue_id.bytes, queue_id.length);
     peer->user_count++;
-    pool_submit(peer->qmgr->pool, &claim->job);
+    look_for_claimed(claim);
 }
 
 struct known_request {
@@ -357,6 +380,9 @@ static void known_body(void *argument)
     buffer_init(&known, NULL, IPC_RECORDS_MAX);
     const bool is_answer = source_find_known(peer->qmgr, buffer_span(&request->queue_ids), &known);
     const struct ipc_queue_known_reply message = {.queue_ids = buffer_span(&known)};
+    struct span rest = buffer_span(&known), queue_id;
+    while (is_answer && span_next_word(&rest, " ", &queue_id))
+        expect_source(peer, queue_id);
     if (peer->channel && is_answer)
         (void)ipc_channel_reply(peer->channel, request->request_id, IPC_QUEUE_KNOWN_REPLY,
                                 &message);

@@ -33,6 +33,7 @@ struct intake_peer {
     size_t batched_bytes; /* recipients of all grants that came ahead of their commits */
     uint32_t wanted_count;
     uint32_t making_count; /* files being created */
+    bool is_retry_set;     /* files could not be created; it is tried again in a while */
     unsigned user_count;   /* jobs and commits under way */
     struct loop_hook refill_hook;
     /* Those whose commit was answered last; the next one takes the place of the eldest. */

@@ -24,6 +24,8 @@ enum {
 struct locked {
     struct list_link link;
     struct store_place place;
+    enum load_haste haste; /* of who found it locked */
+    int64_t flushed_ms;
 };
 
 struct wanted {
@@ -64,12 +66,24 @@ static bool remember_locked(struct loader *loader, const struct store_place *pla
         locked = calloc(1, sizeof(*locked));
         if (!locked)
             return false;
+        locked->haste = LOAD_NOW;
         list_append(&loader->locked, &locked->link);
     }
     locked->place = *place;
     if (retry_ms < loader->locked_retry_ms)
         loader->locked_retry_ms = retry_ms;
     return true;
+}
+
+/* It is tried when the lock has gone, although its next hop may be left alone by then. */
+static void flush_locked(const struct loader *loader, const struct store_place *place,
+                         int64_t flushed_ms)
+{
+    struct locked *locked = find_locked(loader, span_from_string(place->queue_id));
+    if (!locked)
+        return;
+    locked->haste = LOAD_FLUSHED;
+    locked->flushed_ms = flushed_ms;
 }
 
 void loader_settled(struct loader *loader, const struct store_place *place)
@@ -112,23 +126,37 @@ size_t loader_wanted_count(const struct loader *loader)
 static void flush_active(struct message *message, int64_t flushed_ms)
 {
     message->flushed_ms = flushed_ms;
+    message->is_requeued |= message_is_round_over(message); /* it is just being put off */
     schedule_wake(message->qmgr);
 }
 
 /* ---- reading ---- */
 
-void load_add(struct loader *loader, struct load_job *job, const struct store_place *place,
-              enum load_haste haste)
+/* NULL: it is in memory, or locked. */
+static struct load *add_load(const struct loader *loader, struct load_job *job,
+                             const struct store_place *place)
 {
     const struct span queue_id = span_from_string(place->queue_id);
     ASSERT(job->count < LOADS_PER_JOB);
     if (message_find(loader->qmgr, queue_id) || find_locked(loader, queue_id))
-        return;
+        return NULL;
     job->store = loader->store;
-    job->loads[job->count++] = (struct load){.place = *place,
-                                             .haste = haste,
-                                             .flushed_ms = loader->flushed_ms,
-                                             .is_poison = poison_is_known(loader->qmgr, queue_id)};
+    struct load *load = &job->loads[job->count++];
+    *load = (struct load){.place = *place, .is_poison = poison_is_known(loader->qmgr, queue_id)};
+    return load;
+}
+
+void load_add(struct loader *loader, struct load_job *job, const struct store_place *place,
+              enum load_haste haste)
+{
+    struct load *load = add_load(loader, job, place);
+    if (!load) {
+        if (haste == LOAD_FLUSHED)
+            flush_locked(loader, place, loader->flushed_ms);
+        return;
+    }
+    load->haste = haste;
+    load->flushed_ms = loader->flushed_ms;
 }
 
 static void load_work(void *argument)
@@ -180,7 +208,7 @@ static bool was_flushed(const struct loader *loader, const struct queue_record *
 }
 
 /* A bucket is at most half a minute wide: the message itself says when it is due. */
-static bool is_too_early(const struct loader *loader, const struct load *load)
+static bool is_too_early(struct loader *loader, const struct load *load)
 {
     const uint64_t now_us = clock_realtime_us();
     if (load->place.bucket == 0 || load->is_sought || load->haste == LOAD_NOW ||
@@ -192,6 +220,7 @@ static bool is_too_early(const struct loader *loader, const struct load *load)
         (load->haste == LOAD_FLUSHED && !was_flushed(loader, &deferral)))
         return false;
     scan_expect(loader->qmgr, load->place.bucket, due_us);
+    loader->early_count++;
     return true;
 }
 
@@ -207,6 +236,8 @@ static void complain(const struct loader *loader, const struct load *load)
     if (load->result == STORE_CORRUPT)
         maillog_text(log, LOG_LEVEL_ERROR, queue_id, "queue file is damaged (%s); moved to corrupt",
                      verdict);
+    else if (load->result == STORE_NO_FILE)
+        maillog_text(log, LOG_LEVEL_WARNING, queue_id, "not a regular file; removed");
     else if (load->result == STORE_HELD)
         maillog_text(log, LOG_LEVEL_WARNING, queue_id,
                      "queue file is not from this queue (%s); moved to hold", verdict);
@@ -220,8 +251,12 @@ static void complain(const struct loader *loader, const struct load *load)
 static bool take_trouble(struct loader *loader, const struct load *load)
 {
     const struct span queue_id = span_from_string(load->place.queue_id);
-    if (load->result == STORE_LOCKED)
-        return !remember_locked(loader, &load->place, LOCKED_RETRY_MS);
+    if (load->result == STORE_LOCKED) {
+        const bool is_kept = remember_locked(loader, &load->place, LOCKED_RETRY_MS);
+        if (load->haste == LOAD_FLUSHED)
+            flush_locked(loader, &load->place, load->flushed_ms);
+        return !is_kept;
+    }
     complain(loader, load);
     if (load->result == STORE_FAILED)
         return true;
@@ -334,7 +369,12 @@ static bool serve_locked(struct loader *loader, struct load_job *job)
     loader->locked_retry_ms = CLOCK_NEVER;
     while ((link = list_pop(&again)) != NULL) {
         struct locked *locked = LIST_ITEM(link, struct locked, link);
-        load_add(loader, job, &locked->place, LOAD_NOW);
+        struct load *load = add_load(loader, job, &locked->place);
+        if (load) {
+            load->haste = locked->haste;
+            load->is_sought = true; /* whenever it is due */
+            load->flushed_ms = locked->flushed_ms;
+        }
         free(locked);
         if (job->count == LOADS_PER_JOB)
             is_whole &= load_run(loader, job);
@@ -422,9 +462,14 @@ static bool has_servable(const struct loader *loader)
     return false;
 }
 
-static void look_at_new(void *context)
+/* What lies in new/ and could not be read is not found by a bucket's next turn, and where an agent
+ * waits for its result to be taken, the message is locked. */
+static void look_again(void *context)
 {
-    scan_want_new(context);
+    struct loader *loader = context;
+    loader->is_retry_set = false;
+    scan_want_new(loader->qmgr);
+    result_want_orphans(loader->qmgr);
 }
 
 bool loader_serve(struct loader *loader)
@@ -441,9 +486,9 @@ bool loader_serve(struct loader *loader)
     bool is_whole = !has_wanted || serve_wanted(loader, job);
     if (is_time)
         is_whole &= serve_locked(loader, job);
-    /* What lies in new/ and could not be read is not found by a bucket's next turn. */
-    if (!is_whole)
-        scan_later(loader->qmgr, look_at_new, loader->qmgr);
+    if (!is_whole && !loader->is_retry_set)
+        scan_later(loader->qmgr, look_again, loader);
+    loader->is_retry_set |= !is_whole;
     free(job);
     return true;
 }

@@ -23,6 +23,8 @@ struct loader {
     int64_t flushed_ms;  /* when everything was flushed */
     uint64_t flushed_us; /* the same by the clock of journals */
     int64_t locked_retry_ms;
+    size_t early_count; /* messages that were read and are not due yet: the caller sets it to 0 */
+    bool is_retry_set;  /* what could not be read is looked for again */
     struct store_place guess; /* where the last message was found that somebody altered: as a rule
                                * the next one lies there, too */
 };

@@ -18,6 +18,7 @@
 #include "scan.h"
 #include "showq.h"
 #include "source.h"
+#include "system/file.h"
 #include "system/random.h"
 #include "tool_peer.h"
 
@@ -147,6 +148,9 @@ static bool begin(struct service *service)
     poison_init(&qmgr);
     qmgr.next_delivery = clock_realtime_us(); /* never the number of an earlier qmgr's delivery */
     qmgr.pool = pool_create(service->loop, qmgr.settings->queue_threads);
+    /* The other half is for ids, connections, and what is on its way to an agent: without these
+     * nothing moves. */
+    qmgr.ready_limit = file_descriptor_limit() / 2;
     if (!qmgr.pool || !schedule_init(&qmgr) || scan_start(&qmgr) != 0) {
         service_say(service, "cannot start: out of memory or threads");
         return false;

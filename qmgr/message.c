@@ -16,6 +16,7 @@
 #include "source.h"
 #include "system/clock.h"
 #include "timing.h"
+#include "unreported.h"
 #include "warn.h"
 #include "wish.h"
 #include "write.h"
@@ -32,6 +33,7 @@ static struct message *make(struct qmgr *qmgr, const struct store_place *place)
     message->qmgr = qmgr;
     message->place = *place;
     message->ready_descriptor = -1;
+    list_init(&message->waiting);
     arena_init(&message->arena, MESSAGE_ARENA_BYTES, 0);
     return message;
 }
@@ -57,6 +59,20 @@ static bool add_recipients(struct message *message)
     return true;
 }
 
+void message_keep_ready(struct message *message, int descriptor)
+{
+    message->ready_descriptor = descriptor;
+    message->qmgr->ready_count += descriptor >= 0;
+}
+
+int message_take_ready(struct message *message)
+{
+    const int descriptor = message->ready_descriptor;
+    message->ready_descriptor = -1;
+    message->qmgr->ready_count -= descriptor >= 0;
+    return descriptor;
+}
+
 static void destroy(struct message *message)
 {
     if (message->node.key.length) {
@@ -69,7 +85,7 @@ static void destroy(struct message *message)
     if (list_is_linked(&message->unreported_link))
         list_remove(&message->qmgr->unreported, &message->unreported_link);
     message->qmgr->recipient_count -= message->recipient_count;
-    file_close(message->ready_descriptor);
+    file_close(message_take_ready(message));
     free(message->acknowledgements);
     arena_destroy(&message->arena);
     scan_room_changed(message->qmgr);
@@ -138,15 +154,17 @@ static void read_journal(struct message *message, const struct store_message *lo
 {
     struct span rest = loaded->journal;
     struct queue_record record;
+    bool has_no_loss = false; /* no attempt may have succeeded unseen */
     while (queue_journal_next(&rest, &record)) {
         if (record.kind == QUEUE_RECORD_NEXT) {
             message->attempt_count = record.attempt_count;
             /* A deferral that this qmgr wrote itself saw the end of every attempt before it. */
-            const bool is_ours = record.time_us >= message->qmgr->start_us;
-            for (size_t i = 0; i < message->recipient_count && is_ours; i++)
-                message->recipients[i].is_maybe_repeated = record.text.length > 0;
+            has_no_loss = span_equals(record.text, span_from_string(message->qmgr->mark));
             continue;
         }
+        /* It went to hold/ after another round, of which nothing else may be written. */
+        if (record.kind == QUEUE_RECORD_HOLD || record.kind == QUEUE_RECORD_RELEASE)
+            has_no_loss = false;
         if (record.kind == QUEUE_RECORD_WARNED || record.kind == QUEUE_RECORD_REPORTED)
             warn_take_record(message, &record);
         wish_take_record(message, &record);
@@ -162,6 +180,8 @@ static void read_journal(struct message *message, const struct store_message *lo
             message->recipients[index].last_attempt_us = record.time_us;
         }
     }
+    for (size_t i = 0; i < message->recipient_count && has_no_loss; i++)
+        message->recipients[i].is_maybe_repeated = false;
 }
 
 /* This process committed it, had no room for it in memory, and reads it now for the first time: no
@@ -243,8 +263,8 @@ void message_unuse(struct message *message)
 void message_discard(struct message *message)
 {
     message->is_discarded = true;
-    schedule_wake(message->qmgr); /* its entries go */
     message_use(message);
+    schedule_drop(message);
     message_unuse(message);
 }
 
@@ -310,7 +330,7 @@ void message_settle(struct message *message)
     message_progress(message);
 }
 
-void message_note_change(struct message *message, uint32_t index)
+static void note_unwritten(struct message *message, uint32_t index)
 {
     message->recipients[index].has_changed = true;
     if (message->changed_first == message->changed_end) {
@@ -322,6 +342,12 @@ void message_note_change(struct message *message, uint32_t index)
         message->changed_first = index;
     if (index >= message->changed_end)
         message->changed_end = (size_t)index + 1;
+}
+
+void message_note_change(struct message *message, uint32_t index)
+{
+    unreported_note(message, index);
+    note_unwritten(message, index);
 }
 
 static struct span keep(struct message *message, struct span text)
@@ -389,7 +415,7 @@ void message_note_report(struct message *message, uint32_t index, enum dsn_kind 
         message->envelope.flags & QUEUE_FLAG_VERIFY)
         return;
     recipient->status = kind == DSN_SUCCESS ? QUEUE_STATUS_DELIVERED : QUEUE_STATUS_REPORTED;
-    message_note_change(message, index);
+    note_unwritten(message, index);
     recipient->is_reported = true;
     if (recipient->stage == STAGE_IN_FLIGHT)
         return; /* its result closes it */
@@ -465,14 +491,6 @@ bool message_reports_on(const struct message *message, uint32_t index, enum dsn_
     return warn_concerns(message, index, kind);
 }
 
-static bool needs_report(const struct message *message, enum dsn_kind kind)
-{
-    for (uint32_t i = 0; i < message->recipient_count; i++)
-        if (message_reports_on(message, i, kind))
-            return true;
-    return false;
-}
-
 /* Which report is due at the end of a round; false when none is. */
 static bool choose_report(struct message *message)
 {
@@ -480,9 +498,9 @@ static bool choose_report(struct message *message)
         return false;
     if (warn_traces(message))
         message->report_kind = DSN_VERIFY;
-    else if (needs_report(message, DSN_FAILURE))
+    else if (unreported_find(message, DSN_FAILURE))
         message->report_kind = DSN_FAILURE;
-    else if (needs_report(message, DSN_SUCCESS))
+    else if (unreported_find(message, DSN_SUCCESS))
         message->report_kind = DSN_SUCCESS;
     else if (!message->is_holding && warn_is_due(message))
         message->report_kind = DSN_DELAY;
@@ -492,7 +510,7 @@ static bool choose_report(struct message *message)
 }
 
 /* sendmail -bv: when the sender knows, or there is none to be told, nothing is left to do. */
-static bool is_verified(const struct message *message)
+static bool is_verified(struct message *message)
 {
     return (message->envelope.flags & QUEUE_FLAG_VERIFY) && !warn_traces(message);
 }
@@ -511,7 +529,8 @@ static void expire(struct message *message)
         (since(now_us, timing_birth_us(message)) < (uint64_t)lifetime_ms * 1000U ||
          !space_trusts_clock(message->qmgr) || message->is_crowded_out))
         return;
-    for (uint32_t i = 0; i < message->recipient_count; i++) {
+    for (; message->pending_from < message->recipient_count; message->pending_from++) {
+        const uint32_t i = message->pending_from;
         struct recipient *recipient = &message->recipients[i];
         if (recipient->status != QUEUE_STATUS_PENDING)
             continue;
@@ -528,7 +547,7 @@ static void expire(struct message *message)
 
 static void mark_reported(struct message *message)
 {
-    for (uint32_t i = 0; i < message->report_end; i++)
+    for (uint32_t i = message->unreported_from[message->report_kind]; i < message->report_end; i++)
         if (message_reports_on(message, i, message->report_kind))
             message_note_report(message, i, message->report_kind);
 }
@@ -607,10 +626,18 @@ void message_progress(struct message *message)
 static void close_waiting(struct message *message)
 {
     close_what_waits(message);
-    schedule_wake(message->qmgr); /* its entries go */
     message_use(message);
+    schedule_drop(message);
     message_progress(message);
     message_unuse(message);
+}
+
+void message_take_back(struct message *message)
+{
+    if (message->is_deleted || message->is_holding || message->is_corrupt || message->is_discarded)
+        close_waiting(message);
+    else
+        message_progress(message);
 }
 
 void message_set_aside(struct message *message)
@@ -648,7 +675,7 @@ bool message_alter(struct message *message, enum store_alter_action action)
         if (was_holding)
             wish_note(message, QUEUE_RECORD_RELEASE);
         message->flushed_ms = clock_monotonic_ms();
-        message->is_requeued = was_holding || message->is_writing;
+        message->is_requeued |= was_holding || message_is_round_over(message);
         schedule_wake(message->qmgr);
         return action == STORE_ALTER_REQUEUE || was_holding;
     }

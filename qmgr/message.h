@@ -57,6 +57,7 @@ struct message {
     struct recipient *recipients;
     size_t recipient_count;
     size_t open_count;                 /* recipients not STAGE_DONE */
+    struct list waiting;               /* struct entry: schedule.h */
     size_t changed_first, changed_end; /* all that has_changed lie in between: a write of one
                                         * delivery's results does not look at a whole list */
     size_t routed_count;               /* recipients before this index have been asked about */
@@ -65,7 +66,7 @@ struct message {
     struct list_link origin_link; /* waits for what it was made of: origin.h */
     struct list_link commit_link; /* is being committed, and was made of another */
     bool is_origin_settled;       /* and need not any more */
-    int ready_descriptor;         /* for the first delivery, -1 when used */
+    int ready_descriptor;         /* for the first delivery, -1 when used or none was to be had */
     uint64_t journal_end;
     uint32_t attempt_count;
     uint64_t active_us;
@@ -84,15 +85,18 @@ struct message {
     bool is_requeued;      /* if it has to wait again, then not long */
     bool is_writing;       /* a mark, defer or remove job runs */
     bool has_report_failed;
-    bool is_crowded_out;       /* put off untried, for want of room: share.h */
-    bool is_corrupt;           /* an agent found that the content is not what was committed */
-    uint32_t reporter;         /* the process of bounce that was asked */
-    size_t report_end;         /* the report under way covers recipients before this one */
-    enum dsn_kind report_kind; /* and is on what */
-    bool has_notes;            /* some recipient's has_note */
-    bool is_probe;             /* asks whether it could be delivered; never on disk */
-    struct probe *probe;       /* who asks */
-    unsigned user_count;       /* calls and jobs that will come back to it */
+    bool is_crowded_out; /* put off untried, for want of room: share.h */
+    bool is_corrupt;     /* an agent found that the content is not what was committed */
+    uint32_t reporter;   /* the process of bounce that was asked */
+    size_t report_end;   /* the report under way covers recipients before this one */
+    uint32_t unreported_from[DSN_KIND_COUNT]; /* nothing of such a kind is to be told of
+                                               * recipients before this one */
+    uint32_t pending_from;                    /* all before this one have ended */
+    enum dsn_kind report_kind;                /* and is on what */
+    bool has_notes;                           /* some recipient's has_note */
+    bool is_probe;       /* asks whether it could be delivered; never on disk */
+    struct probe *probe; /* who asks */
+    unsigned user_count; /* calls and jobs that will come back to it */
     struct acknowledgement *acknowledgements;
     size_t acknowledgement_count, acknowledgement_capacity;
 };
@@ -123,6 +127,17 @@ static inline bool message_is_expanded(const struct message *message, uint32_t i
     return (message->envelope.recipients[index].notify & QUEUE_NOTIFY_EXPANDED) != 0;
 }
 
+/* All of it has been tried: what is left is to tell the sender and to write. */
+static inline bool message_is_round_over(const struct message *message)
+{
+    return message->open_count == 0;
+}
+
+/* The descriptor for the first delivery, taken over; -1: it is opened when it is wanted. */
+void message_keep_ready(struct message *message, int descriptor);
+/* The caller's now; -1 when there is none. */
+int message_take_ready(struct message *message);
+
 /* It is on disk: log it and begin the round (routes may be there already). */
 void message_activate(struct message *message);
 /* Read while other deliveries of it may be under way: writes and acknowledges the results that have
@@ -133,7 +148,11 @@ void message_settle(struct message *message);
 MUST_USE bool message_alter(struct message *message, enum store_alter_action action);
 /* It is poison: no further attempt, and out of the way. */
 void message_set_aside(struct message *message);
+/* An agent is gone with some of its recipients: they wait again, or what was wished for meanwhile
+ * comes true. */
+void message_take_back(struct message *message);
 /* Not accepted: forget it. */
+/* None of its entries waits afterwards. */
 void message_discard(struct message *message);
 void message_use(struct message *message);
 /* May free the message. */

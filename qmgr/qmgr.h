@@ -28,14 +28,15 @@ struct qmgr {
     int lock_descriptor;
     bool has_lock; /* before that nothing in the queue is touched */
     uint8_t key_bytes[QUEUE_KEY_BYTES];
-    uint64_t start_us;
     uint8_t id_mark[4]; /* how the random bits of ids begin that this process gives out */
+    char mark[9];       /* the same as text: in deferrals of which it saw every attempt end */
     int probe_content;  /* what agents get with a probe */
 
     /* Messages in memory. */
     struct map messages; /* by queue id */
     size_t recipient_count;
-    uint64_t next_delivery; /* number of the next delivery */
+    uint64_t next_delivery;          /* number of the next delivery */
+    size_t ready_count, ready_limit; /* messages that are open for their first delivery */
 
     /* Who brings mail. */
     struct list intake_peers;
@@ -57,9 +58,10 @@ struct qmgr {
     bool is_origin_retry_set;
 
     /* Messages that lay in new/ when we came: recovered.h. */
-    struct map recovered; /* struct recovered by queue id */
+    struct map recovered;         /* struct recovered by queue id */
+    struct list recovered_eldest; /* the same, in the order of their time */
     struct loop_timer recovered_timer;
-    bool is_recovery_over;
+    int64_t recovery_ends_ms;
 
     /* Dropped files of messages that are in the queue. */
     struct map sources; /* struct source by queue id */

@@ -12,6 +12,8 @@ void recovered_init(struct qmgr *qmgr);
 void recovered_note(struct qmgr *qmgr, struct span queue_id);
 /* At any time: the channel closed around the answer. */
 void recovered_note_unheard(struct qmgr *qmgr, struct span queue_id);
+/* A timer's: nobody asks any more for what was noted long before that time. */
+void recovered_expire(struct qmgr *qmgr, int64_t now_ms);
 /* It was in the queue when this qmgr came or when the channel closed, or is. */
 MUST_USE bool recovered_has(const struct qmgr *qmgr, struct span queue_id);
 

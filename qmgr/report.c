@@ -9,7 +9,9 @@
 #include "queuefile/ranges.h"
 #include "scan.h"
 #include "timing.h"
+#include "verp.h"
 
+enum { ADDRESS_ARENA_BYTES = 16384 };
 enum { REPORT_TIMEOUT_MS = 600 * 1000, REPORT_BATCH_BYTES = 49152, BOUNCER_WAIT_MS = 60 * 1000 };
 
 struct bouncer {
@@ -80,11 +82,17 @@ static struct outcome outcome_for(enum dsn_action action, struct outcome outcome
     return outcome;
 }
 
+static uint32_t first_unreported(const struct message *message)
+{
+    return message->unreported_from[message->report_kind];
+}
+
 /* Recipients to report on; report_end says how far the batch reaches. */
 static size_t collect(struct message *message, struct buffer *records)
 {
     size_t count = 0, range_count = 0;
-    uint32_t i = 0, range_end = 0;
+    const bool is_alone = message->report_kind == DSN_FAILURE && verp_reports_apart(message);
+    uint32_t i = first_unreported(message), range_end = 0;
     for (; i < message->recipient_count && records->length < REPORT_BATCH_BYTES; i++) {
         const struct recipient *recipient = &message->recipients[i];
         const struct queue_recipient *envelope = &message->envelope.recipients[i];
@@ -110,6 +118,10 @@ static size_t collect(struct message *message, struct buffer *records)
         };
         ipc_records_append(IPC_BOUNCE_RECIPIENT, &record, records);
         count++;
+        if (is_alone) {
+            i++;
+            break;
+        }
     }
     message->report_end = i;
     return count;
@@ -143,11 +155,16 @@ static void ask(struct message *message, int descriptor)
     struct qmgr *qmgr = message->qmgr;
     struct bouncer *bouncer = LIST_ITEM(list_first(&qmgr->bouncers), struct bouncer, link);
     struct buffer records, extents;
+    struct arena arena;
+    struct span sender = span_empty();
     bool is_asked = false;
     buffer_init(&records, NULL, IPC_RECORDS_MAX);
     buffer_init(&extents, NULL, QUEUE_EXTENT_MAX * QUEUE_EXTENT_BYTES);
     queue_extents_encode(message->preamble.extents, message->preamble.extent_count, &extents);
-    (void)collect(message, &records);
+    arena_init(&arena, ADDRESS_ARENA_BYTES, 0);
+    const size_t count = collect(message, &records);
+    if (count == 1 && message->report_kind == DSN_FAILURE && verp_reports_apart(message))
+        sender = verp_report_address(message, (uint32_t)message->report_end - 1, &arena);
     if (bouncer && buffer_ok(&records)) {
         const struct ipc_bounce question = {.queue_id = message_id(message),
                                             .content = descriptor,
@@ -155,7 +172,8 @@ static void ask(struct message *message, int descriptor)
                                             .envelope = message->envelope_header,
                                             .recipients = buffer_span(&records),
                                             .kind = message->report_kind,
-                                            .retry_until_us = retry_until_us(message)};
+                                            .retry_until_us = retry_until_us(message),
+                                            .sender = sender};
         message->reporter = bouncer->process_number;
         message_use(message);
         is_asked =
@@ -168,6 +186,7 @@ static void ask(struct message *message, int descriptor)
     }
     buffer_release(&records);
     buffer_release(&extents);
+    arena_destroy(&arena);
     if (!is_asked)
         message_report_done(message, false);
 }
@@ -195,7 +214,7 @@ static bool may_be_known(const struct message *message)
 {
     if (scan_has_read_new(message->qmgr))
         return false;
-    for (uint32_t i = 0; i < message->report_end; i++)
+    for (uint32_t i = first_unreported(message); i < message->report_end; i++)
         if (message->recipients[i].is_maybe_repeated)
             return true;
     return false;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "agent.h"
+#include "late.h"
 #include "scan.h"
 #include "schedule.h"
 
@@ -89,8 +90,19 @@ static void redirect(struct message *message, const struct ipc_recipient_result 
     message_fail_locally(message, result->index, &outcome);
 }
 
-/* Applies the records to recipients for which it is still open what became of them. */
-static void apply(struct message *message, struct span results, struct entry *entry)
+static bool has_index(const struct entry *entry, uint32_t index)
+{
+    for (size_t i = 0; entry && i < entry->count; i++)
+        if (entry->indexes[i] == index)
+            return true;
+    return false;
+}
+
+/* Applies the records to recipients for which it is still open what became of them. entry: the
+ * delivery that they are of, NULL: none. former: one that is under way with the same process, over
+ * a channel that this one comes after; NULL: none. */
+static void apply(struct message *message, struct span results, struct entry *entry,
+                  const struct entry *former)
 {
     struct ipc_recipient_result result;
     while (results.length &&
@@ -98,14 +110,11 @@ static void apply(struct message *message, struct span results, struct entry *en
         if (result.index >= message->recipient_count)
             continue;
         const struct recipient *recipient = &message->recipients[result.index];
-        /* A delivery may speak of its own recipients only. One that was given back, or that an
-         * earlier qmgr began, speaks of what waits; of what is under way again only that it has
-         * arrived: the second delivery's own result comes too late to change it. */
-        bool is_own = entry == NULL &&
-                      (recipient->stage == STAGE_UNROUTED || recipient->stage == STAGE_QUEUED ||
-                       (recipient->stage == STAGE_IN_FLIGHT && result.outcome.kind == OUTCOME_OK));
-        for (size_t i = 0; entry && i < entry->count && !is_own; i++)
-            is_own = entry->indexes[i] == result.index && recipient->stage == STAGE_IN_FLIGHT;
+        /* A delivery may speak of its own recipients only. */
+        const bool is_own =
+            entry ? has_index(entry, result.index) && recipient->stage == STAGE_IN_FLIGHT
+                  : late_result_counts(recipient, result.outcome.kind,
+                                       has_index(former, result.index));
         if (is_own && !span_is_empty(result.transport)) {
             redirect(message, &result, entry);
         } else if (is_own) {
@@ -117,12 +126,13 @@ static void apply(struct message *message, struct span results, struct entry *en
     }
 }
 
+/* A delivery that is under way with the process, perhaps over another channel. */
 static struct entry *find_entry(const struct agent *agent, const struct ipc_deliver_result *result)
 {
     const uint64_t number = result->delivery;
     struct map_node *node = map_find(&agent->qmgr->in_flight, span_of(&number, sizeof(number)));
     struct entry *entry = node ? CONTAINER_OF(node, struct entry, node) : NULL;
-    return entry && entry->agent == agent &&
+    return entry && entry->agent->process_number == agent->process_number &&
                    span_equals(message_id(entry->message), result->queue_id)
                ? entry
                : NULL;
@@ -173,21 +183,21 @@ void agent_take_result(struct agent *agent, const struct ipc_deliver_result *res
     const struct acknowledgement acknowledgement = {agent->process_number, result->delivery,
                                                     result->serial, false};
     struct entry *entry = find_entry(agent, result);
-    if (!entry) {
+    if (!entry || entry->agent != agent) {
         struct message *known = message_find(agent->qmgr, result->queue_id);
         if (!known) {
             take_orphan(agent, result, &acknowledgement);
             return;
         }
         /* A repeated result of a delivery that was given back, or one from before. */
-        apply(known, result->results, NULL);
+        apply(known, result->results, NULL, entry);
         message_owe_acknowledgement(known, &acknowledgement);
         message_progress(known);
         return;
     }
     struct message *message = entry->message;
     message_use(message);
-    apply(message, result->results, entry);
+    apply(message, result->results, entry, NULL);
     struct acknowledgement owed = acknowledgement;
     owed.is_last = result->is_last;
     agent->unheard_count += result->is_last;
@@ -218,9 +228,19 @@ void result_apply_orphans(struct qmgr *qmgr, struct message *message)
         if (!span_equals(span_from_string(orphan->queue_id), message_id(message)))
             continue;
         list_remove(&qmgr->orphans, link);
-        apply(message, orphan->results, NULL);
+        apply(message, orphan->results, NULL, NULL);
         message_owe_acknowledgement(message, &orphan->acknowledgement);
         free(orphan);
+    }
+}
+
+void result_want_orphans(struct qmgr *qmgr)
+{
+    LIST_FOR_EACH (&qmgr->orphans, link) {
+        const struct span queue_id =
+            span_from_string(LIST_ITEM(link, struct orphan, link)->queue_id);
+        if (!message_find(qmgr, queue_id))
+            (void)scan_want(qmgr, queue_id);
     }
 }
 

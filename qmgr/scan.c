@@ -4,10 +4,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "buckets.h"
 #include "intake_peer.h"
 #include "load.h"
 #include "report.h"
@@ -20,26 +22,21 @@ enum {
     LOCK_POLL_MS = 50,
     NAMES_PER_READ = 256,
     BUCKETS_MAX = 65536,
-    BUCKET_RETRY_S = 30
-};
-
-struct bucket {
-    uint32_t number;
-    uint64_t due_us;
-    enum load_haste haste; /* of its messages, whatever they say */
+    BUCKET_RETRY_S = 30,
+    EARLY_PAUSE_US = 2000 /* for each message that was read too early: a part of our time only */
 };
 
 struct scan {
     struct qmgr *qmgr;
     struct store store;
     struct task *task;
-    struct bucket *buckets; /* by number */
-    size_t bucket_count, bucket_capacity;
+    struct buckets buckets;
     struct loader loader;
     bool has_listed_buckets; /* until then they belong to the thread that lists them */
     bool is_flush_wanted;    /* asked for before that */
     bool is_new_wanted;
     bool has_read_new; /* once to its end */
+    bool is_new_retry_set;
     bool waits_for_room;
     bool is_in_pass; /* it waits in the middle of a directory */
 };
@@ -81,57 +78,11 @@ void scan_later(struct qmgr *qmgr, void (*fire)(void *context), void *context)
     loop_timer_set(&later->timer, clock_deadline_after(LATER_MS));
 }
 
-/* ---- buckets in memory ---- */
-
-static size_t position_of(const struct scan *scan, uint32_t number)
-{
-    size_t low = 0, high = scan->bucket_count;
-    while (low < high) {
-        const size_t middle = (low + high) / 2;
-        if (scan->buckets[middle].number < number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static struct bucket *add_bucket(struct scan *scan, uint32_t number, uint64_t due_us)
-{
-    const size_t position = position_of(scan, number);
-    if (position < scan->bucket_count && scan->buckets[position].number == number) {
-        if (due_us < scan->buckets[position].due_us)
-            scan->buckets[position].due_us = due_us;
-        return &scan->buckets[position];
-    }
-    if (scan->bucket_count == scan->bucket_capacity) {
-        const size_t capacity = scan->bucket_capacity * 2 + 64;
-        struct bucket *buckets = realloc(scan->buckets, capacity * sizeof(*buckets));
-        if (!buckets)
-            return NULL; /* the directory is found again at the next start */
-        scan->buckets = buckets;
-        scan->bucket_capacity = capacity;
-    }
-    memmove(scan->buckets + position + 1, scan->buckets + position,
-            (scan->bucket_count - position) * sizeof(*scan->buckets));
-    scan->bucket_count++;
-    scan->buckets[position] = (struct bucket){.number = number, .due_us = due_us};
-    return &scan->buckets[position];
-}
-
-static void drop_bucket(struct scan *scan, uint32_t number)
-{
-    const size_t position = position_of(scan, number);
-    if (position >= scan->bucket_count || scan->buckets[position].number != number)
-        return;
-    scan->bucket_count--;
-    memmove(scan->buckets + position, scan->buckets + position + 1,
-            (scan->bucket_count - position) * sizeof(*scan->buckets));
-}
+/* ---- buckets ---- */
 
 void scan_expect(struct qmgr *qmgr, uint32_t bucket, uint64_t due_us)
 {
-    (void)add_bucket(qmgr->scan, bucket, due_us);
+    (void)buckets_add(&qmgr->scan->buckets, bucket, due_us);
     wake(qmgr->scan);
 }
 
@@ -149,10 +100,7 @@ void scan_flush(struct qmgr *qmgr)
         scan->is_flush_wanted = true;
         return;
     }
-    for (size_t i = 0; i < scan->bucket_count; i++) {
-        scan->buckets[i].due_us = 0;
-        scan->buckets[i].haste = LOAD_FLUSHED;
-    }
+    buckets_flush(&scan->buckets);
     wake(scan);
 }
 
@@ -164,10 +112,17 @@ bool qmgr_has_room(const struct qmgr *qmgr)
            qmgr->recipient_count < qmgr->settings->qmgr_message_recipient_limit;
 }
 
+/* Three quarters; of one place, that one. */
+static uint64_t share_of_deferred(uint64_t limit)
+{
+    return limit - limit / 4;
+}
+
 static bool has_room_for_deferred(const struct qmgr *qmgr)
 {
-    return qmgr->messages.count < qmgr->settings->qmgr_message_active_limit * UINT64_C(3) / 4 &&
-           qmgr->recipient_count < qmgr->settings->qmgr_message_recipient_limit * UINT64_C(3) / 4;
+    const struct conf_qmgr *settings = qmgr->settings;
+    return qmgr->messages.count < share_of_deferred(settings->qmgr_message_active_limit) &&
+           qmgr->recipient_count < share_of_deferred(settings->qmgr_message_recipient_limit);
 }
 
 void scan_room_changed(struct qmgr *qmgr)
@@ -237,6 +192,7 @@ struct names_job {
     char names[NAMES_PER_READ][QUEUE_ID_MAX_BYTES + 1];
     size_t count;
     bool is_end;
+    int error; /* why it ended before it was read */
 };
 
 static void names_work(void *argument)
@@ -244,8 +200,10 @@ static void names_work(void *argument)
     struct names_job *job = argument;
     job->count = 0;
     while (job->count < NAMES_PER_READ) {
+        errno = 0;
         struct dirent *entry = readdir(job->directory);
         if (!entry) {
+            job->error = errno;
             job->is_end = true;
             break;
         }
@@ -325,6 +283,8 @@ static enum pass_result read_directory(struct scan *scan, uint32_t bucket, enum 
         const enum pass_result loaded = load_names(scan, names, loads, bucket, haste);
         if (loaded != PASS_DONE)
             result = loaded;
+        else if (names->error != 0)
+            result = PASS_LEFT;
     }
     (void)closedir(names->directory);
 done:
@@ -373,44 +333,60 @@ static uint64_t next_look_us(const struct scan *scan, uint32_t number, bool is_w
     return begin_us > now_us ? begin_us : end_us;
 }
 
+/* When it may be looked into again, after a look that found so many messages to be not due yet. */
+static uint64_t pause_end_us(uint32_t number, size_t early_count)
+{
+    const uint64_t end_us = queue_bucket_time(number + 1);
+    const uint64_t pause_us = early_count * (uint64_t)EARLY_PAUSE_US;
+    const uint64_t then_us = clock_realtime_us() + pause_us;
+    return early_count == 0 ? 0 : then_us < end_us ? then_us : end_us;
+}
+
 static void scan_bucket(struct scan *scan, uint32_t number, enum load_haste haste)
 {
-    size_t position = position_of(scan, number);
-    scan->buckets[position].due_us = UINT64_MAX; /* whatever comes meanwhile sets it anew */
-    scan->buckets[position].haste = LOAD_WHEN_DUE;
+    struct bucket *bucket = buckets_find(&scan->buckets, number);
+    bucket_begin_look(bucket);
+    scan->loader.early_count = 0;
     const enum pass_result result = read_directory(scan, number, haste);
-    position = position_of(scan, number);
-    if (position >= scan->bucket_count || scan->buckets[position].number != number)
+    bucket = buckets_find(&scan->buckets, number);
+    if (!bucket)
         return;
-    struct bucket *bucket = &scan->buckets[position];
+    bucket_end_look(bucket, pause_end_us(number, scan->loader.early_count));
     if (result == PASS_INTERRUPTED) {
-        bucket->due_us = 0;
-        if (bucket->haste < haste)
-            bucket->haste = haste;
+        bucket_resume(bucket, haste);
         return;
     }
     if (queue_bucket_time(number + 1) <= clock_realtime_us()) {
         struct remove_job job = {.store = &scan->store, .bucket = number};
+        /* Messages in it that were too early, or came while it was read, have said when. */
+        const struct bucket before = *bucket;
         /* Forgotten first: a message that comes meanwhile makes the bucket anew, here and there. */
-        drop_bucket(scan, number);
+        buckets_drop(&scan->buckets, number);
         pool_run(scan->qmgr->pool, remove_work, &job);
         if (job.result == 0)
             return;
+        bucket = buckets_add(&scan->buckets, number, before.due_us);
+        if (bucket && bucket->haste < before.haste)
+            bucket->haste = before.haste;
     }
-    (void)add_bucket(scan, number, next_look_us(scan, number, result == PASS_DONE));
+    (void)buckets_add(&scan->buckets, number, next_look_us(scan, number, result == PASS_DONE));
 }
 
 static void want_new_again(void *context)
 {
-    scan_want_new(context);
+    struct qmgr *qmgr = context;
+    qmgr->scan->is_new_retry_set = false;
+    scan_want_new(qmgr);
 }
 
 static void scan_new(struct scan *scan)
 {
     scan->is_new_wanted = false;
     const enum pass_result result = read_directory(scan, 0, LOAD_NOW);
-    if (result == PASS_LEFT) /* some could not be read just now */
+    if (result == PASS_LEFT && !scan->is_new_retry_set) { /* some could not be read just now */
+        scan->is_new_retry_set = true;
         scan_later(scan->qmgr, want_new_again, scan->qmgr);
+    }
     scan->has_read_new = scan->has_read_new || result == PASS_DONE;
 }
 
@@ -423,8 +399,8 @@ bool scan_has_read_new(const struct qmgr *qmgr)
 static void pull_implausible(struct scan *scan)
 {
     const uint64_t limit_us = plausible_limit_us(scan);
-    for (size_t i = scan->bucket_count; i > 0; i--) {
-        struct bucket *bucket = &scan->buckets[i - 1];
+    for (size_t i = scan->buckets.count; i > 0; i--) {
+        struct bucket *bucket = &scan->buckets.list[i - 1];
         if (queue_bucket_time(bucket->number) <= limit_us)
             break; /* they are in order */
         if (bucket->due_us > limit_us && bucket->due_us != UINT64_MAX) {
@@ -434,26 +410,18 @@ static void pull_implausible(struct scan *scan)
     }
 }
 
-static struct bucket *earliest(const struct scan *scan)
-{
-    struct bucket *found = NULL;
-    for (size_t i = 0; i < scan->bucket_count; i++)
-        if (!found || scan->buckets[i].due_us < found->due_us)
-            found = &scan->buckets[i];
-    return found;
-}
-
 bool scan_waits_for_room(const struct qmgr *qmgr)
 {
     const struct scan *scan = qmgr->scan;
-    const struct bucket *bucket = scan->has_listed_buckets ? earliest(scan) : NULL;
+    const struct bucket *bucket =
+        scan->has_listed_buckets ? buckets_earliest(&scan->buckets) : NULL;
     return scan->is_in_pass || (scan->is_new_wanted && !qmgr_has_room(qmgr)) ||
            (bucket && bucket->due_us <= clock_realtime_us() && !has_room_for_deferred(qmgr));
 }
 
 static int64_t next_deadline(const struct scan *scan)
 {
-    const struct bucket *bucket = earliest(scan);
+    const struct bucket *bucket = buckets_earliest(&scan->buckets);
     int64_t deadline_ms = CLOCK_NEVER;
     /* What is due and finds no room waits for scan_room_changed(), not for a time that has come. */
     if (bucket && bucket->due_us != UINT64_MAX && has_room_for_deferred(scan->qmgr)) {
@@ -476,7 +444,7 @@ static bool scan_step(struct scan *scan)
         return true;
     }
     pull_implausible(scan);
-    const struct bucket *bucket = earliest(scan);
+    const struct bucket *bucket = buckets_earliest(&scan->buckets);
     if (bucket && bucket->due_us <= clock_realtime_us() && has_room_for_deferred(scan->qmgr)) {
         scan_bucket(scan, bucket->number, bucket->haste);
         return true;
@@ -502,30 +470,55 @@ static void sweep_work(void *argument)
     (void)closedir(directory);
 }
 
+struct list_job {
+    struct scan *scan;
+    int error; /* some may be missing */
+};
+
 static void list_buckets_work(void *argument)
 {
-    struct scan *scan = argument;
+    struct list_job *job = argument;
+    struct scan *scan = job->scan;
     const int descriptor =
         openat(scan->store.queue, "deferred", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = descriptor >= 0 ? fdopendir(descriptor) : NULL;
     const uint64_t limit_us = plausible_limit_us(scan);
+    job->error = errno;
     if (!directory) {
         file_close(descriptor);
         return;
     }
-    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+    errno = 0;
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL; errno = 0) {
         uint32_t number;
         if (!queue_bucket_parse(span_from_string(entry->d_name), &number) || number == 0 ||
-            scan->bucket_count >= BUCKETS_MAX)
+            scan->buckets.count >= BUCKETS_MAX)
             continue;
         const uint64_t begin_us = queue_bucket_time(number);
         const bool is_implausible = begin_us > limit_us;
-        struct bucket *bucket = add_bucket(scan, number, is_implausible ? 0 : begin_us);
+        struct bucket *bucket = buckets_add(&scan->buckets, number, is_implausible ? 0 : begin_us);
         if (!bucket)
             continue;
         bucket->haste = is_implausible ? LOAD_NOW : LOAD_WHEN_DUE;
     }
+    job->error = errno;
     (void)closedir(directory);
+}
+
+/* Mail in a bucket that is not known would wait for the next start. False: this process is to
+ * leave. */
+static bool list_buckets(struct scan *scan)
+{
+    struct list_job job = {.scan = scan};
+    for (;;) {
+        pool_run(scan->qmgr->pool, list_buckets_work, &job);
+        if (job.error == 0)
+            return true;
+        maillog_text(&scan->qmgr->service->log, LOG_LEVEL_WARNING, span_empty(),
+                     "cannot list the deferred queue: %s; trying again", strerror(job.error));
+        if (task_sleep(LATER_MS) == TASK_CANCELLED)
+            return false;
+    }
 }
 
 /* A new qmgr waits here until the one before has left the queue. */
@@ -544,6 +537,15 @@ static bool take_lock(struct scan *scan)
     return true;
 }
 
+/* Clocks can be set: it tells what this process wrote from what others wrote. */
+static void make_mark(struct qmgr *qmgr)
+{
+    const uint8_t *mark = qmgr->id_mark;
+    random_bytes(qmgr->id_mark, sizeof(qmgr->id_mark));
+    (void)snprintf(qmgr->mark, sizeof(qmgr->mark), "%02x%02x%02x%02x", mark[0], mark[1], mark[2],
+                   mark[3]);
+}
+
 static void scan_body(void *argument)
 {
     struct scan *scan = argument;
@@ -551,12 +553,12 @@ static void scan_body(void *argument)
     if (!take_lock(scan))
         return;
     pool_run(qmgr->pool, sweep_work, scan);
-    pool_run(qmgr->pool, list_buckets_work, scan);
+    if (!list_buckets(scan))
+        return;
     scan->has_listed_buckets = true;
     if (scan->is_flush_wanted)
         scan_flush(qmgr);
-    qmgr->start_us = clock_realtime_us();
-    random_bytes(qmgr->id_mark, sizeof(qmgr->id_mark));
+    make_mark(qmgr);
     qmgr->has_lock = true;
     qmgr->agents_expected_until_ms = clock_deadline_after(20000);
     intake_peer_open_gates(qmgr);

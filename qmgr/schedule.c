@@ -9,6 +9,7 @@
 #include "maillog/event.h"
 #include "share.h"
 #include "system/random.h"
+#include "verp.h"
 
 enum {
     RETURNS_MAX = 4,
@@ -196,6 +197,11 @@ static void line_up(struct list *list, struct entry *entry)
     list_insert_before(list, before, &entry->link);
 }
 
+static size_t recipient_limit(const struct transport *transport, const struct message *message)
+{
+    return verp_is_wanted(message) ? 1 : transport->recipient_limit;
+}
+
 bool schedule_recipient(struct message *message, uint32_t index, struct span transport_name,
                         struct span nexthop)
 {
@@ -207,7 +213,7 @@ bool schedule_recipient(struct message *message, uint32_t index, struct span tra
     struct entry *filling = destination->filling;
     if (filling && filling->message != message)
         filling = NULL;
-    if (filling && filling->count < transport->recipient_limit &&
+    if (filling && filling->count < recipient_limit(transport, message) &&
         filling->size_bytes + size_of_recipient(message, index) <= DELIVERY_MAX_BYTES) {
         if (!add_index(filling, index))
             return false;
@@ -224,6 +230,7 @@ bool schedule_recipient(struct message *message, uint32_t index, struct span tra
         return false;
     }
     message_use(message);
+    list_append(&message->waiting, &entry->message_link);
     if (filling)
         filling->next = entry;
     else
@@ -249,6 +256,7 @@ void schedule_take_off(struct entry *entry)
     struct destination *destination = entry->destination;
     struct list *list = &destination->waiting[class_of(destination->transport, entry->message)];
     list_remove(list, &entry->link);
+    list_remove(&entry->message->waiting, &entry->message_link);
     if (entry->next)
         line_up(list, entry->next);
     entry->next = NULL;
@@ -256,6 +264,31 @@ void schedule_take_off(struct entry *entry)
         destination->filling = NULL;
     destination->waiting_count -= entry->count;
     destination->transport->waiting_count -= entry->count;
+}
+
+static bool is_wanted(const struct entry *entry)
+{
+    const struct message *message = entry->message;
+    for (size_t i = 0; i < entry->count && !message->is_discarded; i++)
+        if (message->recipients[entry->indexes[i]].stage == STAGE_QUEUED)
+            return true;
+    return false;
+}
+
+void schedule_drop(struct message *message)
+{
+    message_use(message);
+    /* One that stands behind another comes forward when that goes. */
+    LIST_FOR_EACH (&message->waiting, link) {
+        struct entry *entry = LIST_ITEM(link, struct entry, message_link);
+        struct destination *destination = entry->destination;
+        if (!list_is_linked(&entry->link) || is_wanted(entry))
+            continue;
+        schedule_take_off(entry);
+        schedule_free_entry(entry);
+        schedule_place(destination);
+    }
+    message_unuse(message);
 }
 
 void schedule_put_off(struct entry *entry, const struct outcome *outcome)
@@ -384,7 +417,7 @@ void schedule_finished(struct entry *entry, const struct outcome *site)
     schedule_wake(qmgr);
 }
 
-void schedule_returned(struct entry *entry)
+void schedule_returned(struct entry *entry, bool was_handed_over)
 {
     struct destination *destination = entry->destination;
     struct message *message = entry->message;
@@ -403,25 +436,27 @@ void schedule_returned(struct entry *entry)
             continue;
         }
         recipient->stage = STAGE_QUEUED;
-        recipient->is_maybe_repeated = true;
+        recipient->is_maybe_repeated |= was_handed_over;
         entry->indexes[count++] = entry->indexes[i];
     }
     entry->count = count;
     entry->agent = NULL;
     /* What kills its agents again and again waits for its next time like other trouble. */
-    if (count > 0 && ++entry->return_count >= RETURNS_MAX) {
+    entry->return_count += was_handed_over;
+    if (count > 0 && entry->return_count >= RETURNS_MAX) {
         const struct outcome outcome =
             outcome_temporary(451, 3, 0, "the delivery agent ended before the delivery");
         schedule_put_off(entry, &outcome);
     } else if (count == 0) {
         schedule_free_entry(entry);
     } else {
+        list_append(&message->waiting, &entry->message_link);
         list_prepend(&destination->waiting[class_of(destination->transport, message)],
                      &entry->link);
         count_waiting(destination, count);
     }
     schedule_place(destination);
     schedule_wake(qmgr);
-    message_progress(message);
+    message_take_back(message);
     message_unuse(message);
 }

@@ -22,8 +22,9 @@ struct destination;
 
 /* Some recipients of one message for one destination: what an agent gets at once. */
 struct entry {
-    struct list_link link; /* waiting: in the destination; in flight: with the agent */
-    struct entry *next;    /* of the same message: takes this one's place when it goes */
+    struct list_link link;         /* waiting: in the destination; in flight: with the agent */
+    struct list_link message_link; /* waiting: in the message */
+    struct entry *next;            /* of the same message: takes this one's place when it goes */
     struct message *message;
     struct destination *destination;
     uint32_t *indexes; /* recipients */
@@ -100,6 +101,8 @@ MUST_USE bool schedule_recipient(struct message *message, uint32_t index, struct
                                  struct span nexthop);
 /* No further recipient of it joins the open entries; and if it is on disk they may go. */
 void schedule_message(struct message *message);
+/* Those of its entries go of whose recipients none waits any more, without waiting for the site. */
+void schedule_drop(struct message *message);
 /* NULL when memory is out. */
 struct transport *schedule_transport(struct qmgr *qmgr, struct span name);
 /* Agents or capacity have changed. */
@@ -107,8 +110,9 @@ void schedule_wake(struct qmgr *qmgr);
 /* The delivery is over; the entry is freed. site: OK, or why the next hop is bad, or
  * NULL when it was not asked. */
 void schedule_finished(struct entry *entry, const struct outcome *site);
-/* The agent is gone: recipients without a result go back to the queue. */
-void schedule_returned(struct entry *entry);
+/* The agent is gone, or was not given the delivery: recipients without a result go back to the
+ * queue. */
+void schedule_returned(struct entry *entry, bool was_handed_over);
 /* Every suspension ends now (flush); or of one next hop. */
 void schedule_forget_suspensions(struct qmgr *qmgr, struct span site);
 /* Called each second: destinations that have been idle for a while go, and transports without

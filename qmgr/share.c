@@ -61,7 +61,7 @@ static struct entry *last_committed(const struct destination *destination, enum 
     const struct list *list = &destination->waiting[class];
     for (struct list_link *link = list->head.previous; link != &list->head; link = link->previous) {
         struct entry *entry = LIST_ITEM(link, struct entry, link);
-        if (entry->message->is_committed && !entry->message->is_discarded)
+        if (entry->message->is_committed)
             return entry;
     }
     return NULL;

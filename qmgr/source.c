@@ -23,10 +23,9 @@ static struct source *find(const struct qmgr *qmgr, struct span queue_id)
     return node ? CONTAINER_OF(node, struct source, node) : NULL;
 }
 
-void source_expect(struct qmgr *qmgr, const struct message *message,
-                   const struct intake_peer *pickup)
+void source_expect(struct qmgr *qmgr, struct span queue_id, const struct intake_peer *pickup)
 {
-    struct source *source = find(qmgr, message_id(message));
+    struct source *source = find(qmgr, queue_id);
     if (source) {
         source->pickup = pickup;
         return;
@@ -35,7 +34,7 @@ void source_expect(struct qmgr *qmgr, const struct message *message,
     if (!source)
         return; /* only a crash at this moment would double the message */
     source->pickup = pickup;
-    memcpy(source->queue_id, message->place.queue_id, sizeof(source->queue_id));
+    memcpy(source->queue_id, queue_id.bytes, queue_id.length);
     source->node.key = span_from_string(source->queue_id);
     if (!map_insert(&qmgr->sources, &source->node))
         free(source);

@@ -12,9 +12,9 @@
 struct intake_peer;
 
 void source_init(struct qmgr *qmgr);
-/* The message was committed by this pickup; NULL: by one that is gone. */
-void source_expect(struct qmgr *qmgr, const struct message *message,
-                   const struct intake_peer *pickup);
+/* The message was committed by this pickup, or it has been told that it is in the queue; NULL: one
+ * that is gone was. */
+void source_expect(struct qmgr *qmgr, struct span queue_id, const struct intake_peer *pickup);
 /* Its address may be another's soon. */
 void source_forget_pickup(struct qmgr *qmgr, const struct intake_peer *pickup);
 /* Nothing lies in the maildrop directory that would become this message a second time. */

@@ -91,9 +91,7 @@ static void reply_flush(struct tool_peer *peer, uint32_t id, const struct outcom
 static void flush_message_body(void *argument)
 {
     struct tool_peer *peer = argument;
-    struct outcome outcome = outcome_ok();
-    if (!flush_message(peer->qmgr, buffer_span(&peer->text)))
-        outcome = outcome_temporary(451, 3, 0, "no such message in the queue");
+    const struct outcome outcome = flush_message(peer->qmgr, buffer_span(&peer->text));
     reply_flush(peer, peer->request_id, &outcome);
     end_request(peer);
 }

@@ -3,6 +3,7 @@
 
 #include "system/clock.h"
 #include "timing.h"
+#include "unreported.h"
 
 enum { MICROSECONDS_PER_MILLISECOND = 1000 };
 
@@ -40,23 +41,15 @@ bool warn_concerns(const struct message *message, uint32_t index, enum dsn_kind 
            is_delay_wanted(message->envelope.recipients[index].notify);
 }
 
-static bool concerns_any(const struct message *message, enum dsn_kind kind)
+bool warn_is_due(struct message *message)
 {
-    for (uint32_t i = 0; i < message->recipient_count; i++)
-        if (warn_concerns(message, i, kind))
-            return true;
-    return false;
+    return has_sender(message) && is_old_enough(message) && unreported_find(message, DSN_DELAY);
 }
 
-bool warn_is_due(const struct message *message)
-{
-    return has_sender(message) && is_old_enough(message) && concerns_any(message, DSN_DELAY);
-}
-
-bool warn_traces(const struct message *message)
+bool warn_traces(struct message *message)
 {
     return (message->envelope.flags & (QUEUE_FLAG_VERIFY | QUEUE_FLAG_TRACE)) != 0 &&
-           has_sender(message) && concerns_any(message, DSN_VERIFY);
+           has_sender(message) && unreported_find(message, DSN_VERIFY);
 }
 
 bool warn_reports_success(const struct message *message, uint32_t index)

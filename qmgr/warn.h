@@ -7,9 +7,9 @@
 #include "message.h"
 
 /* The message has waited for delay_warning_time, and a recipient's sender has yet to be told. */
-MUST_USE bool warn_is_due(const struct message *message);
+MUST_USE bool warn_is_due(struct message *message);
 /* sendmail -bv or -v, and the report on the first attempt is not made. */
-MUST_USE bool warn_traces(const struct message *message);
+MUST_USE bool warn_traces(struct message *message);
 /* Is a report of this kind (DSN_DELAY, DSN_VERIFY) to tell of this recipient? */
 MUST_USE bool warn_concerns(const struct message *message, uint32_t index, enum dsn_kind kind);
 /* A success is to be reported: asked for, or the delay was reported and confirm_delay_cleared. */

@@ -48,7 +48,8 @@ struct write_job {
     uint64_t next_us;
     size_t acknowledgement_count; /* those that this write settles */
     int result, error;
-    bool is_gone; /* somebody has taken the file away */
+    bool is_gone;     /* somebody has taken the file away */
+    bool is_requeued; /* an attempt is wished for, whatever became of the last one */
 };
 
 /* From now on the place says that it is held, and a release needs only to move it. */
@@ -127,7 +128,8 @@ static void append_reason(struct write_job *job, const struct queue_record *reco
 {
     struct buffer *journal = &job->journal;
     const size_t before = journal->length;
-    if (before < JOURNAL_REASONS_BYTES)
+    const uint64_t there = job->journal_end - queue_state_journal_offset(&job->preamble);
+    if (before < JOURNAL_REASONS_BYTES && there + before < STORE_REASONS_MAX_BYTES)
         queue_journal_append(record, journal);
     if (!buffer_ok(journal)) {
         journal->length = before;
@@ -233,13 +235,16 @@ static void restore_changes(struct message *message, const struct write_job *job
     message->has_notes |= job->has_notes;
     message->has_hold_note |= job->has_notes;
     message->has_expire_note |= job->has_notes && message->is_forced_expire;
+    message->is_requeued |= job->is_requeued;
 }
 
 /* While it was put away an operator wished otherwise: the round has another end. */
 static bool has_other_end(const struct message *message, enum write_kind kind)
 {
     return (kind == WRITE_DEFER || kind == WRITE_HOLD) &&
-           (message->is_deleted || message->is_holding != (kind == WRITE_HOLD));
+           (message->is_deleted || message->has_expire_note ||
+            message->is_holding != (kind == WRITE_HOLD) ||
+            (kind == WRITE_DEFER && message->is_requeued));
 }
 
 static void write_done(struct pool_job *pool_job)
@@ -257,6 +262,8 @@ static void write_done(struct pool_job *pool_job)
         origin_written(message);
     }
     message->place = job->place;
+    if (job->place.is_held && message->is_holding)
+        message->has_hold_note = false; /* the place says so */
     const bool is_lost = job->is_gone && (message->open_count == 0 || message->is_settling);
     const bool is_over =
         is_lost || (job->kind != WRITE_MARKS && !is_failed && !has_other_end(message, job->kind));
@@ -266,10 +273,12 @@ static void write_done(struct pool_job *pool_job)
                              is_over ? message->acknowledgement_count : job->acknowledgement_count);
     if (!is_failed && job->kind == WRITE_DEFER)
         scan_expect(message->qmgr, job->bucket, job->next_us);
+    if (is_over && job->is_requeued)
+        (void)scan_flush_message(message->qmgr, message_id(message), clock_monotonic_ms());
     if (is_over) {
         if (!is_lost && job->kind == WRITE_REMOVE)
             maillog_removed(&message->qmgr->service->log, message_id(message));
-        message->is_discarded = true;
+        message_discard(message);
     } else if (is_failed) {
         write_later(message);
     } else {
@@ -304,7 +313,8 @@ void write_defer(struct message *message)
     uint64_t next_us = backoff_next_attempt_us(now_us, timing_birth_us(message),
                                                qmgr->settings->minimal_backoff_time_ms,
                                                qmgr->settings->maximal_backoff_time_ms, jitter);
-    if (message->is_requeued)
+    job->is_requeued = message->is_requeued;
+    if (job->is_requeued)
         next_us = now_us;
     next_us = timing_next_us(message, now_us, next_us);
     message->is_requeued = false;
@@ -312,12 +322,12 @@ void write_defer(struct message *message)
     for (size_t i = 0; i < message->recipient_count; i++)
         if (message->recipients[i].status == QUEUE_STATUS_PENDING)
             is_maybe_repeated |= message->recipients[i].is_maybe_repeated;
-    const struct queue_record next = {.kind = QUEUE_RECORD_NEXT,
-                                      .time_us = now_us,
-                                      .next_attempt_us = next_us,
-                                      .attempt_count = ++message->attempt_count,
-                                      .text = is_maybe_repeated ? SPAN("maybe repeated")
-                                                                : span_empty()};
+    const struct queue_record next = {
+        .kind = QUEUE_RECORD_NEXT,
+        .time_us = now_us,
+        .next_attempt_us = next_us,
+        .attempt_count = ++message->attempt_count,
+        .text = is_maybe_repeated ? span_empty() : span_from_string(message->qmgr->mark)};
     queue_journal_append(&next, &job->journal);
     job->bucket = queue_bucket_of_time(next_us);
     job->next_us = next_us;
