@@ -55,6 +55,8 @@ static void put_header(const struct drop_header *header)
         put_field("sender_fullname", header->full_name);
     if (header->envid.length)
         put_field("envid", header->envid);
+    if (header->verp_delimiters.length)
+        put_field("verp_delimiters", header->verp_delimiters);
     for (size_t i = 0; i < ARRAY_LENGTH(flags); i++)
         if (header->flags & flags[i].flag)
             (void)printf("flag: %s\n", flags[i].name);

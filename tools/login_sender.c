@@ -34,9 +34,13 @@ enum login_sender_result login_sender_find(struct span maps, struct span login, 
                                                       : LOGIN_SENDER_ERROR;
 }
 
-/* The local-part up to its extension; the whole of it where it has none. */
-static struct span without_extension(struct span local_part, struct span delimiters)
+/* The local-part up to its extension; the whole of it where it has none, and where pickup may find
+ * a domain in it (user+x%domain). */
+static struct span without_extension(const struct mailbox *mailbox, struct span delimiters)
 {
+    const struct span local_part = mailbox->local_part;
+    if (mailbox->domain.length == 0 && span_find_byte(local_part, '%') < local_part.length)
+        return local_part;
     for (size_t i = 1; i < local_part.length; i++)
         if (span_find_byte(delimiters, local_part.bytes[i]) < delimiters.length)
             return span_first(local_part, i);
@@ -70,8 +74,7 @@ bool login_sender_matches(struct span patterns, struct span sender, struct span 
                 span_equals_ascii_nocase(span_after(pattern, 1), mailbox.domain))
                 return true;
         } else if (is_address(pattern, mailbox.local_part, mailbox.domain) ||
-                   is_address(pattern, without_extension(mailbox.local_part, delimiters),
-                              mailbox.domain)) {
+                   is_address(pattern, without_extension(&mailbox, delimiters), mailbox.domain)) {
             return true;
         }
     }

@@ -221,6 +221,8 @@ static void put_envelope(const struct queue_file *file)
     put_field(file, offset, "sender", envelope->reverse_path);
     if (envelope->envid.length)
         put_field(file, offset, "envid", envelope->envid);
+    if (envelope->verp_delimiters.length)
+        put_field(file, offset, "verp_delimiters", envelope->verp_delimiters);
     if (envelope->client_name.length)
         put_field(file, offset, "client_name", envelope->client_name);
     if (envelope->client_address.length)

@@ -202,13 +202,26 @@ void postconf_edit_main(struct postconf *postconf, char action, char **arguments
 
 /* ---- master.cf ---- */
 
-static void parse_text(struct postconf *postconf, struct span text, const char *file,
-                       struct conf_master *master)
+/* NULL, or the first mistake; what is right is in *master all the same. */
+static const char *find_mistake(struct postconf *postconf, struct span text, const char *file,
+                                struct conf_master *master)
 {
     struct conf_notices notices;
     conf_notices_init(&notices, &postconf->arena);
-    if (!conf_master_parse(text, span_from_string(file), &postconf->arena, master, &notices))
-        postconf_fatal("%s", notices.first ? notices.first->text : "out of memory");
+    if (conf_master_parse(text, span_from_string(file), &postconf->arena, master, &notices))
+        return NULL;
+    for (const struct conf_notice *notice = notices.first; notice; notice = notice->next)
+        if (notice->level == CONF_NOTICE_ERROR)
+            return notice->text;
+    return "out of memory";
+}
+
+static void parse_text(struct postconf *postconf, struct span text, const char *file,
+                       struct conf_master *master)
+{
+    const char *mistake = find_mistake(postconf, text, file, master);
+    if (mistake)
+        postconf_fatal("%s", mistake);
 }
 
 static struct span print_service(struct postconf *postconf, const struct conf_service *service,
@@ -348,16 +361,23 @@ static void edit_items(struct editing *editing, char kind, char action, const ch
     parse_item_edit(kind, action, argument, &edit);
     if (kind == 'F')
         (void)!postconf_find_field(edit.pattern.item); /* ends the program when there is none */
-    parse_text(postconf, editing->text, editing->path, &master);
+    /* What is wrong elsewhere stays, for an edit of its own. */
+    const char *mistake = find_mistake(postconf, editing->text, editing->path, &master);
     struct conf_edit *edits = allocate_edits(postconf, master.service_count);
     for (size_t i = 0; i < master.service_count; i++) {
         const struct conf_service *service = &master.services[i];
         if (!postconf_matches_service(&edit.pattern, service))
             continue;
-        edits[count++] =
-            (struct conf_edit){conf_service_name(service), service->columns[CONF_COLUMN_TYPE],
-                               change_service(postconf, kind, service, &edit), CONF_EDIT_SET, 0};
+        edits[count++] = (struct conf_edit){.name = conf_service_name(service),
+                                            .type = service->columns[CONF_COLUMN_TYPE],
+                                            .line = change_service(postconf, kind, service, &edit),
+                                            .action = CONF_EDIT_SET,
+                                            .line_number = service->line};
     }
+    if (mistake && count == 0)
+        postconf_fatal("%s", mistake);
+    if (mistake)
+        postconf_warn("%s", mistake);
     if (count == 0)
         postconf_warn("unmatched service_name/type: \"%s\"", argument);
     buffer_init(&text, &postconf->arena, POSTCONF_FILE_MAX_BYTES);

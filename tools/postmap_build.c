@@ -184,6 +184,11 @@ static void add_entry(const struct postmap *postmap, struct table_build *build,
     struct buffer text;
 
     buffer_init(&text, NULL, POSTMAP_ERROR_MAX_BYTES);
+    if (entry->problem == TABLE_SOURCE_TOO_LONG) { /* Postfix's has no limit, and no key is lost */
+        table_build_abandon(&build);
+        fatal("%s, line %zu: the line is longer than %d bytes", source_name, entry->line_number,
+              (int)TABLE_SOURCE_LINE_MAX_BYTES);
+    }
     table_source_warning(entry, source_name, &text);
     if (text.length && buffer_ok(&text))
         warning("%.*s", SPAN_PRINTF(buffer_span(&text)));

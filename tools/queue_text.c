@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/ascii.h"
+#include "base/utf8.h"
 
 enum { REASON_MAX_BYTES = 8192, REASON_COLUMN = 76 };
 
@@ -22,17 +23,22 @@ static void put_clean(FILE *file, struct span span)
         (void)fputc(span.bytes[i] >= 0x20 && span.bytes[i] != 0x7f ? span.bytes[i] : '?', file);
 }
 
+/* RFC 8259 section 8.1: UTF-8, whatever charset an address or a server's reply was in. */
 static void put_json(FILE *file, struct span span)
 {
     (void)fputc('"', file);
-    for (size_t i = 0; i < span.length; i++) {
-        const uint8_t byte = span.bytes[i];
-        if (byte == '"' || byte == '\\')
+    while (span.length) {
+        const uint8_t byte = span.bytes[0];
+        const size_t length = utf8_character_length(span);
+        if (length == 0)
+            (void)fputc('?', file);
+        else if (byte == '"' || byte == '\\')
             (void)fprintf(file, "\\%c", byte);
         else if (byte < 0x20 || byte == 0x7f)
             (void)fprintf(file, "\\u%04x", byte);
         else
-            (void)fputc(byte, file);
+            (void)fwrite(span.bytes, 1, length, file);
+        span = span_after(span, length ? length : 1);
     }
     (void)fputc('"', file);
 }

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "address/verp.h"
 #include "base/ascii.h"
 #include "tool_say.h"
 
@@ -293,16 +294,33 @@ static void set_option(struct sendmail *sendmail, struct options *options, int o
         break;
     case '?':
         usage();
-    case 'X':
-        if (optarg[0] == 'V') /* a sender address of its own for each recipient */
-            sendmail_warn("-X%s is not supported -- ignored", optarg);
+    case 'X': /* anything else would be a file for a log */
+        if (optarg[0] == 'V')
+            sendmail->verp = optarg + 1;
         break;
     default: /* -A -G -L -U -c -e -h -m -n -p -x: Sendmail's, with nothing to do here */
         break;
     }
 }
 
-/* "-q" alone has no value, which getopt() cannot know. */
+/* -V was what -XV is now, and is told by its length from an ENVID as Postfix tells it. */
+static void replace_old_verp(char **argument)
+{
+    static char verp[] = "-XV";
+    if (strcmp(argument[0], "-V") == 0 && argument[1] && strlen(argument[1]) == 2) {
+        sendmail_warn("option -V is deprecated with Postfix 2.3; specify -XV instead");
+        argument[0] = verp;
+    } else if (strncmp(argument[0], "-V", 2) == 0 && strlen(argument[0]) == 4) {
+        char *replaced = NULL;
+        sendmail_warn("option %s is deprecated with Postfix 2.3; specify -X%s instead", argument[0],
+                      argument[0] + 1);
+        if (asprintf(&replaced, "-X%s", argument[0] + 1) < 0)
+            sendmail_die(EX_OSERR, "out of memory");
+        argument[0] = replaced; /* to the end, as all arguments */
+    }
+}
+
+/* "-q" and "-XV" alone have no value, which getopt() cannot know. */
 static void read_options(struct sendmail *sendmail, struct options *options, int argc, char **argv)
 {
     const bool has_short_c = options->mode != MODE_SUBMIT; /* mailq -c, newaliases -c */
@@ -311,6 +329,13 @@ static void read_options(struct sendmail *sendmail, struct options *options, int
     while (optind < argc) {
         if (strcmp(argv[optind], "-q") == 0) {
             options->mode = MODE_FLUSH;
+            optind++;
+            continue;
+        }
+        replace_old_verp(argv + optind);
+        if (strcmp(argv[optind], "-XV") == 0) {
+            sendmail->verp = NULL;
+            sendmail->wants_usual_verp = true;
             optind++;
             continue;
         }
@@ -358,6 +383,21 @@ static void check(const struct sendmail *sendmail, struct options *options)
         sendmail_die(EX_USAGE, "-v option cannot be used with -bv");
     if (options->mode < ARRAY_LENGTH(names) && names[options->mode] && sendmail->recipients[0])
         sendmail_die(EX_USAGE, "%s mode requires no recipient", names[options->mode]);
+}
+
+/* Delimiters, where VERP is wanted; those of the configuration are the operator's own matter. */
+static void take_verp(struct sendmail *sendmail)
+{
+    const struct conf_tools *settings = &sendmail->settings;
+    if (sendmail->verp) {
+        sendmail->header.verp_delimiters = span_from_string(sendmail->verp);
+        if (!verp_delimiters_are_valid(sendmail->header.verp_delimiters,
+                                       settings->verp_delimiter_filter))
+            sendmail_die(EX_TEMPFAIL, "-V requires two characters from %.*s",
+                         SPAN_PRINTF(settings->verp_delimiter_filter));
+    } else if (sendmail->wants_usual_verp) {
+        sendmail->header.verp_delimiters = settings->default_verp_delimiters;
+    }
 }
 
 static int run(struct sendmail *sendmail, const struct options *options)
@@ -415,5 +455,6 @@ int main(int argc, char **argv)
         sendmail.header.flags |= DROP_FLAG_SEND_REPORT;
     if (!tool_load(voice.shown, NULL, &conf_part_tools, &arena, &sendmail.settings))
         return EX_CONFIG;
+    take_verp(&sendmail);
     return run(&sendmail, &options);
 }

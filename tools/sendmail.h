@@ -14,12 +14,14 @@ struct sendmail {
     const char *sender_argument; /* -f, NULL: the user */
     const char *full_name;       /* -F */
     const char *envid;           /* -V */
+    const char *verp;            /* the delimiters of -XV, NULL: none are named */
     char **recipients;           /* NULL at the end */
     struct arena arena;          /* for addresses */
     struct drop_header header;
     uint8_t notify;
     bool extracts_recipients; /* -t */
     bool dot_is_text;         /* -i */
+    bool wants_usual_verp;    /* -XV alone */
 };
 
 NORETURN void sendmail_die(int status, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -18,6 +18,7 @@
 #include "smtpserver/settings.h"
 #include "system/file.h"
 #include "system/random.h"
+#include "table/clients.h"
 #include "table/words.h"
 
 enum {
@@ -106,13 +107,14 @@ static bool drop_content(const struct grant *grant, struct span encoded, struct 
     return is_read;
 }
 
+/* On OUTCOME_OK the reason is the id that postdrop gave it, in *drop. */
 static struct outcome drop_message(struct stand_in *stand_in, const struct grant *grant,
-                                   const struct ipc_queue_commit *commit)
+                                   const struct ipc_queue_commit *commit,
+                                   struct sendmail_drop *drop)
 {
     struct span rest = commit->envelope, batch = buffer_span(&grant->recipients);
     struct queue_envelope envelope;
     struct queue_recipient recipient;
-    struct sendmail_drop drop;
     if (queue_envelope_next_header(&rest, &envelope) != PARSE_OK)
         return outcome_temporary(451, 3, 0, "Error: queue file write error");
     const struct drop_header header = {
@@ -123,24 +125,26 @@ static struct outcome drop_message(struct stand_in *stand_in, const struct grant
             (envelope.flags & QUEUE_FLAG_BODY_8BITMIME ? (uint32_t)DROP_FLAG_BODY_8BITMIME : 0),
         .envid = envelope.envid,
         .ret = envelope.ret,
+        .verp_delimiters = envelope.verp_delimiters,
     };
-    sendmail_drop_begin(stand_in->sendmail, &header, &drop);
+    sendmail_drop_begin(stand_in->sendmail, &header, drop);
     while (queue_envelope_next_recipient(&batch, &recipient) == PARSE_OK)
-        sendmail_drop_recipient(&drop, &recipient);
+        sendmail_drop_recipient(drop, &recipient);
     while (queue_envelope_next_recipient(&rest, &recipient) == PARSE_OK)
-        sendmail_drop_recipient(&drop, &recipient);
+        sendmail_drop_recipient(drop, &recipient);
     const bool is_whole = batch.length == 0 && rest.length == 0 && buffer_ok(&grant->recipients) &&
-                          drop_content(grant, commit->extents, &drop);
-    return sendmail_drop_finish(&drop, is_whole) == EX_OK
-               ? outcome_ok()
-               : outcome_temporary(451, 3, 0, "Error: queue file write error");
+                          drop_content(grant, commit->extents, drop);
+    if (sendmail_drop_finish(drop, is_whole) != EX_OK)
+        return outcome_temporary(451, 3, 0, "Error: queue file write error");
+    return outcome_make(OUTCOME_OK, 250, 0, 0, span_from_string(drop->queue_id));
 }
 
 static void on_commit(struct stand_in *stand_in, uint32_t id, const struct ipc_queue_commit *commit)
 {
     struct grant *grant = find_grant(stand_in, commit->queue_id);
+    struct sendmail_drop drop;
     const struct ipc_queue_commit_reply reply = {
-        .outcome = grant ? drop_message(stand_in, grant, commit)
+        .outcome = grant ? drop_message(stand_in, grant, commit, &drop)
                          : outcome_temporary(451, 3, 0, "Error: queue file write error")};
     forget(grant);
     (void)ipc_channel_reply(stand_in->channel, id, IPC_QUEUE_COMMIT_REPLY, &reply);
@@ -250,6 +254,18 @@ static void open_words(const char *parameter, struct span words, struct table_wo
     *list = (struct table_words){.words = span_empty()};
 }
 
+/* As in smtpd, of which this client is one, from this machine. */
+static struct client_list *open_verp_clients(const struct conf_smtpd *conf)
+{
+    struct buffer error;
+    buffer_init(&error, NULL, CONF_ERROR_TEXT_BYTES);
+    struct client_list *list = client_list_open(conf->smtpd_authorized_verp_clients, &error);
+    if (!list)
+        sendmail_warn("smtpd_authorized_verp_clients: %.*s", SPAN_PRINTF(buffer_span(&error)));
+    buffer_release(&error);
+    return list;
+}
+
 static NORETURN void serve(struct sendmail *sendmail, const struct conf_smtpd *conf, int connection)
 {
     static struct stand_in stand_in;
@@ -272,6 +288,7 @@ static NORETURN void serve(struct sendmail *sendmail, const struct conf_smtpd *c
     open_words("smtpd_forbidden_commands", conf->smtpd_forbidden_commands, &forbidden_commands);
     settings.noop_commands = &noop_commands;
     settings.forbidden_commands = &forbidden_commands;
+    settings.verp_clients = open_verp_clients(conf);
     if (!stand_in.loop || !attach(&stand_in))
         sendmail_die(EX_OSERR, "out of memory");
     smtpsession_service_init(&stand_in.sessions, stand_in.loop, &stand_in.log, &stand_in.intake,

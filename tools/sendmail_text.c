@@ -237,6 +237,9 @@ int sendmail_submit(struct sendmail *sendmail)
     if (!sendmail->recipients[0] && !sendmail->extracts_recipients)
         sendmail_die_for_user(EX_USAGE, "Recipient addresses must be specified on the command line "
                                         "or via the -t option");
+    if (!span_is_empty(sendmail->header.verp_delimiters) && span_is_empty(sendmail->header.sender))
+        sendmail_die(EX_TEMPFAIL, "(%u): -V option requires non-null sender address",
+                     (unsigned)getuid());
     sendmail_drop_begin(sendmail, &sendmail->header, &drop);
     buffer_init(&text.header, NULL, HEADER_MAX_BYTES);
     smtp_content_facts_init(&text.facts);
