@@ -40,7 +40,9 @@ class Asker:
     def begin(self, mechanism, response=None, address="192.0.2.7", service="smtp", **more):
         self.number += 1
         words = ["AUTH", str(self.number), mechanism, f"service={service}", "nologin", "lip=192.0.2.1",
-                 f"rip={address}", *(f"{key}={value}" for key, value in more.items())]
+                 *(f"{key}={value}" for key, value in more.items())]
+        if address is not None:
+            words.append(f"rip={address}")
         if response is not None:
             words.append("resp=" + encode(response))
         self.send("\t".join(words))

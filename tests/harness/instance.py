@@ -189,6 +189,9 @@ class Instance:
 
     def start(self):
         self.run("posthouse", "start", check=True)
+        return self.wait_until_listening()
+
+    def wait_until_listening(self):
         wait_until(lambda: is_listening(self.address, self.port), f"{self.name} listens")
         self._let_users_drop()
         return self
@@ -327,7 +330,7 @@ class Instance:
     def complaints(self):
         """Log lines that no healthy instance writes; what a command refuses is for its caller to judge."""
         return [line for line in self.log().splitlines()
-                if re.search(r": (fatal|panic|error): |sandbox\.|assert|Sanitizer", line)
+                if re.search(r": (fatal|panic|error): |sandbox\.|sandbox refused|assert|Sanitizer", line)
                 and not re.search(r"/(sendmail|postdrop|postqueue|postsuper)\[\d+\]: fatal: ", line)
                 and not any(pattern.search(line) for pattern in self.tolerated_log_lines)]
 

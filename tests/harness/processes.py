@@ -4,9 +4,12 @@ Callers: tests/kill, tests/faults, tests/powercut, tests/system."""
 
 import collections
 import contextlib
+import ctypes
+import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 
 from .instance import wait_until
@@ -29,7 +32,12 @@ def processes_of(programs):
 
 
 def parent_of(pid):
-    return int(re.search(r"^PPid:\t(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.MULTILINE).group(1))
+    """None when it has gone meanwhile."""
+    try:
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return int(re.search(r"^PPid:\t(\d+)", status, re.MULTILINE).group(1))
 
 
 def running(programs, daemon):
@@ -65,9 +73,8 @@ def memory_of(pid):
 
 
 @contextlib.contextmanager
-def traced(pid, calls, trace):
-    """Writes down the calls of a process and its threads while the body runs."""
-    tracer = subprocess.Popen(["strace", "-f", "-q", "-o", str(trace), "-e", f"trace={calls}", "-p", str(pid)],
+def _with_strace(pid, *options, follow=("-f",)):
+    tracer = subprocess.Popen(["strace", *follow, "-q", *options, "-p", str(pid)],
                               stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_until(lambda: _has_tracer(pid), "strace is there")
@@ -75,6 +82,48 @@ def traced(pid, calls, trace):
     finally:
         tracer.send_signal(signal.SIGTERM)  # it detaches and ends
         tracer.wait(10)
+
+
+def traced(pid, calls, trace):
+    """Writes down the calls of a process and its threads while the body runs."""
+    return _with_strace(pid, "-o", str(trace), "-e", f"trace={calls}")
+
+
+def delayed(pid, calls, seconds):
+    """Each of the calls of a process and its threads takes that long while the body runs."""
+    return _with_strace(pid, "-o", "/dev/null", "-e", f"trace={calls}",
+                        "-e", f"inject={calls}:delay_enter={int(seconds * 1000000)}")
+
+
+def failing(pid, call, error, when):
+    """Calls of a process, not of its children, fail while the body runs: when is strace's, "2+" say."""
+    return _with_strace(pid, "-o", "/dev/null", "-e", f"trace={call}",
+                        "-e", f"inject={call}:error={error}:when={when}", follow=())
+
+
+PIDFD_GETFD = 438     # the same on all architectures
+
+
+def cut_channels(programs, left, right):
+    """Shuts the channels between the processes of two daemons, from outside. How many there were."""
+    ends = {}
+    for line in subprocess.run(["ss", "-xpH"], capture_output=True, text=True, check=True).stdout.splitlines():
+        words = line.split()
+        for name, pid, descriptor in re.findall(r'\("([^"]*)",pid=(\d+),fd=(\d+)\)', line):
+            if int(pid) in processes_of(programs)[name]:
+                ends[words[5]] = (name, words[7], int(pid), int(descriptor))
+    count = 0
+    for name, peer, pid, descriptor in ends.values():
+        if name != left or peer not in ends or ends[peer][0] != right:
+            continue
+        process = os.pidfd_open(pid)
+        copy = ctypes.CDLL(None, use_errno=True).syscall(PIDFD_GETFD, process, descriptor, 0)
+        os.close(process)
+        assert copy >= 0, os.strerror(ctypes.get_errno())
+        with socket.socket(fileno=copy) as channel:
+            channel.shutdown(socket.SHUT_RDWR)
+        count += 1
+    return count
 
 
 class Injection:

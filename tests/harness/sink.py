@@ -8,7 +8,8 @@ Callers: tests/system."""
 
 import asyncio
 import re
-import threading
+
+from harness.serving import Serving
 
 
 class Message:
@@ -18,17 +19,15 @@ class Message:
         self.content = b""
 
 
-class Sink:
+class Sink(Serving):
     def __init__(self, script=None, address="127.0.0.1", port=0, extensions=("PIPELINING", "SIZE 0",
                                                                           "8BITMIME",
                                                                           "ENHANCEDSTATUSCODES"),
                  delay_s=0.0, path=None, lmtp=False):
+        super().__init__(address, port, path)
         self.script = dict(script or {})
-        self.address = address
-        self.port = port
         self.extensions = list(extensions)
         self.delay_s = delay_s
-        self.path = path        # a Unix socket instead of a port
         self.lmtp = lmtp        # LHLO, and an answer for each recipient after the content
         self.messages = []      # accepted ones
         self.commands = []      # every command line heard
@@ -37,40 +36,6 @@ class Sink:
         self.open_max = 0
         self.busy = set()       # sessions between MAIL and the answer to the content
         self.busy_max = 0
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-
-    def __enter__(self):
-        self._thread.start()
-        assert self._ready.wait(10)
-        return self
-
-    def __exit__(self, *_):
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-
-    start = __enter__
-
-    def stop(self):
-        self.__exit__()
-
-    def _serve(self):
-        asyncio.set_event_loop(self._loop)
-        if self.path:
-            server = self._loop.run_until_complete(
-                asyncio.start_unix_server(self._session, self.path, limit=1 << 20, backlog=512))
-        else:
-            server = self._loop.run_until_complete(
-                asyncio.start_server(self._session, self.address, self.port, limit=1 << 20, backlog=512))
-            self.port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        self._loop.run_forever()
-        server.close()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0))
-        self._loop.close()
 
     def _scripted(self, key, default):
         if key not in self.script:

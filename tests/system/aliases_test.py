@@ -209,6 +209,17 @@ def test_addresses_in_the_header(make_instance):
     assert len(one.messages("you@here.test")) == 1
 
 
+def test_many_addresses_in_a_header(make_instance):
+    """How many there are is no matter of how many recipients a message may have."""
+    one = with_aliases(make_instance, "a@alias.test you@here.test\n", **{
+        "canonical_maps": "inline:{ nick@here.test=you@here.test }", "smtpd_recipient_limit": "20",
+        "local_header_rewrite_clients": "permit_mynetworks"})
+    names = ",\r\n ".join(f"someone.else{number}@far.test" for number in range(1500))
+    one.send("you@here.test", f"To: {names},\r\n nick@here.test\r\n\r\nhello\r\n".encode())
+    [mail] = one.wait_for_mail("you@here.test")
+    assert mail["To"].startswith("someone.else0@far.test,") and mail["To"].endswith(" you@here.test")
+
+
 def test_who_has_moved_and_who_was_never_here(make_instance):
     one = with_aliases(make_instance, "a@alias.test you@here.test\n", **{
         "relocated_maps": "inline:{ {old@here.test=old@new.example} }",

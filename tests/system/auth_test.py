@@ -6,12 +6,14 @@ import json
 import os
 import signal
 import smtplib
+import ssl
 import time
 
 import pytest
 
 from harness import more_peers
 from harness.authentication import Scram, encode_url, jwt
+from harness.authority import Authority
 from harness.instance import small_message, wait_until
 from harness.more_peers import fail2ban
 from harness.processes import running
@@ -264,3 +266,27 @@ def test_authd_may_die(server):
     if answer.startswith("334"):
         raw.say("*")
     wait_until(lambda: raw.say("AUTH PLAIN " + encode("", "bob", "secret")).startswith("235"), "another has come")
+
+
+@pytest.mark.parametrize("logs_in_again", [False, True])
+def test_a_login_before_tls_is_forgotten(make_instance, logs_in_again):
+    """RFC 3207 section 4.2, with all that a user is granted: here, that a header is completed."""
+    one = make_instance("here", users=["you@here.test"], settings={
+        **STRANGERS, "smtpd_sasl_auth_enable": "yes", "smtpd_tls_security_level": "may",
+        "local_header_rewrite_clients": "permit_sasl_authenticated"})
+    set_passwords(one)
+    chain = one.directory / "server.pem"
+    chain.write_text(Authority(one.directory / "authority").issue("mx.here.test").chain.read_text())
+    one.set(smtpd_tls_chain_files=chain)
+    one.start()
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with smtplib.SMTP(one.address, one.port, "client.example", 30) as client:
+        client.login("alice@here.test", "w0nderland")
+        client.starttls(context=context)
+        client.ehlo()
+        if logs_in_again:
+            client.login("alice@here.test", "w0nderland")
+        client.sendmail("alice@here.test", "you@here.test", "Subject: x\r\n\r\nx\r\n")
+    wait_until(lambda: one.messages("you@here.test"), "it arrives")
+    assert ("\nFrom: " in one.messages("you@here.test")[0].read_text()) == logs_in_again

@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -13,6 +14,7 @@ import smtplib
 import socket
 import sqlite3
 import ssl
+import stat
 import struct
 import subprocess
 import termios
@@ -281,6 +283,17 @@ def test_a_network_of_ipv6_is_one_client(authenticating):
         assert asker.plain("ann", "secret", address="2001:db8:1:3::1")[0] == "OK"
 
 
+@pytest.mark.parametrize("address", [None, "", "unknown", "192.0.2.7.1"])
+def test_clients_without_an_address_are_one_client(authenticating, address):
+    one = authenticating(auth_address_failure_limit="3")
+    with Asker(reached(one)) as asker:
+        for i in range(3):
+            assert asker.plain(f"nobody{i}", "guess", address=address) == ("FAIL", [f"user=nobody{i}"])
+        for other in (None, "", "unknown", "192.0.2.7.1"):
+            assert asker.plain("ann", "secret", address=other) == ("FAIL", ["user=ann", "temp"])
+        assert asker.plain("ann", "secret", address="192.0.2.1")[0] == "OK"
+
+
 def test_exceptions_and_no_limitd(authenticating):
     one = authenticating(auth_address_failure_limit="2", auth_failure_exceptions="192.0.2.0/24")
     with Asker(reached(one)) as asker:
@@ -364,6 +377,56 @@ def test_workers_that_die_are_replaced(authenticating):
 
 def children_of(parent):
     return [int(line.split()[0]) for line in ps() if int(line.split()[1]) == parent]
+
+
+class Swapper:
+    """Owns the directory of the socket, and puts a link to somebody's file in the place of whatever
+    appears there under the name that is meant to be passing."""
+
+    def __init__(self, path, victim):
+        self.path, self.victim, self.is_over, self.count = path, victim, threading.Event(), 0
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        self.thread.join()
+
+    def _run(self):
+        link = self.path.with_name("link")
+        while not self.is_over.is_set():
+            try:
+                if not self.path.is_symlink() and self.path.exists():
+                    link.symlink_to(self.victim)
+                    link.rename(self.path)
+                    self.count += 1
+            except OSError:
+                pass
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files away")
+def test_the_socket_is_given_to_whom_it_is_meant_for_and_nothing_else(make_instance):
+    one = make_instance("here", users=["you@here.test"])
+    place = one.etc.parent / "theirs"
+    place.mkdir()
+    victim = one.etc.parent / "victim"
+    victim.write_text("root's own")
+    victim.chmod(0o600)
+    one.set(auth_socket=place / "auth", auth_socket_owner="nobody", auth_socket_mode="0640",
+            auth_databases=f"passwd-file:{one.etc}/passwords")
+    (one.etc / "passwords").write_text("")
+    one.start()
+    facts = (place / "auth").stat()
+    assert (stat.S_IMODE(facts.st_mode), facts.st_uid) == (0o640, pwd.getpwnam("nobody").pw_uid)
+    one.tolerate("")
+    with Swapper(place / "auth.new", victim):
+        for _ in range(15):
+            one.run("posthouse", "reload")  # or it is given up: that is theirs to choose
+    facts = victim.stat()
+    assert (stat.S_IMODE(facts.st_mode), facts.st_uid) == (0o600, 0)
 
 
 # ---- real peers ----

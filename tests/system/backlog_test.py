@@ -1,16 +1,18 @@
 """More mail than qmgr keeps in memory: what it reads again later costs no more than other mail."""
 
+import fcntl
 import os
 import pathlib
 import re
 import shutil
 import signal
+import subprocess
 import tempfile
 
 import pytest
 
 from harness import clock
-from harness.instance import wait_until
+from harness.instance import small_message, wait_until
 from harness.processes import processes_of, running, traced
 
 COUNT = 60
@@ -58,6 +60,29 @@ def test_what_was_tried_by_a_qmgr_before_is_looked_for(make_instance):
     assert len(one.messages("you@here.test")) == COUNT + 1
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a capability is taken from the whole suite")
+def test_more_messages_than_descriptors(make_instance):
+    """What waits for its first delivery may not take the descriptors that the next message comes in with."""
+    descriptors, count = 600, 900
+    one = make_instance("here", settings={"smtpd_error_sleep_time": "0"})
+    drops = ["setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource"]
+    subprocess.run(["prlimit", f"--nofile={descriptors}", *drops, *one.argv("posthouse", "start")], check=True)
+    one.wait_until_listening()
+    qmgr, virtual = (running(one.programs, name)[0] for name in ("qmgr", "virtual"))
+    limits = pathlib.Path(f"/proc/{qmgr}/limits").read_text()
+    assert re.search(rf"^Max open files +{descriptors} +{descriptors} ", limits, re.MULTILINE), limits
+    os.kill(virtual, signal.SIGSTOP)
+    with one.client() as client:
+        for _ in range(count):
+            assert client.sendmail("sender@client.example", ["you@here.test"],
+                                   small_message("sender@client.example", ["you@here.test"])) == {}
+    assert len(os.listdir(f"/proc/{qmgr}/fd")) < descriptors
+    os.kill(virtual, signal.SIGCONT)
+    one.wait_for_empty_queue(60)
+    assert len(one.messages("you@here.test")) == count
+    assert "Too many open files" not in one.log()
+
+
 @pytest.mark.skipif(not shutil.which("strace") or clock.why_not() is not None, reason="no strace or no clock here")
 def test_what_was_flushed_in_vain_is_left_alone(make_instance, programs, workspace, tmp_path):
     """Its next hop is away still, so it waits for its time again. Until then nobody looks at it."""
@@ -97,3 +122,55 @@ def test_messages_that_are_altered_in_turn_are_not_sought_everywhere(make_instan
             one.run("postsuper", step, "ALL", check=True)
     looks = sum(queue_id in line for line in trace.read_text().splitlines() for queue_id in ids)
     assert 0 < looks < 5 * len(steps) * COUNT, looks
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="no strace here")
+def test_what_is_flushed_while_an_agent_still_has_it(make_instance, tmp_path):
+    """The attempt is made later, and although the next hop is left alone."""
+    one = make_instance("here", settings={"relayhost": "[127.0.0.1]:9", "minimal_backoff_time": "1h"}).start()
+    queue_id = one.send("you@far.test")
+    place = wait_until(lambda: list(one.queue_directory.glob(f"deferred/*/{queue_id}")), "it waits")[0]
+    trace = tmp_path / "trace"
+    with open(place, "rb") as file, traced(running(one.programs, "qmgr")[0], "flock", trace):
+        fcntl.flock(file, fcntl.LOCK_SH)
+        one.run("postqueue", "-i", queue_id, check=True)
+        wait_until(lambda: "EAGAIN" in trace.read_text(), "it is locked")
+    one.wait_for_log(rf"smtp\[\d+\]: {queue_id}: (?s:.*)smtp\[\d+\]: {queue_id}: ")
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="no strace here")
+def test_what_is_flushed_when_it_is_known_that_an_agent_still_has_it(make_instance, recording_sink, tmp_path):
+    """It was found to be locked when it was due: the flush that comes then is not forgotten either."""
+    one = make_instance("here", settings={
+        "relayhost": f"[127.0.0.1]:{recording_sink.port}", "defer_transports": "smtp",
+        "minimal_backoff_time": "2s", "maximal_backoff_time": "2s"}).start()
+    trace = tmp_path / "trace"
+    with traced(running(one.programs, "qmgr")[0], "flock", trace):
+        queue_id = one.send("you@far.test")
+        place = wait_until(lambda: list(one.queue_directory.glob(f"deferred/*/{queue_id}")), "it waits")[0]
+        with open(place, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            wait_until(lambda: "EAGAIN" in trace.read_text(), "it is locked")
+            one.flush()
+    one.wait_for_empty_queue()
+    assert recording_sink.recipients() == ["you@far.test"]
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="no strace here")
+def test_what_is_not_due_yet_is_not_read_again_and_again(make_instance, tmp_path):
+    """Many are due one after the other within half a minute, and lie in one directory."""
+    count = 400
+    one = make_instance("here", settings={
+        "relayhost": "[127.0.0.1]:9", "minimal_backoff_time": "20s", "maximal_backoff_time": "20s"}).start()
+    with one.client() as client:
+        client.ehlo()
+        for _ in range(count):
+            client.mail("sender@client.example")
+            client.rcpt("you@far.test")
+            client.data(small_message())
+    wait_until(lambda: one.log().count("status=deferred") >= count, "all were tried")
+    trace = tmp_path / "trace"
+    with traced(running(one.programs, "qmgr")[0], "openat", trace):
+        wait_until(lambda: one.log().count("status=deferred") >= 2 * count, "and once more", 90)
+    looks = len(re.findall(r"/[0-9A-Za-z]{20,}\", O_RDONLY", trace.read_text()))
+    assert count / 2 < looks < 15 * count, looks

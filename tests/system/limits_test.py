@@ -653,3 +653,13 @@ def test_smtpd_noop_commands(make_instance):
     client = Client(one)
     assert client.say("FROBNICATE it") == "250 2.0.0 Ok"
     assert client.say("VRFY unknown@here.test") == "250 2.0.0 Ok"
+
+
+@pytest.mark.parametrize("name", ["smtpd_noop_commands", "smtpd_forbidden_commands"])
+def test_a_list_of_commands_that_cannot_tell(make_instance, name):
+    """Postfix's answer: a warning, and the command is in no list."""
+    one = make_instance("here", settings={name: "fail:broken FROBNICATE"}).start()
+    client = Client(one)
+    assert client.say("FROBNICATE it").startswith("500 5.5.2 ")
+    assert client.say("NOOP") == "250 2.0.0 Ok"
+    one.wait_for_log(rf"smtpd\[\d+\]: warning: {name}: fail:broken: table lookup problem$")

@@ -1,12 +1,15 @@
 """local: aliases, .forward files, mailboxes and commands of the users of this system, as root, with
 users in a passwd file of the test's own."""
 
+import contextlib
 import email
 import os
 import pathlib
 import re
 import shutil
+import signal
 import stat
+import subprocess
 
 import pytest
 from harness import instance, more_peers, peers
@@ -166,6 +169,17 @@ def test_alias_of_a_user_and_of_others(people):
     assert len(people.mail("alice")) == 1 and len(people.mail("bob")) == 1
 
 
+def test_alias_of_a_user_who_forwards_and_of_others(people):
+    """The user's .forward makes a message, and what the alias has besides makes another."""
+    people.start("bob: bob, alice\n")
+    people.write("bob", ".forward", "carol@here.test\n")
+    people.send("bob@here.test")
+    people.wait_for_mail("carol")
+    people.wait_for_mail("alice")
+    people.here.wait_for_empty_queue()
+    assert [len(people.mail(name)) for name in ("alice", "bob", "carol")] == [1, 0, 1]
+
+
 def test_loops_end(people):
     people.start("a: b\nb: c\nc: a\n")
     people.here.send("a@here.test", sender="alice@here.test")
@@ -250,6 +264,20 @@ def test_nobody_delivers_as_root_or_as_a_daemon(people):
         _, dsn, status, text = people.send(f"{name}@here.test")
         assert (dsn, status) == ("4.2.0", "deferred") and advice in text, text
         assert not (people.spool / name).exists()
+
+
+@pytest.mark.parametrize("entry", ["root", "\\root", "Root@here.test"])
+def test_an_alias_of_root_that_has_others_besides(people, entry):
+    """They get it, once; root has no mailbox here. Where nobody else is named it waits."""
+    people.start(f"root: {entry}, alice\nposthouse-qmgr: posthouse-qmgr, /dev/null\n")
+    people.here.tolerate("root is not delivered as root|of the mail system, is not delivered")
+    queue_id = people.here.send("root@here.test")
+    assert people.log_of(queue_id, "root@here.test")[2] == "sent"
+    people.wait_for_mail("alice")
+    assert people.send("posthouse-qmgr@here.test")[2] == "deferred"
+    instance.wait_until(lambda: len(people.here.queue()) == 1, "the other has gone")
+    assert len(people.mail("alice")) == 1
+    people.here.wait_for_log(rf"warning: {queue_id}: .*root is not delivered as root.*leaves it out")
 
 
 # ---- .forward
@@ -343,6 +371,15 @@ def test_a_command_that_hangs(people):
     child = int((people.home("bob") / "child").read_text())
     instance.wait_until(lambda: not pathlib.Path(f"/proc/{child}").exists() or
                         " Z " in pathlib.Path(f"/proc/{child}/stat").read_text(), "the child is gone")
+
+
+def test_a_command_that_takes_its_time(people):
+    """Longer than a process may take otherwise, and not longer than a command may."""
+    people.write("alice", ".forward", f'"|sleep 6; echo ran >> {people.home("alice")}/ran"\n')
+    people.start("", daemon_timeout="1s", command_time_limit="60s")
+    assert people.send("alice@here.test")[2] == "sent"
+    people.here.wait_for_empty_queue()
+    assert (people.home("alice") / "ran").read_text() == "ran\n"
 
 
 def test_what_a_command_has(people):
@@ -473,6 +510,9 @@ def test_quota(people):
     large = b"Subject: x\r\n\r\n" + b"x\r\n" * 2000
     assert people.send("bob@here.test", content=large)[1:] == (
         "5.2.2", "bounced", "maildir delivery failed: mailbox is full")
+    people.write("bob", ".forward", "\\bob, carol\n")  # the mailbox is one of several
+    assert people.send("bob@here.test", content=large)[1:3] == ("5.2.2", "bounced")
+    assert len(people.mail("bob")) == 1
 
 
 # ---- other transports, and nobody
@@ -589,6 +629,26 @@ def test_processes_that_are_killed(people, victim):
         assert len(got) == len(ids), (name, [i for i in set(got) if got.count(i) > 1])
 
 
+def test_damaged_content_behind_an_alias(people):
+    """It does not get better by waiting: it is set aside, as where it goes to a mailbox."""
+    people.start("team: carol\n", defer_transports="local")
+    people.here.tolerate("damaged|digest|corrupt")
+    queue_id = people.here.send("team@here.test")
+    people.here.wait_for_log(rf"{queue_id}: to=<team@here\.test>,.* status=deferred")
+    instance.wait_until(lambda: list(people.here.queue_directory.glob(f"deferred/*/{queue_id}")), "it waits")
+    [file] = people.here.queue_directory.glob(f"deferred/*/{queue_id}")
+    content = bytearray(file.read_bytes())
+    at = content.index(b"One line.")
+    content[at:at + 3] = b"Two"
+    file.write_bytes(content)
+    people.here.set(defer_transports="")
+    people.here.reload()
+    people.here.wait_for_log(rf"{queue_id}: to=<team@here\.test>,.* \(the message in the queue does not match")
+    instance.wait_until(lambda: (people.here.queue_directory / "corrupt" / queue_id).exists(), "it is set aside")
+    people.here.wait_for_empty_queue()
+    assert not people.mail("carol")
+
+
 def test_a_large_list(people):
     people.start(f"list: :include:{people.base}/list\n", relay_domains="far.test", relay_transport="discard")
     (people.base / "list").write_text("".join(f"user{number}@far.test\n" for number in range(3000)) + "bob\n")
@@ -597,6 +657,105 @@ def test_a_large_list(people):
     people.here.wait_for_empty_queue()
     instance.wait_until(lambda: len(set(re.findall(
         r"to=<(user\d+@far\.test)>.*status=sent", people.here.log()))) == 3000, "all of the list is sent")
+
+
+def test_a_very_large_list(people):
+    """As many as there may be. (The log drops lines when so many come at once.)"""
+    people.start(f"list: :include:{people.base}/list\n", relay_domains="far.test", relay_transport="discard")
+    (people.base / "list").write_text("".join(
+        f"member{number:05}.{'x' * 100}@far.test\n" for number in range(49999)) + "bob\n")
+    people.here.send("list@here.test")
+    people.wait_for_mail("bob")
+    people.here.wait_for_log(r"nrcpt=50000 ")
+    people.here.wait_for_empty_queue()
+
+
+def test_a_table_that_hangs(people):
+    """A list on a file server that is away holds up its own mail, and no other for long."""
+    people.start("list: carol\nbob: bob\n", local_client_limit="1")
+    people.send("bob@here.test")
+    [worker] = [pid for pid, name in workers_of(people).items() if name == "local: a0"]
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        people.here.send("alice@here.test")
+        people.here.send("list@here.test")
+        instance.wait_until(lambda: people.mail("alice") and people.mail("carol"), "mail goes on", 90)
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    people.here.wait_for_empty_queue()
+    assert len(people.mail("alice")) == len(people.mail("carol")) == 1
+
+
+def test_a_user_who_moves_while_mail_comes(people):
+    """What a worker has looked up is not believed for as long as it has work."""
+    people.start("")
+    home = people.base / "bob-moved"
+    home.mkdir(mode=0o755)
+    os.chown(home, people.uid("bob"), people.uid("bob"))
+    people.send("bob@here.test")
+    text = pathlib.Path("/etc/passwd").read_text()
+    peers.replace_file("/etc/passwd", text.replace(f"{people.home('bob')}:", f"{home}:"), people.workspace)
+    sent = 1
+
+    def has_moved():
+        nonlocal sent
+        people.send("bob@here.test")
+        sent += 1
+        return (home / "Maildir").exists()
+
+    instance.wait_until(has_moved, "mail comes to the new home", 60, interval_s=1)
+    people.here.wait_for_empty_queue()
+    assert len(people.mail("bob")) + len(list((home / "Maildir" / "new").iterdir())) == sent
+
+
+@pytest.mark.parametrize("is_command", [False, True], ids=["mailbox", "command"])
+def test_a_user_who_stops_his_processes(people, is_command):
+    """Nobody else's copy of the message waits for him for ever."""
+    people.start("", daemon_timeout="3s", command_time_limit="1s")
+    (people.home("carol") / "Maildir").write_text("in the way")
+    if is_command:
+        people.write("alice", ".forward", f'"|kill -STOP $PPID; touch {people.home("alice")}/ran"\n')
+    else:
+        people.send("alice@here.test")
+        [worker] = [pid for pid, name in workers_of(people).items() if name == "local: ualice"]
+        os.kill(worker, signal.SIGSTOP)
+    try:
+        queue_id = people.here.send(["alice@here.test", "carol@here.test"])
+        people.here.wait_for_log(rf"{queue_id}: to=<carol@here\.test>,.* status=deferred")
+        (people.home("carol") / "Maildir").unlink()
+        people.wait_for_mail("carol")
+        assert people.log_of(queue_id, "alice@here.test")[2:] in (
+            ("deferred", "the delivery process hangs"), ("deferred", "the command's process hangs"))
+        people.write("alice", ".forward", "\\alice\n")
+        people.wait_for_mail("alice", 1 if is_command else 2)
+        people.here.wait_for_empty_queue()
+    finally:
+        for pid in workers_of(people):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+    assert len(people.mail("carol")) == 1
+
+
+def test_a_table_dies_in_the_middle_of_a_large_list(people):
+    """The worker in its place tells of all addresses again, and each counts once."""
+    people.start(f"list: :include:{people.base}/list\nbob: bob\n", relay_domains="far.test",
+                 relay_transport="discard")
+    (people.base / "list").write_text("".join(f"user{number}@far.test\n" for number in range(3000)))
+    people.send("bob@here.test")
+    [worker] = [pid for pid, name in workers_of(people).items() if name == "local: a0"]
+    # It answers that there is such an alias, and hands over a part of the list, and the next.
+    with subprocess.Popen(["strace", "-q", "-o", "/dev/null", "-e", "trace=sendmsg",
+                           "-e", "inject=sendmsg:signal=KILL:when=3", "-p", str(worker)]) as killer:
+        instance.wait_until(lambda: "\nTracerPid:\t0\n" not in pathlib.Path(
+            f"/proc/{worker}/status").read_text(), "strace is there")
+        people.here.send("list@here.test")
+        assert killer.wait(30) is not None
+    people.here.wait_for_empty_queue()
+
+    def sent():
+        return re.findall(r"to=<(user\d+@far\.test)>.*status=sent", people.here.log())
+    instance.wait_until(lambda: len(set(sent())) == 3000, "the log has all of them")
+    assert len(sent()) == 3000
 
 
 def test_commands_of_one_user_take_turns(people):

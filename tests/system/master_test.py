@@ -2,12 +2,20 @@
 
 import os
 import re
+import shutil
 import signal
 import smtplib
+import socket
+import subprocess
+import sys
+import threading
+import time
 
 import pytest
 
 from harness.instance import small_message, wait_until
+from harness.intruder import Liar, channel_between, listening_sockets, socket_numbers
+from harness.processes import failing
 
 DAEMONS = ("logd", "qmgr", "addrd", "dnsd", "smtpd", "smtp", "virtual", "bounce", "limitd")
 
@@ -99,6 +107,41 @@ def test_session_outlives_a_reload(whole):
     wait_until(all_are_new, "the old ones are gone")
 
 
+class Stalling:
+    """A server that greets, and then has nothing to say until it is told to go."""
+
+    def __enter__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.session, self.over = threading.Event(), threading.Event()
+        threading.Thread(target=self._serve, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.listener.close()
+
+    def _serve(self):
+        client, _ = self.listener.accept()
+        with client:
+            client.sendall(b"220 there\r\n")
+            client.recv(1000)
+            self.session.set()
+            self.over.wait(60)
+
+
+def test_delivery_outlives_a_reload_in_peace(make_instance):
+    """An agent of before has helpers of after: nobody quarrels about that."""
+    with Stalling() as server:
+        one = make_instance("here", settings={"relayhost": f"[127.0.0.1]:{server.port}"}).start()
+        one.send("friend@there.test")
+        assert server.session.wait(30)
+        one.reload()
+        time.sleep(2.5)     # channels that are missed are made again after one second
+        assert processes(one, "draining").keys() == {"smtp"}
+        assert "making another" not in one.log()
+
+
 def test_nothing_is_refused_during_reloads(whole):
     sent = 0
     for _ in range(5):
@@ -114,6 +157,69 @@ def test_nothing_is_refused_during_reloads(whole):
     whole.wait_for_empty_queue()
 
 
+def test_a_socket_that_is_made_to_stop_listening(whole):
+    """An intruder's last act must not close the port for those after it."""
+    whole.tolerate("stop listening")
+    pid = processes(whole)["smtpd"][0]
+    for one in listening_sockets(pid):
+        one.shutdown(socket.SHUT_RD)
+        one.close()
+    os.kill(pid, signal.SIGKILL)
+    wait_until_whole(whole, [pid])
+    whole.send("you@here.test")
+    whole.wait_for_mail("you@here.test")
+    whole.wait_for_log(r"has made 127\.0\.0\.1:\d+ stop listening")
+
+
+def test_who_lies_about_channels_gets_no_crowd_of_them(whole):
+    """And master has other things to do than to listen to that."""
+    def sockets():
+        return {program: sum(len(socket_numbers(pid)) for pid in pids) for program, pids in processes(whole).items()}
+    before = sockets()
+    with Liar(processes(whole)["smtpd"][0]) as liar:
+        for _ in range(40):     # eight seconds: one more each second would show
+            liar.says_lost(range(1, 200))
+            time.sleep(0.2)
+        for _ in range(200):
+            liar.says_lost(range(1000, 3000))   # about processes that never were
+    whole.send("you@here.test")
+    whole.wait_for_mail("you@here.test")
+    grown = {program: count - before[program] for program, count in sockets().items()}
+    assert all(grown[program] <= 5 for program in ("qmgr", "addrd", "limitd", "authd")), grown
+
+
+def test_a_channel_that_breaks_while_one_end_is_stopped(whole):
+    """Who hears of it late does not cost the two the channel that they have got meanwhile."""
+    whole.tolerate("making another")
+    before = processes(whole)
+    client, server = before["smtpd"][0], before["limitd"][0]
+    os.kill(server, signal.SIGSTOP)
+    try:
+        with channel_between(client, server) as channel:
+            channel.shutdown(socket.SHUT_RDWR)
+        whole.wait_for_log("the channel from smtpd to limitd is missing: making another")
+    finally:
+        os.kill(server, signal.SIGCONT)
+    time.sleep(5)   # two seconds, and then four, and so on, they waited for the next
+    assert whole.log().count("making another") == 1
+    assert processes(whole) == before
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="no strace here")
+def test_channels_that_cannot_be_made(make_instance):
+    """While descriptors are short a new process has nobody to speak with. That is made good afterwards."""
+    one = make_instance("here").start()
+    one.tolerate(r"cannot make a channel|killed by signal 9|is missing: making another|451 4\.3\.0")
+    master = int((one.queue_directory / "pid" / "master.pid").read_text())
+    killed = processes(one)["qmgr"][0]
+    with failing(master, "socketpair", "EMFILE", "2+"):     # the first is its way to master
+        os.kill(killed, signal.SIGKILL)
+        one.wait_for_log("cannot make a channel from smtpd to qmgr: Too many open files")
+        wait_until(lambda: processes(one).get("qmgr", [killed]) != [killed], "another qmgr serves")
+    one.send("you@here.test")
+    one.wait_for_mail("you@here.test")
+
+
 def test_bad_configuration_changes_nothing(whole):
     before = processes(whole)
     whole.set(smtpd_timeout="soon")
@@ -124,6 +230,35 @@ def test_bad_configuration_changes_nothing(whole):
     whole.wait_for_mail("you@here.test")
     whole.set(smtpd_timeout=None)
     whole.tolerate("reload given up")
+
+
+LOCKER = """
+import fcntl, sys
+with open(sys.argv[1]) as pid_file:
+    fcntl.lockf(pid_file, fcntl.LOCK_SH)
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="is another user")
+def test_nobody_keeps_us_from_starting(make_instance):
+    one = make_instance("here").start()
+    pid_file = one.queue_directory / "pid/master.pid"
+    one.stop()
+    pid_file.chmod(0o644)   # as earlier releases made it
+    one.start()
+    one.stop()
+    for directory in pid_file.parents:  # of the tests, which are nobody else's
+        if not directory.stat().st_mode & 0o001:
+            directory.chmod(directory.stat().st_mode | 0o001)
+    with subprocess.Popen([sys.executable, "-c", LOCKER, pid_file], user=65534, group=65534, extra_groups=[],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as locker:
+        locker.stdout.readline()
+        one.start()
+        locker.stdin.close()
+    one.send("you@here.test")
+    one.wait_for_mail("you@here.test")
 
 
 def test_two_instances_side_by_side(make_instance):

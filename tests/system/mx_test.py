@@ -3,6 +3,7 @@
 import email
 import os
 import re
+import socket
 import subprocess
 
 import pytest
@@ -12,6 +13,7 @@ from harness.instance import small_message, wait_until
 
 pytestmark = pytest.mark.own_machine
 
+CLIENT_NAMES = [f"customer-number-{number:03}" for number in range(200)]
 RECORDS = [
     "plain.test. 60 IN MX 10 mx.plain.test.",
     "mx.plain.test. 60 IN A 127.0.0.2",
@@ -47,6 +49,8 @@ RECORDS = [
     "four.dual.test. 60 IN A 127.0.0.2",
     "either.test. 60 IN AAAA ::1",
     "either.test. 60 IN A 127.0.0.66",
+    *[f"10.2.0.192.in-addr.arpa. 60 IN PTR {name}.hosted-here.test." for name in CLIENT_NAMES],
+    *[f"{name}.hosted-here.test. 60 IN A 192.0.2.10" for name in CLIENT_NAMES],
 ]
 
 
@@ -55,6 +59,20 @@ def name_server(workspace):
     peers.replace_file("/etc/resolv.conf", "nameserver 127.0.0.1\n", workspace)
     with peers.Unbound(workspace / "unbound", RECORDS) as one:
         yield one
+
+
+def test_a_client_with_many_names(make_instance, name_server):
+    """One of them is its name, and there is room for what it says."""
+    one = make_instance("here", settings={"smtpd_peername_lookup": "yes", "smtpd_upstream_proxy_protocol": "haproxy"}).start()
+    with socket.create_connection((one.address, one.port), 30) as client, client.makefile("rw", newline="\r\n") as lines:
+        lines.write("PROXY TCP4 192.0.2.10 127.0.0.1 4000 25\n")
+        lines.flush()
+        assert lines.readline().startswith("220 ")
+        for _ in range(2):
+            lines.write(f"HELO {'long.' * 80}test\n")
+            lines.flush()
+            assert lines.readline().startswith("250 mx.here.test")
+    one.wait_for_log(r" connect from customer-number-\d+\.hosted-here\.test\[192\.0\.2\.10\]$")
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,15 @@ import pathlib
 import re
 import signal
 import socket
+import tempfile
 import time
 
 import pytest
 
+from harness import clock
 from harness import sink as sinks
 from harness.instance import wait_until
-from harness.processes import Injection, processes_of, running
+from harness.processes import Injection, cut_channels, delayed, processes_of, running
 from local_test import people    # noqa: F401  (a fixture)
 from report_test import send
 
@@ -230,6 +232,82 @@ def test_a_client_hears_nothing_of_another_queue_manager(make_instance, workspac
     text = path.read_text()
     assert text.endswith(lines.replace("\r", "") + "the end\n") and queue_id in text
     one.wait_for_log(rf"smtpd\[\d+\]: {queue_id}: client=")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="not our processes")
+def test_a_channel_closes_while_a_message_is_committed(make_instance):
+    """Both processes live on. The client waits until it is known what became of its message."""
+    one = make_instance("here", users=["you@here.test"]).start()
+    one.send("you@here.test")
+    one.wait_for_mail("you@here.test")
+    with socket.create_connection((one.address, one.port), 60) as connection:
+        say(connection, b"")
+        for command in ("EHLO client.example", "MAIL FROM:<me@client.example>", "RCPT TO:<you@here.test>"):
+            assert say(connection, f"{command}\r\n".encode()).startswith("250"), command
+        assert say(connection, b"DATA\r\n").startswith("354")
+        with delayed(pid_of(one, "qmgr"), "fsync", 4):
+            connection.sendall(b"Subject: x\r\n\r\nthe end\r\n.\r\n")
+            wait_until(lambda: list((one.queue_directory / "new").iterdir()), "it is being committed")
+            assert cut_channels(one.programs, "smtpd", "qmgr") > 0
+            answer = say(connection, b"")
+    assert answer.startswith("250 2.0.0 Ok: queued as "), answer
+    one.wait_for_empty_queue()
+    assert len(one.messages("you@here.test")) == 2
+
+
+def test_held_after_a_delivery_that_nobody_heard_of(make_instance, workspace):
+    """An agent dies with its result; the message was held meanwhile. After its release it is looked for."""
+    one = make_instance("here", settings={"minimal_backoff_time": "1s", "maximal_backoff_time": "1s"}).start()
+    one.tolerate(r"killed by signal 9")
+    mailbox = one.maildir("you@here.test")
+    mailbox.touch()     # no directory
+    queue_id = one.send("you@here.test")
+    one.wait_for_log("status=deferred")
+    virtual = running(one.programs, "virtual")
+    signal_all(virtual, signal.SIGSTOP)
+    mailbox.unlink()
+    attempts = one.log().count("queue active")
+    wait_until(lambda: one.log().count("queue active") > attempts, "it is under way again")
+    one.run("postsuper", "-h", queue_id, check=True)
+    injection = Injection(one.programs, "virtual", "sendmsg", "signal=KILL", "1+", workspace / "trace")
+    signal_all(virtual, signal.SIGCONT)
+    wait_until(lambda: (one.queue_directory / "hold" / queue_id).exists(), "it is held", 60)
+    injection.end()
+    [path] = one.messages("you@here.test")     # and is read
+    path.rename(path.parent.parent / "cur" / f"{path.name}:2,S")
+    one.run("postsuper", "-H", queue_id, check=True)
+    one.wait_for_empty_queue(60)
+    assert len(one.messages("you@here.test")) == 1
+
+
+@pytest.mark.skipif(clock.why_not() is not None, reason="no clock here")
+def test_the_clock_goes_back_before_a_queue_manager_dies(make_instance, programs, workspace):
+    """What the one before put off and delivered later is not taken for what the next one put off."""
+    place = pathlib.Path(tempfile.mkdtemp(prefix="clock-", dir=workspace))
+    place.chmod(0o755)
+    dial = clock.Clock(programs, place)
+    one = make_instance("here", settings={
+        "daemon_directory": dial.daemons, "minimal_backoff_time": "1s", "maximal_backoff_time": "1s"}).start()
+    one.tolerate(r"killed by signal 9|the clock was set")
+    mailbox = one.maildir("you@here.test")
+    mailbox.touch()     # no directory
+    one.send("you@here.test")
+    one.wait_for_log("status=deferred")
+    virtual = running(one.programs, "virtual")
+    signal_all(virtual, signal.SIGSTOP)
+    mailbox.unlink()
+    attempts = one.log().count("queue active")
+    wait_until(lambda: one.log().count("queue active") > attempts, "it is under way again")
+    qmgr = pid_of(one, "qmgr")
+    os.kill(qmgr, signal.SIGSTOP)
+    signal_all(virtual, signal.SIGCONT)
+    one.wait_for_mail("you@here.test")
+    [path] = one.messages("you@here.test")     # and is read
+    path.rename(path.parent.parent / "cur" / f"{path.name}:2,S")
+    dial.set(-3600)
+    signal_all([qmgr, *virtual], signal.SIGKILL)
+    one.wait_for_empty_queue(60)
+    assert len(one.messages("you@here.test")) == 1
 
 
 @pytest.mark.parametrize("moment", ["recipients", "content"])

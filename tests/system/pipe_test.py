@@ -3,6 +3,7 @@
 import os
 import pwd
 import re
+import signal
 import stat
 
 import pytest
@@ -152,6 +153,19 @@ def test_time_limit(commands):
     here = commands.start(slow_time_limit="1s")
     here.send("you@here.test")
     here.wait_for_log(r'relay=slow, .*status=deferred \(Command time limit exceeded: "[^"]+"\)$')
+
+
+def test_a_process_that_is_stopped(commands):
+    """By its command, so that it ends nothing: the mail waits for another, and not for ever."""
+    number = commands.place / "stopped" / "process"
+    commands.add("stopped", "", "x", f"[ -e {number} ] || {{ echo $PPID >{number}; kill -STOP $PPID; }}")
+    here = commands.start(stopped_time_limit="1s", daemon_timeout="1s")
+    queue_id = here.send("you@here.test")
+    try:
+        here.wait_for_log(rf"{queue_id}: .*relay=stopped, .*status=deferred \(the delivery process hangs\)$")
+    finally:
+        os.kill(int(number.read_text()), signal.SIGKILL)
+    here.wait_for_log(rf"{queue_id}: .*relay=stopped, .*status=sent")
 
 
 def test_nobody_reads_the_input(commands):

@@ -68,6 +68,19 @@ def test_message_that_kills_qmgr(make_faulty):
     one.wait_for_empty_queue()
 
 
+def test_dropped_file_that_kills_pickup(make_faulty):
+    one = make_faulty("pickup", users=["you@here.test"])
+    one.sendmail("-f", "poison", "you@here.test")
+    one.wait_for_log(r"pickup\[\d+\]: warning: \w+: uid=\d+: work on it has killed pickup twice; "
+                     "moved to maildrop/corrupt", deadline_s=60)
+    one.sendmail("-f", "me", "you@here.test", content="Subject: another\n\n")
+    [message] = one.wait_for_mail("you@here.test")
+    assert message["Subject"] == "another"
+    maildrop = one.queue_directory / "maildrop"
+    wait_until(lambda: [path.name for path in maildrop.iterdir()] == ["corrupt"], "nothing is left")
+    assert len(list((maildrop / "corrupt").iterdir())) == 1
+
+
 def test_message_whose_report_kills_bounce(make_faulty, recording_sink):
     recording_sink.script["RCPT"] = "550 5.1.1 nobody"
     one = make_faulty("bounce", users=["sender@here.test"],

@@ -177,6 +177,23 @@ def test_edit_that_fails_changes_nothing(pair):
     assert sorted(path.name for path in pair.directories[0].iterdir()) == ["main.cf", "master.cf"]
 
 
+@pytest.mark.parametrize("arguments", [["-F", "relay/unix/chroot=n"], ["-P", "*/*/a=1"], ["-PX", "smtp/inet/a"],
+                                       ["-F", "*/unix/process_limit=7"]])
+def test_services_that_are_wrong_or_there_twice(pair, arguments):
+    """They stay as they are, or are changed each for itself."""
+    text = ("smtp inet n - n - - smtpd\nrelay unix - - y - - smtp\n  -o b=c\nsmtp inet n - y - 5 smtpd\n  -o a=x\n"
+            "slow unix - - n - - smtp -o{a=b}\n")
+    for directory in pair.directories:
+        (directory / "master.cf").write_text(text)
+    assert [pair.run(0, arguments)[0], pair.run(1, arguments)[0]] == [0, 0]
+    ours, theirs = pair.texts(0)["master.cf"], pair.texts(1)["master.cf"]
+    assert ours[:ours.index("slow")] == theirs[:theirs.index("slow")]
+    assert ours.endswith("\nslow unix - - n - - smtp -o{a=b}\n")
+    status, _, messages = pair.run(0, ["-F", "slow/unix/chroot=y"])
+    assert status == 1 and "-o: name=value" in messages[0]
+    assert pair.texts(0)["master.cf"] == ours
+
+
 def test_edits_at_the_same_time(pair):
     program, directory = pair.programs[0], pair.directories[0]
     running = [subprocess.Popen([program, "-c", str(directory), "-e", f"name{number}=1"]) for number in range(20)]

@@ -5,6 +5,9 @@ import re
 import signal
 import socket
 
+import pytest
+
+from harness import sink as sinks
 from harness.instance import wait_until
 from harness.processes import running
 
@@ -89,6 +92,44 @@ def test_a_hold_outlives_the_queue_manager(make_instance):
         peer.sendall(b"421 4.3.0 not now\r\n")
         peer.close()
         wait_for_place(one, held, "deferred")
+
+
+def test_a_release_is_not_forgotten(make_instance):
+    """It is at an agent when it is held, released and requeued: the attempt after that is still to come."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(30)
+        one = away(make_instance, relayhost=f"[127.0.0.1]:{server.getsockname()[1]}")
+        one.start()
+        queue_id = one.send("out@slow.test")
+        peer, _ = server.accept()
+        for option in ("-h", "-H", "-r"):
+            one.run("postsuper", option, queue_id, check=True)
+        peer.sendall(b"421 4.3.0 not now\r\n")
+        peer.close()
+        peer, _ = server.accept()
+        peer.close()
+
+
+@pytest.mark.parametrize("command", [["postsuper", "-r"], ["postqueue", "-i"]])
+def test_a_wish_that_comes_while_the_sender_is_told(make_instance, command):
+    """All of the message has been tried, and bounce takes its time for a report: the rest is tried again."""
+    with sinks.Sink({"RCPT gone@away.test": "550 5.1.1 nobody", "RCPT": "450 4.2.0 later"}) as far:
+        one = away(make_instance, relayhost=f"[127.0.0.1]:{far.port}")
+        one.start()
+        bounces = running(one.programs, "bounce")
+        for pid in bounces:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            queue_id = one.send(["gone@away.test", "slow@away.test"], sender="you@here.test")
+            one.wait_for_log(rf"{queue_id}: to=<gone@away\.test>.*status=bounced(?s:.*)"
+                             rf"{queue_id}: to=<slow@away\.test>.*status=deferred")
+            far.script["RCPT"] = "250 2.1.5 Ok"
+            one.run(*command, queue_id, check=True)
+        finally:
+            for pid in bounces:
+                os.kill(pid, signal.SIGCONT)
+        one.wait_for_mail("you@here.test")
+        wait_until(lambda: far.recipients() == ["slow@away.test"], "it was tried again")
 
 
 def test_many(make_instance):

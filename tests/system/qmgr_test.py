@@ -27,6 +27,15 @@ def test_due_mail_waits_for_room(make_instance):
         assert len(one.queue()) == 7
 
 
+def test_an_active_set_of_one(make_instance):
+    with sinks.Sink({"RCPT": "450 4.2.0 later"}) as busy:
+        one = make_instance("here", settings={
+            "relayhost": f"[127.0.0.1]:{busy.port}", "qmgr_message_active_limit": "1",
+            "minimal_backoff_time": "1s", "maximal_backoff_time": "2s"}).start()
+        one.send("you@there.test")
+        wait_until(lambda: one.log().count("status=deferred") > 1, "deferred mail is tried again")
+
+
 def test_a_transport_that_nobody_serves(make_instance):
     """Mail for it waits for an agent for a while; then it is put off with a reason."""
     one = make_instance("here", settings={"transport_maps": "inline:{ nowhere.test=nobody: }"}).start()

@@ -2,14 +2,21 @@
 
 import os
 import re
+import shutil
+import signal
+import socket
 import subprocess
 import sys
 
 import pytest
 
+from harness import sink as sinks
 from harness.instance import free_port, wait_until
+from harness.intruder import record
+from harness.processes import Injection, delayed, running
 
 
+QUEUE_FLUSH = 134   # lib/ipc/schema.def
 ID_OF_NONE = "4jXFSK6yLxzVJPxwWwkvdZdG5sJh"
 
 
@@ -148,7 +155,6 @@ def test_delete(make_instance):
 
 def test_an_active_message(make_instance):
     """What an agent has under way goes on; the rest is put aside when that has ended."""
-    import socket
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         one = make_instance("here", settings={"relayhost": f"[127.0.0.1]:{port}"})
@@ -169,6 +175,81 @@ def test_an_active_message(make_instance):
         peer.close()
         one.wait_for_log(f"{held}: removed")
         one.wait_for_empty_queue()
+
+
+def test_what_waits_for_a_busy_site(make_instance):
+    """It can be held, released and deleted as any other mail, and does not keep its room in memory."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        one = make_instance("here", settings={
+            "relayhost": f"[127.0.0.1]:{silent.getsockname()[1]}", "smtp_destination_concurrency_limit": "1",
+            "smtp_helo_timeout": "1h", "qmgr_message_active_limit": "4"}).start()
+        first = one.send("first@slow.test")
+        wait_until(lambda: "*" in one.queue()[first].split("\n")[0], "one is under way")
+        waiting = [one.send("next@slow.test") for _ in range(3)]
+        for queue_id in waiting[:2]:
+            assert "Placed on hold: 1 " in one.run("postsuper", "-h", queue_id, check=True).stderr
+            wait_for_place(one, queue_id, "hold")
+            assert f"{queue_id}!" in one.queue()[queue_id]
+        assert "Released from hold: 1 " in one.run("postsuper", "-H", waiting[0], check=True).stderr
+        wait_until(lambda: places(one, waiting[0]) != ["hold"], "it was released")
+        assert "Deleted: 3 " in one.run("postsuper", "-d", "-", stdin="\n".join(waiting), check=True).stderr
+        wait_until(lambda: not any(places(one, queue_id) for queue_id in waiting), "they are gone")
+        one.send("you@here.test")
+        one.send("you@here.test")
+        one.send("you@here.test")
+        one.wait_for_mail("you@here.test", 3)
+
+
+def test_held_mail_whose_agent_dies(make_instance):
+    """Nobody delivers it again before it is released."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        one = make_instance("here", settings={
+            "relayhost": f"[127.0.0.1]:{silent.getsockname()[1]}", "smtp_helo_timeout": "1h"}).start()
+        held = one.send("first@slow.test")
+        peer, _ = silent.accept()     # and no greeting: the delivery is under way
+        one.run("postsuper", "-h", held, check=True)
+        one.tolerate(r"smtp.* killed by signal 9")
+        os.kill(running(one.programs, "smtp")[0], signal.SIGKILL)
+        wait_for_place(one, held, "hold")
+        one.run("postsuper", "-H", held, check=True)
+        silent.accept()[0].close()
+        peer.close()
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="no strace here")
+@pytest.mark.parametrize("command, effect", [
+    (["postsuper", "-r"], r"to=.*status=deferred(?s:.*)smtp\[\d+\]: {0}: to=.*status=deferred"),
+    (["postqueue", "-i"], r"to=.*status=deferred(?s:.*)smtp\[\d+\]: {0}: to=.*status=deferred"),
+    (["postsuper", "-e"], "from=<sender@client.example>, status=force-expired, returned to sender")])
+def test_a_wish_while_the_message_is_put_off(make_instance, command, effect):
+    """It comes true, although the time of the next attempt is just being written."""
+    one = make_instance("here", settings={"relayhost": "[127.0.0.1]:9", "minimal_backoff_time": "1h"}).start()
+    with delayed(running(one.programs, "qmgr")[0], "rename,renameat,renameat2", 3):
+        queue_id = one.send("you@far.test")
+        one.wait_for_log(f"{queue_id}: .*status=deferred")
+        one.run(*command, queue_id, check=True)
+    one.wait_for_log(f"{queue_id}: {effect.format(queue_id)}")
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="no strace here")
+def test_a_wish_while_the_message_cannot_be_put_off(make_instance, workspace):
+    """It is not forgotten with the write that failed."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        one = make_instance("here", settings={
+            "relayhost": f"[127.0.0.1]:{server.getsockname()[1]}", "minimal_backoff_time": "1h"}).start()
+        server.settimeout(30)
+        queue_id = one.send("you@far.test")
+        peer, _ = server.accept()
+        trouble = Injection(one.programs, "qmgr", "rename,renameat,renameat2",
+                            "error=EIO:delay_enter=3000000", "1+", workspace / "trace")
+        peer.sendall(b"421 4.3.0 not now\r\n")
+        peer.close()
+        one.wait_for_log(f"{queue_id}: .*status=deferred")
+        one.run("postsuper", "-r", queue_id, check=True)
+        one.tolerate("cannot defer the queue file: Input/output error")
+        one.wait_for_log(f"(?s:{queue_id}: cannot defer the queue file.*){queue_id}: cannot defer")
+        trouble.end()
+        server.accept()[0].close()
 
 
 def test_while_the_system_is_down(make_instance):
@@ -236,3 +317,23 @@ def test_commands_that_hang(make_instance):
             assert as_other.stdout == "Mail queue is empty\n", as_other
         finally:
             hanging.kill()
+
+
+def test_who_asks_for_an_attempt_without_end(make_instance):
+    """While there is no room in the active set: what was asked for is remembered, and in bounds."""
+    with sinks.Sink(delay_s=3600) as silent:
+        one = make_instance("here", settings={
+            "transport_maps": f"inline:{{ {{ silent.test=smtp:[127.0.0.1]:{silent.port} }} }}",
+            "qmgr_message_active_limit": "1", "qmgr_clog_warn_time": "0"})
+        queue_id = deferred(one)
+        wait_for_place(one, queue_id, "deferred")
+        one.send("you@silent.test")
+        wait_until(lambda: silent.connections, "the active set is full")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as tool:
+            tool.connect(str(one.queue_directory / "public" / "qmgr"))
+            tool.send(tool.recv(65536))     # as the other end opens
+            answers = []
+            for number in range(1, 2001):
+                tool.send(record(QUEUE_FLUSH, 1, [(2, queue_id.encode())], request=number))
+                answers.append(b"too many others" in tool.recv(65536))
+        assert not any(answers[:500]) and all(answers[1500:])

@@ -13,6 +13,7 @@ import pytest
 from harness import more_peers, peers
 from harness.authenticating import AuthenticatingServer
 from harness.instance import free_port, wait_until
+from harness.intruder import Liar
 from harness.processes import memory_of, parent_of, processes_of, running
 
 USER, PASSWORD = "mail,er=1", "p\u00e4ss w\u00f6rd"
@@ -352,7 +353,7 @@ def test_without_root(make_instance, mechanism):
 
 def parts_of_authd(one):
     """The dispatcher, the keeper below it, and the processes below that, as sets."""
-    parents = {pid: parent_of(pid) for pid in running(one.programs, "authd")}
+    parents = {pid: parent for pid in running(one.programs, "authd") if (parent := parent_of(pid)) is not None}
     keepers = {pid for pid, parent in parents.items() if parent in parents and parents[parent] not in parents}
     return ({pid for pid, parent in parents.items() if parent not in parents}, keepers,
             {pid for pid, parent in parents.items() if parent in keepers})
@@ -371,6 +372,34 @@ def test_whoever_runs_exchanges_may_die(relay):
             one.send("friend@there.test")
             wait_until(lambda wanted=count: len(server.messages) == wanted, "the mail is there")
         one.wait_for_log("the process for passwords of other servers is gone; starting over")
+
+
+def test_a_client_has_one_process(relay):
+    """However often it says that it needs another."""
+    with provider(["SCRAM-SHA-256"]) as server:
+        one = relay(server)
+        one.send("friend@there.test")
+        wait_until(lambda: len(server.messages) == 1, "the mail is there")
+        count = len(parts_of_authd(one)[2])
+        with Liar(processes_of(one.programs)["smtp"][0]) as liar:
+            liar.says_lost(range(1, 200))
+            one.wait_for_log("the channel from smtp to authd is missing: making another")
+            one.send("friend@there.test")
+            wait_until(lambda: len(server.messages) == 2, "the mail is there")
+        wait_until(lambda: len(parts_of_authd(one)[2]) == count, "the one before is gone")
+
+
+def test_passwords_change_often(relay):
+    """Each time the process that has read them makes room for another, and nobody waits longer for that."""
+    with provider(["SCRAM-SHA-256"]) as server:
+        one = relay(server, smtp_connection_cache_on_demand="no")
+        for number in range(7):
+            one.send("friend@there.test")
+            wait_until(lambda wanted=number + 1: len(server.messages) == wanted, "the mail is there")
+            victims = parts_of_authd(one)[2]
+            for pid in victims:
+                os.kill(pid, 15)
+            wait_until(lambda gone=victims: not gone & parts_of_authd(one)[2], "they are gone")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="reads the memory of others")

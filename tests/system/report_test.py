@@ -10,6 +10,7 @@ import re
 import signal
 import smtplib
 import socketserver
+import struct
 import subprocess
 import threading
 import time
@@ -124,6 +125,43 @@ def test_the_end_of_a_delay_is_confirmed(make_instance):
         [report] = [mail for mail in mails if mail["Subject"] == "Successful Mail Delivery Report"]
         assert status_of(report)[1]["usual@slow.test"]["Action"] == "relayed"
         one.wait_for_empty_queue()
+
+
+def crc32c(data):
+    value = 0xFFFFFFFF
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+    return value ^ 0xFFFFFFFF
+
+
+def fill_journal(path):
+    """Reasons of so many attempts that no more are read, as a queue file has them: posthouse-queue(5)."""
+    text = b"x" * 13
+    body = b"\x01\x00\x08" + struct.pack(">Q", 1790000000000000) + b"\x0a" + struct.pack(">H", len(text)) + text
+    record = b"a" + struct.pack(">H", len(body)) + body
+    record += struct.pack(">I", crc32c(record))
+    with open(path, "ab") as queue_file:
+        queue_file.write(record * ((16 << 20) // len(record)))
+
+
+def test_a_warning_behind_many_reasons(make_instance):
+    """What the sender knows is remembered, however much there is in the journal."""
+    with sinks.Sink(script={"RCPT": "450 4.2.0 not now"}) as slow:
+        one = make_instance("here", users=USERS, settings={**FAST, **to_sink(slow, "slow.test")}).start()
+        queue_id = send(one, {"usual@slow.test": []})
+        one.wait_for_log(r"to=<usual@slow.test>.*status=deferred")
+        one.stop()
+        one.set(delay_warning_time="1s")
+        [path] = one.queue_directory.glob(f"deferred/*/{queue_id}")
+        fill_journal(path)
+        one.start()
+        one.wait_for_log("sender delay notification")
+        seen = attempts(slow, "usual@slow.test")
+        wait_until(lambda: attempts(slow, "usual@slow.test") >= seen + 3, "three further attempts")
+        assert len(re.findall("sender delay notification", one.log())) == 1
+        assert os.path.getsize(next(one.queue_directory.glob(f"deferred/*/{queue_id}"))) < 20 << 20
 
 
 def test_no_warning_unless_it_is_asked_for(make_instance):
@@ -330,7 +368,10 @@ def test_what_is_returned(make_instance, options, settings, expected):
         send(one, {"a@other.test": []}, options=options)
         [found] = reports_to(one, "friend@here.test")
         assert found[-1] == expected
-        assert ("The body." in one.messages("friend@here.test")[0].read_text()) == (expected == "message/rfc822")
+        text = one.messages("friend@here.test")[0].read_text()
+        assert ("The body." in text) == (expected == "message/rfc822")
+        returned = text.split("Content-Type: " + expected)[1]
+        assert "\n\nReturn-Path: <friend@here.test>\n" in returned, returned
 
 
 @pytest.mark.parametrize("program", ["bounce", "qmgr"])

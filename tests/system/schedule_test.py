@@ -1,6 +1,10 @@
 """Slow and dead destinations hold up nobody else."""
 
+import os
+import signal
 import time
+
+import pytest
 
 from harness import sink as sinks
 from harness.instance import wait_until
@@ -211,3 +215,38 @@ def test_who_fills_the_active_set_is_named(make_instance):
             one.send(f"user{i}@there.test")
         one.wait_for_log(rf"warning: mail for \[127\.0\.0\.1\]:{silent.port} is using up \d+ of \d+ "
                          r"recipients in the active queue")
+
+
+@pytest.mark.parametrize("limit", [1, 5])
+def test_what_is_said_of_a_small_active_set(make_instance, limit):
+    """Everything in it is one silent site's; only where something waits is there a turn to wait for."""
+    with sinks.Sink(delay_s=3600) as silent:
+        one = make_instance("here", settings=relay_to(
+            silent, qmgr_message_active_limit=str(limit), smtp_destination_concurrency_limit="1")).start()
+        one.tolerate(r"is using up")
+        for i in range(limit + 2):
+            one.send(f"user{i}@there.test")
+        advice = {1: "a larger qmgr_message_active_limit, ", 5: "smtp_destination_concurrency_limit, "}[limit]
+        one.wait_for_log(rf"is using up ({limit} of {limit}|4 of 5) recipients in the active queue; {advice}")
+
+
+def test_an_agent_that_does_not_read(make_instance, recording_sink):
+    """It has more places than its channel has room for: what does not go in waits, and is not put off."""
+    one = make_instance("here", services="many unix - - n - 1 smtp -o smtp_client_limit=1000\n", settings={
+        "transport_maps": f"inline:{{ {{ there.test=many:[127.0.0.1]:{recording_sink.port} }} }}",
+        "many_initial_destination_concurrency": "1000", "many_destination_concurrency_limit": "1000",
+        "watchdog_timeout": "300s"}).start()
+    one.send("first@there.test")
+    one.wait_for_empty_queue()
+    names = [f"{'n' * 55}{i}@there.test" for i in range(50)]
+    pid = int(one.wait_for_log(r"smtp\[(\d+)\]: \w+: to=<first@there\.test>").group(1))
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with one.client() as client:
+            for number in range(400):
+                client.sendmail("a@here.test", names, f"Subject: {number}\r\n\r\n")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    one.wait_for_empty_queue(100)
+    assert "status=deferred" not in one.log()
+    assert len(recording_sink.recipients()) == 1 + 400 * len(names)

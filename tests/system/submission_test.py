@@ -422,10 +422,22 @@ def test_letters_beyond_ascii(submission):
     ("From: Boss <boss@here.test>", False),
     ("From: bob@here.test\r\nFrom: boss@here.test", False),
     ("From: Bob <bob@here.test>, boss@here.test", False),
+    ("From: Bob bob@here.test", False),
+    ("From: boss@here.test bob@here.test", False),
+    ("From: <boss@here.test", False),
+    ("From: <bob@here.test> <boss@here.test>", False),
+    ("From: Bob <boss@here.test> (Bob) bob", False),
+    ("From: boss@here.test: bob@here.test", False),
+    ("From: boss@here.test:;", False),
+    ("From: boss@here.test <bob@here.test>", False),
+    ("From: bob@here.test <bob@here.test>", True),
+    ("From: \"Bob @ home\": <bob@here.test>;", True),
+    ("From: " + ",\r\n ".join(["bob@here.test"] * 1000), True),
     ("Sender: bob@here.test", True),
-], ids=["own", "both", "stranger", "two-fields", "two-names", "none"])
+], ids=["own", "both", "stranger", "two-fields", "two-names", "no-brackets", "no-comma", "half-open", "two-brackets", "behind",
+        "group", "empty-group", "name", "own-name", "quoted-group", "many", "none"])
 def test_submitd_from_check(submission, header, is_taken):
-    one = submission(smtpd_sender_login_maps=OWNERS, submitd_from_check="login")
+    one = submission(smtpd_sender_login_maps=OWNERS, submitd_from_check="login", smtpd_recipient_limit="5")
     with client_of(one) as client:
         command(client, "MAIL FROM:<bob@here.test>")
         command(client, "RCPT TO:<you@here.test>")
@@ -433,8 +445,10 @@ def test_submitd_from_check(submission, header, is_taken):
         client.send(f"{header}\r\nSubject: x\r\n\r\nx\r\n.\r\n")
         code, text = client.getreply()
         answer = f"{code} {text.decode()}"
-    assert answer.startswith("250" if is_taken else
-                             "553 5.7.1 <boss@here.test>: Sender address rejected: not owned by user bob")
+    assert answer.startswith("250" if is_taken else (
+        "553 5.7.1 <boss@here.test>: Sender address rejected: not owned by user bob",
+        "553 5.7.1 <Bob@mx.here.test>: Sender address rejected: not owned by user bob",
+        "550 5.7.1 Error: a From address cannot be read"))
 
 
 def test_a_message_becomes_complete_and_keeps_secrets(submission):

@@ -102,6 +102,26 @@ def test_a_server_that_never_answers_stalls_nobody_else(make_instance):
     server.close()
 
 
+def test_an_expression_that_never_ends_stalls_nobody_else(make_instance, workspace):
+    """As a server that does not answer: what it was asked for is answered for now, again and again."""
+    table = workspace / "relayed"
+    table.write_text(r"/^(.*)(.*)(.*)(.*)(.*)(.*)\1\2\3\4\5\6x@/ OK" + "\n/^good@/ OK\n")
+    one = make_instance("here", users=USERS, settings={
+        "addrd_lookup_timeout": "2s", "relay_domains": "slow.test", "relay_recipient_maps": f"regexp:{table}",
+        "local_recipient_maps": "regexp:{ {/^root@/ x} }", "mydestination": "local.test"}).start()
+    answers = []
+    waiting = [threading.Thread(target=lambda: answers.append(rcpt(one, "a" * 60 + "@slow.test"))) for _ in range(4)]
+    for thread in waiting:
+        thread.start()
+    for _ in range(5):
+        assert rcpt(one, "root@local.test")[0] == 250    # another table, through a worker, too
+        assert rcpt(one, "no-such-user@local.test")[0] == 550
+    for thread in waiting:
+        thread.join()
+    assert [code for code, _ in answers] == [451] * 4
+    wait_until(lambda: rcpt(one, "good@slow.test")[0] == 250, "the table is asked again")
+
+
 def children_of(pid):
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
         return [int(word) for word in file.read().split()]
