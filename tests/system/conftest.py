@@ -27,6 +27,23 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="needs root and tests/system/run"))
 
 
+def is_taken_elsewhere(module, taken={}):
+    """Runs with the same directory POSTHOUSE_TESTS_SHARED divide the modules between them: who comes first has one."""
+    shared = os.environ.get("POSTHOUSE_TESTS_SHARED")
+    if shared and module not in taken:
+        try:
+            (pathlib.Path(shared) / module).touch(exist_ok=False)
+            taken[module] = False
+        except FileExistsError:
+            taken[module] = True
+    return taken.get(module, False)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item):
+    return True if is_taken_elsewhere(item.path.stem) else None
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     report = (yield).get_result()

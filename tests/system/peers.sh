@@ -33,6 +33,9 @@ packages_of() {
     esac
 }
 
+mkdir -p "$cache"
+exec 9>"$cache/lock" # another run may be unpacking them just now
+flock 9
 for name; do
     packages=$(packages_of "$name")
     root=$cache/$name
