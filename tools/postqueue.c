@@ -82,6 +82,10 @@ static void list_queue(struct request *request)
 {
     struct arena arena;
     bool is_last = false;
+    /* Before the queue: what is taken in meanwhile would be shown in neither. */
+    const int queue = tool_open_queue(&request->settings);
+    queue_maildrop_list(queue, &request->text);
+    file_close(queue);
     arena_init(&arena, PAGE_ARENA_BYTES, 0);
     for (bool is_first = true; !is_last; is_first = false) {
         const struct ipc_queue_list question = {.is_first = is_first};
@@ -100,10 +104,6 @@ static void list_queue(struct request *request)
             break;
     }
     arena_destroy(&arena);
-    /* After the queue: what has been taken in meanwhile was listed there, or will be. */
-    const int queue = tool_open_queue(&request->settings);
-    queue_maildrop_list(queue, &request->text);
-    file_close(queue);
     queue_text_end(&request->text);
 }
 
@@ -207,6 +207,7 @@ static int read_directly(struct request *request)
         return request->status;
     }
     tool_say(&request->voice, LOG_LEVEL_WARNING, "Mail system is down -- accessing queue directly");
+    queue_maildrop_list(store.queue, &request->text);
     store.new = open_below(store.queue, "new");
     store.deferred = open_below(store.queue, "deferred");
     while (!walk_is_at_end(walk)) {
@@ -217,7 +218,6 @@ static int read_directly(struct request *request)
             print_message(request, &page[i]);
     }
     walk_destroy(&walk);
-    queue_maildrop_list(store.queue, &request->text);
     queue_text_end(&request->text);
     return request->status;
 }

@@ -3,16 +3,27 @@
  * aligned to column 78, the footer with kilobytes and requests. */
 #include "queue_text.h"
 
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/ascii.h"
 #include "base/utf8.h"
+#include "queuefile/id.h"
+#include "system/random.h"
 
 enum { REASON_MAX_BYTES = 8192, REASON_COLUMN = 76 };
+
+struct dropped_id {
+    struct map_node node;
+    uint8_t bytes[QUEUE_ID_MAX_BYTES];
+};
 
 void queue_text_begin(struct queue_text *text, FILE *file, bool is_json)
 {
     *text = (struct queue_text){.file = file, .is_json = is_json};
+    uint8_t seed[16];
+    random_bytes(seed, sizeof(seed));
+    map_init(&text->dropped, seed);
     buffer_init(&text->reason, NULL, REASON_MAX_BYTES);
 }
 
@@ -101,9 +112,33 @@ static void put_json_message(struct queue_text *text, const struct ipc_queue_ent
     (void)fputs(", \"recipients\": [", text->file);
 }
 
+/* Where memory is out it may be shown twice. */
+static void note_dropped(struct queue_text *text, struct span queue_id)
+{
+    struct dropped_id *dropped =
+        queue_id.length <= QUEUE_ID_MAX_BYTES ? calloc(1, sizeof(*dropped)) : NULL;
+    if (!dropped)
+        return;
+    memcpy(dropped->bytes, queue_id.bytes, queue_id.length);
+    dropped->node.key = span_of(dropped->bytes, queue_id.length);
+    if (!map_insert(&text->dropped, &dropped->node))
+        free(dropped);
+}
+
+static bool forget_dropped(struct map_node *node, void *context)
+{
+    map_remove(context, node);
+    free(CONTAINER_OF(node, struct dropped_id, node));
+    return true;
+}
+
 void queue_text_message(struct queue_text *text, const struct ipc_queue_entry *entry)
 {
     close_message(text);
+    if (map_find(&text->dropped, entry->queue_id))
+        return;
+    if (span_equals(entry->queue, SPAN("maildrop")))
+        note_dropped(text, entry->queue_id);
     if (text->is_json)
         put_json_message(text, entry);
     else
@@ -165,4 +200,6 @@ void queue_text_end(struct queue_text *text)
                       (unsigned long long)(text->byte_count / 1024),
                       (unsigned long long)text->message_count, text->message_count == 1 ? "" : "s");
     buffer_release(&text->reason);
+    map_for_each(&text->dropped, forget_dropped, &text->dropped);
+    map_destroy(&text->dropped);
 }

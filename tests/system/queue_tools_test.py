@@ -252,6 +252,31 @@ def test_a_wish_while_the_message_cannot_be_put_off(make_instance, workspace):
         server.accept()[0].close()
 
 
+@pytest.mark.skipif(not shutil.which("strace"), reason="no strace here")
+@pytest.mark.parametrize("call", ["openat", "sendmsg"])
+@pytest.mark.parametrize("option", ["-p", "-j"])
+def test_a_listing_while_mail_is_taken_in(make_instance, workspace, call, option):
+    """What goes from maildrop into the queue meanwhile is shown, and once."""
+    one = make_instance("here", settings={"relayhost": f"[127.0.0.1]:{free_port()}"}).start()
+    [pickup] = running(one.programs, "pickup")
+    trace = workspace / "listing"
+    os.kill(pickup, signal.SIGSTOP)
+    try:
+        one.sendmail("you@far.test")
+        [dropped] = [path.name for path in (one.queue_directory / "maildrop").iterdir()]
+        where = ["-P", one.queue_directory / "maildrop"] if call == "openat" else []
+        listing = subprocess.Popen(["strace", "-q", "-o", trace, *where, "-e", f"trace={call}",
+                                    "-e", f"inject={call}:delay_enter=2000000:when=1", *one.argv("postqueue", option)],
+                                   stdout=subprocess.PIPE, text=True)
+        wait_until(lambda: trace.exists() and call in trace.read_text(), f"{call}() has begun")
+    finally:
+        os.kill(pickup, signal.SIGCONT)
+    one.wait_for_log(f"{dropped}: .*status=deferred")
+    shown, _ = listing.communicate(timeout=60)
+    trace.unlink()
+    assert shown.count(dropped) == 1 and len(re.findall(r"(?<!orig_address\": \")you@far\.test", shown)) == 1, shown
+
+
 def test_while_the_system_is_down(make_instance):
     one = make_instance("here")
     queue_id = deferred(one)
