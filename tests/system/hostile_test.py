@@ -24,7 +24,9 @@ IS_LONG = os.environ.get("POSTHOUSE_TESTS_LONG") == "yes"
 SENDERS = 50
 USERS = [f"user{number}@here.test" for number in range(20)]
 WINDOW_S = 3.0 if IS_LONG else 1.0
-ROUNDS = 4              # of windows with and without the crowd, at most; the machine may be busy
+# Of windows with and without the crowd, at most, each longer than the one before: the machine may be
+# busy, and what a crowd does as it comes, before nobody listens to it, may take more than the first.
+ROUNDS = 4
 SLACK_KIB = 8 * 1024    # what fifty senders at work may make of smtpd
 IDLE_KIB = 16           # an idle connection, with what its process has for it
 QUEUED_KIB = 3          # a message of one recipient in qmgr (measured: 1.7)
@@ -131,12 +133,12 @@ class Duel:
 
     def fight(self):
         self.senders.window(1.0)    # everybody has what it needs to work
-        for _ in range(ROUNDS):
-            self.alone += self.senders.window(WINDOW_S)
+        for number in range(1, ROUNDS + 1):
+            self.alone += self.senders.window(WINDOW_S * number)
             self.growths.append(Growth(self.instance, self.senders))
             crowd = Crowd(self.instance, self.kind, self.count)
             crowd.wait_until_ready()
-            self.beside += self.senders.window(WINDOW_S)
+            self.beside += self.senders.window(WINDOW_S * number)
             self.growths[-1].look()
             self.notes.append(crowd.stop())
             if self.beside * 2 >= self.alone:
@@ -193,11 +195,11 @@ def test_slow_loris(make_guarded, table):
     alone = beside = 0
     growths = []
     for number in range(1, ROUNDS + 1):
-        alone += senders.window(WINDOW_S)
+        alone += senders.window(WINDOW_S * number)
         growths.append(Growth(instance, senders))
         crowd = Crowd(instance, "slow", count)
         crowd.wait_until_ready()
-        beside += senders.window(WINDOW_S)
+        beside += senders.window(WINDOW_S * number)
         growths[-1].look()
         wait_until(lambda number=number: len(re.findall(r"timeout after \S+.* from unknown\[127\.", instance.log()))
                    >= count * number, "all are sent away", 60, 0.5)
