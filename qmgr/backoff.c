@@ -1,6 +1,8 @@
 /* qmgr/backoff - see backoff.h. */
 #include "backoff.h"
 
+enum { FIRST_LOOK_MS = 50, LAST_LOOK_MS = 5000 };
+
 uint64_t backoff_next_attempt_us(uint64_t now_us, uint64_t arrival_us, int64_t minimal_ms,
                                  int64_t maximal_ms, uint32_t jitter)
 {
@@ -18,4 +20,11 @@ uint64_t backoff_next_attempt_us(uint64_t now_us, uint64_t arrival_us, int64_t m
     if (wait_us < minimal_us)
         wait_us = minimal_us;
     return now_us + wait_us;
+}
+
+int64_t backoff_next_look_ms(int64_t waited_ms)
+{
+    if (waited_ms <= 0)
+        return FIRST_LOOK_MS;
+    return waited_ms < LAST_LOOK_MS / 2 ? waited_ms * 2 : LAST_LOOK_MS;
 }

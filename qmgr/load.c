@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "agent.h"
+#include "backoff.h"
 #include "origin.h"
 #include "poison.h"
 #include "queuestore/alter.h"
@@ -15,17 +16,14 @@
 #include "system/note.h"
 #include "system/task.h"
 
-enum {
-    LOCKED_RETRY_MS = 5000,
-    SETTLED_RETRY_MS = 100, /* its agent is about to hear, and to let go of the file */
-    MESSAGE_ARENA_BYTES = 256 << 20
-};
+enum { MESSAGE_ARENA_BYTES = 256 << 20 };
 
 struct locked {
     struct list_link link;
     struct store_place place;
     enum load_haste haste; /* of who found it locked */
     int64_t flushed_ms;
+    int64_t wait_ms, until_ms; /* of this wait for it, and its end */
 };
 
 struct wanted {
@@ -56,11 +54,11 @@ static struct locked *find_locked(const struct loader *loader, struct span queue
     return NULL;
 }
 
-/* False when memory is out. */
+/* waited_ms: the last wait for it; 0: somebody has only now asked for it, or its agent is about to
+ * hear, and to let go of the file. False when memory is out. */
 static bool remember_locked(struct loader *loader, const struct store_place *place,
-                            int64_t retry_in_ms)
+                            int64_t waited_ms)
 {
-    const int64_t retry_ms = clock_deadline_after(retry_in_ms);
     struct locked *locked = find_locked(loader, span_from_string(place->queue_id));
     if (!locked) {
         locked = calloc(1, sizeof(*locked));
@@ -70,8 +68,10 @@ static bool remember_locked(struct loader *loader, const struct store_place *pla
         list_append(&loader->locked, &locked->link);
     }
     locked->place = *place;
-    if (retry_ms < loader->locked_retry_ms)
-        loader->locked_retry_ms = retry_ms;
+    locked->wait_ms = backoff_next_look_ms(waited_ms);
+    locked->until_ms = clock_deadline_after(locked->wait_ms);
+    if (locked->until_ms < loader->locked_retry_ms)
+        loader->locked_retry_ms = locked->until_ms;
     return true;
 }
 
@@ -88,7 +88,7 @@ static void flush_locked(const struct loader *loader, const struct store_place *
 
 void loader_settled(struct loader *loader, const struct store_place *place)
 {
-    if (!remember_locked(loader, place, SETTLED_RETRY_MS))
+    if (!remember_locked(loader, place, 0))
         scan_want_new(loader->qmgr);
 }
 
@@ -252,7 +252,7 @@ static bool take_trouble(struct loader *loader, const struct load *load)
 {
     const struct span queue_id = span_from_string(load->place.queue_id);
     if (load->result == STORE_LOCKED) {
-        const bool is_kept = remember_locked(loader, &load->place, LOCKED_RETRY_MS);
+        const bool is_kept = remember_locked(loader, &load->place, load->waited_ms);
         if (load->haste == LOAD_FLUSHED)
             flush_locked(loader, &load->place, load->flushed_ms);
         return !is_kept;
@@ -357,6 +357,21 @@ static bool serve_wanted(struct loader *loader, struct load_job *job)
     return load_run(loader, job);
 }
 
+static void take_those_whose_wait_is_over(struct loader *loader, struct list *taken)
+{
+    const int64_t now_ms = clock_monotonic_ms();
+    loader->locked_retry_ms = CLOCK_NEVER;
+    LIST_FOR_EACH (&loader->locked, link) {
+        const int64_t until_ms = LIST_ITEM(link, struct locked, link)->until_ms;
+        if (until_ms <= now_ms) {
+            list_remove(&loader->locked, link);
+            list_append(taken, link);
+        } else if (until_ms < loader->locked_retry_ms) {
+            loader->locked_retry_ms = until_ms;
+        }
+    }
+}
+
 /* Those whose lock may have gone. */
 static bool serve_locked(struct loader *loader, struct load_job *job)
 {
@@ -364,9 +379,7 @@ static bool serve_locked(struct loader *loader, struct load_job *job)
     struct list again;
     struct list_link *link;
     list_init(&again);
-    while ((link = list_pop(&loader->locked)) != NULL)
-        list_append(&again, link);
-    loader->locked_retry_ms = CLOCK_NEVER;
+    take_those_whose_wait_is_over(loader, &again);
     while ((link = list_pop(&again)) != NULL) {
         struct locked *locked = LIST_ITEM(link, struct locked, link);
         struct load *load = add_load(loader, job, &locked->place);
@@ -374,6 +387,7 @@ static bool serve_locked(struct loader *loader, struct load_job *job)
             load->haste = locked->haste;
             load->is_sought = true; /* whenever it is due */
             load->flushed_ms = locked->flushed_ms;
+            load->waited_ms = locked->wait_ms;
         }
         free(locked);
         if (job->count == LOADS_PER_JOB)

@@ -50,6 +50,7 @@ struct load {
     bool is_poison; /* set aside unread */
     bool ignores_lock;
     int64_t flushed_ms; /* when that was asked for */
+    int64_t waited_ms;  /* for its lock, the last time; 0: it was not known to be locked */
     enum store_load_result result;
     struct arena arena;
     struct store_message message;

@@ -52,12 +52,25 @@ static void test_jitter_spreads(void **state)
     assert_true(high - low > 700 * SECOND); /* a fifth of 4000 s */
 }
 
+/* The first looks are for an agent that lets go at once, the last are no burden for long ones. */
+static void test_looks_at_what_is_locked(void **state)
+{
+    (void)state;
+    static const int64_t waits_ms[] = {50, 100, 200, 400, 800, 1600, 3200, 5000, 5000};
+    int64_t wait_ms = 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(waits_ms); i++) {
+        wait_ms = backoff_next_look_ms(wait_ms);
+        assert_int_equal(wait_ms, waits_ms[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_clock_that_went_back),
         cmocka_unit_test(test_jitter_spreads),
+        cmocka_unit_test(test_looks_at_what_is_locked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
