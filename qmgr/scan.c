@@ -112,10 +112,11 @@ bool qmgr_has_room(const struct qmgr *qmgr)
            qmgr->recipient_count < qmgr->settings->qmgr_message_recipient_limit;
 }
 
-/* Three quarters; of one place, that one. */
+/* Three quarters; of a few places all but one; of one place, that one (by turns: wait_for_room()).
+ */
 static uint64_t share_of_deferred(uint64_t limit)
 {
-    return limit - limit / 4;
+    return limit < 4 ? limit - (limit > 1) : limit - limit / 4;
 }
 
 static bool has_room_for_deferred(const struct qmgr *qmgr)
@@ -123,6 +124,11 @@ static bool has_room_for_deferred(const struct qmgr *qmgr)
     const struct conf_qmgr *settings = qmgr->settings;
     return qmgr->messages.count < share_of_deferred(settings->qmgr_message_active_limit) &&
            qmgr->recipient_count < share_of_deferred(settings->qmgr_message_recipient_limit);
+}
+
+static bool has_room_for(const struct qmgr *qmgr, uint32_t bucket)
+{
+    return bucket ? has_room_for_deferred(qmgr) : qmgr_has_room(qmgr);
 }
 
 void scan_room_changed(struct qmgr *qmgr)
@@ -235,14 +241,20 @@ enum pass_result {
 
 static enum pass_result wait_for_room(struct scan *scan, uint32_t bucket)
 {
+    bool was_full = false;
     for (;;) {
         /* Agents keep their places until their results are taken, and make no room before. */
         while (loader_serve(&scan->loader))
             task_yield();
-        if (bucket ? has_room_for_deferred(scan->qmgr) : qmgr_has_room(scan->qmgr))
-            return PASS_DONE;
-        if (bucket && scan->is_new_wanted && qmgr_has_room(scan->qmgr))
+        const bool has_room = qmgr_has_room(scan->qmgr);
+        const bool has_share = has_room_for(scan->qmgr, bucket);
+        /* Of the place that has come free it is new mail's turn, or it would wait for a whole
+         * bucket where deferred mail may have all there is. */
+        if (bucket && scan->is_new_wanted && has_room && (was_full || !has_share))
             return PASS_INTERRUPTED;
+        if (has_share)
+            return PASS_DONE;
+        was_full |= !has_room;
         scan->waits_for_room = scan->is_in_pass = true;
         const bool is_cancelled = task_park(loader_deadline(&scan->loader)) == TASK_CANCELLED;
         scan->is_in_pass = false;
@@ -251,19 +263,29 @@ static enum pass_result wait_for_room(struct scan *scan, uint32_t bucket)
     }
 }
 
+/* They are counted when they have been read: so many beyond the limit there may be, and they must
+ * not take the places that are kept for new mail. */
+static size_t loads_at_once(const struct qmgr *qmgr)
+{
+    const uint64_t limit = qmgr->settings->qmgr_message_active_limit / 64;
+    return limit < 1 ? 1 : limit < LOADS_PER_JOB ? (size_t)limit : LOADS_PER_JOB;
+}
+
 static enum pass_result load_names(struct scan *scan, const struct names_job *names,
                                    struct load_job *loads, uint32_t bucket, enum load_haste haste)
 {
+    const size_t at_once = loads_at_once(scan->qmgr);
     bool is_whole = true;
     for (size_t i = 0; i < names->count; i++) {
         struct store_place place = {.bucket = bucket};
+        /* Where they lie is known now, and need not be so after a wait. */
+        if (loads->count >= at_once || !has_room_for(scan->qmgr, bucket))
+            is_whole &= load_run(&scan->loader, loads);
         const enum pass_result room = wait_for_room(scan, bucket);
         if (room != PASS_DONE)
             return room;
         memcpy(place.queue_id, names->names[i], sizeof(place.queue_id));
         load_add(&scan->loader, loads, &place, haste);
-        if (loads->count == LOADS_PER_JOB)
-            is_whole &= load_run(&scan->loader, loads);
     }
     is_whole &= load_run(&scan->loader, loads);
     return is_whole ? PASS_DONE : PASS_LEFT;

@@ -1,5 +1,7 @@
 """What becomes of mail when something is full, missing or gone."""
 
+import contextlib
+import socket
 import time
 
 import pytest
@@ -34,6 +36,40 @@ def test_an_active_set_of_one(make_instance):
             "minimal_backoff_time": "1s", "maximal_backoff_time": "2s"}).start()
         one.send("you@there.test")
         wait_until(lambda: one.log().count("status=deferred") > 1, "deferred mail is tried again")
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 6])
+def test_new_mail_has_a_place_in_a_small_active_set(make_instance, limit):
+    """Deferred mail for sites that accept connections and say nothing is flushed. New mail does not wait
+    until they are over; where there is one place alone, it has the next turn."""
+    with contextlib.ExitStack() as stack:
+        sites = [stack.enter_context(socket.socket()) for _ in range(8)]
+        for site in sites:
+            site.bind(("127.0.0.1", 0))     # and refuses as yet
+        ways = ", ".join(f"{{ site{number}.test=smtp:[127.0.0.1]:{site.getsockname()[1]} }}"
+                         for number, site in enumerate(sites))
+        one = make_instance("here", users=["you@here.test"], settings={
+            "transport_maps": f"inline:{{ {ways} }}", "qmgr_message_active_limit": str(limit),
+            "qmgr_clog_warn_time": "0"}).start()
+        for number in range(len(sites)):
+            one.send(f"out@site{number}.test")
+        wait_until(lambda: len(list(one.queue_directory.glob("deferred/*/*"))) == len(sites), "all are put off")
+        for site in sites:
+            site.listen()
+            site.settimeout(0)
+        one.flush()
+        peers = []
+
+        def accept():
+            for site in sites:
+                with contextlib.suppress(BlockingIOError):
+                    peers.append(stack.enter_context(site.accept()[0]))
+            return peers
+        wait_until(lambda: len(accept()) >= max(1, limit - limit // 4 - 1), "the deferred have their places")
+        one.send("you@here.test")
+        if limit == 1:
+            peers[0].sendall(b"421 4.3.0 not now\r\n")
+        one.wait_for_mail("you@here.test")
 
 
 def test_a_transport_that_nobody_serves(make_instance):
