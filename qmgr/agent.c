@@ -41,6 +41,7 @@ static void on_message(struct ipc_channel *channel, const struct ipc_delivery *d
 {
     struct agent *agent = context;
     (void)channel;
+    agent->unanswered_count = 0;
     if (delivery->type == IPC_DELIVER_CAPACITY) {
         const struct ipc_deliver_capacity *capacity = delivery->message;
         agent->capacity =

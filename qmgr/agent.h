@@ -14,10 +14,11 @@ struct agent {
     struct ipc_channel *channel;
     enum ipc_role role;
     uint32_t process_number;
-    size_t capacity;       /* deliveries at once: as it said, within bounds */
-    struct list in_flight; /* struct entry */
-    size_t unheard_count;  /* deliveries that are over, but the agent has yet to be told */
-    size_t opening_count;  /* deliveries whose file is being opened, before it is told of them */
+    size_t capacity;         /* deliveries at once: as it said, within bounds */
+    struct list in_flight;   /* struct entry */
+    size_t unheard_count;    /* deliveries that are over, but the agent has yet to be told */
+    size_t opening_count;    /* deliveries whose file is being opened, before it is told of them */
+    size_t unanswered_count; /* deliveries that it was given since it last said a word */
 };
 
 /* A new delivery process. */

@@ -176,6 +176,7 @@ void agent_deliver(struct agent *agent, struct entry *entry)
     entry->agent = agent;
     entry->number = ++qmgr->next_delivery;
     entry->node.key = span_of(&entry->number, sizeof(entry->number));
+    agent->unanswered_count++;
     list_append(&agent->in_flight, &entry->link);
     ASSERT(map_insert(&qmgr->in_flight, &entry->node));
     for (size_t i = 0; i < entry->count; i++)

@@ -1,6 +1,16 @@
 /* qmgr/dispatch - which delivery begins next. See schedule.h. */
 #include "agent.h"
 
+enum { UNANSWERED_MAX = 4 };
+
+/* A process that hangs has connections, too: before one that says nothing has half of the window,
+ * the others get their part. A delivery that finds no connection free does not cost more there. */
+static bool is_lively(const struct agent *agent, const struct destination *destination)
+{
+    const size_t half = destination->window.size - destination->window.size / 2;
+    return agent->unanswered_count < (half < UNANSWERED_MAX ? half : UNANSWERED_MAX);
+}
+
 /* The process that holds a connection to the destination if it has room, else the least busy. NULL:
  * none has room, or reads what it is given. */
 static struct agent *choose_agent(const struct destination *destination)
@@ -13,7 +23,7 @@ static struct agent *choose_agent(const struct destination *destination)
         if (agent->in_flight.count + agent->unheard_count >= agent->capacity ||
             !agent_keeps_up(agent))
             continue;
-        if (agent->process_number == warm_process)
+        if (agent->process_number == warm_process && is_lively(agent, destination))
             return agent;
         if (!best || agent->in_flight.count < best->in_flight.count)
             best = agent;

@@ -250,3 +250,23 @@ def test_an_agent_that_does_not_read(make_instance, recording_sink):
     one.wait_for_empty_queue(100)
     assert "status=deferred" not in one.log()
     assert len(recording_sink.recipients()) == 1 + 400 * len(names)
+
+
+def test_an_agent_that_hangs_with_a_connection(make_instance, recording_sink):
+    """The next mail for a site goes to the process that has a connection to it; all of it only as long as
+    that process answers."""
+    one = make_instance("here", services="two unix - - n - 2 smtp\n", settings={
+        "transport_maps": f"inline:{{ {{ there.test=two:[127.0.0.1]:{recording_sink.port} }} }}",
+        "watchdog_timeout": "300s"}).start()
+    one.send("first@there.test")
+    pid = int(one.wait_for_log(r"smtp\[(\d+)\]: \w+: to=<first@there\.test>").group(1))
+    one.wait_for_empty_queue()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for number in range(40):
+            one.send(f"user{number}@there.test")
+        wait_until(lambda: len(recording_sink.messages) > 20, "the other one delivers")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    one.wait_for_empty_queue()
+    assert "status=deferred" not in one.log()
