@@ -56,20 +56,6 @@ static struct span domain_of(struct span address)
     return span_after(address, span_find_last_byte(address, '@') + 1);
 }
 
-static bool is_for_site(const struct walk_message *read, struct span site)
-{
-    const struct queue_envelope *envelope = &read->message.decoded;
-    const struct span statuses = read->message.statuses;
-    for (size_t i = 0; i < envelope->recipient_count && i < statuses.length; i++) {
-        const struct span address = envelope->recipients[i].forward_path;
-        if (!queue_status_is_done(queue_status_from_byte(statuses.bytes[i])) &&
-            span_find_last_byte(address, '@') < address.length &&
-            span_equals_ascii_nocase(domain_of(address), site))
-            return true;
-    }
-    return false;
-}
-
 /* The host of "[host]:port", "host:port" or "host". */
 static struct span host_of(struct span next_hop)
 {
@@ -78,6 +64,29 @@ static struct span host_of(struct span next_hop)
         return span_first(inner, span_find_byte(inner, ']'));
     }
     return span_first(next_hop, span_find_byte(next_hop, ':'));
+}
+
+static bool leads_to(struct span next_hop, struct span site)
+{
+    return next_hop.length > 0 && (span_equals_ascii_nocase(next_hop, site) ||
+                                   span_equals_ascii_nocase(host_of(next_hop), host_of(site)));
+}
+
+static bool is_in(struct span address, struct span site)
+{
+    return span_find_last_byte(address, '@') < address.length &&
+           span_equals_ascii_nocase(domain_of(address), site);
+}
+
+static bool is_for_site(const struct walk_message *read, struct span site)
+{
+    const struct queue_envelope *envelope = &read->message.decoded;
+    const struct span statuses = read->message.statuses;
+    for (size_t i = 0; i < envelope->recipient_count && i < statuses.length; i++)
+        if (!queue_status_is_done(queue_status_from_byte(statuses.bytes[i])) &&
+            is_in(envelope->recipients[i].forward_path, site))
+            return true;
+    return false;
 }
 
 /* Reads the journal: whether the site was tried, and whether since then: not twice in one flush,
@@ -91,13 +100,32 @@ static bool is_wanted(const struct walk_message *read, struct span site, uint64_
     while (queue_journal_next(&rest, &record)) {
         if (record.kind == QUEUE_RECORD_NEXT)
             deferred_us = record.time_us;
-        else if (span_equals_ascii_nocase(record.remote, site) ||
-                 (record.next_hop.length &&
-                  (span_equals_ascii_nocase(record.next_hop, site) ||
-                   span_equals_ascii_nocase(host_of(record.next_hop), host_of(site)))))
+        else if (span_equals_ascii_nocase(record.remote, site) || leads_to(record.next_hop, site))
             is_tried_there = true;
     }
     return deferred_us < began_us && (is_tried_there || is_for_site(read, site));
+}
+
+struct site_flush {
+    struct span site;
+    int64_t began_ms;
+};
+
+/* One that is just being put off may have nothing in its journal yet, and leaves its bucket. */
+static bool flush_active(struct map_node *node, void *context)
+{
+    struct message *message = CONTAINER_OF(node, struct message, node);
+    const struct site_flush *flush = context;
+    for (size_t i = 0; i < message->recipient_count; i++) {
+        const struct recipient *recipient = &message->recipients[i];
+        if (recipient->status == QUEUE_STATUS_PENDING &&
+            (leads_to(recipient->next_hop, flush->site) ||
+             is_in(message->envelope.recipients[i].forward_path, flush->site))) {
+            message_flush(message, flush->began_ms);
+            break;
+        }
+    }
+    return true;
 }
 
 void flush_site(struct qmgr *qmgr, struct span site)
@@ -105,6 +133,8 @@ void flush_site(struct qmgr *qmgr, struct span site)
     const uint64_t began_us = clock_realtime_us();
     const int64_t began_ms = clock_monotonic_ms();
     struct walk *walk = walk_create(scan_store(qmgr));
+    struct site_flush flush = {site, began_ms};
+    map_for_each(&qmgr->messages, flush_active, &flush);
     while (walk && !walk_is_at_end(walk) && !task_is_cancelled()) {
         size_t count;
         pool_run(qmgr->pool, page_work, walk);

@@ -122,14 +122,6 @@ size_t loader_wanted_count(const struct loader *loader)
     return loader->wanted.count;
 }
 
-/* In memory already: its next hops are asked whatever happened to them before. */
-static void flush_active(struct message *message, int64_t flushed_ms)
-{
-    message->flushed_ms = flushed_ms;
-    message->is_requeued |= message_is_round_over(message); /* it is just being put off */
-    schedule_wake(message->qmgr);
-}
-
 /* ---- reading ---- */
 
 /* NULL: it is in memory, or locked. */
@@ -346,7 +338,7 @@ static bool serve_wanted(struct loader *loader, struct load_job *job)
             continue;
         }
         if (load.haste == LOAD_FLUSHED)
-            flush_active(message, load.flushed_ms);
+            message_flush(message, load.flushed_ms);
         if (load.ignores_lock) {
             message_use(message);
             result_apply_orphans(loader->qmgr, message);

@@ -665,6 +665,13 @@ static bool force_expire(struct message *message, bool releases)
     return is_new || is_released;
 }
 
+void message_flush(struct message *message, int64_t flushed_ms)
+{
+    message->flushed_ms = flushed_ms;
+    message->is_requeued |= message_is_round_over(message); /* it is just being put off */
+    schedule_wake(message->qmgr);
+}
+
 bool message_alter(struct message *message, enum store_alter_action action)
 {
     if (message->is_deleted || message->is_discarded || message->is_probe)

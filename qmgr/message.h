@@ -146,6 +146,8 @@ void message_settle(struct message *message);
 /* An operator's wish. What waits for an agent stays where it is; what is under way goes on, because
  * its result has to be written. False when the message is so already. */
 MUST_USE bool message_alter(struct message *message, enum store_alter_action action);
+/* An attempt was asked for at that time: next hops are asked whatever happened to them before. */
+void message_flush(struct message *message, int64_t flushed_ms);
 /* It is poison: no further attempt, and out of the way. */
 void message_set_aside(struct message *message);
 /* An agent is gone with some of its recipients: they wait again, or what was wished for meanwhile

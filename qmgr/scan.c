@@ -91,11 +91,19 @@ void scan_clock_changed(struct qmgr *qmgr)
     wake(qmgr->scan);
 }
 
+static bool flush_active(struct map_node *node, void *context)
+{
+    const struct scan *scan = context;
+    message_flush(CONTAINER_OF(node, struct message, node), scan->loader.flushed_ms);
+    return true;
+}
+
 void scan_flush(struct qmgr *qmgr)
 {
     struct scan *scan = qmgr->scan;
     scan->loader.flushed_ms = clock_monotonic_ms();
     scan->loader.flushed_us = clock_realtime_us();
+    map_for_each(&qmgr->messages, flush_active, scan);
     if (!scan->has_listed_buckets) {
         scan->is_flush_wanted = true;
         return;

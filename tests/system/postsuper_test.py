@@ -110,7 +110,8 @@ def test_a_release_is_not_forgotten(make_instance):
         peer.close()
 
 
-@pytest.mark.parametrize("command", [["postsuper", "-r"], ["postqueue", "-i"]])
+@pytest.mark.parametrize("command", ["postsuper -r ID", "postqueue -i ID", "postqueue -f", "postqueue -s away.test",
+                                     "postqueue -s [127.0.0.1]:PORT"])
 def test_a_wish_that_comes_while_the_sender_is_told(make_instance, command):
     """All of the message has been tried, and bounce takes its time for a report: the rest is tried again."""
     with sinks.Sink({"RCPT gone@away.test": "550 5.1.1 nobody", "RCPT": "450 4.2.0 later"}) as far:
@@ -124,7 +125,7 @@ def test_a_wish_that_comes_while_the_sender_is_told(make_instance, command):
             one.wait_for_log(rf"{queue_id}: to=<gone@away\.test>.*status=bounced(?s:.*)"
                              rf"{queue_id}: to=<slow@away\.test>.*status=deferred")
             far.script["RCPT"] = "250 2.1.5 Ok"
-            one.run(*command, queue_id, check=True)
+            one.run(*command.replace("ID", queue_id).replace("PORT", str(far.port)).split(), check=True)
         finally:
             for pid in bounces:
                 os.kill(pid, signal.SIGCONT)
