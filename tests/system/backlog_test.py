@@ -106,6 +106,22 @@ def test_what_was_flushed_in_vain_is_left_alone(make_instance, programs, workspa
     assert not [queue_id for queue_id in ids if queue_id in trace.read_text()]
 
 
+@pytest.mark.skipif(clock.why_not() is not None, reason="no clock here")
+@pytest.mark.parametrize("flush", ["-f", "-s far.test", "-i ID"])
+def test_flushed_after_the_clock_was_set_back(make_instance, programs, workspace, flush):
+    """The last attempt seems to be still to come, and was not made for this flush nevertheless."""
+    place = pathlib.Path(tempfile.mkdtemp(prefix="clock-", dir=workspace))
+    place.chmod(0o755)
+    dial = clock.Clock(programs, place)
+    one = make_instance("here", settings={
+        "daemon_directory": dial.daemons, "relayhost": "[127.0.0.1]:9", "minimal_backoff_time": "1h"}).start()
+    queue_id = one.send("you@far.test")
+    wait_until(lambda: list(one.queue_directory.glob(f"deferred/*/{queue_id}")), "it waits")
+    dial.set(-600)      # not so far that what is to come would be taken for a mistake
+    one.run("postqueue", *flush.replace("ID", queue_id).split(), check=True)
+    wait_until(lambda: one.log().count("status=deferred") == 2, "it was tried again")
+
+
 @pytest.mark.skipif(not shutil.which("strace"), reason="no strace here")
 @pytest.mark.parametrize("steps", [["-h", "-H"], ["-r"], ["-e"]])
 def test_messages_that_are_altered_in_turn_are_not_sought_everywhere(make_instance, tmp_path, steps):
