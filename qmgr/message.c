@@ -220,6 +220,7 @@ struct message *message_adopt(struct qmgr *qmgr, const struct store_place *place
         recipient->status = (uint8_t)queue_status_from_byte(loaded->statuses.bytes[i]);
         recipient->outcome = outcome_temporary(451, 3, 0, "unknown mail transport error");
         recipient->is_maybe_repeated = has_been_tried;
+        recipient->has_stray_delivery = loaded->is_locked;
         if (recipient->status == QUEUE_STATUS_PENDING) {
             recipient->stage = STAGE_UNROUTED;
             message->open_count++;

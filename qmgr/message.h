@@ -21,16 +21,17 @@ enum recipient_stage {
 struct recipient {
     uint8_t status; /* enum queue_status, as on disk or to be */
     enum recipient_stage stage;
-    bool is_maybe_repeated; /* an earlier attempt may have succeeded unseen */
-    bool has_changed;       /* status or outcome differ from what is on disk */
-    bool is_expanded;       /* delivered means: to the addresses that it stands for */
-    bool is_relayed;        /* or: to who may deliver it further */
-    bool is_redirected;     /* an agent has named another transport: once in a round */
-    bool is_warned;         /* the sender was told of the delay */
-    bool is_traced;         /* and of the first attempt, for sendmail -bv or -v */
-    bool has_note;          /* that is not in the journal yet */
-    bool is_reported;       /* of the failure or success: it is no other any more */
-    struct span address;    /* as the agent is to use it; empty: as in the envelope */
+    bool is_maybe_repeated;  /* an earlier attempt may have succeeded unseen */
+    bool has_stray_delivery; /* an agent may still have one that this qmgr knows nothing of */
+    bool has_changed;        /* status or outcome differ from what is on disk */
+    bool is_expanded;        /* delivered means: to the addresses that it stands for */
+    bool is_relayed;         /* or: to who may deliver it further */
+    bool is_redirected;      /* an agent has named another transport: once in a round */
+    bool is_warned;          /* the sender was told of the delay */
+    bool is_traced;          /* and of the first attempt, for sendmail -bv or -v */
+    bool has_note;           /* that is not in the journal yet */
+    bool is_reported;        /* of the failure or success: it is no other any more */
+    struct span address;     /* as the agent is to use it; empty: as in the envelope */
     struct span mailbox;
     struct span next_hop;   /* once it has a route */
     struct outcome outcome; /* of the last attempt, reason in the message's arena */

@@ -437,6 +437,7 @@ void schedule_returned(struct entry *entry, bool was_handed_over)
         }
         recipient->stage = STAGE_QUEUED;
         recipient->is_maybe_repeated |= was_handed_over;
+        recipient->has_stray_delivery |= was_handed_over;
         entry->indexes[count++] = entry->indexes[i];
     }
     entry->count = count;

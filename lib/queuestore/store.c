@@ -457,10 +457,12 @@ NOINLINE enum store_load_result store_load(const struct store *store,
         message->error = errno;
         return errno == ENOENT ? STORE_GONE : STORE_FAILED;
     }
-    if (mutates && !ignore_lock && flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+    const bool is_locked = mutates && flock(descriptor, LOCK_EX | LOCK_NB) != 0;
+    if (is_locked && !ignore_lock) {
         result = errno == EWOULDBLOCK ? STORE_LOCKED : STORE_FAILED;
     } else {
         errno = 0;
+        message->is_locked = is_locked;
         result = read_message(store, descriptor, place, arena, message);
         if (result == STORE_CORRUPT && mutates)
             result = put_away(store, place, message);

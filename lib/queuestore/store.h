@@ -101,6 +101,7 @@ struct store_message {
     uint64_t journal_end; /* in the file: where the next record goes */
     enum queue_file_result verdict;
     bool is_no_file; /* then MALFORMED */
+    bool is_locked;  /* a delivery of it is under way: it was read in spite of that */
     int error;
 };
 

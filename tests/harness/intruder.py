@@ -3,6 +3,8 @@
 import contextlib
 import ctypes
 import os
+import pathlib
+import re
 import select
 import socket
 import struct
@@ -10,6 +12,7 @@ import subprocess
 
 import pytest
 
+SCHEMA = pathlib.Path(__file__).resolve().parent.parent.parent / "lib" / "ipc"
 CONTROL = 3     # the descriptor of the channel to master
 PEER_LOST = 11  # lib/ipc/schema.def
 DELIVER_RESULT, RECIPIENT_RESULT = 92, 93
@@ -65,6 +68,15 @@ def record(number, version, attributes, request=0):
     return struct.pack(">HBBIHBB", number, version, 0, request, len(body), 0, 0) + body
 
 
+def version_of(number):
+    """The version that a kind of message has: what comes with another one is not even looked at."""
+    for schema in SCHEMA.glob("schema*.def"):
+        found = re.search(rf"^IPC_MESSAGE\(\w+, \w+, {number}, (\d+)\)", schema.read_text(), re.MULTILINE)
+        if found:
+            return int(found.group(1))
+    raise AssertionError(f"there is no message {number}")
+
+
 class Liar:
     """Says to master that channels of a process have closed."""
 
@@ -94,6 +106,6 @@ def delivered(queue_id, index, delivery=1):
     outcome = struct.pack(">BHHHH", 0, 250, 2, 0, 0) + b"believe me"
     result = b"".join(struct.pack(">BH", tag, len(value)) + value
                       for tag, value in [(1, struct.pack(">I", index)), (2, outcome)])
-    return record(DELIVER_RESULT, 1, [
+    return record(DELIVER_RESULT, version_of(DELIVER_RESULT), [
         (1, queue_id.encode()), (2, struct.pack(">Q", delivery)), (3, struct.pack(">I", 1)),
-        (4, struct.pack(">HBH", RECIPIENT_RESULT, 5, len(result)) + result), (5, b"\1")])
+        (4, struct.pack(">HBH", RECIPIENT_RESULT, version_of(RECIPIENT_RESULT), len(result)) + result), (5, b"\1")])

@@ -6,7 +6,7 @@
 static const struct {
     const char *name;
     enum recipient_stage stage;
-    bool is_maybe_repeated, is_its_own;
+    bool has_stray_delivery, is_its_own;
     enum outcome_kind kind;
     bool counts;
 } rows[] = {
@@ -17,7 +17,7 @@ static const struct {
     {"arrived, and is under way again", STAGE_IN_FLIGHT, true, false, OUTCOME_OK, true},
     {"refused, and is under way again", STAGE_IN_FLIGHT, true, false, OUTCOME_PERMANENT, false},
     {"over", STAGE_DONE, true, false, OUTCOME_OK, false},
-    {"no attempt is unaccounted for", STAGE_QUEUED, false, false, OUTCOME_OK, false},
+    {"no agent has it", STAGE_QUEUED, false, false, OUTCOME_OK, false},
     {"or it has not been routed", STAGE_UNROUTED, false, false, OUTCOME_OK, false},
     {"another agent has it", STAGE_IN_FLIGHT, false, false, OUTCOME_OK, false},
     {"and is to lose it", STAGE_IN_FLIGHT, false, false, OUTCOME_PERMANENT, false},
@@ -31,7 +31,7 @@ static void test_rows(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         const struct recipient recipient = {.stage = rows[i].stage,
-                                            .is_maybe_repeated = rows[i].is_maybe_repeated};
+                                            .has_stray_delivery = rows[i].has_stray_delivery};
         if (late_result_counts(&recipient, rows[i].kind, rows[i].is_its_own) != rows[i].counts)
             fail_msg("%s", rows[i].name);
     }

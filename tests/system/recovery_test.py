@@ -134,6 +134,36 @@ def test_an_agent_speaks_for_nobody_elses_recipients(make_instance):
             assert "me@slow.test" in one.queue()[queue_id]
 
 
+def test_an_agent_speaks_for_nobody_elses_recipients_after_a_restart(make_instance):
+    """It calls a recipient delivered that the last queue manager put off. No agent has that message any
+    more, so there is no delivery of it whose result the next one could have missed."""
+    with socket.create_server(("127.0.0.1", 0)) as slow:
+        slow.settimeout(30)
+        one = make_instance("here", settings={
+            "transport_maps": f"inline:{{ {{ slow.test=smtp:[127.0.0.1]:{slow.getsockname()[1]} }} }}",
+            "minimal_backoff_time": "1h"}).start()
+        one.tolerate("killed by signal 9")
+
+        def put_off(count):
+            peer, _ = slow.accept()
+            peer.sendall(b"421 4.3.0 not now\r\n")
+            peer.close()
+            wait_until(lambda: one.log().count("status=deferred") == count, "it was put off")
+        queue_id = one.send(["you@here.test", "me@slow.test"])
+        one.wait_for_mail("you@here.test")
+        put_off(1)
+        wait_until(lambda: list(one.queue_directory.glob(f"deferred/*/{queue_id}")), "it waits")
+        first = processes_of(one)["qmgr"]
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: processes_of(one).get("qmgr", first) != first, "another queue manager")
+        one.send("you@here.test")
+        one.wait_for_mail("you@here.test", 2)
+        with channel_between(processes_of(one)["virtual"], processes_of(one)["qmgr"]) as channel:
+            channel.send(delivered(queue_id, 1))
+            put_off(2)
+            assert "me@slow.test" in one.queue()[queue_id]
+
+
 def test_a_new_qmgr_gives_no_more_than_agents_have_room_for(make_instance, workspace):
     """What they still have from the one before takes its place until it is done: nothing runs twice."""
     place = pathlib.Path(tempfile.mkdtemp(prefix="runs-", dir=workspace))

@@ -257,10 +257,14 @@ static void test_lock_shows_a_delivery(void **state)
     assert_true(delivery >= 0 && second >= 0);
     assert_int_equal(load(id, 0, &message), STORE_LOCKED);
     assert_int_equal(store_load(&store, &place, true, true, &arena, &message), STORE_LOADED);
+    assert_true(message.is_locked);
     file_close(delivery);
     assert_int_equal(load(id, 0, &message), STORE_LOCKED);
     file_close(second);
     assert_int_equal(load(id, 0, &message), STORE_LOADED);
+    assert_false(message.is_locked);
+    assert_int_equal(store_load(&store, &place, true, true, &arena, &message), STORE_LOADED);
+    assert_false(message.is_locked);
 }
 
 /* What a crash before the commit leaves under a name in new/ was never acknowledged. */
