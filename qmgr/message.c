@@ -648,6 +648,21 @@ void message_set_aside(struct message *message)
         close_waiting(message);
 }
 
+static void go_on(struct message *message)
+{
+    message_use(message);
+    message_progress(message);
+    message_unuse(message);
+}
+
+/* The journal may say already that it is held: the caller has it written. */
+static void release(struct message *message)
+{
+    message->is_holding = false;
+    message->is_requeued = true; /* some of it was taken back from where it waited */
+    wish_note(message, QUEUE_RECORD_RELEASE);
+}
+
 static bool force_expire(struct message *message, bool releases)
 {
     const bool is_new = !message->is_forced_expire;
@@ -655,14 +670,9 @@ static bool force_expire(struct message *message, bool releases)
     message->is_forced_expire = true;
     if (is_new)
         wish_note(message, QUEUE_RECORD_EXPIRE);
-    if (is_released) {
-        message->is_holding = false;
-        message->is_requeued = true;
-        wish_note(message, QUEUE_RECORD_RELEASE);
-    }
-    message_use(message);
-    message_progress(message);
-    message_unuse(message);
+    if (is_released)
+        release(message);
+    go_on(message);
     return is_new || is_released;
 }
 
@@ -679,12 +689,11 @@ bool message_alter(struct message *message, enum store_alter_action action)
         return false;
     if (action == STORE_ALTER_RELEASE || action == STORE_ALTER_REQUEUE) {
         const bool was_holding = message->is_holding;
-        message->is_holding = false;
-        if (was_holding)
-            wish_note(message, QUEUE_RECORD_RELEASE);
-        message->flushed_ms = clock_monotonic_ms();
-        message->is_requeued |= was_holding || message_is_round_over(message);
-        schedule_wake(message->qmgr);
+        message_flush(message, clock_monotonic_ms());
+        if (was_holding) {
+            release(message);
+            go_on(message);
+        }
         return action == STORE_ALTER_REQUEUE || was_holding;
     }
     if (action == STORE_ALTER_EXPIRE || action == STORE_ALTER_EXPIRE_RELEASE)

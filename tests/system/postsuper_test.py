@@ -94,6 +94,32 @@ def test_a_hold_outlives_the_queue_manager(make_instance):
         wait_for_place(one, held, "deferred")
 
 
+def wait_for_growth(file, size):
+    wait_until(lambda: file.stat().st_size > size, "the wish is written")
+
+
+@pytest.mark.parametrize("option", ["-H", "-r"])
+def test_a_release_outlives_the_queue_manager(make_instance, option):
+    """It was held and released while it is at an agent. The queue file says so before the agent is done, or
+    the next queue manager, which finds that it was to be held, would hold it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(30)
+        one = away(make_instance, relayhost=f"[127.0.0.1]:{server.getsockname()[1]}")
+        one.start()
+        queue_id = one.send("out@slow.test")
+        peer, _ = server.accept()
+        file = one.queue_directory / "new" / queue_id
+        for wish in ("-h", option):
+            size = file.stat().st_size
+            one.run("postsuper", wish, queue_id, check=True)
+            wait_for_growth(file, size)
+        os.kill(running(one.programs, "qmgr")[0], signal.SIGKILL)
+        one.tolerate("killed by signal 9")
+        peer.sendall(b"421 4.3.0 not now\r\n")
+        peer.close()
+        wait_for_place(one, queue_id, "deferred")
+
+
 def test_a_release_is_not_forgotten(make_instance):
     """It is at an agent when it is held, released and requeued: the attempt after that is still to come."""
     with socket.create_server(("127.0.0.1", 0)) as server:
