@@ -142,18 +142,13 @@ static void append_reason(struct write_job *job, const struct queue_record *reco
 static bool collect_changes(struct message *message, struct write_job *job)
 {
     size_t changed = 0;
+    for (size_t i = message->changed_first; i < message->changed_end; i++)
+        changed += message->recipients[i].has_changed;
+    if (changed > 0 && !(job->marks = calloc(changed, sizeof(*job->marks))))
+        return false;
     warn_append_records(message, &job->journal);
     wish_append_records(message, &job->journal);
     job->has_notes = job->journal.length > 0;
-    for (size_t i = message->changed_first; i < message->changed_end; i++)
-        changed += message->recipients[i].has_changed;
-    if (changed == 0) {
-        message->changed_first = message->changed_end = 0;
-        return true;
-    }
-    job->marks = calloc(changed, sizeof(*job->marks));
-    if (!job->marks)
-        return false;
     const size_t end = message->changed_end;
     for (uint32_t i = (uint32_t)message->changed_first; i < end; i++) {
         struct recipient *recipient = &message->recipients[i];
