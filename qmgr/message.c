@@ -73,12 +73,20 @@ int message_take_ready(struct message *message)
     return descriptor;
 }
 
+/* Nobody finds it any more. */
+static void leave_map(struct message *message)
+{
+    if (!message->node.key.length)
+        return;
+    map_remove(&message->qmgr->messages, &message->node);
+    message->node.key = span_empty();
+    origin_gone(message->qmgr, message_id(message));
+    scan_room_changed(message->qmgr);
+}
+
 static void destroy(struct message *message)
 {
-    if (message->node.key.length) {
-        map_remove(&message->qmgr->messages, &message->node);
-        origin_gone(message->qmgr, message_id(message));
-    }
+    leave_map(message);
     origin_forget(message);
     if (list_is_linked(&message->unrouted_link))
         list_remove(&message->qmgr->unrouted, &message->unrouted_link);
@@ -265,6 +273,8 @@ void message_discard(struct message *message)
 {
     message->is_discarded = true;
     message_use(message);
+    /* A call may keep it for a while yet, and what lies on disk is to be read, altered, tried. */
+    leave_map(message);
     schedule_drop(message);
     message_unuse(message);
 }

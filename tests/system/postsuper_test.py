@@ -94,6 +94,30 @@ def test_a_hold_outlives_the_queue_manager(make_instance):
         wait_for_place(one, held, "deferred")
 
 
+def test_what_is_held_while_its_route_is_asked_for_can_be_released(make_instance):
+    """addrd does not answer: the question outlives the message's stay in memory, and is in nobody's way."""
+    one = away(make_instance)
+    one.start()
+    queue_id = one.send("out@away.test", sender="you@here.test")
+    wait_for_place(one, queue_id, "deferred")
+    addresses = running(one.programs, "addrd")
+    for pid in addresses:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        one.run("postqueue", "-i", queue_id, check=True)
+        wait_until(lambda: f"{queue_id}*" in one.run("postqueue", "-p").stdout, "it is to be tried")
+        one.run("postsuper", "-h", queue_id, check=True)
+        wait_for_place(one, queue_id, "hold")
+        done = one.run("postsuper", "-H", queue_id, check=True)
+        assert done.stderr.endswith("postsuper: Released from hold: 1 message\n"), done
+        done = one.run("postsuper", "-d", queue_id, check=True)
+        assert done.stderr.endswith("postsuper: Deleted: 1 message\n"), done
+    finally:
+        for pid in addresses:
+            os.kill(pid, signal.SIGCONT)
+    one.wait_for_empty_queue()
+
+
 def wait_for_growth(file, size):
     wait_until(lambda: file.stat().st_size > size, "the wish is written")
 

@@ -129,6 +129,7 @@ def test_an_agent_speaks_for_nobody_elses_recipients(make_instance):
             peer.sendall(b"421 4.3.0 not now\r\n")
             peer.close()
             wait_until(lambda: list(one.queue_directory.glob(f"deferred/*/{queue_id}")), "the other has put it off")
+            wait_until(lambda: f"{queue_id}*" not in one.run("postqueue", "-p").stdout, "it is out of memory")
             channel.send(delivered(queue_id, 1))
             wait_until(lambda: one.log().count("status=deferred") == 2, "it was looked at once more")
             assert "me@slow.test" in one.queue()[queue_id]
