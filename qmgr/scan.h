@@ -1,7 +1,8 @@
 /* qmgr/scan - read the queue from disk: everything at the start, then what is due.
  * One task does it: takes the queue's lock, empties tmp/, reads new/ and every bucket that is due.
  * Messages are read only while the active set has room, so memory does not grow with the backlog.
- * Deferred mail gets three quarters of the room; the rest is kept for new mail. */
+ * Deferred mail gets three quarters of the room, and leaves one place of a few; the rest is kept
+ * for new mail. */
 #ifndef QMGR_SCAN_H
 #define QMGR_SCAN_H
 
