@@ -327,6 +327,63 @@ static void test_many_names(void **state)
     harness_run("smtpd_junk_command_limit = 1000\n", change_names, NULL);
 }
 
+/* ---- a From with more addresses than a user has ---- */
+
+enum { AUTHORS = 10000 };
+
+struct bystander {
+    bool is_over;
+    size_t turn_count;
+};
+
+static void stand_by(void *argument)
+{
+    struct bystander *bystander = argument;
+    while (!bystander->is_over) {
+        bystander->turn_count++;
+        task_yield();
+    }
+}
+
+/* Each is looked up; the others of the process have their turns in between. */
+static void name_many_authors(struct harness *harness, void *argument)
+{
+    static struct bystander bystander;
+    struct harness_client client;
+    (void)argument;
+    harness->service.settings.submission.is_on = true;
+    harness->service.settings.submission.checks_from = true;
+    harness_greet(harness, &client, "127.0.0.1");
+    harness_send(&client, SPAN("XCLIENT LOGIN=anna\r\n"));
+    harness_expect(&client, "XCLIENT", "220 ");
+    harness_send(&client, SPAN("EHLO client.example\r\n"));
+    harness_expect(&client, "EHLO", "250-");
+    harness_send(&client, SPAN("MAIL FROM:<a@here.test>\r\nRCPT TO:<you@here.test>\r\nDATA\r\n"));
+    harness_expect(&client, "MAIL", "250 ");
+    harness_expect(&client, "RCPT", "250 ");
+    harness_expect(&client, "DATA", "354 ");
+    harness_send(&client, SPAN("From: a@here.test"));
+    for (int i = 0; i < AUTHORS; i++)
+        harness_send(&client, SPAN(",\r\n a@here.test"));
+    harness_send(&client, SPAN(",\r\n boss@here.test\r\n\r\nx\r\n"));
+    assert_int_equal(task_sleep(200), TASK_TIMED_OUT); /* all of that is read */
+    assert_non_null(task_start(harness->loop, "bystander", stand_by, &bystander));
+    harness_send(&client, SPAN(".\r\n"));
+    harness_expect(&client, "a stranger", "553 5.7.1 <boss@here.test>: Sender address rejected");
+    bystander.is_over = true;
+    assert_true(bystander.turn_count > AUTHORS / 100);
+    harness_quit(&client);
+    harness_wait_for_end(harness);
+}
+
+static void test_many_authors(void **state)
+{
+    (void)state;
+    harness_run("smtpd_authorized_xclient_hosts = $mynetworks\nheader_size_limit = 1000000\n"
+                "smtpd_sender_login_maps = inline:{a@here.test=anna}\n",
+                name_many_authors, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_long_line),
         cmocka_unit_test(test_flood),
         cmocka_unit_test(test_many_names),
+        cmocka_unit_test(test_many_authors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
