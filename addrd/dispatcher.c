@@ -59,8 +59,8 @@ static enum table_result ask_crew(struct crew *crew, size_t number, struct span 
     const struct ipc_table_lookup question = {.table = (uint32_t)number,
                                               .key = arena_copy(&arena, key)};
     if (question.key.bytes)
-        result = crew_ask(crew, number, IPC_TABLE_LOOKUP, &question, IPC_TABLE_LOOKUP_REPLY, &reply,
-                          &arena, &failure);
+        result = crew_ask(crew, number, 0, IPC_TABLE_LOOKUP, &question, IPC_TABLE_LOOKUP_REPLY,
+                          &reply, &arena, &failure);
     if (result == IPC_CALL_OK && reply.status <= TABLE_ERROR)
         found = (enum table_result)reply.status;
     if (found == TABLE_FOUND)

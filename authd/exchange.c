@@ -205,7 +205,8 @@ static void check_password(struct exchange *exchange, struct sasl_server_event *
     if (answer == SASL_ANSWER_YES) {
         const struct credential_question question = question_of(exchange, event->secret);
         exchange->password = event->secret;
-        verdict_check(exchange->authd, &question, &exchange->arena, &exchange->verdict);
+        verdict_check(exchange->authd, exchange->owner.asker, &question, &exchange->arena,
+                      &exchange->verdict);
         answer = judge(exchange, &exchange->verdict);
     }
     sasl_server_answer_check(exchange->sasl, answer, event);
@@ -218,8 +219,8 @@ static enum sasl_answer find_secret(struct exchange *exchange,
     if (answer != SASL_ANSWER_YES)
         return answer;
     const struct credential_question question = question_of(exchange, span_empty());
-    verdict_find(exchange->authd, &question, span_from_string(scheme), &exchange->arena,
-                 &exchange->verdict);
+    verdict_find(exchange->authd, exchange->owner.asker, &question, span_from_string(scheme),
+                 &exchange->arena, &exchange->verdict);
     const enum sasl_answer found = judge(exchange, &exchange->verdict);
     /* Nothing is proven yet: of the state of accounts the log alone hears. */
     if (found == SASL_ANSWER_NO)

@@ -19,7 +19,7 @@
 #include "token.h"
 #include "worker.h"
 
-enum { DESCRIPTOR_LIMIT = 2048, QUESTIONS_WAITING_MAX = 1000 };
+enum { DESCRIPTOR_LIMIT = 2048, QUESTIONS_WAITING_MAX = 2000 /* an exchange has one at a time */ };
 
 /* ---- before the sandbox ---- */
 

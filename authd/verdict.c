@@ -46,15 +46,15 @@ static void report_upgrade(struct authd *authd, const struct database *database,
               log_text("scheme", authd->conf->auth_password_upgrade));
 }
 
-static enum credential_result ask(struct authd *authd, size_t number, enum ipc_type type,
-                                  const void *message, struct arena *arena,
+static enum credential_result ask(struct authd *authd, size_t number, uint32_t asker,
+                                  enum ipc_type type, const void *message, struct arena *arena,
                                   struct ipc_password_reply *reply)
 {
     const struct database *database = &authd->databases[number];
     const char *reason;
     const enum ipc_call_result called =
-        crew_ask(&authd->crews[database->type->kind], number, type, message, IPC_PASSWORD_REPLY,
-                 reply, arena, &reason);
+        crew_ask(&authd->crews[database->type->kind], number, asker, type, message,
+                 IPC_PASSWORD_REPLY, reply, arena, &reason);
     if (called != IPC_CALL_OK) {
         verdict_report_trouble(authd, &authd->troubles[number], database_name(database),
                                span_from_string(reason));
@@ -112,7 +112,7 @@ static bool is_last(const struct authd *authd, size_t number)
     return true;
 }
 
-void verdict_check(struct authd *authd, const struct credential_question *question,
+void verdict_check(struct authd *authd, uint32_t asker, const struct credential_question *question,
                    struct arena *arena, struct verdict *verdict)
 {
     begin(verdict);
@@ -125,13 +125,13 @@ void verdict_check(struct authd *authd, const struct credential_question *questi
                                                    .is_last = is_last(authd, i)};
         struct ipc_password_reply reply;
         const enum credential_result result =
-            ask(authd, i, IPC_PASSWORD_CHECK, &message, arena, &reply);
+            ask(authd, i, asker, IPC_PASSWORD_CHECK, &message, arena, &reply);
         if (take(result, &reply, verdict))
             return;
     }
 }
 
-void verdict_find(struct authd *authd, const struct credential_question *question,
+void verdict_find(struct authd *authd, uint32_t asker, const struct credential_question *question,
                   struct span scheme, struct arena *arena, struct verdict *verdict)
 {
     begin(verdict);
@@ -143,7 +143,7 @@ void verdict_find(struct authd *authd, const struct credential_question *questio
                                                   .client_address = question->client_address};
         struct ipc_password_reply reply;
         const enum credential_result result =
-            ask(authd, i, IPC_PASSWORD_FIND, &message, arena, &reply);
+            ask(authd, i, asker, IPC_PASSWORD_FIND, &message, arena, &reply);
         if (take(result, &reply, verdict))
             return;
     }

@@ -21,11 +21,11 @@ void verdict_report_trouble(struct authd *authd, struct trouble *trouble, struct
                             struct span reason);
 void verdict_report_end(struct authd *authd, struct trouble *trouble, struct span database);
 
-/* From a task. */
-void verdict_check(struct authd *authd, const struct credential_question *question,
+/* From a task. asker: for whom, as an exchange's owner has it; they take turns. */
+void verdict_check(struct authd *authd, uint32_t asker, const struct credential_question *question,
                    struct arena *arena, struct verdict *verdict);
 /* From a task: what the mechanism needs; CREDENTIAL_MATCH: there it is. */
-void verdict_find(struct authd *authd, const struct credential_question *question,
+void verdict_find(struct authd *authd, uint32_t asker, const struct credential_question *question,
                   struct span scheme, struct arena *arena, struct verdict *verdict);
 
 #endif

@@ -24,6 +24,8 @@ struct waiter {
     struct list_link link;
     struct task *task;
     size_t subject;
+    uint32_t asker;
+    uint64_t turn;
     struct crew_member *member; /* given to it */
     uint32_t generation;
 };
@@ -172,29 +174,66 @@ static struct crew_member *find_idle(struct crew *crew)
     return NULL;
 }
 
-/* Whoever waits longest among those that may. */
-static void serve_waiting(struct crew *crew)
+/* The next asker finds room, however much those before it have asked. */
+static bool has_room(const struct crew *crew, uint32_t asker)
 {
+    size_t own_count = 0;
+    LIST_FOR_EACH (&crew->waiting, link)
+        own_count += LIST_ITEM(link, struct waiter, link)->asker == asker;
+    const size_t room = crew->settings.waiting_max;
+    const size_t others_count = crew->waiting.count - own_count;
+    return others_count < room && own_count <= (room - others_count - 1) / 2;
+}
+
+/* A question's turn is the one behind its asker's last that waits: who has many in the line lets
+ * others in between. */
+static uint64_t turn_of(const struct crew *crew, uint32_t asker)
+{
+    uint64_t last = crew->turn;
+    LIST_FOR_EACH (&crew->waiting, link) {
+        const struct waiter *waiter = LIST_ITEM(link, struct waiter, link);
+        if (waiter->asker == asker && waiter->turn > last)
+            last = waiter->turn;
+    }
+    return last + 1;
+}
+
+/* Whose turn it is among those that may; of several, who waits longest. NULL: nobody. */
+static struct waiter *next_waiter(const struct crew *crew)
+{
+    struct waiter *next = NULL;
     LIST_FOR_EACH (&crew->waiting, link) {
         struct waiter *waiter = LIST_ITEM(link, struct waiter, link);
-        if (!may_take_one(crew, waiter->subject))
-            continue;
+        if (may_take_one(crew, waiter->subject) && (!next || waiter->turn < next->turn))
+            next = waiter;
+    }
+    return next;
+}
+
+static void serve_waiting(struct crew *crew)
+{
+    struct waiter *waiter;
+    while ((waiter = next_waiter(crew)) != NULL) {
         struct crew_member *idle = find_idle(crew);
         if (!idle)
             return;
         idle->is_busy = true;
         crew->busy_by_subject[waiter->subject]++;
+        if (waiter->turn > crew->turn)
+            crew->turn = waiter->turn;
         waiter->member = idle;
         waiter->generation = idle->generation;
-        list_remove(&crew->waiting, link);
+        list_remove(&crew->waiting, &waiter->link);
         task_wake(waiter->task);
     }
 }
 
-static struct crew_member *wait_for_member(struct crew *crew, size_t subject, int64_t deadline_ms,
-                                           uint32_t *generation, enum task_wake *wake)
+static struct crew_member *wait_for_member(struct crew *crew, size_t subject, uint32_t asker,
+                                           int64_t deadline_ms, uint32_t *generation,
+                                           enum task_wake *wake)
 {
-    struct waiter waiter = {.task = task_current(), .subject = subject};
+    struct waiter waiter = {
+        .task = task_current(), .subject = subject, .asker = asker, .turn = turn_of(crew, asker)};
     *wake = TASK_WOKEN;
     list_append(&crew->waiting, &waiter.link);
     serve_waiting(crew);
@@ -225,7 +264,7 @@ static void give_back(struct crew *crew, struct crew_member *member, uint32_t ge
     serve_waiting(crew);
 }
 
-enum ipc_call_result crew_ask(struct crew *crew, size_t subject, enum ipc_type type,
+enum ipc_call_result crew_ask(struct crew *crew, size_t subject, uint32_t asker, enum ipc_type type,
                               const void *question, enum ipc_type reply_type, void *reply,
                               struct arena *arena, const char **reason)
 {
@@ -235,13 +274,13 @@ enum ipc_call_result crew_ask(struct crew *crew, size_t subject, enum ipc_type t
 
     ASSERT(subject < crew->settings.subject_count);
     *reason = "too many questions are waiting";
-    if (crew->waiting.count >= crew->settings.waiting_max)
+    if (!has_room(crew, asker))
         return IPC_CALL_TIMED_OUT;
     for (int i = 0; i < ATTEMPTS && result == IPC_CALL_CLOSED; i++) {
         uint32_t generation;
         enum task_wake wake;
         struct crew_member *member =
-            wait_for_member(crew, subject, wait_deadline_ms, &generation, &wake);
+            wait_for_member(crew, subject, asker, wait_deadline_ms, &generation, &wake);
         if (!member) {
             result = wake == TASK_CANCELLED ? IPC_CALL_CANCELLED : IPC_CALL_TIMED_OUT;
             break;

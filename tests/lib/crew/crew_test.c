@@ -15,7 +15,7 @@ enum { NOBODY = 65534, SUBJECTS = 2, ARENA_BYTES = 65536, REPORTS_MAX_BYTES = 40
 static struct loop *loop;
 static struct crew crew;
 static struct buffer reports;
-static size_t tasks_left;
+static size_t tasks_left, tasks_ended;
 static bool is_nursery_gone;
 
 /* ---- workers that do what the key says ---- */
@@ -100,10 +100,12 @@ static void stop_crew(void)
 struct question {
     const char *key;
     size_t subject;
+    uint32_t asker;
     enum ipc_call_result result;
     const char *reason;
     char value[16];
     uint32_t worker; /* its process */
+    size_t place;    /* how many had their answer when it came */
 };
 
 static void ask(void *argument)
@@ -114,11 +116,13 @@ static void ask(void *argument)
     struct arena arena;
 
     arena_init(&arena, ARENA_BYTES, 0);
-    question->result = crew_ask(&crew, question->subject, IPC_TABLE_LOOKUP, &message,
-                                IPC_TABLE_LOOKUP_REPLY, &reply, &arena, &question->reason);
+    question->result =
+        crew_ask(&crew, question->subject, question->asker, IPC_TABLE_LOOKUP, &message,
+                 IPC_TABLE_LOOKUP_REPLY, &reply, &arena, &question->reason);
     if (question->result == IPC_CALL_OK)
         (void)snprintf(question->value, sizeof(question->value), "%.*s", SPAN_PRINTF(reply.value));
     question->worker = reply.status;
+    question->place = tasks_ended++;
     arena_destroy(&arena);
     if (--tasks_left == 0)
         loop_stop(loop);
@@ -128,6 +132,7 @@ static void ask(void *argument)
 static void ask_all(struct question *questions, size_t count)
 {
     tasks_left = count;
+    tasks_ended = 0;
     for (size_t i = 0; i < count; i++)
         assert_non_null(task_start(loop, "test", ask, &questions[i]));
     loop_run(loop);
@@ -164,7 +169,7 @@ static void test_answers(void **state)
     static struct question questions[MANY];
     (void)state;
     start_crew((struct crew_settings){
-        .worker_count = 3, .starts_all = true, .waiting_max = MANY, .timeout_ms = LONG_MS});
+        .worker_count = 3, .starts_all = true, .waiting_max = 2 * MANY, .timeout_ms = LONG_MS});
     for (size_t i = 0; i < MANY; i++)
         questions[i] = (struct question){.key = "x", .subject = i % SUBJECTS};
     ask_all(questions, MANY);
@@ -248,12 +253,50 @@ static void test_too_many_wait(void **state)
     struct question questions[] = {{.key = "hang"}, {.key = "hang"}, {.key = "x"}, {.key = "x"}};
     (void)state;
     start_crew((struct crew_settings){
-        .worker_count = 1, .starts_all = true, .waiting_max = 2, .timeout_ms = SHORT_MS});
+        .worker_count = 1, .starts_all = true, .waiting_max = 3, .timeout_ms = SHORT_MS});
     ask_all(questions, ARRAY_LENGTH(questions));
     for (size_t i = 2; i < ARRAY_LENGTH(questions); i++) {
         assert_int_equal(questions[i].result, IPC_CALL_TIMED_OUT);
         assert_string_equal(questions[i].reason, "too many questions are waiting");
     }
+    stop_crew();
+}
+
+/* One asker with many questions has a worker in turns with others, however few there are. */
+static void test_askers_take_turns(void **state)
+{
+    static struct question questions[MANY];
+    (void)state;
+    start_crew((struct crew_settings){
+        .worker_count = 1, .starts_all = true, .waiting_max = 4 * MANY, .timeout_ms = LONG_MS});
+    for (size_t i = 0; i < MANY; i++)
+        questions[i] =
+            (struct question){.key = "x", .asker = i < MANY - 4 ? 7 : 8 + (uint32_t)i % 2};
+    ask_all(questions, MANY);
+    for (size_t i = 0; i < MANY; i++)
+        assert_int_equal(questions[i].result, IPC_CALL_OK);
+    for (size_t i = MANY - 4; i < MANY; i++)
+        assert_true(questions[i].place < 10);
+    assert_int_equal(questions[MANY - 5].place, MANY - 1); /* its own keep their order */
+    stop_crew();
+}
+
+/* And there is room for the next. */
+static void test_one_asker_does_not_fill_the_line(void **state)
+{
+    struct question questions[] = {
+        {.key = "x", .asker = 7}, {.key = "x", .asker = 7}, {.key = "x", .asker = 7},
+        {.key = "x", .asker = 7}, {.key = "x", .asker = 8},
+    };
+    (void)state;
+    start_crew((struct crew_settings){
+        .worker_count = 1, .starts_all = true, .waiting_max = 4, .timeout_ms = LONG_MS});
+    ask_all(questions, ARRAY_LENGTH(questions));
+    assert_int_equal(questions[0].result, IPC_CALL_OK);
+    assert_int_equal(questions[1].result, IPC_CALL_OK);
+    assert_string_equal(questions[2].reason, "too many questions are waiting");
+    assert_string_equal(questions[3].reason, "too many questions are waiting");
+    assert_int_equal(questions[4].result, IPC_CALL_OK);
     stop_crew();
 }
 
@@ -272,9 +315,14 @@ static void test_nursery_ends(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answers),         cmocka_unit_test(test_workers_are_made_when_needed),
-        cmocka_unit_test(test_sandbox),         cmocka_unit_test(test_dying_workers),
-        cmocka_unit_test(test_hanging_workers), cmocka_unit_test(test_too_many_wait),
+        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_workers_are_made_when_needed),
+        cmocka_unit_test(test_sandbox),
+        cmocka_unit_test(test_dying_workers),
+        cmocka_unit_test(test_hanging_workers),
+        cmocka_unit_test(test_too_many_wait),
+        cmocka_unit_test(test_askers_take_turns),
+        cmocka_unit_test(test_one_asker_does_not_fill_the_line),
         cmocka_unit_test(test_nursery_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
