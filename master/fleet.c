@@ -165,7 +165,7 @@ void fleet_join_ourselves(struct fleet *fleet, struct process *logd)
 {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
-        return; /* the lines wait for the next logd */
+        return; /* the lines wait for the next tick */
     const struct ipc_peer message = {
         .role = IPC_ROLE_MASTER,
         .service = SPAN("master"),
@@ -178,36 +178,72 @@ void fleet_join_ourselves(struct fleet *fleet, struct process *logd)
     maillog_client_attach(fleet->options.log_client, pair[0]);
 }
 
-static void give_listener(struct fleet *fleet, struct process *process, const char *text)
+/* False: it cannot be had now, and errno says why. */
+static bool give_listener(struct fleet *fleet, struct process *process, const char *text)
 {
     const struct listener *listener = listeners_find(fleet->options.listeners, text);
     if (!listener)
-        return;
+        return true;
     const struct ipc_listener message = {
         .endpoint = span_from_string(text),
         .socket = fcntl(listener->socket, F_DUPFD_CLOEXEC, 0),
     };
     if (message.socket >= 0)
         (void)ipc_channel_send(process->control, IPC_LISTENER, &message);
+    return message.socket >= 0;
 }
 
-static void give_public(struct fleet *fleet, struct process *process, const char *name)
+/* Its sockets in a row: what master.cf names, and what is its own in public/. NULL behind them. */
+static const char *listener_name(const struct plan_service *service, size_t index, char text[64])
 {
-    char text[64];
-    if (!name)
-        return;
-    (void)snprintf(text, sizeof(text), "public/%s", name);
-    give_listener(fleet, process, text);
+    const char *const public_names[] = {service->program->public_socket,
+                                        service->program->public_stream};
+    if (index < service->endpoint_count)
+        return service->endpoints[index].text;
+    index -= service->endpoint_count;
+    if (index >= ARRAY_LENGTH(public_names))
+        return NULL;
+    (void)snprintf(text, 64, "public/%s", public_names[index] ? public_names[index] : "");
+    return text;
 }
 
+/* Those that it has not got yet. Where descriptors are short the rest waits for the next tick:
+ * without them it would be there for nothing, and look whole. */
 static void give_listeners(struct fleet *fleet, struct process *process)
 {
-    const struct plan_service *service = process->service;
+    const bool was_told = process->lacks_listeners;
+    char text[64];
+    const char *name;
     listeners_restore(fleet->options.listeners, fleet->options.log);
-    for (size_t i = 0; i < service->endpoint_count; i++)
-        give_listener(fleet, process, service->endpoints[i].text);
-    give_public(fleet, process, service->program->public_socket);
-    give_public(fleet, process, service->program->public_stream);
+    while ((name = listener_name(process->service, process->listeners_given, text)) != NULL &&
+           give_listener(fleet, process, name))
+        process->listeners_given++;
+    process->lacks_listeners = name != NULL;
+    if (name && !was_told)
+        maillog_text(fleet->options.log, LOG_LEVEL_ERROR, span_empty(),
+                     "cannot give %s to %s[%d]: %s: trying again", name,
+                     process->service->program->program, (int)process->pid, strerror(errno));
+    else if (!name && was_told)
+        maillog_text(fleet->options.log, LOG_LEVEL_INFO, span_empty(),
+                     "%s[%d] has its listening sockets now", process->service->program->program,
+                     (int)process->pid);
+}
+
+/* What new processes should have got at their start, and could not. */
+static void give_what_is_missing(struct fleet *fleet)
+{
+    if (!fleet->present || fleet->present->is_foreign || fleet->is_stopping)
+        return;
+    FOR_EACH_PROCESS(fleet->present, process)
+    {
+        if ((process->state != SUPERVISE_STARTING && process->state != SUPERVISE_SERVING) ||
+            !process_is_reachable(process))
+            continue;
+        if (process->lacks_listeners)
+            give_listeners(fleet, process);
+        if (process->service->program->role == IPC_ROLE_LOGD && !fleet->options.log_client->channel)
+            fleet_join_ourselves(fleet, process);
+    }
 }
 
 /* ---- work that kills ---- */
@@ -505,6 +541,7 @@ static void on_tick(void *context)
     FOR_EACH_PROCESS(generation, process)
     process_check_pulse(process, now_ms, forgives);
     listeners_restore(fleet->options.listeners, fleet->options.log);
+    give_what_is_missing(fleet);
     fleet->last_tick_ms = now_ms;
     loop_timer_set(&fleet->ping_timer, now_ms + tick_ms(fleet));
 }

@@ -170,7 +170,13 @@ static bool send_start(struct process *process)
         .arguments = service->arguments,
         .process_limit = service->process_limit,
     };
-    return start.settings >= 0 && ipc_channel_send(process->control, IPC_START, &start);
+    const bool is_whole =
+        start.settings >= 0 && (service->stressed_settings < 0 || start.stressed_settings >= 0);
+    if (is_whole)
+        return ipc_channel_send(process->control, IPC_START, &start);
+    file_close(start.settings);
+    file_close(start.stressed_settings);
+    return false;
 }
 
 static bool watch_errors(struct process *process, int errors)
@@ -219,6 +225,8 @@ static void start(struct process *process)
     process->pinged_ms = process->served_since_ms = 0;
     process->error_line_count = 0;
     process->is_kill_expected = process->has_hung = false;
+    process->listeners_given = 0;
+    process->lacks_listeners = false;
     process->reason[0] = '\0';
     buffer_reset(&process->errors);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)

@@ -59,6 +59,8 @@ struct process {
     uint32_t ping_serial;
     uint32_t failure_count;
     struct note_page *notes;     /* what it works on, by its own word; NULL: none */
+    size_t listeners_given;      /* the fleet's: how many of its sockets it has got */
+    bool lacks_listeners;        /* the fleet's: and that the others could not be given */
     bool has_hung;               /* it answered no ping */
     bool is_kill_expected;       /* its end by SIGKILL is no news */
     struct process *predecessor; /* the fleet's: leaves when this one serves; NULL: nobody */

@@ -220,6 +220,31 @@ def test_channels_that_cannot_be_made(make_instance):
     one.wait_for_mail("you@here.test")
 
 
+@pytest.mark.skipif(not shutil.which("strace"), reason="no strace here")
+def test_listeners_that_cannot_be_given(make_instance):
+    """A process that was started while descriptors were short serves its port all the same, soon after."""
+    one = make_instance("here").start()
+    one.tolerate(r"cannot give 127\.0\.0\.1:\d+ to smtpd|killed by signal 9")
+    master = int((one.queue_directory / "pid" / "master.pid").read_text())
+    before = set(processes(one)["smtpd"])
+    others = before - {min(before)}
+    with failing(master, "fcntl", "EMFILE", "6+"):     # those before are its control channel's, notes and settings
+        os.kill(min(before), signal.SIGKILL)
+        one.wait_for_log(r"cannot give 127\.0\.0\.1:\d+ to smtpd\[\d+\]: Too many open files")
+    wait_until(lambda: len(processes(one)["smtpd"]) == len(before), "all smtpd serve")
+    [pid] = set(processes(one)["smtpd"]) - before
+    for other in others:
+        os.kill(other, signal.SIGSTOP)
+    try:
+        one.send("you@here.test")
+    finally:
+        for other in others:
+            os.kill(other, signal.SIGCONT)
+    one.wait_for_mail("you@here.test")
+    one.wait_for_log(rf"smtpd\[{pid}\] has its listening sockets now")
+    assert len(re.findall(r"cannot give .*Too many open files: trying again", one.log())) == 1
+
+
 def test_bad_configuration_changes_nothing(whole):
     before = processes(whole)
     whole.set(smtpd_timeout="soon")
