@@ -38,7 +38,9 @@ struct master {
     char upgrade_error[512]; /* why the last upgrade was given up, or "" */
     int lock;
     int status;
-    bool is_up; /* the start has succeeded */
+    bool is_up;         /* the start has succeeded */
+    bool is_reload_due; /* SIGHUP came while another was under way: what that read may be old */
+    struct loop_timer reload_timer;
 };
 
 struct stop_request {
@@ -147,9 +149,17 @@ static void leave_terminal(void)
     file_close(nowhere);
 }
 
+/* A start or reload has come to its end. From the loop: the fleet is in the middle of it. */
+static void make_up_for_reload(struct master *master)
+{
+    if (master->is_reload_due)
+        loop_timer_set(&master->reload_timer, clock_deadline_after(0));
+}
+
 static void on_run(bool is_ok, const char *text, void *context)
 {
     struct master *master = context;
+    make_up_for_reload(master);
     if (!is_ok) {
         complain("fatal: ", text);
         maillog_text(&master->log, LOG_LEVEL_FATAL, span_empty(), "%s", text);
@@ -183,6 +193,7 @@ static void on_reloaded(bool is_ok, const char *text, void *context)
     if (is_ok)
         log_state(master, "reload");
     answer_reload(master, is_ok, text);
+    make_up_for_reload(master);
 }
 
 /* What cannot change while we run. */
@@ -230,10 +241,6 @@ static void reload(struct master *master)
 {
     struct arena arena;
     struct conf_notices notices;
-    if (fleet_is_busy(master->fleet)) {
-        answer_reload(master, false, "a start, stop or reload is under way: try again");
-        return;
-    }
     arena_init(&arena, NOTICES_BYTES, 0);
     conf_notices_init(&notices, &arena);
     struct plan *plan = prepare_reload(master, &notices);
@@ -251,6 +258,15 @@ static void reload(struct master *master)
         buffer_release(&text);
     }
     arena_destroy(&arena);
+}
+
+/* Whoever sends a signal hears of nothing, and does not come again: it is not forgotten. */
+static void reload_or_put_off(void *context)
+{
+    struct master *master = context;
+    master->is_reload_due = fleet_is_busy(master->fleet);
+    if (!master->is_reload_due)
+        reload(master);
 }
 
 /* ---- becoming another program ---- */
@@ -326,7 +342,7 @@ static void on_signal(evutil_socket_t number, short what, void *context)
     struct master *master = context;
     (void)what;
     if (number == SIGHUP) {
-        reload(master);
+        reload_or_put_off(master);
         return;
     }
     if (number == SIGUSR2) {
@@ -441,6 +457,7 @@ static bool create_parts(struct master *master)
         .output = master->options->is_background ? -1 : STDOUT_FILENO,
         .is_verbose = master->options->is_verbose,
     };
+    loop_timer_init(&master->reload_timer, master->loop, reload_or_put_off, master);
     master->fleet = fleet_create(&options);
     return master->fleet && watch_signals(master);
 }
@@ -451,6 +468,7 @@ static void on_upgraded(bool is_ok, const char *text, void *context)
     if (!is_ok)
         (void)snprintf(master->upgrade_error, sizeof(master->upgrade_error), "%s", text);
     master->is_up = true;
+    make_up_for_reload(master);
 }
 
 /* Everything that the master before us held. */
@@ -526,6 +544,7 @@ int master_run(const struct master_options *options)
     if (!has_started)
         return EXIT_FAILURE;
     loop_run(master.loop);
+    loop_timer_release(&master.reload_timer);
     control_destroy(&master.control);
     listeners_close(&master.listeners);
     fleet_destroy(&master.fleet);

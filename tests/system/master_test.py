@@ -257,6 +257,21 @@ def test_bad_configuration_changes_nothing(whole):
     whole.tolerate("reload given up")
 
 
+def test_a_signal_to_reload_during_a_reload(make_instance):
+    """What was changed meanwhile takes effect, and who waits for the first one hears how that ended."""
+    one = make_instance("here").start()
+    program = [*one.argv("posthouse", "reload")]
+    with subprocess.Popen(program, stderr=subprocess.PIPE, text=True) as first:
+        wait_until(lambda: processes(one, "starting") or first.poll() is not None, "a reload is under way")
+        one.set(smtpd_banner="changed.test ESMTP")
+        os.kill(int((one.queue_directory / "pid" / "master.pid").read_text()), signal.SIGHUP)
+        answer = first.communicate(timeout=60)[1]
+    assert first.returncode == 0, answer
+    wait_until(lambda: len(re.findall(r"master\[\d+\]: reload -- version", one.log())) == 2, "it has been reloaded twice")
+    with socket.create_connection((one.address, one.port), timeout=30) as client:
+        assert client.recv(1000).startswith(b"220 changed.test ")
+
+
 LOCKER = """
 import fcntl, sys
 with open(sys.argv[1]) as pid_file:
