@@ -257,6 +257,19 @@ def test_bad_configuration_changes_nothing(whole):
     whole.tolerate("reload given up")
 
 
+@pytest.mark.skipif(not shutil.which("strace"), reason="no strace here")
+def test_a_channel_of_master_to_logd_that_cannot_be_made(make_instance):
+    """Its own lines come all the same, when descriptors are to be had again."""
+    one = make_instance("here").start()
+    one.tolerate(r"cannot make a channel|killed by signal 9|is missing: making another")
+    master = int((one.queue_directory / "pid" / "master.pid").read_text())
+    [killed] = processes(one)["logd"]
+    with failing(master, "socketpair", "EMFILE", "2+"):     # the first is logd's way to master
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: processes(one).get("logd", [killed]) != [killed], "another logd serves")
+    one.wait_for_log("cannot make a channel from smtpd to logd: Too many open files")
+
+
 def test_a_signal_to_reload_during_a_reload(make_instance):
     """What was changed meanwhile takes effect, and who waits for the first one hears how that ended."""
     one = make_instance("here").start()
