@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 
 #include "base/map.h"
@@ -162,11 +161,6 @@ static void free_worker(struct worker *worker)
     free(worker);
 }
 
-void dispatch_unlock(const struct agent_message *message)
-{
-    (void)flock(message->content.descriptor, LOCK_UN); /* cannot fail on an open file */
-}
-
 /* It is dead, or hangs. */
 static void lose_worker(struct worker *worker)
 {
@@ -181,7 +175,6 @@ static void lose_worker(struct worker *worker)
         struct errand *errand = CONTAINER_OF(list_pop(&errands), struct errand, link);
         errand->worker = NULL;
         if (errand->deadline_ms <= now_ms) {
-            dispatch_unlock(errand->message);
             fail_errand(dispatch, errand,
                         outcome_temporary(451, 3, 0, "the delivery process hangs"));
         } else if (errand->try_count < TRIES_MAX) {

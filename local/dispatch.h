@@ -58,9 +58,6 @@ void dispatch_send(struct dispatch *dispatch, struct agent_recipient *recipient,
 void dispatch_send_each(struct dispatch *dispatch, struct agent_recipient *const *recipients,
                         size_t count, struct span key);
 MUST_USE bool dispatch_has_worker(struct dispatch *dispatch, struct span key);
-/* Somebody who has the message hangs: the lock that he holds with us is given up, or no qmgr could
- * read the message again before he ends. */
-void dispatch_unlock(const struct agent_message *message);
 /* Asks a worker. False: it cannot be asked, and done is never called. */
 MUST_USE bool dispatch_ask(struct dispatch *dispatch, struct span key, enum ipc_type type,
                            const void *question, enum ipc_type reply_type, int64_t deadline_ms,

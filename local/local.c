@@ -137,6 +137,7 @@ static bool begin(struct service *service)
     const struct agent_settings agent = {.relay = span_from_string(service->name),
                                          .is_soft_bouncing = settings->soft_bounce,
                                          .capacity = deliverer_capacity(),
+                                         .has_workers = true,
                                          .takes_verification = true,
                                          .deliver = dispatch_deliver,
                                          .context = local->dispatch};

@@ -105,6 +105,7 @@ static bool begin(struct service *service)
     const struct agent_settings agent = {.relay = span_from_string(service->name),
                                          .is_soft_bouncing = settings->soft_bounce,
                                          .capacity = (uint32_t)limit,
+                                         .has_workers = true,
                                          .deliver = dispatch_deliver,
                                          .context = pipe->dispatch};
     return agent_service_begin(service, &pipe->agent, agent);

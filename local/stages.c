@@ -442,10 +442,8 @@ static void end_hanging_runs(void *context)
 {
     struct stages *stages = context;
     const int64_t now_ms = clock_monotonic_ms();
-    for (struct part *part; (part = find_hanging(stages, now_ms));) {
-        dispatch_unlock(part->stage->recipient->message);
+    for (struct part *part; (part = find_hanging(stages, now_ms));)
         end_run(part, outcome_temporary(451, 3, 0, "the command's process hangs"));
-    }
     loop_timer_set(&stages->run_timer, clock_deadline_after(RUN_CHECK_MS));
 }
 

@@ -282,6 +282,7 @@ static bool begin(struct service *service)
         .relay = span_from_string(service->name),
         .is_soft_bouncing = settings->soft_bounce,
         .capacity = deliverer_capacity(),
+        .has_workers = virtual->has_workers,
         .takes_verification = true,
         .deliver = virtual->has_workers ? owners_deliver : deliverer_deliver,
         .context = context,

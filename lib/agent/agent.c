@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "maillog/delivery.h"
 #include "maillog/event.h"
@@ -123,6 +124,8 @@ static void free_message(struct agent_message *message)
         agent->former_count--;
         say_capacity(agent);
     }
+    if (agent->settings.has_workers && message->content.descriptor >= 0)
+        (void)flock(message->content.descriptor, LOCK_UN); /* cannot fail on an open file */
     file_close(message->content.descriptor);
     buffer_release(&message->results);
     arena_destroy(&message->arena);

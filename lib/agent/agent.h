@@ -55,6 +55,10 @@ struct agent_settings {
     void (*change_outcome)(void *context, struct outcome *outcome, struct arena *arena);
     void *change_context;
     uint32_t capacity; /* deliveries at once */
+    /* Workers have the descriptor of a message, too. One that hangs has it open for as long as it
+     * likes: when all is acknowledged the lock is given up, or no qmgr could read the message
+     * again, for its other recipients. */
+    bool has_workers;
     /* deliver() knows messages that are only to be verified (agent_is_verification()). Where it
      * does not, their recipients count as deliverable, and it never sees them. */
     bool takes_verification;

@@ -10,6 +10,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import time
 
 import pytest
 from harness import instance, more_peers, peers
@@ -734,6 +735,46 @@ def test_a_user_who_stops_his_processes(people, is_command):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
     assert len(people.mail("carol")) == 1
+
+
+def test_mail_that_a_stopped_process_had_too(people):
+    """What waited behind the delivery that hangs goes to another process: the first one holds none
+    of it back from its other recipients."""
+    people.start("", daemon_timeout="8s", command_time_limit="1s")
+    people.send("alice@here.test")
+    (people.home("carol") / "Maildir").write_text("in the way")
+    [worker] = [pid for pid, name in workers_of(people).items() if name == "local: ualice"]
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        first = people.here.send("alice@here.test")
+        time.sleep(4)  # so that the time of the second is not over with that of the first
+        second = people.here.send(["alice@here.test", "carol@here.test"])
+        people.here.wait_for_log(rf"{first}: to=<alice@here\.test>,.* status=deferred \(the delivery process hangs\)")
+        people.here.wait_for_log(rf"{second}: to=<alice@here\.test>,.* status=sent")
+        (people.home("carol") / "Maildir").unlink()
+        people.wait_for_mail("carol")
+        people.wait_for_mail("alice", 3)
+        people.here.wait_for_empty_queue()
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    assert len(people.mail("carol")) == 1
+
+
+def test_a_stopped_process_that_goes_on(people):
+    """Another one had what it was given: it begins none of that. (Two copies in a Maildir would be
+    one file.)"""
+    people.start("", daemon_timeout="1s", command_time_limit="1s", home_mailbox="Mailbox")
+    people.send("alice@here.test")
+    [worker] = [pid for pid, name in workers_of(people).items() if name == "local: ualice"]
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        queue_id = people.here.send("alice@here.test")
+        people.here.wait_for_log(rf"{queue_id}: to=<alice@here\.test>,.* status=deferred \(the delivery process hangs\)")
+        people.here.wait_for_log(rf"{queue_id}: to=<alice@here\.test>,.* status=sent")
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    instance.wait_until(lambda: worker not in workers_of(people), "it has seen that it is wanted no more")
+    assert (people.home("alice") / "Mailbox").read_text().count("\nX-Original-To: ") == 2
 
 
 def test_a_table_dies_in_the_middle_of_a_large_list(people):
