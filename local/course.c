@@ -98,6 +98,16 @@ static bool is_maybe_repeated(const struct course *course)
            course->address_count > 0;
 }
 
+/* What comes before may take as long as the user's file system likes, and the dispatcher does not
+ * wait for ever: another process may have delivered meanwhile. */
+static bool is_still_wanted(struct course *course)
+{
+    const bool is_wanted = !agent_is_deserted(course->message->agent);
+    if (!is_wanted)
+        course_add_outcome(course, outcome_temporary(451, 3, 0, "nobody waits for it any more"));
+    return is_wanted;
+}
+
 struct mbox_work {
     struct mbox_request request;
     struct maildir_result result;
@@ -129,6 +139,8 @@ static void append_to_file(struct course *course, const char *path, bool is_name
 {
     const struct conf_local *settings = course->delivery->settings;
     struct mbox_work *work = arena_alloc(course->arena, sizeof(*work));
+    if (!is_still_wanted(course))
+        return;
     if (!work || !path || !success.bytes) {
         course_add_outcome(course, outcome_temporary(451, 3, 0, "out of memory"));
         return;
@@ -174,6 +186,8 @@ static void deliver_to_maildir(struct course *course, struct deliverer_job *job)
     job->action = course->next_action++;
     job->is_maybe_repeated = is_maybe_repeated(course);
     course->is_woken = false;
+    if (!is_still_wanted(course))
+        return;
     if (!deliverer_start(course->delivery->deliverer, course->recipient, job)) {
         course_add_outcome(course, outcome_temporary(451, 2, 0, "the mailbox has no usable path"));
         return;

@@ -277,7 +277,7 @@ static NORETURN void run_runner(void *context, struct span key UNUSED, int socke
         !(runner->loop = loop_create()))
         _exit(1); /* the dispatcher sees the channel close and defers the mail */
     const struct agent_settings settings = {
-        .capacity = 1, .deliver = deliver, .context = runner, .on_closed = leave};
+        .capacity = 1, .is_worker = true, .deliver = deliver, .context = runner, .on_closed = leave};
     if (!(runner->agent = agent_create(runner->loop, &settings)))
         _exit(1);
     agent_attach(runner->agent, kept, IPC_ROLE_PIPE);

@@ -236,6 +236,7 @@ static bool serve(struct worker *worker, int socket)
         .loop = worker->loop, .pool = worker->pool, .identity = &worker->identity};
     const struct agent_settings settings = {
         .capacity = DELIVERER_CAPACITY,
+        .is_worker = true,
         .takes_verification = true,
         .deliver = has_own ? program->deliver : deliverer_deliver,
         .context = has_own ? program->begin(&place) : begin_deliverer(&place),

@@ -1,6 +1,7 @@
 /* agent/agent - see agent.h. */
 #include "agent/agent.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -334,8 +335,16 @@ static void refuse_peer(struct agent *agent, const char *why)
     on_closed(agent->channel, why, agent);
 }
 
+bool agent_is_deserted(const struct agent *agent)
+{
+    struct pollfd end = {.fd = agent->channel ? ipc_channel_descriptor(agent->channel) : -1};
+    return end.fd < 0 || (poll(&end, 1, 0) == 1 && (end.revents & POLLHUP));
+}
+
 static void deliver(struct agent *agent, struct ipc_deliver *delivery)
 {
+    if (agent->settings.is_worker && agent_is_deserted(agent))
+        return;
     note_set(delivery->queue_id);
     if (!begin_message(agent, delivery))
         refuse_peer(agent, "a delivery that is none");

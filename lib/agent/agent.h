@@ -59,6 +59,9 @@ struct agent_settings {
      * likes: when all is acknowledged the lock is given up, or no qmgr could read the message
      * again, for its other recipients. */
     bool has_workers;
+    /* A worker itself: what a dispatcher that is gone has left on the channel is not begun, since
+     * it may have given that to another. */
+    bool is_worker;
     /* deliver() knows messages that are only to be verified (agent_is_verification()). Where it
      * does not, their recipients count as deliverable, and it never sees them. */
     bool takes_verification;
@@ -93,6 +96,9 @@ void agent_finish_result(struct agent_recipient *recipient,
                          const struct ipc_recipient_result *result);
 /* The channel of now, to ask the peer something; NULL: none. */
 struct ipc_channel *agent_channel(const struct agent *agent);
+/* Is the peer gone, though its last messages may be on their way? To be asked by whom something has
+ * held up for longer than he can know. */
+MUST_USE bool agent_is_deserted(const struct agent *agent);
 
 /* Recipients under way, and messages that are under way or wait for an acknowledgement. */
 size_t agent_pending_count(const struct agent *agent);

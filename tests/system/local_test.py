@@ -777,6 +777,23 @@ def test_a_stopped_process_that_goes_on(people):
     assert (people.home("alice") / "Mailbox").read_text().count("\nX-Original-To: ") == 2
 
 
+def test_a_home_directory_that_is_slow(people):
+    """While it was looked for a .forward file the mail was given to another process."""
+    people.start("", daemon_timeout="1s", command_time_limit="1s", home_mailbox="Mailbox")
+    people.send("alice@here.test")
+    [worker] = [pid for pid, name in workers_of(people).items() if name == "local: ualice"]
+    with subprocess.Popen(["strace", "-q", "-f", "-o", "/dev/null", "-P", str(people.home("alice") / ".forward"),
+                           "-e", "trace=newfstatat", "-e", "inject=newfstatat:delay_enter=10000000",
+                           "-p", str(worker)]) as slow:
+        instance.wait_until(lambda: "\nTracerPid:\t0\n" not in pathlib.Path(
+            f"/proc/{worker}/status").read_text(), "strace is there")
+        queue_id = people.here.send("alice@here.test")
+        people.here.wait_for_log(rf"{queue_id}: to=<alice@here\.test>,.* status=deferred \(the delivery process hangs\)")
+        people.here.wait_for_log(rf"{queue_id}: to=<alice@here\.test>,.* status=sent")
+        assert slow.wait(30) == 0
+    assert (people.home("alice") / "Mailbox").read_text().count("\nX-Original-To: ") == 2
+
+
 def test_a_table_dies_in_the_middle_of_a_large_list(people):
     """The worker in its place tells of all addresses again, and each counts once."""
     people.start(f"list: :include:{people.base}/list\nbob: bob\n", relay_domains="far.test",
