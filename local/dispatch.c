@@ -52,7 +52,8 @@ struct errand {
     size_t pending_count;
     uint64_t number;
     unsigned try_count;
-    int64_t deadline_ms; /* for the worker that has it */
+    int64_t started_ms;  /* when the worker that has it was given it */
+    int64_t deadline_ms; /* for that worker */
     bool is_maybe_repeated;
     struct span key;
 };
@@ -308,10 +309,33 @@ static bool is_idle(const struct worker *worker)
     return list_is_empty(&worker->errands) && worker->question_count == 0;
 }
 
+/* It waits rather than works: for a file server that is away, for its command. */
+static bool is_slow(const struct worker *worker, int64_t now_ms)
+{
+    const struct errand *first = LIST_ITEM(list_first(&worker->errands), struct errand, link);
+    return first && now_ms - first->started_ms >= LIFE_MS;
+}
+
+/* Those that are slow keep their places in memory and leave the others' to them. */
+static bool has_place(const struct dispatch *dispatch)
+{
+    const size_t limit = dispatch->settings.worker_limit;
+    const size_t slow_limit = limit > DISPATCH_SLOW_MIN ? limit : DISPATCH_SLOW_MIN;
+    const int64_t now_ms = clock_monotonic_ms();
+    size_t slow_count = 0;
+    if (dispatch->workers.count < limit)
+        return true;
+    LIST_FOR_EACH (&dispatch->workers, link)
+        slow_count += is_slow(CONTAINER_OF(link, struct worker, link), now_ms);
+    if (slow_count > slow_limit)
+        slow_count = slow_limit;
+    return dispatch->workers.count - slow_count < limit;
+}
+
 /* Sends the least recently used worker home if it has nothing to do. */
 static bool make_room(struct dispatch *dispatch)
 {
-    if (dispatch->workers.count < dispatch->settings.worker_limit)
+    if (has_place(dispatch))
         return true;
     LIST_FOR_EACH (&dispatch->workers, link) {
         struct worker *worker = CONTAINER_OF(link, struct worker, link);
@@ -364,11 +388,12 @@ static struct worker *create_worker(struct dispatch *dispatch, struct span key)
 }
 
 /* Errands that hang, for a user's files or behind his commands, keep the worker that has them, and
- * every half minute there would be another one for the next: half of the places are for others. */
+ * every half minute there would be another one for the next: half of the places are for others.
+ * Where there are few, one that hangs does not count, and may have one more beside it. */
 static size_t share_of_places(const struct dispatch *dispatch)
 {
     const size_t limit = dispatch->settings.worker_limit;
-    return limit > 1 ? limit / 2 : 1;
+    return limit > 4 ? limit / 2 : 2;
 }
 
 /* Workers that had been the key's and still have something to do. */
@@ -470,6 +495,7 @@ static void start_errand(struct dispatch *dispatch, struct errand *errand)
         list_append(&dispatch->workers, &worker->link);
         errand->worker = worker;
         errand->try_count++;
+        errand->started_ms = clock_monotonic_ms();
         errand->deadline_ms = dispatch->settings.time_limit_ms > 0
                                   ? clock_deadline_after(dispatch->settings.time_limit_ms)
                                   : CLOCK_NEVER;
@@ -524,6 +550,7 @@ static void tidy(void *context)
         if (is_idle(worker) && now_ms - worker->idle_since_ms >= IDLE_MS)
             free_worker(worker);
     }
+    start_waiting(dispatch); /* one that has become slow makes room */
     loop_timer_set(&dispatch->tidy_timer, clock_deadline_after(TIDY_MS));
 }
 

@@ -8,12 +8,17 @@
 
 #include "agent/agent.h"
 
-enum { DISPATCH_KEY_MAX_BYTES = 1024 };
+enum {
+    DISPATCH_KEY_MAX_BYTES = 1024,
+    DISPATCH_SLOW_MIN = 8 /* workers beside the limit, where that is less */
+};
 
 struct dispatch_settings {
-    enum ipc_role role;  /* ours, as workers and root part see us */
-    int root_part;       /* channel end; taken over */
-    size_t worker_limit; /* processes at once */
+    enum ipc_role role; /* ours, as workers and root part see us */
+    int root_part;      /* channel end; taken over */
+    /* Processes at once. Those that have been at an errand for half a minute are not counted, up to
+     * as many again. */
+    size_t worker_limit;
     /* A worker that has had some errand for longer hangs, and is left to itself; 0: never. */
     int64_t time_limit_ms;
     bool has_single_use; /* a worker serves its first errands, and goes */

@@ -198,13 +198,12 @@ static void send_to(const char *key)
     turn();
 }
 
-static int set_up(void **state)
+static int set_up_with(size_t worker_limit)
 {
     static const struct ipc_permission permissions[] = {
         {IPC_WORKER_WANT, IPC_ROLE_BIT(IPC_ROLE_LOCAL)}, {0, 0}};
     static const struct ipc_channel_handlers handlers = {on_want, on_root_part_closed, permissions};
     int ends[2];
-    (void)state;
     loop = loop_create();
     if (loop)
         loop_timer_init(&turn_timer, loop, on_turn, NULL);
@@ -217,7 +216,7 @@ static int set_up(void **state)
         return -1;
     const struct dispatch_settings settings = {.role = IPC_ROLE_LOCAL,
                                                .root_part = ends[0],
-                                               .worker_limit = WORKER_LIMIT,
+                                               .worker_limit = worker_limit,
                                                .on_result = on_result,
                                                .on_request = on_request,
                                                .is_waiting = is_waiting,
@@ -231,6 +230,18 @@ static int set_up(void **state)
         .recipient_count = 1};
     arena_init(&message.arena, 1 << 20, 0);
     return dispatch && root_part && message.content.descriptor >= 0 ? 0 : -1;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    return set_up_with(WORKER_LIMIT);
+}
+
+static int set_up_for_one(void **state)
+{
+    (void)state;
+    return set_up_with(1);
 }
 
 static int tear_down(void **state)
@@ -303,6 +314,50 @@ static void test_workers_whose_errands_hang(void **state)
     send_to("alice");
     assert_string_equal(workers[3].key, "alice");
     assert_int_equal(workers[3].delivery_count, 1);
+}
+
+/* Who has been at an errand for half a minute waits for something, and leaves its place to others;
+ * as many times as there are places, and no more. */
+static void test_slow_workers_are_not_counted(void **state)
+{
+    static const char names[] = "abcdefghijklmn";
+    char name[] = "?";
+    (void)state;
+    for (size_t i = 0; i < WORKER_LIMIT; i++) {
+        name[0] = names[i];
+        send_to(name);
+    }
+    send_to("waits");
+    assert_int_equal(worker_count, WORKER_LIMIT);
+    passed_ms += HALF_MINUTE_MS;
+    turn();
+    assert_int_equal(worker_count, WORKER_LIMIT + 1);
+    assert_string_equal(workers[WORKER_LIMIT].key, "waits");
+    for (size_t i = WORKER_LIMIT + 1; i < ARRAY_LENGTH(names) - 1; i++) {
+        name[0] = names[i];
+        send_to(name);
+        passed_ms += HALF_MINUTE_MS;
+        turn();
+    }
+    assert_int_equal(worker_count, WORKER_LIMIT + DISPATCH_SLOW_MIN);
+}
+
+/* Where there is one place, a list on a file server that is away holds up neither the users nor the
+ * other lists. */
+static void test_a_slow_worker_where_there_is_one_place(void **state)
+{
+    (void)state;
+    send_to("lists");
+    passed_ms += HALF_MINUTE_MS;
+    send_to("alice");
+    assert_int_equal(worker_count, 2);
+    assert_string_equal(workers[1].key, "alice");
+    send_to("lists");
+    assert_int_equal(worker_count, 2);
+    tell(&workers[1], 1);
+    turn();
+    assert_int_equal(worker_count, 3);
+    assert_string_equal(workers[2].key, "lists");
 }
 
 /* One place that becomes free is for one key, with all that waits for it, in the order of coming.
@@ -383,6 +438,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_one_worker_for_each_key, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_asked_is_sent_home, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_workers_whose_errands_hang, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_slow_workers_are_not_counted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_slow_worker_where_there_is_one_place, set_up_for_one,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_who_waits_for_a_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_waits_for_himself, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_waits_for_a_turn, set_up, tear_down),
