@@ -12,6 +12,7 @@
 #include "lock.h"
 #include "system/file.h"
 #include "table/readable.h"
+#include "table/root_alias.h"
 
 static struct span origin_of(const struct plan *plan, const char *name)
 {
@@ -106,6 +107,7 @@ static void rehearse_tables(const struct plan *plan, struct conf_notices *notice
 {
     if (geteuid() != 0)
         return;
+    table_check_root_alias(&plan->instance, notices);
     for (size_t i = 0; i < plan->service_count; i++) {
         const struct plan_service *service = plan->services[i];
         if (service->program->role == IPC_ROLE_ADDRD)

@@ -24,6 +24,7 @@ lib_libposthouse_a_SOURCES += \
 	lib/table/pcre.c \
 	lib/table/regexp.c \
 	lib/table/restrictions.c lib/table/restrictions.h \
+	lib/table/root_alias.c lib/table/root_alias.h \
 	lib/table/rules.c lib/table/rules.h \
 	lib/table/server.c \
 	lib/table/server_protocol.c lib/table/server_protocol.h \

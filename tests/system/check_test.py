@@ -297,6 +297,22 @@ def test_a_database_older_than_its_text(make_instance):
     assert has_line(lines, r"warning: .*database .*/aliases\.db is older than source file .*; postmap hash:.* makes it anew"), lines
 
 
+@pytest.mark.skipif("os.geteuid() != 0")
+def test_mail_for_root_that_has_nowhere_to_go(make_instance):
+    """Postfix would write root's mailbox."""
+    one = make_instance("here", settings={"alias_maps": "hash:$config_directory/aliases", "mydestination": "here.test"})
+    source = one.etc / "aliases"
+    for text, is_missing in (("postmaster: root\n", True), ("# root: you\n roots: you\n", True), ("postmaster: root\nRoot :\n you\n", False)):
+        source.write_text(text)
+        one.run("postalias", f"hash:{source}", check=True)
+        status, lines = check(one)
+        assert status == 0
+        assert has_line(lines, r'warning: .*alias_maps = hash:\S+: root has no alias; .*: add a line "root: user"') == is_missing, lines
+    os.chown(source, 65534, 65534)
+    source.write_text("postmaster: root\n")
+    assert not has_line(check(one)[1], "root has no alias")
+
+
 def refused_before_and_at_start(one, before, at_start=None):
     status, lines = check(one)
     assert status == 1 and has_line(lines, "^posthouse: fatal: .*" + before), lines
