@@ -47,6 +47,17 @@ static void deliver_to_nobody(struct course *course)
     }
 }
 
+/* Another transport may have the mailbox; a .forward file, which only root could read, is none of
+ * its business. */
+static void deliver_for_root(struct course *course)
+{
+    const struct local_delivery *delivery = course->delivery;
+    if (course_pass_by(course, delivery->mailbox_transports, delivery->settings->mailbox_transport))
+        return;
+    course_add_outcome(course, outcome_temporary(451, 2, 0, WORKER_NO_MAIL_AS_ROOT));
+    course->result.is_declined = true;
+}
+
 /* ---- a user ---- */
 
 static bool propagates(const struct course *course, const char *what)
@@ -299,10 +310,10 @@ static void take_course(struct course *course)
         if (local->kind == LOCAL_NOBODY)
             deliver_to_nobody(course);
         else
-            course_add_outcome(course,
-                               outcome_make(OUTCOME_OK, 250, 0, 0,
-                                            local->kind == LOCAL_USER ? SPAN("delivers to mailbox")
-                                                                      : SPAN("expands an alias")));
+            course_add_outcome(course, outcome_make(OUTCOME_OK, 250, 0, 0,
+                                                    local->kind == LOCAL_ALIASES
+                                                        ? SPAN("expands an alias")
+                                                        : SPAN("delivers to mailbox")));
         return;
     }
     switch (local->kind) {
@@ -311,6 +322,9 @@ static void take_course(struct course *course)
         break;
     case LOCAL_NOBODY:
         deliver_to_nobody(course);
+        break;
+    case LOCAL_ROOT:
+        deliver_for_root(course);
         break;
     case LOCAL_ALIASES:
         deliver_alias(course);

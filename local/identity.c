@@ -122,6 +122,13 @@ static void identify_user(struct worker_identity *identity, struct local_identit
     identity->uid = user->pw_uid;
     identity->gid = user->pw_gid;
     identity->user_name = user->pw_name;
+    if (user->pw_uid == 0 && (!span_is_empty(settings->mailbox_transport) ||
+                              !span_is_empty(settings->mailbox_transport_maps))) {
+        local->kind = LOCAL_ROOT;
+        identity->is_unprivileged = true;
+        permit(identity, "/", SANDBOX_PATH_READ);
+        return;
+    }
     set_mailbox(identity, settings, user);
     if (user->pw_dir[0] != '/' || (identity->base_path && identity->base_path[0] != '/')) {
         worker_refuse(identity, OUTCOME_TEMPORARY, 2, 0, "user \"%s\" has no home directory", name);

@@ -12,6 +12,7 @@
 enum local_kind {
     LOCAL_USER,
     LOCAL_NOBODY, /* a name that no user has: as the daemon's own user */
+    LOCAL_ROOT,   /* who may have a mailbox elsewhere (mailbox_transport): as that user, too */
     LOCAL_ALIASES /* as the table's owner, or default_privs where that is root */
 };
 

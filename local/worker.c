@@ -120,8 +120,7 @@ static bool take_identity(struct worker *worker, struct span key)
                become(worker, program->refusing_uid, program->refusing_gid, NULL);
     const bool was_refusing = identity->rules.is_refusing;
     if (!identity->rules.is_refusing && identity->uid == 0)
-        worker_refuse(identity, OUTCOME_TEMPORARY, 2, 0,
-                      "mail for root is not delivered as root: give root an alias");
+        worker_refuse(identity, OUTCOME_TEMPORARY, 2, 0, WORKER_NO_MAIL_AS_ROOT);
     if (!identity->rules.is_refusing && is_mail_systems(worker))
         worker_refuse(identity, OUTCOME_TEMPORARY, 2, 0,
                       "mail for %s, a user of the mail system, is not delivered as that user: give "

@@ -10,6 +10,8 @@
 
 enum { WORKER_TEXT_MAX_BYTES = 512, WORKER_PATH_MAX_BYTES = 4096, WORKER_PATHS_MAX = 4 };
 
+#define WORKER_NO_MAIL_AS_ROOT "mail for root is not delivered as root: give root an alias"
+
 /* Who a worker is to be. */
 struct worker_identity {
     uid_t uid;

@@ -86,6 +86,7 @@ static bool is_local(const struct conf_instance *instance, struct buffer *value)
     for (size_t i = 0; i < instance->master.service_count; i++)
         is_served = is_served || span_equals(instance->master.services[i].program, SPAN("local"));
     return is_served && has_value(instance, SPAN("mydestination"), value) && value->length > 0 &&
+           has_value(instance, SPAN("mailbox_transport"), value) && value->length == 0 &&
            has_value(instance, SPAN("local_transport"), value) &&
            span_starts_with(buffer_span(value), SPAN("local:"));
 }

@@ -267,6 +267,17 @@ def test_nobody_delivers_as_root_or_as_a_daemon(people):
         assert not (people.spool / name).exists()
 
 
+def test_root_whose_mailbox_another_transport_has(people):
+    """It is not ours to write, so it needs nobody's rights."""
+    people.start("", mailbox_transport="discard")
+    assert people.send("root@here.test")[0::2] == ("none", "sent")
+    people.here.set(mailbox_transport="", mailbox_transport_maps="inline:{alice=discard}")
+    people.here.reload()
+    assert people.send("alice@here.test")[0::2] == ("none", "sent")
+    _, _, status, text = people.send("root@here.test")
+    assert status == "deferred" and "give root an alias" in text
+
+
 @pytest.mark.parametrize("entry", ["root", "\\root", "Root@here.test"])
 def test_an_alias_of_root_that_has_others_besides(people, entry):
     """They get it, once; root has no mailbox here. Where nobody else is named it waits."""
