@@ -244,7 +244,9 @@ static int read_file(int maildir, struct quota_file *result)
     if (count >= 0) {
         (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail with these arguments */
         result->is_there = true;
-        result->is_recent = now.tv_sec - status.st_mtime < QUOTA_RECOUNT_AFTER_S;
+        /* A file from the future would be so for as long as the clock was wrong. */
+        result->is_recent =
+            status.st_mtime <= now.tv_sec && now.tv_sec - status.st_mtime < QUOTA_RECOUNT_AFTER_S;
         result->is_good =
             quota_parse_file(span_of(text, (size_t)count), &result->quota, &result->usage) &&
             count <= QUOTA_FILE_MAX_BYTES;

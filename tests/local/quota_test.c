@@ -158,6 +158,11 @@ static void files_that_are_odd(void **state)
     const struct timespec old[2] = {{1000000000, 0}, {1000000000, 0}};
     assert_int_equal(utimensat(mailbox.directory, "maildirsize", old, 0), 0);
     assert_int_equal(quota_check(mailbox.directory, &none, 10), QUOTA_FITS);
+    /* As full, and from a clock that was ahead: it would not be old for years. */
+    put(&mailbox, "maildirsize", "100S\n100 1\n");
+    const struct timespec ahead[2] = {{4000000000, 0}, {4000000000, 0}};
+    assert_int_equal(utimensat(mailbox.directory, "maildirsize", ahead, 0), 0);
+    assert_int_equal(quota_check(mailbox.directory, &none, 10), QUOTA_FITS);
     /* Not a file of the mailbox. */
     assert_int_equal(unlinkat(mailbox.directory, "maildirsize", 0), 0);
     assert_int_equal(symlinkat("/etc/passwd", mailbox.directory, "maildirsize"), 0);
