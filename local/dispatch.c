@@ -316,11 +316,20 @@ static bool is_slow(const struct worker *worker, int64_t now_ms)
     return first && now_ms - first->started_ms >= LIFE_MS;
 }
 
-/* Those that are slow keep their places in memory and leave the others' to them. */
+/* How many of them leave their places to others. A process for each command is as many as may run
+ * at once, however long they take. */
+static size_t max_slow(const struct dispatch *dispatch)
+{
+    const size_t limit = dispatch->settings.worker_limit;
+    if (dispatch->settings.has_single_use)
+        return 0;
+    return limit > DISPATCH_SLOW_MIN ? limit : DISPATCH_SLOW_MIN;
+}
+
 static bool has_place(const struct dispatch *dispatch)
 {
     const size_t limit = dispatch->settings.worker_limit;
-    const size_t slow_limit = limit > DISPATCH_SLOW_MIN ? limit : DISPATCH_SLOW_MIN;
+    const size_t slow_limit = max_slow(dispatch);
     const int64_t now_ms = clock_monotonic_ms();
     size_t slow_count = 0;
     if (dispatch->workers.count < limit)

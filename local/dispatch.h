@@ -17,7 +17,7 @@ struct dispatch_settings {
     enum ipc_role role; /* ours, as workers and root part see us */
     int root_part;      /* channel end; taken over */
     /* Processes at once. Those that have been at an errand for half a minute are not counted, up to
-     * as many again. */
+     * as many again, unless they have a single use. */
     size_t worker_limit;
     /* A worker that has had some errand for longer hangs, and is left to itself; 0: never. */
     int64_t time_limit_ms;

@@ -198,7 +198,7 @@ static void send_to(const char *key)
     turn();
 }
 
-static int set_up_with(size_t worker_limit)
+static int set_up_with(size_t worker_limit, bool has_single_use)
 {
     static const struct ipc_permission permissions[] = {
         {IPC_WORKER_WANT, IPC_ROLE_BIT(IPC_ROLE_LOCAL)}, {0, 0}};
@@ -217,6 +217,7 @@ static int set_up_with(size_t worker_limit)
     const struct dispatch_settings settings = {.role = IPC_ROLE_LOCAL,
                                                .root_part = ends[0],
                                                .worker_limit = worker_limit,
+                                               .has_single_use = has_single_use,
                                                .on_result = on_result,
                                                .on_request = on_request,
                                                .is_waiting = is_waiting,
@@ -235,13 +236,19 @@ static int set_up_with(size_t worker_limit)
 static int set_up(void **state)
 {
     (void)state;
-    return set_up_with(WORKER_LIMIT);
+    return set_up_with(WORKER_LIMIT, false);
 }
 
 static int set_up_for_one(void **state)
 {
     (void)state;
-    return set_up_with(1);
+    return set_up_with(1, false);
+}
+
+static int set_up_for_commands(void **state)
+{
+    (void)state;
+    return set_up_with(1, true);
 }
 
 static int tear_down(void **state)
@@ -360,6 +367,20 @@ static void test_a_slow_worker_where_there_is_one_place(void **state)
     assert_string_equal(workers[2].key, "lists");
 }
 
+/* What is said of how many commands run at once holds for those that take their time, too. */
+static void test_a_slow_command(void **state)
+{
+    (void)state;
+    send_to("first");
+    passed_ms += HALF_MINUTE_MS;
+    send_to("second");
+    turn();
+    assert_int_equal(worker_count, 1);
+    tell(&workers[0], 0);
+    turn();
+    assert_int_equal(worker_count, 2);
+}
+
 /* One place that becomes free is for one key, with all that waits for it, in the order of coming.
  */
 static void test_who_waits_for_a_place(void **state)
@@ -441,6 +462,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_slow_workers_are_not_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_slow_worker_where_there_is_one_place, set_up_for_one,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_a_slow_command, set_up_for_commands, tear_down),
         cmocka_unit_test_setup_teardown(test_who_waits_for_a_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_waits_for_himself, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_waits_for_a_turn, set_up, tear_down),
