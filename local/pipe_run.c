@@ -276,8 +276,11 @@ static NORETURN void run_runner(void *context, struct span key UNUSED, int socke
         file_set_close_on_exec(kept, true) != 0 || !take_identity(runner) ||
         !(runner->loop = loop_create()))
         _exit(1); /* the dispatcher sees the channel close and defers the mail */
-    const struct agent_settings settings = {
-        .capacity = 1, .is_worker = true, .deliver = deliver, .context = runner, .on_closed = leave};
+    const struct agent_settings settings = {.capacity = 1,
+                                            .is_worker = true,
+                                            .deliver = deliver,
+                                            .context = runner,
+                                            .on_closed = leave};
     if (!(runner->agent = agent_create(runner->loop, &settings)))
         _exit(1);
     agent_attach(runner->agent, kept, IPC_ROLE_PIPE);
